@@ -1,0 +1,110 @@
+//! What a channel is, and who may publish on it.
+//!
+//! A channel is a *type*: a marker that is never constructed, whose associated type is what
+//! travels on it. [`Channel`] is what every channel has; [`Open`] and [`Protected`] say who may
+//! publish. [`Custom`] makes an open channel of any type that implements [`CustomChannel`].
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+
+/// A channel: a marker type and the type of the events that travel on it.
+///
+/// Implement it directly for a channel that is [`Protected`]; for an open one,
+/// [`CustomChannel`] is shorter.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel",
+    label = "not a channel",
+    note = "a channel is a marker type: `Auth`, `Custom<T>` where `T: CustomChannel`, or a type of yours that implements `Channel`"
+)]
+pub trait Channel: 'static {
+    /// What travels on this channel.
+    type Event: Send + Sync + 'static;
+
+    /// The name people read in reports and logs, and front ends on the wire.
+    ///
+    /// It identifies nothing: two channel types with one name are two channels.
+    const NAME: &'static str;
+}
+
+/// A channel on which anyone may publish, with [`Hub::publish`](crate::Hub::publish).
+#[diagnostic::on_unimplemented(
+    message = "nobody but its owner publishes on `{Self}`: it is not an open channel",
+    label = "`{Self}` is protected: publishing on it takes its key",
+    note = "listen to it with `hub.listen::<{Self}>(…)`; the holder of its key publishes with `hub.publish_protected::<{Self}>(&key, event)`",
+    note = "to publish events of your own, implement `CustomChannel` for a type `T` and publish on `Custom<T>`"
+)]
+pub trait Open: Channel {}
+
+/// A channel on which only the holder of a key may publish, with
+/// [`Hub::publish_protected`](crate::Hub::publish_protected).
+///
+/// The protection is Rust's own privacy: give the key type a private field, and whoever cannot
+/// name that field cannot make a key.
+///
+/// ```
+/// use typed_hub::{Channel, Hub, Protected};
+///
+/// /// Only this module can make a `DoorKey`, so only it can publish on `Door`.
+/// mod door {
+///     pub enum Door {}
+///
+///     pub struct DoorKey(());
+///
+///     impl typed_hub::Channel for Door {
+///         type Event = bool;
+///         const NAME: &'static str = "door";
+///     }
+///
+///     impl typed_hub::Protected for Door {
+///         type Key = DoorKey;
+///     }
+///
+///     pub fn open(hub: &typed_hub::Hub) {
+///         hub.publish_protected::<Door>(&DoorKey(()), true);
+///     }
+/// }
+///
+/// door::open(&Hub::new());
+/// ```
+pub trait Protected: Channel {
+    /// The proof that its holder may publish. Whoever can make one can publish.
+    type Key;
+}
+
+/// The payload of a channel of your own: three lines make `T` the open channel [`Custom<T>`].
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Hub};
+///
+/// enum Cart {}
+///
+/// impl CustomChannel for Cart {
+///     type Event = u32;
+///     const NAME: &'static str = "cart";
+/// }
+///
+/// Hub::new().publish::<Custom<Cart>>(1);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what travels on its channel",
+    label = "`CustomChannel` is not implemented for `{Self}`",
+    note = "three lines do: `impl CustomChannel for {Self} {{ type Event = …; const NAME: &'static str = \"…\"; }}`"
+)]
+pub trait CustomChannel: 'static {
+    /// What travels on the channel. See [`Channel::Event`].
+    type Event: Send + Sync + 'static;
+
+    /// The name people read. See [`Channel::NAME`].
+    const NAME: &'static str;
+}
+
+/// The open channel of a type that implements [`CustomChannel`].
+#[derive(Debug)]
+pub struct Custom<T>(Infallible, PhantomData<fn() -> T>);
+
+impl<T: CustomChannel> Channel for Custom<T> {
+    type Event = T::Event;
+    const NAME: &'static str = T::NAME;
+}
+
+impl<T: CustomChannel> Open for Custom<T> {}
