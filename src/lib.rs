@@ -1,5 +1,14 @@
 //! A typed, compile-time event hub with a real auth category.
 
 pub mod channel;
+mod delivery;
+mod envelope;
+pub mod error;
+pub mod hub;
+mod sync;
 
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
+pub use delivery::context::ListenerPanic;
+pub use delivery::subscription::Subscription;
+pub use error::TryPublishError;
+pub use hub::{Hub, HubReport, ListenOptions, Publisher, WeakHub};

@@ -1,0 +1,93 @@
+//! Accepted events that wait for delivery, in the order of acceptance.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::queued::{Lane, QueuedListeners};
+use crate::channel::Channel;
+use crate::envelope::Envelope;
+
+/// Events of all channels: a lane for each channel, where its events lie in place, and the order
+/// in which to take from the lanes. Publishers fill one batch while the dispatcher empties the
+/// other; to swap the two is all that happens under the queue's lock.
+#[derive(Default)]
+pub(crate) struct Batch {
+    order: Vec<Run>,
+    lanes: Vec<Option<Box<dyn AnyLane>>>,
+    len: usize,
+}
+
+/// So many events of one channel, accepted one right after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Run {
+    lane: usize,
+    /// The first one's sequence number.
+    pub(crate) first: u64,
+    pub(crate) count: usize,
+}
+
+/// The lane of a channel whose type is not known here.
+pub(crate) trait AnyLane: Any + Send {
+    /// Delivers its next events, as many as the run counts, each to every listener in turn.
+    fn deliver(&mut self, run: Run);
+
+    /// Gives back what it borrowed for the delivery.
+    fn finish(&mut self);
+}
+
+impl Batch {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds an event; `sequence` follows that of the event added before.
+    pub(crate) fn push<C: Channel>(
+        &mut self,
+        listeners: &Arc<QueuedListeners<C>>,
+        envelope: Envelope<C>,
+        sequence: u64,
+    ) {
+        self.lane(listeners).push(envelope);
+        self.len += 1;
+        match self.order.last_mut() {
+            Some(run) if run.lane == listeners.lane() => run.count += 1,
+            _ => self.order.push(Run {
+                lane: listeners.lane(),
+                first: sequence,
+                count: 1,
+            }),
+        }
+    }
+
+    fn lane<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut Lane<C> {
+        let index = listeners.lane();
+        if self.lanes.len() <= index {
+            self.lanes.resize_with(index + 1, || None);
+        }
+        let lane = self.lanes[index].get_or_insert_with(|| Box::new(Lane::new(listeners)));
+        let lane: &mut dyn Any = &mut **lane;
+        lane.downcast_mut()
+            .expect("a lane's number belongs to one channel")
+    }
+
+    /// Delivers all events, and is empty then.
+    pub(crate) fn deliver(&mut self, context: &Context) {
+        let Some(last) = self.order.last() else {
+            return;
+        };
+        let end = last.first + last.count as u64;
+        for run in &self.order {
+            if let Some(lane) = &mut self.lanes[run.lane] {
+                lane.deliver(*run);
+            }
+        }
+        for run in self.order.drain(..) {
+            if let Some(lane) = &mut self.lanes[run.lane] {
+                lane.finish();
+            }
+        }
+        self.len = 0;
+        context.progress.rest(end);
+    }
+}

@@ -1,0 +1,138 @@
+//! What all listeners of one hub share: its identity, its panic handler, its dispatcher's progress.
+
+use std::any::Any;
+use std::fmt;
+use std::io::Write as _;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::progress::Progress;
+use crate::channel::Channel;
+
+/// Tells one hub of this process from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HubId(u64);
+
+impl HubId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What a hub calls when one of its listeners has panicked.
+pub(crate) type PanicHandler = Arc<dyn Fn(&ListenerPanic) + Send + Sync>;
+
+pub(crate) struct Context {
+    pub(crate) hub: HubId,
+    pub(crate) progress: Progress,
+    on_panic: PanicHandler,
+}
+
+impl Context {
+    pub(crate) fn new(on_panic: PanicHandler) -> Self {
+        Self {
+            hub: HubId::next(),
+            progress: Progress::new(),
+            on_panic,
+        }
+    }
+
+    /// Runs code of a user's. Its panic ends here: it is reported, and `false` comes back.
+    pub(crate) fn isolate(
+        &self,
+        channel: &'static str,
+        whose: &dyn fmt::Display,
+        code: impl FnOnce(),
+    ) -> bool {
+        match catch_unwind(AssertUnwindSafe(code)) {
+            Ok(()) => true,
+            Err(payload) => {
+                self.report(channel, whose, payload);
+                false
+            }
+        }
+    }
+
+    /// Drops an event, in whatever it travelled: a user's code too.
+    pub(crate) fn discard_event<C: Channel>(&self, event: impl Sized) {
+        if mem::needs_drop::<C::Event>() {
+            self.isolate(C::NAME, &"(the drop of an event)", || drop(event));
+        }
+    }
+
+    #[cold]
+    fn report(
+        &self,
+        channel: &'static str,
+        whose: &dyn fmt::Display,
+        payload: Box<dyn Any + Send>,
+    ) {
+        let report = ListenerPanic {
+            channel,
+            listener: whose.to_string(),
+            message: message_of(&*payload).to_owned(),
+        };
+        // The handler and the payload's own `Drop` are a user's code too. A panic of theirs has
+        // nobody left to go to.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_panic)(&report)));
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(again);
+        }
+    }
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message
+    } else {
+        "(no message)"
+    }
+}
+
+/// A panic of a listener, as [`HubBuilder::on_panic`](crate::hub::HubBuilder) hears of it.
+///
+/// The listener goes on: it gets the next event like every other. `Display` is one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerPanic {
+    channel: &'static str,
+    listener: String,
+    message: String,
+}
+
+impl ListenerPanic {
+    /// The [`NAME`](crate::Channel::NAME) of the channel it listens to.
+    pub fn channel(&self) -> &'static str {
+        self.channel
+    }
+
+    /// The listener's name or, where it was given none, the file and line that registered it.
+    pub fn listener(&self) -> &str {
+        &self.listener
+    }
+
+    /// What it panicked with, where that is text.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for ListenerPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "listener {} on channel {} panicked: {}",
+            self.listener, self.channel, self.message
+        )
+    }
+}
+
+/// The default handler: one line to standard error.
+pub(crate) fn report_to_stderr(panic: &ListenerPanic) {
+    // `eprintln!` would panic where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
+}

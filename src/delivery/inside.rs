@@ -1,0 +1,105 @@
+//! Which callbacks the current thread is inside of.
+//!
+//! From inside a callback a publish must not wait, `flush` and `close` cannot wait for
+//! themselves, and an inline callback's own events have their turn after the present one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::context::HubId;
+
+/// A kind of callback, and the hub whose it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Outside,
+    Inline(HubId),
+    Dispatch(HubId),
+}
+
+pub(crate) type Job = Box<dyn FnOnce()>;
+
+thread_local! {
+    static INNERMOST: Cell<Place> = const { Cell::new(Place::Outside) };
+    /// The places around the innermost one: empty unless callbacks of several kinds or hubs nest.
+    static AROUND: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    static DEFERRED: RefCell<VecDeque<(HubId, Job)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Whether this thread is inside a callback of any hub.
+pub(crate) fn any_callback() -> bool {
+    INNERMOST.get() != Place::Outside
+}
+
+/// Whether this thread is inside a callback of this hub.
+pub(crate) fn callback_of(hub: HubId) -> bool {
+    within(Place::Inline(hub)) || within(Place::Dispatch(hub))
+}
+
+/// Whether this thread is the one that dispatches for this hub, and is doing so.
+pub(crate) fn dispatch_of(hub: HubId) -> bool {
+    within(Place::Dispatch(hub))
+}
+
+/// Runs queued callbacks of this hub.
+pub(crate) fn dispatch(hub: HubId, callbacks: impl FnOnce()) {
+    let _inside = Inside::enter(Place::Dispatch(hub));
+    callbacks();
+}
+
+/// Whether this thread is inside an inline callback of this hub.
+pub(crate) fn inline_of(hub: HubId) -> bool {
+    within(Place::Inline(hub))
+}
+
+/// Runs inline callbacks of this hub, then what they deferred.
+pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
+    let _inside = Inside::enter(Place::Inline(hub));
+    callbacks();
+    while let Some(job) = next_deferred(hub) {
+        job();
+    }
+}
+
+/// From inside an inline callback of this hub: runs the job when the callbacks are through.
+pub(crate) fn defer(hub: HubId, job: Job) {
+    DEFERRED.with_borrow_mut(|jobs| jobs.push_back((hub, job)));
+}
+
+fn next_deferred(hub: HubId) -> Option<Job> {
+    DEFERRED.with_borrow_mut(|jobs| {
+        let next = jobs.iter().position(|(of, _)| *of == hub)?;
+        jobs.remove(next).map(|(_, job)| job)
+    })
+}
+
+fn within(place: Place) -> bool {
+    match INNERMOST.get() {
+        Place::Outside => false,
+        innermost if innermost == place => true,
+        _ => AROUND.with_borrow(|around| around.contains(&place)),
+    }
+}
+
+/// Restores on drop what was innermost before.
+struct Inside {
+    before: Place,
+}
+
+impl Inside {
+    fn enter(place: Place) -> Self {
+        let before = INNERMOST.replace(place);
+        if before != Place::Outside {
+            AROUND.with_borrow_mut(|around| around.push(before));
+        }
+        Self { before }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INNERMOST.set(self.before);
+        if self.before != Place::Outside {
+            AROUND.with_borrow_mut(Vec::pop);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How far a hub's dispatcher has come, and which listener it is in: what `flush` and `close`
+//! wait for.
+
+use std::sync::atomic::Ordering;
+
+use super::listener::ListenerId;
+use crate::sync::{Condvar, Mutex, atomic::AtomicU64};
+
+/// Set in [`Progress::current`] by whoever waits for the dispatcher to move on.
+const AWAITED: u64 = 1;
+
+/// What [`Progress::target`] is while nobody flushes.
+const NO_TARGET: u64 = u64::MAX;
+
+/// One read-modify-write for each call tells the dispatcher's place to those who wait, and their
+/// waiting to the dispatcher. Both sides only ever *modify* `current`, so one of the two comes
+/// first in its modification order:
+///
+/// - the dispatcher's: the waiter finds the listener there, and waits;
+/// - the waiter's: the dispatcher's own modification acquires what the waiter did before it, so it
+///   sees that the listener has been deactivated and does not call it, or sees the new target.
+pub(crate) struct Progress {
+    /// The listener being called, or none, and [`AWAITED`].
+    current: AtomicU64,
+    /// The smallest number of delivered events that somebody waits for.
+    target: AtomicU64,
+    reached: Mutex<Reached>,
+    moved: Condvar,
+}
+
+struct Reached {
+    /// Every event with a smaller sequence number has been delivered.
+    delivered: u64,
+    closing: usize,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            current: AtomicU64::new(0),
+            target: AtomicU64::new(NO_TARGET),
+            reached: Mutex::new(Reached {
+                delivered: 0,
+                closing: 0,
+            }),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// The dispatcher: from here on a call of this listener may be under way, with the event of
+    /// this sequence number.
+    pub(crate) fn enter(&self, listener: ListenerId, sequence: u64) {
+        if self.current.swap(word(listener), Ordering::AcqRel) & AWAITED != 0 {
+            self.arrive(sequence);
+        }
+    }
+
+    /// The dispatcher: every event before `sequence` is delivered. Tells those who wait for that.
+    pub(crate) fn pass(&self, sequence: u64) {
+        if sequence >= self.target.load(Ordering::Relaxed) {
+            self.arrive(sequence);
+        }
+    }
+
+    /// The dispatcher: no call is under way, and every event before `sequence` is delivered.
+    pub(crate) fn rest(&self, sequence: u64) {
+        self.current.swap(0, Ordering::AcqRel);
+        self.arrive(sequence);
+    }
+
+    fn arrive(&self, sequence: u64) {
+        let mut reached = self.reached.lock();
+        reached.delivered = sequence;
+        let flushed = sequence >= self.target.load(Ordering::Relaxed);
+        if flushed {
+            // Those who wait for more set it again.
+            self.target.store(NO_TARGET, Ordering::Relaxed);
+        }
+        let awaited = flushed || reached.closing != 0;
+        drop(reached);
+        if awaited {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Waits until every event before `sequence` has been delivered.
+    pub(crate) fn wait_for(&self, sequence: u64) {
+        let mut reached = self.reached.lock();
+        while reached.delivered < sequence {
+            self.target.fetch_min(sequence, Ordering::Relaxed);
+            self.current.fetch_or(AWAITED, Ordering::AcqRel);
+            reached = self.moved.wait(reached);
+        }
+    }
+
+    /// Waits for the call of this listener that is under way, if one is.
+    ///
+    /// The listener has been deactivated before, so that no further call begins.
+    pub(crate) fn wait_out(&self, listener: ListenerId) {
+        self.wait_while(|| {
+            self.current.fetch_or(AWAITED, Ordering::AcqRel) & !AWAITED == word(listener)
+        });
+    }
+
+    /// Waits while `there`, which is asked again at every [`wake`](Self::wake). It is called under
+    /// a lock: it looks, and does nothing else.
+    pub(crate) fn wait_while(&self, there: impl Fn() -> bool) {
+        let mut reached = self.reached.lock();
+        reached.closing += 1;
+        while there() {
+            reached = self.moved.wait(reached);
+        }
+        reached.closing -= 1;
+    }
+
+    /// Has those who wait for a listener to end look again.
+    pub(crate) fn wake(&self) {
+        let awaited = self.reached.lock().closing != 0;
+        if awaited {
+            self.moved.notify_all();
+        }
+    }
+}
+
+fn word(listener: ListenerId) -> u64 {
+    listener.get() << 1
+}

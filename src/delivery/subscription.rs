@@ -1,0 +1,91 @@
+//! The guard that ends a listener.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::listener::Label;
+
+/// A listener's guard: the listener lives as long as this value.
+///
+/// There are three endings:
+///
+/// - **drop**: no call begins after the drop has returned; one that had begun may still end;
+/// - [`close`](Self::close): the same, and waits for that one;
+/// - [`detach`](Self::detach): none; the listener lives as long as the hub.
+///
+/// What the callback captured is dropped with the guard or, where a call is under way, right after
+/// the present deliveries, and never under a lock of the hub's. Events that were accepted but not yet
+/// delivered to the listener are not delivered to it any more; [`Hub::flush`](crate::Hub::flush)
+/// before the end waits for them.
+///
+/// A guard may outlive its hub; it then ends nothing. It may be dropped from anywhere, its own
+/// callback included.
+///
+/// ```
+/// use typed_hub::{Auth, Hub};
+///
+/// let hub = Hub::new();
+/// let subscription = hub.listen::<Auth>(|event| println!("{}", event.kind()));
+/// drop(subscription); // nothing more is printed
+/// ```
+#[must_use = "dropping a `Subscription` ends its listener at once: keep it, or call `detach()` to listen for as long as the hub lives"]
+pub struct Subscription {
+    listener: Option<Arc<dyn Ending>>,
+}
+
+impl Subscription {
+    pub(crate) fn new(listener: Arc<dyn Ending>) -> Self {
+        Self {
+            listener: Some(listener),
+        }
+    }
+
+    /// Ends the listener and waits for the call of it that is under way, if one is.
+    ///
+    /// From inside a callback of the same hub it does not wait: it could be waiting for itself.
+    /// For an inline listener it waits for the publishes under way on its channel that might
+    /// still call it.
+    pub fn close(mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.end();
+            listener.wait_out();
+        }
+    }
+
+    /// Lets the listener live as long as its hub.
+    ///
+    /// A callback that holds a [`Hub`](crate::Hub) of its own keeps that hub alive for ever once
+    /// detached; let it hold a [`WeakHub`](crate::WeakHub).
+    pub fn detach(mut self) {
+        self.listener = None;
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.end();
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listener = self.listener.as_ref().map(|listener| listener.label());
+        f.debug_struct("Subscription")
+            .field("listener", &listener.map(ToString::to_string))
+            .finish()
+    }
+}
+
+/// A listener as its guard sees it.
+pub(crate) trait Ending: Send + Sync {
+    fn label(&self) -> &Label;
+
+    /// Lets no further call begin, leaves the roster, and drops what was captured unless a call
+    /// has it at the moment.
+    fn end(&self);
+
+    /// After [`end`](Self::end): waits for the call under way, if one is, unless from inside.
+    fn wait_out(self: Arc<Self>);
+}

@@ -1,0 +1,306 @@
+//! The hub: its face ([`Hub`]), its [`options`], its channels by type ([`registry`]), the
+//! [`listeners`] of one channel, the [`publisher`] that has looked one up, and the [`report`].
+
+mod listeners;
+mod options;
+mod publisher;
+mod registry;
+mod report;
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::JoinHandle;
+
+use crate::channel::{Channel, Open, Protected};
+use crate::delivery::context::Context;
+use crate::delivery::dispatcher;
+use crate::delivery::inside;
+use crate::delivery::listener::Label;
+use crate::delivery::queue::{Admission, Queue};
+use crate::delivery::subscription::Subscription;
+use crate::error::TryPublishError;
+use listeners::Listeners;
+use registry::Registry;
+
+pub use options::{HubBuilder, HubOptions, ListenOptions};
+pub use publisher::Publisher;
+pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
+
+/// Where events are published and listened to.
+///
+/// A `Hub` is a handle: a clone is the same hub. Its channels come into being as they are used.
+///
+/// # The order of things
+///
+/// [`publish`](Self::publish) returns when the event is *accepted*. Callbacks of
+/// [`listen`](Self::listen) run on the hub's own thread, one at a time, each event reaching every
+/// listener of its channel before the next event reaches any: all of them see the hub's events in
+/// one order, the order of acceptance, across channels. What a callback publishes comes after
+/// everything accepted before it. Callbacks of [`listen_inline`](Self::listen_inline) run on the
+/// publisher's thread before `publish` returns.
+///
+/// # The end
+///
+/// Dropping the last handle delivers what was accepted, then ends the hub's thread; the drop waits
+/// for that, unless it happens inside one of the hub's own callbacks. A [`Publisher`] is a handle
+/// too; a [`WeakHub`] and a [`Subscription`] are not.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    context: Arc<Context>,
+    registry: Registry,
+    lanes: AtomicUsize,
+    dispatcher: OnceLock<JoinHandle<()>>,
+}
+
+impl Hub {
+    /// A hub of one's own, with the options' defaults.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A hub with options of one's choice.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    ///
+    /// let hub = Hub::builder()
+    ///     .capacity(64)
+    ///     .on_panic(|panic| eprintln!("{panic}"))
+    ///     .build();
+    /// assert_eq!(hub.inspect().queue.capacity, 64);
+    /// ```
+    pub fn builder() -> HubBuilder {
+        HubOptions::builder()
+    }
+
+    /// The process's default hub. It never ends: [`flush`](Self::flush) it before `main` returns
+    /// where its last events matter.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<Hub> = OnceLock::new();
+        GLOBAL.get_or_init(Self::new)
+    }
+
+    /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
+    /// thread, until the guard is dropped.
+    ///
+    /// The callback is never entered while it runs, so that it may change what it captured
+    /// (`FnMut`) without a lock. Its panics are counted and reported; it goes on with the next
+    /// event.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, AuthEvent, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let mut sign_ins = 0;
+    /// let subscription = hub.listen::<Auth>(move |event: &AuthEvent| {
+    ///     if let AuthEvent::SignedIn { user } = event {
+    ///         sign_ins += 1;
+    ///         println!("{} is number {sign_ins}", user.username);
+    ///     }
+    /// });
+    /// # drop(subscription);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// The first `listen` of a hub starts its thread, and panics where the system has none left.
+    #[track_caller]
+    pub fn listen<C: Channel>(
+        &self,
+        callback: impl FnMut(&C::Event) + Send + 'static,
+    ) -> Subscription {
+        self.listen_with::<C>(ListenOptions::default(), callback)
+    }
+
+    /// [`listen`](Self::listen), with options.
+    ///
+    /// # Panics
+    ///
+    /// As `listen` does.
+    #[track_caller]
+    pub fn listen_with<C: Channel>(
+        &self,
+        options: ListenOptions,
+        mut callback: impl FnMut(&C::Event) + Send + 'static,
+    ) -> Subscription {
+        self.start_dispatcher();
+        let label = Label::new(options.name, Location::caller());
+        self.listeners::<C>().queued.listen(
+            label,
+            self.inner.queue.accepted(),
+            Box::new(move |envelope| callback(envelope.payload())),
+        )
+    }
+
+    /// Calls `callback` with every event of channel `C` at once, on the thread that publishes,
+    /// before `publish` returns: the fast path, for short callbacks that may run on several
+    /// threads at a time.
+    ///
+    /// Inline listeners are called in the order of registration. What one of them publishes is
+    /// delivered inline after the present event has reached all of them.
+    #[track_caller]
+    pub fn listen_inline<C: Channel>(
+        &self,
+        callback: impl Fn(&C::Event) + Send + Sync + 'static,
+    ) -> Subscription {
+        let label = Label::new(None, Location::caller());
+        self.listeners::<C>()
+            .inline
+            .listen(label, Box::new(callback))
+    }
+
+    /// Publishes an event on an open channel, and returns when it is accepted.
+    ///
+    /// Where the queue is full it waits for room; from inside a callback it never waits, and goes
+    /// beyond the capacity instead. An event that nobody listens to is dropped.
+    #[track_caller]
+    pub fn publish<C: Open>(&self, event: C::Event) {
+        self.accept::<C>(event, Admission::Wait).ok();
+    }
+
+    /// [`publish`](Self::publish) that does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPublishError`] with the event where the queue is full. No listener has seen it then.
+    #[track_caller]
+    pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
+        self.accept::<C>(event, Admission::Try)
+            .map_err(TryPublishError)
+    }
+
+    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key.
+    #[track_caller]
+    pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
+        self.accept::<C>(event, Admission::Wait).ok();
+    }
+
+    /// The channel looked up once, for hot loops.
+    pub fn publisher<C: Channel>(&self) -> Publisher<C> {
+        let listeners = self.inner.registry.shared::<C, _>(|| self.new_listeners());
+        Publisher::new(self.clone(), listeners)
+    }
+
+    /// Waits until every event accepted so far has been delivered.
+    ///
+    /// From inside a callback of this hub it returns at once: it cannot wait for itself.
+    pub fn flush(&self) {
+        if !inside::callback_of(self.inner.context.hub) {
+            self.inner
+                .context
+                .progress
+                .wait_for(self.inner.queue.accepted());
+        }
+    }
+
+    /// A handle that does not keep the hub alive: for a detached callback that publishes on the
+    /// hub it listens to.
+    pub fn downgrade(&self) -> WeakHub {
+        WeakHub {
+            inner: Arc::downgrade(&self.inner),
+        }
+    }
+
+    /// What the hub is doing: channels, listeners, counts, the queue's depth.
+    pub fn inspect(&self) -> HubReport {
+        let channels = self.inner.registry.channels();
+        HubReport::new(
+            &self.inner.queue.depth(),
+            channels
+                .into_iter()
+                .map(|channel| channel.report())
+                .collect(),
+        )
+    }
+
+    #[track_caller]
+    fn accept<C: Channel>(&self, event: C::Event, admission: Admission) -> Result<(), C::Event> {
+        self.listeners::<C>()
+            .publish(&self.inner.queue, event, Location::caller(), admission)
+    }
+
+    fn listeners<C: Channel>(&self) -> &Listeners<C> {
+        self.inner.registry.channel::<C, _>(|| self.new_listeners())
+    }
+
+    fn new_listeners<C: Channel>(&self) -> Listeners<C> {
+        let lane = self.inner.lanes.fetch_add(1, Ordering::Relaxed);
+        Listeners::new(lane, &self.inner.context)
+    }
+
+    fn start_dispatcher(&self) {
+        self.inner.dispatcher.get_or_init(|| {
+            let queue = Arc::clone(&self.inner.queue);
+            let context = Arc::clone(&self.inner.context);
+            dispatcher::spawn(queue, context).expect("the system has no thread left for the hub")
+        });
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.inner.queue
+    }
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<HubOptions> for Hub {
+    fn from(options: HubOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                queue: Arc::new(Queue::new(options.capacity)),
+                context: Arc::new(Context::new(options.on_panic)),
+                registry: Registry::default(),
+                lanes: AtomicUsize::new(0),
+                dispatcher: OnceLock::new(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.end();
+        if let Some(dispatcher) = self.dispatcher.take()
+            && !inside::dispatch_of(self.context.hub)
+        {
+            // It ends by itself: a listener's panic never reaches it.
+            let _ = dispatcher.join();
+        }
+    }
+}
+
+/// A handle of a [`Hub`] that does not keep it alive.
+#[derive(Clone)]
+pub struct WeakHub {
+    inner: Weak<Inner>,
+}
+
+impl WeakHub {
+    /// The hub, unless its last handle has been dropped.
+    pub fn upgrade(&self) -> Option<Hub> {
+        self.inner.upgrade().map(|inner| Hub { inner })
+    }
+}
+
+impl fmt::Debug for WeakHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakHub").finish_non_exhaustive()
+    }
+}

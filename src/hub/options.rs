@@ -1,0 +1,70 @@
+//! What can be chosen of a hub and of a listener.
+
+use std::fmt;
+use std::sync::Arc;
+
+use typed_builder::TypedBuilder;
+
+use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
+
+/// What [`Hub::builder`](crate::Hub::builder) sets.
+#[derive(TypedBuilder)]
+#[builder(
+    builder_method(vis = "pub(super)"),
+    builder_type(
+        name = HubBuilder,
+        doc = "Sets up a [`Hub`](crate::Hub): [`Hub::builder`](crate::Hub::builder) begins, `build()` ends."
+    ),
+    build_method(into = super::Hub, doc = "The hub. It has no thread before its first `listen`.")
+)]
+pub struct HubOptions {
+    #[builder(
+        default = 1_024,
+        setter(
+            doc = "How many accepted events may wait for the dispatcher before `publish` waits and `try_publish` refuses. In events; 1,024 unless said. 0, with which nothing could be accepted, counts as 1. Memory is taken as it is needed, so that `usize::MAX` means no bound."
+        )
+    )]
+    pub(super) capacity: usize,
+
+    #[builder(
+        default = Arc::new(report_to_stderr),
+        setter(
+            transform = |handler: impl Fn(&ListenerPanic) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
+            doc = "Called with every panic of a listener, on the thread where it panicked. Unless said, one line to standard error."
+        )
+    )]
+    pub(super) on_panic: PanicHandler,
+}
+
+impl fmt::Debug for HubOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubOptions")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What can be chosen of a listener, for [`Hub::listen_with`](crate::Hub::listen_with).
+///
+/// ```
+/// use typed_hub::{Auth, Hub, ListenOptions};
+///
+/// let hub = Hub::new();
+/// let options = ListenOptions::builder().name("session log").build();
+/// let log = hub.listen_with::<Auth>(options, |event| println!("{}", event.kind()));
+/// assert!(hub.inspect().to_string().contains("session log"));
+/// # drop(log);
+/// ```
+#[derive(Clone, Debug, Default, TypedBuilder)]
+#[builder(doc)]
+pub struct ListenOptions {
+    #[builder(
+        default,
+        setter(
+            into,
+            strip_option,
+            doc = "What reports and panics call the listener; unless said, the file and line that registered it."
+        )
+    )]
+    pub(super) name: Option<String>,
+}

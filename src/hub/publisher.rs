@@ -1,0 +1,98 @@
+//! A channel looked up once.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::Hub;
+use super::listeners::Listeners;
+use crate::channel::{Channel, Open, Protected};
+use crate::delivery::queue::Admission;
+use crate::error::TryPublishError;
+
+/// A channel of a hub, looked up once: for loops that publish much.
+///
+/// It is a handle of its hub, and keeps it alive as every [`Hub`] does.
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Hub};
+///
+/// enum Ticks {}
+///
+/// impl CustomChannel for Ticks {
+///     type Event = u64;
+///     const NAME: &'static str = "ticks";
+/// }
+///
+/// let ticks = Hub::new().publisher::<Custom<Ticks>>();
+/// for tick in 0..1_000 {
+///     ticks.publish(tick);
+/// }
+/// ```
+pub struct Publisher<C: Channel> {
+    hub: Hub,
+    listeners: Arc<Listeners<C>>,
+}
+
+impl<C: Channel> Publisher<C> {
+    pub(super) fn new(hub: Hub, listeners: Arc<Listeners<C>>) -> Self {
+        Self { hub, listeners }
+    }
+
+    /// See [`Hub::publish`].
+    #[track_caller]
+    pub fn publish(&self, event: C::Event)
+    where
+        C: Open,
+    {
+        self.accept(event, Admission::Wait).ok();
+    }
+
+    /// See [`Hub::try_publish`].
+    ///
+    /// # Errors
+    ///
+    /// [`TryPublishError`] with the event where the hub's queue is full.
+    #[track_caller]
+    pub fn try_publish(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>>
+    where
+        C: Open,
+    {
+        self.accept(event, Admission::Try).map_err(TryPublishError)
+    }
+
+    /// See [`Hub::publish_protected`].
+    #[track_caller]
+    pub fn publish_protected(&self, _key: &C::Key, event: C::Event)
+    where
+        C: Protected,
+    {
+        self.accept(event, Admission::Wait).ok();
+    }
+
+    #[track_caller]
+    fn accept(&self, event: C::Event, admission: Admission) -> Result<(), C::Event> {
+        let queue = self.hub.queue();
+        self.listeners
+            .publish(queue, event, Location::caller(), admission)
+    }
+
+    /// The hub it publishes on.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+}
+
+impl<C: Channel> Clone for Publisher<C> {
+    fn clone(&self) -> Self {
+        Self::new(self.hub.clone(), Arc::clone(&self.listeners))
+    }
+}
+
+impl<C: Channel> fmt::Debug for Publisher<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("channel", &C::NAME)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! What a hub is doing, for people and for tools.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::delivery::listener::Listener;
+use crate::delivery::queue::Depth;
+
+/// A hub at one moment, from [`Hub::inspect`](crate::Hub::inspect): a table by `Display`, and
+/// `Serialize`.
+///
+/// The figures are read one after the other while the hub goes on.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct HubReport {
+    /// The queue between publishers and queued listeners.
+    pub queue: QueueReport,
+    /// Every channel used so far, by name.
+    pub channels: Vec<ChannelReport>,
+}
+
+/// How full a hub's queue is, in events.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct QueueReport {
+    /// Accepted, and not yet taken by the dispatcher.
+    pub depth: usize,
+    /// The largest depth so far.
+    pub peak: usize,
+    /// The depth at which `publish` waits.
+    pub capacity: usize,
+}
+
+/// One channel of a hub.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ChannelReport {
+    /// Its [`NAME`](crate::Channel::NAME).
+    pub name: &'static str,
+    /// The path of its type, which tells two channels of one name apart.
+    pub type_name: &'static str,
+    /// How many events have been accepted on it.
+    pub published: u64,
+    /// Its listeners: the inline ones, then the queued ones, each in the order of registration.
+    pub listeners: Vec<ListenerReport>,
+}
+
+/// One listener of a channel.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ListenerReport {
+    /// The name it was given or, without one, the file and line that registered it.
+    pub name: String,
+    /// How it is told.
+    pub kind: DeliveryKind,
+    /// How many events it was called with.
+    pub delivered: u64,
+    /// How many times its code has panicked.
+    pub panicked: u64,
+}
+
+/// How a listener is told of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+#[non_exhaustive]
+pub enum DeliveryKind {
+    /// On the publisher's thread, before `publish` returns.
+    Inline,
+    /// On the hub's dispatcher thread, in the order of acceptance.
+    Queued,
+}
+
+impl HubReport {
+    pub(super) fn new(depth: &Depth, mut channels: Vec<ChannelReport>) -> Self {
+        channels.sort_by_key(|channel| (channel.name, channel.type_name));
+        Self {
+            queue: QueueReport {
+                depth: depth.waiting,
+                peak: depth.peak,
+                capacity: depth.capacity,
+            },
+            channels,
+        }
+    }
+
+    /// What a person calls the channel: its name and, where that names several, its type.
+    fn title(&self, channel: &ChannelReport) -> String {
+        let name = channel.name;
+        if self.channels.iter().filter(|c| c.name == name).count() > 1 {
+            format!("{name} ({})", channel.type_name)
+        } else {
+            name.to_owned()
+        }
+    }
+}
+
+impl ListenerReport {
+    pub(super) fn new(listener: &Listener, kind: DeliveryKind, delivered: u64) -> Self {
+        Self {
+            name: listener.label.to_string(),
+            kind,
+            delivered,
+            panicked: listener.panicked(),
+        }
+    }
+}
+
+/// A line on the queue, then a table with a row for each listener.
+impl fmt::Display for HubReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let QueueReport {
+            depth,
+            peak,
+            capacity,
+        } = self.queue;
+        writeln!(f, "queue: {depth} of {capacity} waiting, {peak} at most")?;
+        let mut table = Table::new([
+            "channel",
+            "published",
+            "listener",
+            "kind",
+            "delivered",
+            "panicked",
+        ]);
+        for channel in &self.channels {
+            let title = self.title(channel);
+            let published = channel.published.to_string();
+            let mut head = [title, published];
+            if channel.listeners.is_empty() {
+                let [title, published] = head;
+                table.row([
+                    title,
+                    published,
+                    "-".into(),
+                    "-".into(),
+                    "-".into(),
+                    "-".into(),
+                ]);
+                continue;
+            }
+            for listener in &channel.listeners {
+                let [title, published] = std::mem::take(&mut head);
+                table.row([
+                    title,
+                    published,
+                    listener.name.clone(),
+                    listener.kind.to_string(),
+                    listener.delivered.to_string(),
+                    listener.panicked.to_string(),
+                ]);
+            }
+        }
+        table.fmt(f)
+    }
+}
+
+/// Rows of cells, as wide as the widest of their column.
+struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    fn new(header: [&str; N]) -> Self {
+        Self {
+            rows: vec![header.map(str::to_owned)],
+        }
+    }
+
+    fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells);
+    }
+}
+
+impl<const N: usize> fmt::Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: usize| {
+            let cells = self.rows.iter().map(|row| row[column].chars().count());
+            cells.max().unwrap_or_default()
+        };
+        let widths: [usize; N] = std::array::from_fn(width);
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                if cell.parse::<u64>().is_ok() {
+                    line += &format!("{cell:>width$}  ");
+                } else {
+                    line += &format!("{cell:<width$}  ");
+                }
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
