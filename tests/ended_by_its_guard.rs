@@ -1,0 +1,276 @@
+//! Promise 7: after `drop(subscription)` returns no call begins; `close` waits for the one under
+//! way; `detach` listens for as long as the hub lives.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use common::{Log, Numbers, Words, gate, in_time};
+use typed_hub::{Hub, Subscription};
+
+#[test]
+fn after_the_drop_no_call_begins() {
+    in_time(|| {
+        // The publisher never stops, so that the drop has every chance to come in between.
+        for _ in 0..200 {
+            let hub = Hub::new();
+            let ended = Arc::new(AtomicBool::new(false));
+            let late = Log::new();
+            let stop = Arc::new(AtomicBool::new(false));
+            let publisher = {
+                let (hub, stop) = (hub.clone(), Arc::clone(&stop));
+                thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        hub.publish::<Numbers>(0);
+                    }
+                })
+            };
+            let queued = {
+                let (ended, late) = (Arc::clone(&ended), late.clone());
+                hub.listen::<Numbers>(move |_| {
+                    if ended.load(Ordering::SeqCst) {
+                        late.push("queued");
+                    }
+                })
+            };
+            let inline = {
+                let (ended, late) = (Arc::clone(&ended), late.clone());
+                hub.listen_inline::<Numbers>(move |_| {
+                    if ended.load(Ordering::SeqCst) {
+                        late.push("inline");
+                    }
+                })
+            };
+            while hub.inspect().channels[0]
+                .listeners
+                .iter()
+                .any(|l| l.delivered == 0)
+            {}
+            // `close` because a call that had begun before a plain drop may still look at `ended`.
+            queued.close();
+            inline.close();
+            ended.store(true, Ordering::SeqCst);
+            thread::yield_now();
+            stop.store(true, Ordering::Relaxed);
+            publisher.join().unwrap();
+            hub.flush();
+            assert_eq!(late.take(), [] as [&str; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_dropped_listener_does_not_get_what_was_accepted_before() {
+    let hub = Hub::new();
+    let (gate, keeper) = gate();
+    let _held = hub.listen::<Words>(move |_| keeper.pass());
+    let log = Log::new();
+    let numbers = log.clone();
+    let subscription = hub.listen::<Numbers>(move |n| numbers.push(*n));
+
+    hub.publish::<Words>("hold");
+    gate.wait();
+    hub.publish::<Numbers>(1);
+    drop(subscription);
+    gate.open();
+    hub.flush();
+    assert_eq!(log.len(), 0);
+}
+
+#[test]
+fn drop_does_not_wait_for_the_call_under_way() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (gate, keeper) = gate();
+        let subscription = hub.listen::<Numbers>(move |_| keeper.pass());
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        drop(subscription); // the call is under way and stays so
+        gate.open();
+        hub.flush();
+    });
+}
+
+/// Closes on another thread, and checks that it waits exactly as long as the gate is shut.
+fn closes_after(subscription: Subscription, open: impl FnOnce()) {
+    let (done, closed) = mpsc::channel();
+    thread::spawn(move || {
+        subscription.close();
+        done.send(()).unwrap();
+    });
+    let waits = closed.recv_timeout(Duration::from_millis(50));
+    assert!(
+        waits.is_err(),
+        "close returned while its call was under way"
+    );
+    open();
+    closed
+        .recv_timeout(common::PATIENCE)
+        .expect("close did not return after its call");
+}
+
+#[test]
+fn close_waits_for_the_queued_call_under_way() {
+    let hub = Hub::new();
+    let (gate, keeper) = gate();
+    let subscription = hub.listen::<Numbers>(move |_| keeper.pass());
+    hub.publish::<Numbers>(1);
+    gate.wait();
+    closes_after(subscription, || gate.open());
+}
+
+#[test]
+fn close_waits_for_the_inline_call_under_way() {
+    let hub = Hub::new();
+    let (gate, keeper) = gate();
+    let subscription = hub.listen_inline::<Numbers>(move |_| keeper.pass());
+    let publisher = thread::spawn(move || hub.publish::<Numbers>(1));
+    gate.wait();
+    closes_after(subscription, || gate.open());
+    publisher.join().unwrap();
+}
+
+#[test]
+fn close_does_not_wait_for_the_call_of_another_listener() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (gate, keeper) = gate();
+        let _busy = hub.listen::<Numbers>(move |_| keeper.pass());
+        let idle = hub.listen::<Numbers>(|_| {});
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        idle.close();
+        gate.open();
+    });
+}
+
+#[test]
+fn close_of_an_idle_listener_returns_at_once() {
+    in_time(|| {
+        let hub = Hub::new();
+        hub.listen::<Numbers>(|_| {}).close();
+        hub.listen_inline::<Numbers>(|_| {}).close();
+        let used = hub.listen::<Numbers>(|_| {});
+        hub.publish::<Numbers>(1);
+        hub.flush();
+        used.close();
+    });
+}
+
+#[test]
+fn close_and_drop_from_inside_the_own_callback_do_not_dead_lock() {
+    in_time(|| {
+        for close in [true, false] {
+            for inline in [true, false] {
+                let hub = Hub::new();
+                let own: Arc<Mutex<Option<Subscription>>> = Arc::default();
+                let calls = Log::new();
+                let (slot, log) = (Arc::clone(&own), calls.clone());
+                let callback = move |n: &u64| {
+                    log.push(*n);
+                    match slot.lock().unwrap().take() {
+                        Some(subscription) if close => subscription.close(),
+                        subscription => drop(subscription),
+                    }
+                };
+                *own.lock().unwrap() = Some(if inline {
+                    hub.listen_inline::<Numbers>(callback)
+                } else {
+                    hub.listen::<Numbers>(callback)
+                });
+                hub.publish::<Numbers>(1);
+                hub.flush();
+                hub.publish::<Numbers>(2);
+                hub.flush();
+                assert_eq!(calls.take(), [1], "close: {close}, inline: {inline}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_detached_listener_lives_as_long_as_the_hub() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let (queued, inline) = (log.clone(), log.clone());
+    hub.listen::<Numbers>(move |_| queued.push("queued"))
+        .detach();
+    hub.listen_inline::<Numbers>(move |_| inline.push("inline"))
+        .detach();
+    hub.publish::<Numbers>(1);
+    drop(hub);
+    assert_eq!(log.take(), ["inline", "queued"]);
+}
+
+#[test]
+fn what_a_callback_captured_is_dropped_with_its_guard_or_its_hub() {
+    let capture = Arc::new(());
+    let hub = Hub::new();
+    let [queued, inline, detached] = [(); 3].map(|()| Arc::clone(&capture));
+    let queued = hub.listen::<Numbers>(move |_| drop(Arc::clone(&queued)));
+    let inline = hub.listen_inline::<Numbers>(move |_| drop(Arc::clone(&inline)));
+    hub.listen::<Words>(move |_| drop(Arc::clone(&detached)))
+        .detach();
+    hub.publish::<Numbers>(1);
+    hub.publish::<Words>("detached");
+    hub.flush();
+
+    drop(queued);
+    drop(inline);
+    // The dispatcher may be about to give back what it borrowed for the last delivery.
+    in_time({
+        let capture = Arc::clone(&capture);
+        move || while Arc::strong_count(&capture) > 3 {}
+    });
+    drop(hub);
+    assert_eq!(Arc::strong_count(&capture), 1);
+}
+
+#[test]
+fn the_same_closure_registered_twice_is_two_subscriptions() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let written = log.clone();
+    let callback = move |n: &u64| written.push(*n);
+    let first = hub.listen::<Numbers>(callback.clone());
+    let _second = hub.listen::<Numbers>(callback);
+    hub.publish::<Numbers>(1);
+    hub.flush();
+    drop(first);
+    hub.publish::<Numbers>(2);
+    hub.flush();
+    assert_eq!(log.take(), [1, 1, 2]);
+}
+
+#[test]
+fn a_guard_may_outlive_its_hub_and_end_on_another_thread() {
+    let hub = Hub::new();
+    let guards = [
+        hub.listen::<Numbers>(|_| {}),
+        hub.listen_inline::<Numbers>(|_| {}),
+        hub.listen::<Numbers>(|_| {}),
+        hub.listen_inline::<Numbers>(|_| {}),
+    ];
+    drop(hub);
+    in_time(move || {
+        let [first, second, third, fourth] = guards;
+        drop((first, second));
+        third.close();
+        fourth.close();
+    });
+}
+
+#[test]
+fn a_publisher_that_has_published_keeps_no_dropped_callback_alive() {
+    let hub = Hub::new();
+    let publisher = hub.publisher::<Numbers>();
+    let capture = Arc::new(());
+    let captured = Arc::clone(&capture);
+    let guard = hub.listen_inline::<Numbers>(move |_| drop(Arc::clone(&captured)));
+    publisher.publish(1);
+    drop(guard);
+    assert_eq!(Arc::strong_count(&capture), 1);
+}
