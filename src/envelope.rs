@@ -1,28 +1,114 @@
 //! An event and its metadata.
 
+use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::channel::Channel;
 
-/// An event on its way, with what is known of it besides.
-pub(crate) struct Envelope<C: Channel> {
+/// An event with what is known of it besides: for
+/// [`Hub::listen_envelope`](crate::Hub::listen_envelope).
+///
+/// It derefs to the event.
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Envelope, Hub};
+///
+/// enum Ticks {}
+///
+/// impl CustomChannel for Ticks {
+///     type Event = u64;
+///     const NAME: &'static str = "ticks";
+/// }
+///
+/// let hub = Hub::new();
+/// let log = hub.listen_envelope::<Custom<Ticks>>(|tick: &Envelope<Custom<Ticks>>| {
+///     println!("{} {}: {} from {}", tick.channel(), tick.sequence(), **tick, tick.source());
+/// });
+/// hub.publish::<Custom<Ticks>>(1); // prints "ticks 0: 1 from …"
+/// # hub.flush();
+/// # drop(log);
+/// ```
+pub struct Envelope<C: Channel> {
     payload: Payload<C::Event>,
+    sequence: u64,
+    time: Option<SystemTime>,
     source: &'static Location<'static>,
 }
 
 impl<C: Channel> Envelope<C> {
     pub(crate) fn new(payload: Payload<C::Event>, source: &'static Location<'static>) -> Self {
-        Self { payload, source }
+        Self {
+            payload,
+            sequence: 0,
+            time: None,
+            source,
+        }
+    }
+
+    /// Notes the time, where somebody will read it: to ask the system for it costs as much as
+    /// several deliveries.
+    pub(crate) fn stamp(&mut self) {
+        self.time = Some(SystemTime::now());
+    }
+
+    pub(crate) fn accept(&mut self, sequence: u64) {
+        self.sequence = sequence;
     }
 
     pub(crate) fn into_payload(self) -> Payload<C::Event> {
         self.payload
     }
 
-    pub(crate) fn payload(&self) -> &C::Event {
+    /// The event.
+    pub fn payload(&self) -> &C::Event {
         &self.payload
+    }
+
+    /// The [`NAME`](Channel::NAME) of its channel.
+    pub fn channel(&self) -> &'static str {
+        C::NAME
+    }
+
+    /// Its place in the order in which its hub accepted events, across channels: of two events
+    /// the one accepted first has the smaller number. Numbers of events that nobody waited for in
+    /// the queue are not given out.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When it was published, on this system's clock.
+    pub fn time(&self) -> SystemTime {
+        // Missing only where its publisher came too early to see that somebody would read it.
+        self.time.unwrap_or_else(SystemTime::now)
+    }
+
+    /// The line that published it.
+    pub fn source(&self) -> &'static Location<'static> {
+        self.source
+    }
+}
+
+impl<C: Channel> Deref for Envelope<C> {
+    type Target = C::Event;
+
+    fn deref(&self) -> &C::Event {
+        &self.payload
+    }
+}
+
+/// The event too, where it is `Debug`.
+impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("channel", &C::NAME)
+            .field("payload", self.payload())
+            .field("sequence", &self.sequence)
+            .field("time", &self.time)
+            .field("source", &self.source.to_string())
+            .finish()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A typed, compile-time event hub with a real auth category.
 
+#![forbid(unsafe_code)]
+
 pub mod channel;
 mod delivery;
 mod envelope;
@@ -10,5 +12,6 @@ mod sync;
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
 pub use delivery::context::ListenerPanic;
 pub use delivery::subscription::Subscription;
+pub use envelope::Envelope;
 pub use error::TryPublishError;
 pub use hub::{Hub, HubReport, ListenOptions, Publisher, WeakHub};

@@ -96,9 +96,7 @@ struct Grudge;
 
 impl Drop for Grudge {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("not like this");
-        }
+        assert!(std::thread::panicking(), "not like this");
     }
 }
 

@@ -23,12 +23,12 @@ fn every_listener_sees_the_order_of_acceptance_across_channels() {
         .collect();
 
     thread::scope(|scope| {
-        for publisher in 0..4 {
+        for (publisher, word) in (0..4).zip(["a", "b", "c", "d"]) {
             let hub = &hub;
             scope.spawn(move || {
                 for n in 0..500 {
                     hub.publish::<Numbers>(publisher * 1_000 + n);
-                    hub.publish::<Words>(["a", "b", "c", "d"][publisher as usize]);
+                    hub.publish::<Words>(word);
                 }
             });
         }
@@ -109,7 +109,7 @@ fn inline_listeners_are_called_in_the_order_of_registration() {
             hub.listen_inline::<Numbers>(move |_| log.push(listener))
         })
         .collect();
-    guards.remove(1);
+    drop(guards.remove(1));
     let last = log.clone();
     guards.push(hub.listen_inline::<Numbers>(move |_| last.push(5)));
 

@@ -16,21 +16,20 @@ pub(crate) struct Batch {
     order: Vec<Run>,
     lanes: Vec<Option<Box<dyn AnyLane>>>,
     len: usize,
+    /// The sequence number after the last event's.
+    end: u64,
 }
 
 /// So many events of one channel, accepted one right after the other.
-#[derive(Clone, Copy)]
-pub(crate) struct Run {
+struct Run {
     lane: usize,
-    /// The first one's sequence number.
-    pub(crate) first: u64,
-    pub(crate) count: usize,
+    count: usize,
 }
 
 /// The lane of a channel whose type is not known here.
 pub(crate) trait AnyLane: Any + Send {
-    /// Delivers its next events, as many as the run counts, each to every listener in turn.
-    fn deliver(&mut self, run: Run);
+    /// Delivers its next `count` events, each to every listener in turn.
+    fn deliver(&mut self, count: usize);
 
     /// Gives back what it borrowed for the delivery.
     fn finish(&mut self);
@@ -41,20 +40,18 @@ impl Batch {
         self.len
     }
 
-    /// Adds an event; `sequence` follows that of the event added before.
     pub(crate) fn push<C: Channel>(
         &mut self,
         listeners: &Arc<QueuedListeners<C>>,
         envelope: Envelope<C>,
-        sequence: u64,
     ) {
+        self.end = envelope.sequence() + 1;
         self.lane(listeners).push(envelope);
         self.len += 1;
         match self.order.last_mut() {
             Some(run) if run.lane == listeners.lane() => run.count += 1,
             _ => self.order.push(Run {
                 lane: listeners.lane(),
-                first: sequence,
                 count: 1,
             }),
         }
@@ -73,13 +70,9 @@ impl Batch {
 
     /// Delivers all events, and is empty then.
     pub(crate) fn deliver(&mut self, context: &Context) {
-        let Some(last) = self.order.last() else {
-            return;
-        };
-        let end = last.first + last.count as u64;
         for run in &self.order {
             if let Some(lane) = &mut self.lanes[run.lane] {
-                lane.deliver(*run);
+                lane.deliver(run.count);
             }
         }
         for run in self.order.drain(..) {
@@ -88,6 +81,6 @@ impl Batch {
             }
         }
         self.len = 0;
-        context.progress.rest(end);
+        context.progress.rest(self.end);
     }
 }

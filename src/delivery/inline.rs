@@ -83,9 +83,9 @@ impl<C: Channel> InlineListeners<C> {
         });
         state.roster.join(Arc::clone(&listener));
         self.changed(&state);
-        let stale = state.snapshot.take();
+        let before = state.snapshot.take();
         drop(state);
-        drop(stale);
+        drop(before);
         Subscription::new(listener)
     }
 
@@ -93,9 +93,9 @@ impl<C: Channel> InlineListeners<C> {
         let mut state = self.state.lock();
         let left = state.roster.leave(listener);
         self.changed(&state);
-        let stale = state.snapshot.take();
+        let before = state.snapshot.take();
         drop(state);
-        drop((left, stale));
+        drop((left, before));
     }
 
     fn changed(&self, state: &State<C>) {

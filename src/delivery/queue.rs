@@ -64,9 +64,12 @@ impl Queue {
     pub(crate) fn push<C: Channel>(
         &self,
         listeners: &Arc<QueuedListeners<C>>,
-        envelope: Envelope<C>,
+        mut envelope: Envelope<C>,
         admission: Admission,
     ) -> Result<(), Envelope<C>> {
+        if listeners.wants_time() {
+            envelope.stamp();
+        }
         let mut state = self.state.lock();
         if state.filling.len() >= self.capacity {
             match admission {
@@ -75,9 +78,9 @@ impl Queue {
                 Admission::Wait => state = self.wait_for_room(state),
             }
         }
-        let sequence = state.accepted;
+        envelope.accept(state.accepted);
         state.accepted += 1;
-        state.filling.push(listeners, envelope, sequence);
+        state.filling.push(listeners, envelope);
         state.peak = state.peak.max(state.filling.len());
         let asleep = std::mem::take(&mut state.dispatcher_sleeps);
         drop(state);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::batch::{AnyLane, Run};
+use super::batch::AnyLane;
 use super::context::Context;
 use super::inside;
 use super::listener::{Label, Listener};
@@ -23,6 +23,8 @@ pub(crate) struct QueuedListeners<C: Channel> {
     lane: usize,
     context: Arc<Context>,
     count: AtomicUsize,
+    /// How many of them may ask for the time of events.
+    timed: AtomicUsize,
     roster: Mutex<Roster<QueuedListener<C>>>,
 }
 
@@ -32,28 +34,35 @@ impl<C: Channel> QueuedListeners<C> {
             lane,
             context,
             count: AtomicUsize::new(0),
+            timed: AtomicUsize::new(0),
             roster: Mutex::new(Roster::new()),
         }
     }
 
-    /// Registers a listener for the events from sequence number `since` on.
+    /// Registers a listener for the events from sequence number `since` on; `timed` where it may
+    /// ask for their time.
     pub(crate) fn listen(
         self: &Arc<Self>,
         label: Label,
         since: u64,
+        timed: bool,
         callback: Callback<C>,
     ) -> Subscription {
         let listener = Arc::new(QueuedListener {
             listener: Listener::new(label),
             since,
+            timed,
             callback: Mutex::new(Some(callback)),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
             context: Arc::clone(&self.context),
         });
+        if timed {
+            self.timed.fetch_add(1, Ordering::Release);
+        }
         let mut roster = self.roster.lock();
         roster.join(Arc::clone(&listener));
-        self.count.store(roster.len(), Ordering::Release);
+        self.changed(&roster);
         drop(roster);
         Subscription::new(listener)
     }
@@ -61,9 +70,20 @@ impl<C: Channel> QueuedListeners<C> {
     fn leave(&self, listener: &QueuedListener<C>) {
         let mut roster = self.roster.lock();
         let left = roster.leave(listener);
-        self.count.store(roster.len(), Ordering::Release);
+        self.changed(&roster);
         drop(roster);
-        drop(left);
+        if left.is_some_and(|left| left.timed) {
+            self.timed.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn changed(&self, roster: &Roster<QueuedListener<C>>) {
+        self.count.store(roster.len(), Ordering::Release);
+    }
+
+    /// Whether an event needs to know when it was published.
+    pub(crate) fn wants_time(&self) -> bool {
+        self.timed.load(Ordering::Acquire) != 0
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -83,6 +103,7 @@ impl<C: Channel> QueuedListeners<C> {
 pub(crate) struct QueuedListener<C: Channel> {
     listener: Listener,
     since: u64,
+    timed: bool,
     /// Away while the dispatcher delivers.
     callback: Mutex<Option<Callback<C>>>,
     delivered: AtomicU64,
@@ -166,18 +187,19 @@ impl<C: Channel> Lane<C> {
 }
 
 impl<C: Channel> AnyLane for Lane<C> {
-    fn deliver(&mut self, run: Run) {
+    fn deliver(&mut self, count: usize) {
         if self.seats.is_empty() {
             let listeners = self.listeners.listeners();
             self.seats.extend(listeners.into_iter().map(Seat::take));
         }
         let context = &self.listeners.context;
-        for (sequence, event) in (run.first..).zip(self.events.drain(..run.count)) {
+        for event in self.events.drain(..count) {
             for seat in &mut self.seats {
-                seat.call(sequence, &event);
+                seat.call(&event);
             }
+            let next = event.sequence() + 1;
             context.discard_event::<C>(event);
-            context.progress.pass(sequence + 1);
+            context.progress.pass(next);
         }
     }
 
@@ -201,18 +223,16 @@ impl<C: Channel> Seat<C> {
         Self { listener, callback }
     }
 
-    fn call(&mut self, sequence: u64, event: &Envelope<C>) {
+    fn call(&mut self, event: &Envelope<C>) {
         let listener = &*self.listener;
         let Some(callback) = &mut self.callback else {
             return;
         };
-        if sequence < listener.since {
+        if event.sequence() < listener.since {
             return;
         }
-        listener
-            .context
-            .progress
-            .enter(listener.listener.id, sequence);
+        let progress = &listener.context.progress;
+        progress.enter(listener.listener.id, event.sequence());
         if listener.listener.is_active() {
             listener.delivered.fetch_add(1, Ordering::Relaxed);
             listener.isolate(|| callback(event));

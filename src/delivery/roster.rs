@@ -21,7 +21,7 @@ impl<S: AsRef<Listener>> Roster<S> {
     }
 
     pub(crate) fn join(&mut self, member: Arc<S>) {
-        self.seat(&member, self.members.len());
+        seat(&*member, self.members.len());
         self.members.push(member);
     }
 
@@ -34,7 +34,7 @@ impl<S: AsRef<Listener>> Roster<S> {
         }
         let left = self.members.swap_remove(place);
         if let Some(moved) = self.members.get(place) {
-            self.seat(moved, place);
+            seat(&**moved, place);
         }
         Some(left)
     }
@@ -49,8 +49,8 @@ impl<S: AsRef<Listener>> Roster<S> {
     pub(crate) fn len(&self) -> usize {
         self.members.len()
     }
+}
 
-    fn seat(&self, member: &Arc<S>, place: usize) {
-        (**member).as_ref().place.store(place, Ordering::Relaxed);
-    }
+fn seat<S: AsRef<Listener>>(member: &S, place: usize) {
+    member.as_ref().place.store(place, Ordering::Relaxed);
 }

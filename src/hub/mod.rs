@@ -1,6 +1,8 @@
-//! The hub: its face ([`Hub`]), its [`options`], its channels by type ([`registry`]), the
-//! [`listeners`] of one channel, the [`publisher`] that has looked one up, and the [`report`].
+//! The hub: its face ([`Hub`]: publishing here, listening in [`listen`]), its [`options`], its
+//! channels by type ([`registry`]), the [`listeners`] of one channel, the [`publisher`] that has
+//! looked one up, and the [`report`].
 
+mod listen;
 mod listeners;
 mod options;
 mod publisher;
@@ -15,11 +17,8 @@ use std::thread::JoinHandle;
 
 use crate::channel::{Channel, Open, Protected};
 use crate::delivery::context::Context;
-use crate::delivery::dispatcher;
 use crate::delivery::inside;
-use crate::delivery::listener::Label;
 use crate::delivery::queue::{Admission, Queue};
-use crate::delivery::subscription::Subscription;
 use crate::error::TryPublishError;
 use listeners::Listeners;
 use registry::Registry;
@@ -87,75 +86,6 @@ impl Hub {
         GLOBAL.get_or_init(Self::new)
     }
 
-    /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
-    /// thread, until the guard is dropped.
-    ///
-    /// The callback is never entered while it runs, so that it may change what it captured
-    /// (`FnMut`) without a lock. Its panics are counted and reported; it goes on with the next
-    /// event.
-    ///
-    /// ```
-    /// use typed_hub::{Auth, AuthEvent, Hub};
-    ///
-    /// let hub = Hub::new();
-    /// let mut sign_ins = 0;
-    /// let subscription = hub.listen::<Auth>(move |event: &AuthEvent| {
-    ///     if let AuthEvent::SignedIn { user } = event {
-    ///         sign_ins += 1;
-    ///         println!("{} is number {sign_ins}", user.username);
-    ///     }
-    /// });
-    /// # drop(subscription);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// The first `listen` of a hub starts its thread, and panics where the system has none left.
-    #[track_caller]
-    pub fn listen<C: Channel>(
-        &self,
-        callback: impl FnMut(&C::Event) + Send + 'static,
-    ) -> Subscription {
-        self.listen_with::<C>(ListenOptions::default(), callback)
-    }
-
-    /// [`listen`](Self::listen), with options.
-    ///
-    /// # Panics
-    ///
-    /// As `listen` does.
-    #[track_caller]
-    pub fn listen_with<C: Channel>(
-        &self,
-        options: ListenOptions,
-        mut callback: impl FnMut(&C::Event) + Send + 'static,
-    ) -> Subscription {
-        self.start_dispatcher();
-        let label = Label::new(options.name, Location::caller());
-        self.listeners::<C>().queued.listen(
-            label,
-            self.inner.queue.accepted(),
-            Box::new(move |envelope| callback(envelope.payload())),
-        )
-    }
-
-    /// Calls `callback` with every event of channel `C` at once, on the thread that publishes,
-    /// before `publish` returns: the fast path, for short callbacks that may run on several
-    /// threads at a time.
-    ///
-    /// Inline listeners are called in the order of registration. What one of them publishes is
-    /// delivered inline after the present event has reached all of them.
-    #[track_caller]
-    pub fn listen_inline<C: Channel>(
-        &self,
-        callback: impl Fn(&C::Event) + Send + Sync + 'static,
-    ) -> Subscription {
-        let label = Label::new(None, Location::caller());
-        self.listeners::<C>()
-            .inline
-            .listen(label, Box::new(callback))
-    }
-
     /// Publishes an event on an open channel, and returns when it is accepted.
     ///
     /// Where the queue is full it waits for room; from inside a callback it never waits, and goes
@@ -215,7 +145,7 @@ impl Hub {
             &self.inner.queue.depth(),
             channels
                 .into_iter()
-                .map(|channel| channel.report())
+                .map(registry::AnyChannel::report)
                 .collect(),
         )
     }
@@ -233,14 +163,6 @@ impl Hub {
     fn new_listeners<C: Channel>(&self) -> Listeners<C> {
         let lane = self.inner.lanes.fetch_add(1, Ordering::Relaxed);
         Listeners::new(lane, &self.inner.context)
-    }
-
-    fn start_dispatcher(&self) {
-        self.inner.dispatcher.get_or_init(|| {
-            let queue = Arc::clone(&self.inner.queue);
-            let context = Arc::clone(&self.inner.context);
-            dispatcher::spawn(queue, context).expect("the system has no thread left for the hub")
-        });
     }
 
     fn queue(&self) -> &Queue {

@@ -7,13 +7,13 @@ use typed_builder::TypedBuilder;
 
 use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
 
-/// What [`Hub::builder`](crate::Hub::builder) sets.
+/// What [`Hub::builder`](super::Hub::builder) sets.
 #[derive(TypedBuilder)]
 #[builder(
     builder_method(vis = "pub(super)"),
     builder_type(
         name = HubBuilder,
-        doc = "Sets up a [`Hub`](crate::Hub): [`Hub::builder`](crate::Hub::builder) begins, `build()` ends."
+        doc = "Sets up a [`Hub`](super::Hub): [`Hub::builder`](super::Hub::builder) begins, `build()` ends."
     ),
     build_method(into = super::Hub, doc = "The hub. It has no thread before its first `listen`.")
 )]
@@ -44,7 +44,7 @@ impl fmt::Debug for HubOptions {
     }
 }
 
-/// What can be chosen of a listener, for [`Hub::listen_with`](crate::Hub::listen_with).
+/// What can be chosen of a listener, for [`Hub::listen_with`](super::Hub::listen_with).
 ///
 /// ```
 /// use typed_hub::{Auth, Hub, ListenOptions};

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::report::ChannelReport;
 
-/// Entries at each level of the trie: four bits of the key choose one.
-const FAN_OUT: usize = 16;
+/// Entries at each level of the trie.
+const FAN_OUT: u64 = 16;
 
 /// An append-only trie over `TypeId`s. A `TypeId` is a hash already, so its own bits lead the
 /// way; and since nothing is ever removed, a look-up takes no lock.
@@ -21,7 +21,7 @@ pub(super) trait AnyChannel: Any + Send + Sync {
     fn report(&self) -> ChannelReport;
 }
 
-type Level = [OnceLock<Box<Entry>>; FAN_OUT];
+type Level = [OnceLock<Box<Entry>>; FAN_OUT as usize];
 
 struct Entry {
     channel: TypeId,
@@ -41,7 +41,10 @@ impl Registry {
     /// The same, to keep.
     pub(super) fn shared<C: 'static, S: AnyChannel>(&self, make: impl Fn() -> S) -> Arc<S> {
         let state: Arc<dyn Any + Send + Sync> = Arc::clone(self.find::<C, S>(make)) as _;
-        state.downcast().ok().expect(ONE_STATE)
+        match state.downcast() {
+            Ok(state) => state,
+            Err(_) => unreachable!("{ONE_STATE}"),
+        }
     }
 
     fn find<C: 'static, S: AnyChannel>(&self, make: impl Fn() -> S) -> &Arc<dyn AnyChannel> {
@@ -50,7 +53,8 @@ impl Registry {
         let mut level = &self.root;
         loop {
             // Once the bits are used up the trie goes on as a list of first entries.
-            let entry = level[key as usize % FAN_OUT].get_or_init(|| {
+            let place = (key % FAN_OUT) as usize;
+            let entry = level[place].get_or_init(|| {
                 Box::new(Entry {
                     channel,
                     state: Arc::new(make()),
@@ -61,7 +65,7 @@ impl Registry {
                 return &entry.state;
             }
             level = entry.below.get_or_init(Box::default);
-            key /= FAN_OUT as u64;
+            key /= FAN_OUT;
         }
     }
 

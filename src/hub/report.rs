@@ -181,14 +181,14 @@ impl<const N: usize> fmt::Display for Table<N> {
         };
         let widths: [usize; N] = std::array::from_fn(width);
         for row in &self.rows {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(widths) {
+            let cells = row.iter().zip(widths).map(|(cell, width)| {
                 if cell.parse::<u64>().is_ok() {
-                    line += &format!("{cell:>width$}  ");
+                    format!("{cell:>width$}")
                 } else {
-                    line += &format!("{cell:<width$}  ");
+                    format!("{cell:<width$}")
                 }
-            }
+            });
+            let line = cells.collect::<Vec<_>>().join("  ");
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

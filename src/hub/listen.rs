@@ -1,0 +1,111 @@
+//! The ways to listen, each a method of [`Hub`].
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::{Hub, ListenOptions};
+use crate::channel::Channel;
+use crate::delivery::dispatcher;
+use crate::delivery::listener::Label;
+use crate::delivery::subscription::Subscription;
+use crate::envelope::Envelope;
+
+impl Hub {
+    /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
+    /// thread, until the guard is dropped.
+    ///
+    /// The callback is never entered while it runs, so that it may change what it captured
+    /// (`FnMut`) without a lock. Its panics are counted and reported; it goes on with the next
+    /// event.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, AuthEvent, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let mut sign_ins = 0;
+    /// let subscription = hub.listen::<Auth>(move |event: &AuthEvent| {
+    ///     if let AuthEvent::SignedIn { user } = event {
+    ///         sign_ins += 1;
+    ///         println!("{} is number {sign_ins}", user.username);
+    ///     }
+    /// });
+    /// # drop(subscription);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// The first `listen` of a hub starts its thread, and panics where the system has none left.
+    #[track_caller]
+    pub fn listen<C: Channel>(
+        &self,
+        callback: impl FnMut(&C::Event) + Send + 'static,
+    ) -> Subscription {
+        self.listen_with::<C>(ListenOptions::default(), callback)
+    }
+
+    /// [`listen`](Self::listen), with options.
+    ///
+    /// # Panics
+    ///
+    /// As `listen` does.
+    #[track_caller]
+    pub fn listen_with<C: Channel>(
+        &self,
+        options: ListenOptions,
+        mut callback: impl FnMut(&C::Event) + Send + 'static,
+    ) -> Subscription {
+        self.queue_to::<C>(options.name, false, move |event| callback(event.payload()))
+    }
+
+    /// [`listen`](Self::listen), with the event in its [`Envelope`].
+    ///
+    /// # Panics
+    ///
+    /// As `listen` does.
+    #[track_caller]
+    pub fn listen_envelope<C: Channel>(
+        &self,
+        callback: impl FnMut(&Envelope<C>) + Send + 'static,
+    ) -> Subscription {
+        self.queue_to::<C>(None, true, callback)
+    }
+
+    /// Calls `callback` with every event of channel `C` at once, on the thread that publishes,
+    /// before `publish` returns: the fast path, for short callbacks that may run on several
+    /// threads at a time.
+    ///
+    /// Inline listeners are called in the order of registration. What one of them publishes is
+    /// delivered inline after the present event has reached all of them.
+    #[track_caller]
+    pub fn listen_inline<C: Channel>(
+        &self,
+        callback: impl Fn(&C::Event) + Send + Sync + 'static,
+    ) -> Subscription {
+        let label = Label::new(None, Location::caller());
+        self.listeners::<C>()
+            .inline
+            .listen(label, Box::new(callback))
+    }
+
+    #[track_caller]
+    fn queue_to<C: Channel>(
+        &self,
+        name: Option<String>,
+        timed: bool,
+        callback: impl FnMut(&Envelope<C>) + Send + 'static,
+    ) -> Subscription {
+        self.start_dispatcher();
+        let label = Label::new(name, Location::caller());
+        let since = self.inner.queue.accepted();
+        let queued = &self.listeners::<C>().queued;
+        queued.listen(label, since, timed, Box::new(callback))
+    }
+
+    fn start_dispatcher(&self) {
+        self.inner.dispatcher.get_or_init(|| {
+            let queue = Arc::clone(&self.inner.queue);
+            let context = Arc::clone(&self.inner.context);
+            dispatcher::spawn(queue, context).expect("the system has no thread left for the hub")
+        });
+    }
+}
