@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::report::ChannelReport;
 
 /// Entries at each level of the trie.
-const FAN_OUT: u64 = 16;
+const FAN_OUT: usize = 16;
 
 /// An append-only trie over `TypeId`s. A `TypeId` is a hash already, so its own bits lead the
 /// way; and since nothing is ever removed, a look-up takes no lock.
@@ -21,7 +21,7 @@ pub(super) trait AnyChannel: Any + Send + Sync {
     fn report(&self) -> ChannelReport;
 }
 
-type Level = [OnceLock<Box<Entry>>; FAN_OUT as usize];
+type Level = [OnceLock<Box<Entry>>; FAN_OUT];
 
 struct Entry {
     channel: TypeId,
@@ -53,7 +53,8 @@ impl Registry {
         let mut level = &self.root;
         loop {
             // Once the bits are used up the trie goes on as a list of first entries.
-            let place = (key % FAN_OUT) as usize;
+            #[expect(clippy::cast_possible_truncation, reason = "it is less than FAN_OUT")]
+            let place = (key % FAN_OUT as u64) as usize;
             let entry = level[place].get_or_init(|| {
                 Box::new(Entry {
                     channel,
@@ -65,7 +66,7 @@ impl Registry {
                 return &entry.state;
             }
             level = entry.below.get_or_init(Box::default);
-            key /= FAN_OUT;
+            key /= FAN_OUT as u64;
         }
     }
 

@@ -1,0 +1,12 @@
+use typed_hub::{Custom, CustomChannel, Hub};
+
+struct Cart;
+
+impl CustomChannel for Cart {
+    type Event = ();
+    const NAME: &'static str = "cart";
+}
+
+fn main() {
+    drop(Hub::new().listen::<Custom<Cart>>(|_| {}));
+}

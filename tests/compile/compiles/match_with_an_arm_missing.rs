@@ -1,0 +1,17 @@
+use typed_hub::AuthEvent;
+
+fn describe(event: &AuthEvent) -> &'static str {
+    match event {
+        AuthEvent::SignedIn { .. } => "signed in",
+        AuthEvent::SignedOut => "signed out",
+        AuthEvent::TokenRefresh => "refreshed",
+        AuthEvent::TokenRefreshFailure { .. } => "refresh failed",
+        AuthEvent::SignInWithRedirect => "redirect done",
+        AuthEvent::SignInWithRedirectFailure { .. } => "redirect failed",
+        AuthEvent::CustomOAuthState { .. } => "custom state",
+    }
+}
+
+fn main() {
+    describe(&AuthEvent::SignedOut);
+}

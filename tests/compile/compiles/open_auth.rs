@@ -1,0 +1,14 @@
+use typed_hub::{Channel, Open};
+
+enum Mine {}
+
+impl Channel for Mine {
+    type Event = ();
+    const NAME: &'static str = "mine";
+}
+
+impl Open for Mine {}
+
+fn main() {
+    typed_hub::Hub::new().publish::<Mine>(());
+}

@@ -1,0 +1,5 @@
+use typed_hub::{Auth, Open};
+
+impl Open for Auth {}
+
+fn main() {}

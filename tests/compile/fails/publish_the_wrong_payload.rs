@@ -1,0 +1,12 @@
+use typed_hub::{Custom, CustomChannel, Hub};
+
+enum Ticks {}
+
+impl CustomChannel for Ticks {
+    type Event = u64;
+    const NAME: &'static str = "ticks";
+}
+
+fn main() {
+    Hub::new().publish::<Custom<Ticks>>("one");
+}

@@ -1,0 +1,7 @@
+use typed_hub::{Auth, Hub};
+
+fn main() {
+    let guard = Hub::new().listen::<Auth>(|_| {});
+    guard.close();
+    guard.detach();
+}
