@@ -24,6 +24,11 @@ pub trait Channel: 'static {
     ///
     /// It identifies nothing: two channel types with one name are two channels.
     const NAME: &'static str;
+
+    /// How many past events the channel keeps for listeners that come late and ask for them, with
+    /// [`ListenOptions::replay`](crate::ListenOptions). In events; none unless said. A channel that
+    /// keeps none pays nothing for it.
+    const RETAIN: usize = 0;
 }
 
 /// A channel on which anyone may publish, with [`Hub::publish`](crate::Hub::publish).
@@ -96,6 +101,9 @@ pub trait CustomChannel: 'static {
 
     /// The name people read. See [`Channel::NAME`].
     const NAME: &'static str;
+
+    /// How many past events the channel keeps. See [`Channel::RETAIN`].
+    const RETAIN: usize = 0;
 }
 
 /// The open channel of a type that implements [`CustomChannel`].
@@ -105,6 +113,7 @@ pub struct Custom<T>(Infallible, PhantomData<fn() -> T>);
 impl<T: CustomChannel> Channel for Custom<T> {
     type Event = T::Event;
     const NAME: &'static str = T::NAME;
+    const RETAIN: usize = T::RETAIN;
 }
 
 impl<T: CustomChannel> Open for Custom<T> {}

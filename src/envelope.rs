@@ -58,6 +58,22 @@ impl<C: Channel> Envelope<C> {
         self.sequence = sequence;
     }
 
+    /// The same once more: the event is shared from here on.
+    pub(crate) fn share(self) -> (Self, Self) {
+        let (first, second) = self.payload.share();
+        let envelope = |payload| Self { payload, ..self };
+        (envelope(first), envelope(second))
+    }
+
+    /// The same once more, where the event is shared.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let Payload::Shared(event) = &self.payload else {
+            return None;
+        };
+        let payload = Payload::Shared(Arc::clone(event));
+        Some(Self { payload, ..*self })
+    }
+
     pub(crate) fn into_payload(self) -> Payload<C::Event> {
         self.payload
     }
@@ -120,6 +136,15 @@ pub(crate) enum Payload<E> {
 }
 
 impl<E> Payload<E> {
+    /// The same event twice, in place no more.
+    pub(crate) fn share(self) -> (Self, Self) {
+        let event = match self {
+            Self::Own(event) => Arc::new(event),
+            Self::Shared(event) => event,
+        };
+        (Self::Shared(Arc::clone(&event)), Self::Shared(event))
+    }
+
     /// The event, where nobody else shares it.
     pub(crate) fn into_inner(self) -> Option<E> {
         match self {

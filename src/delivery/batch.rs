@@ -28,7 +28,8 @@ struct Run {
 
 /// The lane of a channel whose type is not known here.
 pub(crate) trait AnyLane: Any + Send {
-    /// Delivers its next `count` events, each to every listener in turn.
+    /// Delivers what its listeners have to catch up with, then its next `count` events, each to
+    /// every listener in turn.
     fn deliver(&mut self, count: usize);
 
     /// Gives back what it borrowed for the delivery.
@@ -36,8 +37,14 @@ pub(crate) trait AnyLane: Any + Send {
 }
 
 impl Batch {
+    /// The number of events.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     pub(crate) fn push<C: Channel>(
@@ -48,12 +55,20 @@ impl Batch {
         self.end = envelope.sequence() + 1;
         self.lane(listeners).push(envelope);
         self.len += 1;
+        self.follow(listeners.lane(), 1);
+    }
+
+    /// Adds no event, but a turn of the channel's listeners.
+    pub(crate) fn nudge<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>, sequence: u64) {
+        self.end = sequence + 1;
+        self.lane(listeners);
+        self.follow(listeners.lane(), 0);
+    }
+
+    fn follow(&mut self, lane: usize, count: usize) {
         match self.order.last_mut() {
-            Some(run) if run.lane == listeners.lane() => run.count += 1,
-            _ => self.order.push(Run {
-                lane: listeners.lane(),
-                count: 1,
-            }),
+            Some(run) if run.lane == lane => run.count += count,
+            _ => self.order.push(Run { lane, count }),
         }
     }
 

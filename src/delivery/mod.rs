@@ -3,6 +3,8 @@
 //! - [`inline`]: a callback on the publisher's own thread, before `publish` returns;
 //! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance.
 //!
+//! What a channel has [`retained`] is told to a queued listener that comes late.
+//!
 //! Between publishers and queued callbacks stand the bounded [`queue`], a [`batch`] of which the
 //! [`dispatcher`] takes at a time, and [`progress`], which says how far the dispatcher has come.
 //! Every listener is a [`listener::Listener`] on a [`roster`]; a [`subscription`] ends it; its
@@ -17,5 +19,6 @@ pub(crate) mod listener;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod queued;
+pub(crate) mod retained;
 pub(crate) mod roster;
 pub(crate) mod subscription;

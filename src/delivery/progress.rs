@@ -70,7 +70,8 @@ impl Progress {
 
     fn arrive(&self, sequence: u64) {
         let mut reached = self.reached.lock();
-        reached.delivered = sequence;
+        // A retained event that is delivered late has a number from long ago.
+        reached.delivered = reached.delivered.max(sequence);
         let flushed = sequence >= self.target.load(Ordering::Relaxed);
         if flushed {
             // Those who wait for more set it again.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::inside;
 use super::queued::QueuedListeners;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -23,8 +22,10 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     filling: Batch,
-    /// How many events have been accepted; the next one's sequence number.
-    accepted: u64,
+    /// The next sequence number to give out: everything accepted so far has a smaller one.
+    next: u64,
+    /// Everything pushed so far has a smaller sequence number.
+    end: u64,
     /// The largest number of events that have waited at once.
     peak: usize,
     dispatcher_sleeps: bool,
@@ -32,14 +33,12 @@ struct State {
     ended: bool,
 }
 
-/// What a publisher does where the queue is full.
+/// How far a publisher may fill the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// Waits for room; from inside a callback, where that might be for ever, goes beyond the
-    /// capacity.
-    Wait,
-    /// Gets its event back.
-    Try,
+pub(crate) enum Limit {
+    Capacity,
+    /// Beyond the capacity: from inside a callback, where to wait for room might be for ever.
+    None,
 }
 
 /// How full the queue is, and has been.
@@ -60,50 +59,58 @@ impl Queue {
         }
     }
 
-    /// Accepts an event, or hands it back where `admission` is [`Admission::Try`].
+    /// Accepts an event and says which sequence number it got, or hands it back when full.
     pub(crate) fn push<C: Channel>(
         &self,
         listeners: &Arc<QueuedListeners<C>>,
         mut envelope: Envelope<C>,
-        admission: Admission,
-    ) -> Result<(), Envelope<C>> {
-        if listeners.wants_time() {
-            envelope.stamp();
-        }
+        limit: Limit,
+    ) -> Result<u64, Envelope<C>> {
         let mut state = self.state.lock();
-        if state.filling.len() >= self.capacity {
-            match admission {
-                Admission::Try => return Err(envelope),
-                Admission::Wait if inside::any_callback() => {}
-                Admission::Wait => state = self.wait_for_room(state),
-            }
+        if limit == Limit::Capacity && state.filling.len() >= self.capacity {
+            return Err(envelope);
         }
-        envelope.accept(state.accepted);
-        state.accepted += 1;
+        let sequence = state.number();
+        state.end = state.next;
+        envelope.accept(sequence);
         state.filling.push(listeners, envelope);
         state.peak = state.peak.max(state.filling.len());
+        self.wake_dispatcher(state);
+        Ok(sequence)
+    }
+
+    /// Has the dispatcher look after the listeners of a channel although there is no event.
+    pub(crate) fn nudge<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
+        let mut state = self.state.lock();
+        let sequence = state.number();
+        state.end = state.next;
+        state.filling.nudge(listeners, sequence);
+        self.wake_dispatcher(state);
+    }
+
+    fn wake_dispatcher(&self, mut state: MutexGuard<'_, State>) {
         let asleep = std::mem::take(&mut state.dispatcher_sleeps);
         drop(state);
         if asleep {
             self.arrival.notify_one();
         }
-        Ok(())
     }
 
-    fn wait_for_room<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    /// Waits until the queue is not full. It may be full again.
+    pub(crate) fn wait_for_room(&self) {
+        let mut state = self.state.lock();
         state.waiting_publishers += 1;
         while state.filling.len() >= self.capacity {
             state = self.room.wait(state);
         }
         state.waiting_publishers -= 1;
-        state
     }
 
     /// Swaps the empty batch for one with all that has been accepted; waits for the first event.
     /// `false` when the queue has ended and everything has been taken.
     pub(crate) fn take(&self, empty: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        while state.filling.len() == 0 {
+        while state.filling.is_empty() {
             if state.ended {
                 return false;
             }
@@ -121,14 +128,24 @@ impl Queue {
     }
 
     /// Nothing will be accepted any more: the dispatcher ends when it has taken the rest.
-    pub(crate) fn end(&self) {
+    pub(crate) fn close(&self) {
         self.state.lock().ended = true;
         self.arrival.notify_one();
     }
 
-    /// How many events have been accepted so far: the next one's sequence number.
-    pub(crate) fn accepted(&self) -> u64 {
-        self.state.lock().accepted
+    /// Gives out a sequence number without pushing anything.
+    pub(crate) fn number(&self) -> u64 {
+        self.state.lock().number()
+    }
+
+    /// Everything accepted from now on has this sequence number or a greater one.
+    pub(crate) fn next(&self) -> u64 {
+        self.state.lock().next
+    }
+
+    /// What the dispatcher reaches when it has delivered everything accepted so far.
+    pub(crate) fn end(&self) -> u64 {
+        self.state.lock().end
     }
 
     pub(crate) fn depth(&self) -> Depth {
@@ -138,5 +155,12 @@ impl Queue {
             peak: state.peak,
             capacity: self.capacity,
         }
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
     }
 }

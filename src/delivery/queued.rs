@@ -1,6 +1,7 @@
 //! Queued listeners: the hub's dispatcher calls them, one at a time, in the order of acceptance.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -16,6 +17,16 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
+
+/// What a listener to be has chosen.
+pub(crate) struct NewListener<C: Channel> {
+    pub(crate) label: Label,
+    /// Whether it may ask for the time of events.
+    pub(crate) timed: bool,
+    /// Whether its first call ends it.
+    pub(crate) once: bool,
+    pub(crate) callback: Callback<C>,
+}
 
 /// The queued listeners of one channel.
 pub(crate) struct QueuedListeners<C: Channel> {
@@ -39,25 +50,26 @@ impl<C: Channel> QueuedListeners<C> {
         }
     }
 
-    /// Registers a listener for the events from sequence number `since` on; `timed` where it may
-    /// ask for their time.
+    /// Registers a listener for the events from sequence number `since` on, and for those it has
+    /// `missed` before.
     pub(crate) fn listen(
         self: &Arc<Self>,
-        label: Label,
+        new: NewListener<C>,
         since: u64,
-        timed: bool,
-        callback: Callback<C>,
+        missed: Vec<Envelope<C>>,
     ) -> Subscription {
+        let callback = new.callback;
         let listener = Arc::new(QueuedListener {
-            listener: Listener::new(label),
+            listener: Listener::new(new.label),
             since,
-            timed,
-            callback: Mutex::new(Some(callback)),
+            timed: new.timed,
+            once: new.once,
+            duty: Mutex::new(Some(Duty { missed, callback })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
             context: Arc::clone(&self.context),
         });
-        if timed {
+        if new.timed {
             self.timed.fetch_add(1, Ordering::Release);
         }
         let mut roster = self.roster.lock();
@@ -104,11 +116,18 @@ pub(crate) struct QueuedListener<C: Channel> {
     listener: Listener,
     since: u64,
     timed: bool,
+    once: bool,
     /// Away while the dispatcher delivers.
-    callback: Mutex<Option<Callback<C>>>,
+    duty: Mutex<Option<Duty<C>>>,
     delivered: AtomicU64,
     channel: Weak<QueuedListeners<C>>,
     context: Arc<Context>,
+}
+
+/// What a listener does, and is still to be told.
+struct Duty<C: Channel> {
+    missed: Vec<Envelope<C>>,
+    callback: Callback<C>,
 }
 
 impl<C: Channel> QueuedListener<C> {
@@ -116,10 +135,10 @@ impl<C: Channel> QueuedListener<C> {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Drops the callback, which is a user's code, isolated and under no lock.
-    fn discard(&self, callback: Option<Callback<C>>) {
-        if callback.is_some() {
-            self.isolate(|| drop(callback));
+    /// Drops the callback and what it has missed, a user's code, isolated and under no lock.
+    fn discard(&self, duty: Option<Duty<C>>) {
+        if duty.is_some() {
+            self.isolate(|| drop(duty));
         }
     }
 
@@ -146,8 +165,8 @@ impl<C: Channel> Ending for QueuedListener<C> {
         if let Some(channel) = self.channel.upgrade() {
             channel.leave(self);
         }
-        let callback = self.callback.lock().take();
-        self.discard(callback);
+        let duty = self.duty.lock().take();
+        self.discard(duty);
     }
 
     fn wait_out(self: Arc<Self>) {
@@ -159,8 +178,8 @@ impl<C: Channel> Ending for QueuedListener<C> {
 
 impl<C: Channel> Drop for QueuedListener<C> {
     fn drop(&mut self) {
-        let callback = self.callback.lock().take();
-        self.discard(callback);
+        let duty = self.duty.lock().take();
+        self.discard(duty);
     }
 }
 
@@ -192,10 +211,11 @@ impl<C: Channel> AnyLane for Lane<C> {
             let listeners = self.listeners.listeners();
             self.seats.extend(listeners.into_iter().map(Seat::take));
         }
+        self.seats.iter_mut().for_each(Seat::catch_up);
         let context = &self.listeners.context;
         for event in self.events.drain(..count) {
             for seat in &mut self.seats {
-                seat.call(&event);
+                seat.deliver(&event);
             }
             let next = event.sequence() + 1;
             context.discard_event::<C>(event);
@@ -214,40 +234,56 @@ impl<C: Channel> AnyLane for Lane<C> {
 /// listener meanwhile finds the callback away and leaves its drop to the dispatcher.
 struct Seat<C: Channel> {
     listener: Arc<QueuedListener<C>>,
-    callback: Option<Callback<C>>,
+    duty: Option<Duty<C>>,
 }
 
 impl<C: Channel> Seat<C> {
     fn take(listener: Arc<QueuedListener<C>>) -> Self {
-        let callback = listener.callback.lock().take();
-        Self { listener, callback }
+        let duty = listener.duty.lock().take();
+        Self { listener, duty }
+    }
+
+    /// Delivers the retained events that a late listener has asked for.
+    fn catch_up(&mut self) {
+        let missed = self.duty.as_mut().map(|duty| mem::take(&mut duty.missed));
+        for event in missed.into_iter().flatten() {
+            self.call(&event);
+            self.listener.context.discard_event::<C>(event);
+        }
+    }
+
+    fn deliver(&mut self, event: &Envelope<C>) {
+        if event.sequence() >= self.listener.since {
+            self.call(event);
+        }
     }
 
     fn call(&mut self, event: &Envelope<C>) {
         let listener = &*self.listener;
-        let Some(callback) = &mut self.callback else {
+        let Some(Duty { callback, .. }) = &mut self.duty else {
             return;
         };
-        if event.sequence() < listener.since {
-            return;
-        }
         let progress = &listener.context.progress;
         progress.enter(listener.listener.id, event.sequence());
         if listener.listener.is_active() {
             listener.delivered.fetch_add(1, Ordering::Relaxed);
             listener.isolate(|| callback(event));
-        } else {
-            listener.discard(self.callback.take());
+            if listener.once {
+                listener.end();
+            }
+        }
+        if !listener.listener.is_active() {
+            listener.discard(self.duty.take());
         }
     }
 
     fn give_back(self) {
-        let mut home = self.listener.callback.lock();
+        let mut home = self.listener.duty.lock();
         if self.listener.listener.is_active() {
-            *home = self.callback;
+            *home = self.duty;
         } else {
             drop(home);
-            self.listener.discard(self.callback);
+            self.listener.discard(self.duty);
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{Hub, ListenOptions};
 use crate::channel::Channel;
 use crate::delivery::dispatcher;
 use crate::delivery::listener::Label;
+use crate::delivery::queued::NewListener;
+use crate::delivery::retained::Replay;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 
@@ -54,7 +56,15 @@ impl Hub {
         options: ListenOptions,
         mut callback: impl FnMut(&C::Event) + Send + 'static,
     ) -> Subscription {
-        self.queue_to::<C>(options.name, false, move |event| callback(event.payload()))
+        self.queue_to::<C>(
+            options.replay,
+            NewListener {
+                label: Label::new(options.name, Location::caller()),
+                timed: false,
+                once: false,
+                callback: Box::new(move |event| callback(event.payload())),
+            },
+        )
     }
 
     /// [`listen`](Self::listen), with the event in its [`Envelope`].
@@ -67,7 +77,42 @@ impl Hub {
         &self,
         callback: impl FnMut(&Envelope<C>) + Send + 'static,
     ) -> Subscription {
-        self.queue_to::<C>(None, true, callback)
+        self.queue_to::<C>(
+            Replay::None,
+            NewListener {
+                label: Label::new(None, Location::caller()),
+                timed: true,
+                once: false,
+                callback: Box::new(callback),
+            },
+        )
+    }
+
+    /// [`listen`](Self::listen) for one event. The callback is called once at most; then the
+    /// listener ends by itself.
+    ///
+    /// # Panics
+    ///
+    /// As `listen` does.
+    #[track_caller]
+    pub fn once<C: Channel>(
+        &self,
+        callback: impl FnOnce(&C::Event) + Send + 'static,
+    ) -> Subscription {
+        let mut callback = Some(callback);
+        self.queue_to::<C>(
+            Replay::None,
+            NewListener {
+                label: Label::new(None, Location::caller()),
+                timed: false,
+                once: true,
+                callback: Box::new(move |event| {
+                    if let Some(callback) = callback.take() {
+                        callback(event.payload());
+                    }
+                }),
+            },
+        )
     }
 
     /// Calls `callback` with every event of channel `C` at once, on the thread that publishes,
@@ -87,18 +132,10 @@ impl Hub {
             .listen(label, Box::new(callback))
     }
 
-    #[track_caller]
-    fn queue_to<C: Channel>(
-        &self,
-        name: Option<String>,
-        timed: bool,
-        callback: impl FnMut(&Envelope<C>) + Send + 'static,
-    ) -> Subscription {
+    fn queue_to<C: Channel>(&self, replay: Replay, listener: NewListener<C>) -> Subscription {
         self.start_dispatcher();
-        let label = Label::new(name, Location::caller());
-        let since = self.inner.queue.accepted();
-        let queued = &self.listeners::<C>().queued;
-        queued.listen(label, since, timed, Box::new(callback))
+        self.listeners::<C>()
+            .listen(&self.inner.queue, replay, listener)
     }
 
     fn start_dispatcher(&self) {

@@ -18,9 +18,9 @@ use std::thread::JoinHandle;
 use crate::channel::{Channel, Open, Protected};
 use crate::delivery::context::Context;
 use crate::delivery::inside;
-use crate::delivery::queue::{Admission, Queue};
+use crate::delivery::queue::Queue;
 use crate::error::TryPublishError;
-use listeners::Listeners;
+use listeners::{Admission, Listeners};
 use registry::Registry;
 
 pub use options::{HubBuilder, HubOptions, ListenOptions};
@@ -123,10 +123,7 @@ impl Hub {
     /// From inside a callback of this hub it returns at once: it cannot wait for itself.
     pub fn flush(&self) {
         if !inside::callback_of(self.inner.context.hub) {
-            self.inner
-                .context
-                .progress
-                .wait_for(self.inner.queue.accepted());
+            self.inner.context.progress.wait_for(self.inner.queue.end());
         }
     }
 
@@ -198,7 +195,7 @@ impl fmt::Debug for Hub {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.queue.end();
+        self.queue.close();
         if let Some(dispatcher) = self.dispatcher.take()
             && !inside::dispatch_of(self.context.hub)
         {

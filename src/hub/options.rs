@@ -6,6 +6,7 @@ use std::sync::Arc;
 use typed_builder::TypedBuilder;
 
 use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
+use crate::delivery::retained::Replay;
 
 /// What [`Hub::builder`](super::Hub::builder) sets.
 #[derive(TypedBuilder)]
@@ -67,4 +68,12 @@ pub struct ListenOptions {
         )
     )]
     pub(super) name: Option<String>,
+
+    #[builder(
+        default,
+        setter(
+            doc = "What of the past the listener hears before what is accepted from now on; nothing unless said. There is a past on channels that keep one, by [`RETAIN`](super::Channel::RETAIN)."
+        )
+    )]
+    pub(super) replay: Replay,
 }

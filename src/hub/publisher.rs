@@ -5,9 +5,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::Hub;
-use super::listeners::Listeners;
+use super::listeners::{Admission, Listeners};
 use crate::channel::{Channel, Open, Protected};
-use crate::delivery::queue::Admission;
 use crate::error::TryPublishError;
 
 /// A channel of a hub, looked up once: for loops that publish much.

@@ -42,6 +42,8 @@ pub struct ChannelReport {
     pub type_name: &'static str,
     /// How many events have been accepted on it.
     pub published: u64,
+    /// How many past events it keeps at the moment, for late listeners.
+    pub retained: usize,
     /// Its listeners: the inline ones, then the queued ones, each in the order of registration.
     pub listeners: Vec<ListenerReport>,
 }
@@ -119,6 +121,7 @@ impl fmt::Display for HubReport {
         let mut table = Table::new([
             "channel",
             "published",
+            "retained",
             "listener",
             "kind",
             "delivered",
@@ -127,12 +130,14 @@ impl fmt::Display for HubReport {
         for channel in &self.channels {
             let title = self.title(channel);
             let published = channel.published.to_string();
-            let mut head = [title, published];
+            let retained = channel.retained.to_string();
+            let mut head = [title, published, retained];
             if channel.listeners.is_empty() {
-                let [title, published] = head;
+                let [title, published, retained] = head;
                 table.row([
                     title,
                     published,
+                    retained,
                     "-".into(),
                     "-".into(),
                     "-".into(),
@@ -141,10 +146,11 @@ impl fmt::Display for HubReport {
                 continue;
             }
             for listener in &channel.listeners {
-                let [title, published] = std::mem::take(&mut head);
+                let [title, published, retained] = std::mem::take(&mut head);
                 table.row([
                     title,
                     published,
+                    retained,
                     listener.name.clone(),
                     listener.kind.to_string(),
                     listener.delivered.to_string(),
