@@ -11,6 +11,7 @@ mod sync;
 
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
 pub use delivery::context::ListenerPanic;
+pub use delivery::dispatcher::Worker;
 pub use delivery::retained::Replay;
 pub use delivery::subscription::Subscription;
 pub use envelope::Envelope;

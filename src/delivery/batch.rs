@@ -34,6 +34,9 @@ pub(crate) trait AnyLane: Any + Send {
 
     /// Gives back what it borrowed for the delivery.
     fn finish(&mut self);
+
+    /// Drops its events.
+    fn discard(&mut self);
 }
 
 impl Batch {
@@ -97,5 +100,14 @@ impl Batch {
         }
         self.len = 0;
         context.progress.rest(self.end);
+    }
+
+    /// Drops all events.
+    pub(crate) fn discard(&mut self) {
+        self.lanes
+            .iter_mut()
+            .flatten()
+            .for_each(|lane| lane.discard());
+        *self = Self::default();
     }
 }

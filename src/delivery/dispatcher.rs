@@ -1,5 +1,6 @@
-//! The one thread that calls a hub's queued listeners.
+//! Whoever calls a hub's queued listeners: a thread of the hub's, or a [`Worker`] of the user's.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -7,18 +8,110 @@ use std::thread::{self, JoinHandle};
 use super::batch::Batch;
 use super::context::Context;
 use super::inside;
-use super::queue::Queue;
+use super::queue::{Queue, Taken};
 
-/// Starts the thread. It delivers what the queue accepts until the queue has ended and is empty.
+/// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
 pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<JoinHandle<()>> {
+    let mut worker = Worker::new(queue, context);
     thread::Builder::new()
         .name("typed-hub".to_owned())
-        .spawn(move || run(&queue, &context))
+        .spawn(move || worker.run())
 }
 
-fn run(queue: &Queue, context: &Context) {
-    let mut batch = Batch::default();
-    while queue.take(&mut batch) {
-        inside::dispatch(context.hub, || batch.deliver(context));
+/// Delivers a hub's events to its queued listeners, on a thread of your own: made with the hub, by
+/// [`build_with_worker`](crate::hub::HubBuilder::build_with_worker). A hub with a worker has no
+/// thread.
+///
+/// Its own thread, which is the one that last called it or, before, the one that built it, cannot
+/// wait for the worker: there `publish` goes beyond the capacity instead of waiting for room, and
+/// `flush` returns at once.
+///
+/// When the worker is dropped, nobody is left to call queued listeners: what still waits for them
+/// is dropped, and so is what is published for them from then on.
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Hub};
+///
+/// enum Clicks {}
+///
+/// impl CustomChannel for Clicks {
+///     type Event = (i32, i32);
+///     const NAME: &'static str = "clicks";
+/// }
+///
+/// let (hub, mut worker) = Hub::builder().build_with_worker();
+/// let clicks = hub.listen::<Custom<Clicks>>(|(x, y)| println!("clicked at {x}, {y}"));
+/// hub.publish::<Custom<Clicks>>((1, 2));
+///
+/// // In the frame loop of a user interface:
+/// let delivered = worker.run_pending();
+/// assert_eq!(delivered, 1);
+/// # drop(clicks);
+/// ```
+#[must_use = "without its worker a hub calls no queued listener"]
+pub struct Worker {
+    queue: Arc<Queue>,
+    context: Arc<Context>,
+    batch: Batch,
+}
+
+impl Worker {
+    /// A worker of the user's, on this thread until it is called on another.
+    pub(crate) fn here(queue: Arc<Queue>, context: Arc<Context>) -> Self {
+        queue.attend(thread::current().id());
+        Self::new(queue, context)
+    }
+
+    fn new(queue: Arc<Queue>, context: Arc<Context>) -> Self {
+        Self {
+            queue,
+            context,
+            batch: Batch::default(),
+        }
+    }
+
+    /// Delivers events as they are accepted, until the hub's last handle has been dropped and
+    /// everything is delivered. From inside a callback of this hub it returns at once.
+    pub fn run(&mut self) {
+        if !inside::callback_of(self.context.hub) {
+            self.queue.attend(thread::current().id());
+            while self.queue.take(&mut self.batch) == Taken::Batch {
+                self.deliver();
+            }
+        }
+    }
+
+    /// Delivers what has been accepted so far and returns how many events that were. What the
+    /// callbacks publish waits for the next time, so that a call always ends. From inside a
+    /// callback of this hub it delivers nothing.
+    pub fn run_pending(&mut self) -> usize {
+        if inside::callback_of(self.context.hub) {
+            return 0;
+        }
+        self.queue.attend(thread::current().id());
+        match self.queue.try_take(&mut self.batch) {
+            Taken::Batch => self.deliver(),
+            Taken::Nothing | Taken::Closed => 0,
+        }
+    }
+
+    fn deliver(&mut self) -> usize {
+        let count = self.batch.len();
+        inside::dispatch(self.context.hub, || self.batch.deliver(&self.context));
+        count
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let (mut rest, end) = self.queue.abandon();
+        rest.discard();
+        self.context.progress.rest(end);
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
     }
 }

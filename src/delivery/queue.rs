@@ -1,6 +1,8 @@
 //! The bounded queue between publishers and the dispatcher.
 
+use std::mem;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use super::batch::Batch;
 use super::queued::QueuedListeners;
@@ -30,7 +32,9 @@ struct State {
     peak: usize,
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
-    ended: bool,
+    attendant: Option<ThreadId>,
+    closed: bool,
+    abandoned: bool,
 }
 
 /// How far a publisher may fill the queue.
@@ -39,6 +43,16 @@ pub(crate) enum Limit {
     Capacity,
     /// Beyond the capacity: from inside a callback, where to wait for room might be for ever.
     None,
+}
+
+/// What the dispatcher got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Batch,
+    /// There is nothing at the moment.
+    Nothing,
+    /// There is nothing, and there will be nothing.
+    Closed,
 }
 
 /// How full the queue is, and has been.
@@ -67,6 +81,9 @@ impl Queue {
         limit: Limit,
     ) -> Result<u64, Envelope<C>> {
         let mut state = self.state.lock();
+        if state.abandoned {
+            return Ok(state.number());
+        }
         if limit == Limit::Capacity && state.filling.len() >= self.capacity {
             return Err(envelope);
         }
@@ -82,6 +99,9 @@ impl Queue {
     /// Has the dispatcher look after the listeners of a channel although there is no event.
     pub(crate) fn nudge<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
         let mut state = self.state.lock();
+        if state.abandoned {
+            return;
+        }
         let sequence = state.number();
         state.end = state.next;
         state.filling.nudge(listeners, sequence);
@@ -89,7 +109,7 @@ impl Queue {
     }
 
     fn wake_dispatcher(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = std::mem::take(&mut state.dispatcher_sleeps);
+        let asleep = mem::take(&mut state.dispatcher_sleeps);
         drop(state);
         if asleep {
             self.arrival.notify_one();
@@ -106,30 +126,67 @@ impl Queue {
         state.waiting_publishers -= 1;
     }
 
-    /// Swaps the empty batch for one with all that has been accepted; waits for the first event.
-    /// `false` when the queue has ended and everything has been taken.
-    pub(crate) fn take(&self, empty: &mut Batch) -> bool {
+    /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
+    pub(crate) fn take(&self, empty: &mut Batch) -> Taken {
         let mut state = self.state.lock();
-        while state.filling.is_empty() {
-            if state.ended {
-                return false;
-            }
+        while state.filling.is_empty() && !state.closed {
             state.dispatcher_sleeps = true;
             state = self.arrival.wait(state);
         }
         state.dispatcher_sleeps = false;
-        std::mem::swap(&mut state.filling, empty);
-        let publishers_wait = state.waiting_publishers != 0;
+        self.swap(state, empty)
+    }
+
+    /// [`take`](Self::take) that does not wait.
+    pub(crate) fn try_take(&self, empty: &mut Batch) -> Taken {
+        self.swap(self.state.lock(), empty)
+    }
+
+    fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut Batch) -> Taken {
+        if state.filling.is_empty() {
+            return if state.closed {
+                Taken::Closed
+            } else {
+                Taken::Nothing
+            };
+        }
+        mem::swap(&mut state.filling, empty);
+        self.wake_publishers(state);
+        Taken::Batch
+    }
+
+    fn wake_publishers(&self, state: MutexGuard<'_, State>) {
+        let waiting = state.waiting_publishers != 0;
         drop(state);
-        if publishers_wait {
+        if waiting {
             self.room.notify_all();
         }
-        true
+    }
+
+    /// The thread that takes. It must not wait for itself.
+    pub(crate) fn attend(&self, thread: ThreadId) {
+        self.state.lock().attendant = Some(thread);
+    }
+
+    /// Whether this thread is the one that takes.
+    pub(crate) fn is_attended_here(&self) -> bool {
+        self.state.lock().attendant == Some(thread::current().id())
+    }
+
+    /// Nobody will take any more. What waits is handed back, with the end of what was accepted;
+    /// what is pushed from now on is dropped.
+    pub(crate) fn abandon(&self) -> (Batch, u64) {
+        let mut state = self.state.lock();
+        state.abandoned = true;
+        let rest = mem::take(&mut state.filling);
+        let end = state.end;
+        self.wake_publishers(state);
+        (rest, end)
     }
 
     /// Nothing will be accepted any more: the dispatcher ends when it has taken the rest.
     pub(crate) fn close(&self) {
-        self.state.lock().ended = true;
+        self.state.lock().closed = true;
         self.arrival.notify_one();
     }
 

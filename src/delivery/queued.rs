@@ -226,6 +226,12 @@ impl<C: Channel> AnyLane for Lane<C> {
     fn finish(&mut self) {
         self.seats.drain(..).for_each(Seat::give_back);
     }
+
+    fn discard(&mut self) {
+        for event in self.events.drain(..) {
+            self.listeners.context.discard_event::<C>(event);
+        }
+    }
 }
 
 /// A listener whose callback the dispatcher has.

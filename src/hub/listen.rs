@@ -142,7 +142,8 @@ impl Hub {
         self.inner.dispatcher.get_or_init(|| {
             let queue = Arc::clone(&self.inner.queue);
             let context = Arc::clone(&self.inner.context);
-            dispatcher::spawn(queue, context).expect("the system has no thread left for the hub")
+            let thread = dispatcher::spawn(queue, context);
+            Some(thread.expect("the system has no thread left for the hub"))
         });
     }
 }

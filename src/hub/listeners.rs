@@ -62,7 +62,7 @@ impl<C: Channel> Listeners<C> {
                 }
                 Err(refused) => event = refused,
             }
-            if inside::any_callback() {
+            if inside::any_callback() || queue.is_attended_here() {
                 limit = Limit::None;
             } else {
                 queue.wait_for_room();

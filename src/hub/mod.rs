@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 
 use crate::channel::{Channel, Open, Protected};
 use crate::delivery::context::Context;
+use crate::delivery::dispatcher::Worker;
 use crate::delivery::inside;
 use crate::delivery::queue::Queue;
 use crate::error::TryPublishError;
@@ -55,7 +56,8 @@ struct Inner {
     context: Arc<Context>,
     registry: Registry,
     lanes: AtomicUsize,
-    dispatcher: OnceLock<JoinHandle<()>>,
+    /// The thread started by the first `listen`, or `None` where a [`Worker`] dispatches.
+    dispatcher: OnceLock<Option<JoinHandle<()>>>,
 }
 
 impl Hub {
@@ -120,9 +122,12 @@ impl Hub {
 
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// From inside a callback of this hub it returns at once: it cannot wait for itself.
+    /// From inside a callback of this hub, and on the thread of its [`Worker`], it returns at once:
+    /// it cannot wait for itself.
     pub fn flush(&self) {
-        if !inside::callback_of(self.inner.context.hub) {
+        let here =
+            inside::callback_of(self.inner.context.hub) || self.inner.queue.is_attended_here();
+        if !here {
             self.inner.context.progress.wait_for(self.inner.queue.end());
         }
     }
@@ -145,6 +150,25 @@ impl Hub {
                 .map(registry::AnyChannel::report)
                 .collect(),
         )
+    }
+
+    fn with(options: HubOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                queue: Arc::new(Queue::new(options.capacity)),
+                context: Arc::new(Context::new(options.on_panic)),
+                registry: Registry::default(),
+                lanes: AtomicUsize::new(0),
+                dispatcher: OnceLock::new(),
+            }),
+        }
+    }
+
+    fn with_worker(options: HubOptions) -> (Self, Worker) {
+        let hub = Self::with(options);
+        let worker = Worker::here(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
+        hub.inner.dispatcher.get_or_init(|| None);
+        (hub, worker)
     }
 
     #[track_caller]
@@ -173,20 +197,6 @@ impl Default for Hub {
     }
 }
 
-impl From<HubOptions> for Hub {
-    fn from(options: HubOptions) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                queue: Arc::new(Queue::new(options.capacity)),
-                context: Arc::new(Context::new(options.on_panic)),
-                registry: Registry::default(),
-                lanes: AtomicUsize::new(0),
-                dispatcher: OnceLock::new(),
-            }),
-        }
-    }
-}
-
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub").finish_non_exhaustive()
@@ -196,7 +206,7 @@ impl fmt::Debug for Hub {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
-        if let Some(dispatcher) = self.dispatcher.take()
+        if let Some(Some(dispatcher)) = self.dispatcher.take()
             && !inside::dispatch_of(self.context.hub)
         {
             // It ends by itself: a listener's panic never reaches it.

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use typed_builder::TypedBuilder;
+use typed_builder::{NextFieldDefault, TypedBuilder};
+
+use super::Hub;
 
 use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
+use crate::delivery::dispatcher::Worker;
 use crate::delivery::retained::Replay;
 
 /// What [`Hub::builder`](super::Hub::builder) sets.
@@ -14,9 +17,9 @@ use crate::delivery::retained::Replay;
     builder_method(vis = "pub(super)"),
     builder_type(
         name = HubBuilder,
-        doc = "Sets up a [`Hub`](super::Hub): [`Hub::builder`](super::Hub::builder) begins, `build()` ends."
+        doc = "Sets up a [`Hub`]: [`Hub::builder`] begins, `build()` or `build_with_worker()` ends."
     ),
-    build_method(into = super::Hub, doc = "The hub. It has no thread before its first `listen`.")
+    build_method(vis = "pub(super)", name = options)
 )]
 pub struct HubOptions {
     #[builder(
@@ -35,6 +38,23 @@ pub struct HubOptions {
         )
     )]
     pub(super) on_panic: PanicHandler,
+}
+
+/// Whatever of the options has been set, the rest has its default.
+impl<Capacity, OnPanic> HubBuilder<(Capacity, OnPanic)>
+where
+    HubOptions: NextFieldDefault<(Capacity,), Output = usize>
+        + for<'a> NextFieldDefault<(&'a usize, OnPanic), Output = PanicHandler>,
+{
+    /// The hub. It has no thread before its first `listen`.
+    pub fn build(self) -> Hub {
+        Hub::with(self.options())
+    }
+
+    /// The hub, and the [`Worker`] that calls its queued listeners: it never has a thread.
+    pub fn build_with_worker(self) -> (Hub, Worker) {
+        Hub::with_worker(self.options())
+    }
 }
 
 impl fmt::Debug for HubOptions {

@@ -1,0 +1,149 @@
+//! A hub with a worker has no thread: its queued listeners are called where the worker is.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use common::{Log, Numbers, Words, in_time};
+use typed_hub::{Hub, Worker};
+
+#[test]
+fn run_pending_delivers_what_was_accepted_here_and_says_how_many() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    let log = Log::new();
+    let numbers = log.clone();
+    let _guard = hub.listen::<Numbers>(move |n| numbers.push((*n, thread::current().id())));
+    assert_eq!(worker.run_pending(), 0);
+    hub.publish::<Numbers>(1);
+    hub.publish::<Numbers>(2);
+    hub.publish::<Words>("nobody listens");
+    assert_eq!(log.len(), 0);
+    assert_eq!(worker.run_pending(), 2);
+    let here = thread::current().id();
+    assert_eq!(log.take(), [(1, here), (2, here)]);
+    assert_eq!(worker.run_pending(), 0);
+}
+
+#[test]
+fn what_a_callback_publishes_waits_for_the_next_time() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    let weak = hub.downgrade();
+    let _endless = hub.listen::<Numbers>(move |n| {
+        weak.upgrade().unwrap().publish::<Numbers>(n + 1);
+    });
+    hub.publish::<Numbers>(0);
+    for _ in 0..10 {
+        assert_eq!(worker.run_pending(), 1);
+    }
+}
+
+#[test]
+fn run_delivers_until_the_last_handle_is_gone() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().capacity(4).build_with_worker();
+        let log = Log::new();
+        let numbers = log.clone();
+        hub.listen::<Numbers>(move |n| numbers.push(*n)).detach();
+        let publisher = thread::spawn(move || (0..1_000).for_each(|n| hub.publish::<Numbers>(n)));
+        worker.run();
+        publisher.join().unwrap();
+        assert_eq!(log.take(), (0..1_000).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_worker_delivers_what_was_accepted_before_its_hub_ended() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    let log = Log::new();
+    let numbers = log.clone();
+    hub.listen::<Numbers>(move |n| numbers.push(*n)).detach();
+    hub.publish::<Numbers>(1);
+    drop(hub);
+    assert_eq!(worker.run_pending(), 1);
+    worker.run();
+    assert_eq!(log.take(), [1]);
+}
+
+#[test]
+fn a_frame_that_publishes_more_than_the_queue_holds_does_not_wait_for_itself() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().capacity(2).build_with_worker();
+        let _guard = hub.listen::<Numbers>(|_| {});
+        (0..10).for_each(|n| hub.publish::<Numbers>(n));
+        assert!(hub.try_publish::<Numbers>(10).is_err());
+        hub.flush(); // it could only wait for itself
+        assert_eq!(worker.run_pending(), 10);
+    });
+}
+
+#[test]
+fn another_thread_waits_for_room_until_the_worker_makes_some() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().capacity(1).build_with_worker();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        let publisher = {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                (0..100).for_each(|n| hub.publish::<Numbers>(n));
+                hub.flush();
+            })
+        };
+        while !publisher.is_finished() {
+            assert!(worker.run_pending() <= 1);
+        }
+        publisher.join().unwrap();
+        assert_eq!(log.take(), (0..100).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn run_pending_inside_a_callback_delivers_nothing() {
+    let (hub, worker) = Hub::builder().build_with_worker();
+    let shared: Arc<Mutex<Option<Worker>>> = Arc::default();
+    let log = Log::new();
+    let (inner, delivered) = (Arc::clone(&shared), log.clone());
+    let _inline = hub.listen_inline::<Words>(move |_| {
+        let mut worker = inner.lock().unwrap();
+        let worker = worker.as_mut().unwrap();
+        worker.run(); // returns at once too
+        delivered.push(worker.run_pending());
+    });
+    let _guard = hub.listen::<Numbers>(|_| {});
+    *shared.lock().unwrap() = Some(worker);
+    hub.publish::<Numbers>(1);
+    hub.publish::<Words>("go");
+    assert_eq!(log.take(), [0]);
+    assert_eq!(shared.lock().unwrap().as_mut().unwrap().run_pending(), 1);
+    shared.lock().unwrap().take();
+}
+
+#[test]
+fn without_its_worker_a_hub_drops_what_nobody_will_deliver_and_nobody_waits() {
+    in_time(|| {
+        let (hub, worker) = Hub::builder().capacity(1).build_with_worker();
+        let event = Arc::new(());
+        let log = Log::new();
+        let inline = log.clone();
+        let _queued = hub.listen::<Numbers>(|_| unreachable!("there is no worker"));
+        let _inline = hub.listen_inline::<Numbers>(move |n| inline.push(*n));
+        hub.publish::<Numbers>(1);
+        let waiting = {
+            let (hub, event) = (hub.clone(), Arc::clone(&event));
+            thread::spawn(move || {
+                hub.publish::<Numbers>(2);
+                hub.flush();
+                drop(event);
+            })
+        };
+        while hub.inspect().queue.depth == 0 {}
+        drop(worker);
+        waiting.join().unwrap();
+        (3..10).for_each(|n| hub.publish::<Numbers>(n));
+        hub.flush();
+        assert_eq!(Arc::strong_count(&event), 1);
+        assert_eq!(log.len(), 9);
+    });
+}
