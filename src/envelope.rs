@@ -35,34 +35,36 @@ pub struct Envelope<C: Channel> {
     payload: Payload<C::Event>,
     sequence: u64,
     time: Option<SystemTime>,
-    source: &'static Location<'static>,
+    source: Source,
 }
 
 impl<C: Channel> Envelope<C> {
-    pub(crate) fn new(payload: Payload<C::Event>, source: &'static Location<'static>) -> Self {
+    /// `time` is missing where nobody will read it: to ask the system for it costs as much as
+    /// several deliveries.
+    pub(crate) fn new(
+        payload: Payload<C::Event>,
+        source: Source,
+        time: Option<SystemTime>,
+    ) -> Self {
         Self {
             payload,
             sequence: 0,
-            time: None,
+            time,
             source,
         }
-    }
-
-    /// Notes the time, where somebody will read it: to ask the system for it costs as much as
-    /// several deliveries.
-    pub(crate) fn stamp(&mut self) {
-        self.time = Some(SystemTime::now());
     }
 
     pub(crate) fn accept(&mut self, sequence: u64) {
         self.sequence = sequence;
     }
 
-    /// The same once more: the event is shared from here on.
-    pub(crate) fn share(self) -> (Self, Self) {
-        let (first, second) = self.payload.share();
-        let envelope = |payload| Self { payload, ..self };
-        (envelope(first), envelope(second))
+    /// The same with an event that can be shared.
+    pub(crate) fn shared(self) -> Self {
+        let payload = match self.payload {
+            Payload::Own(event) => Payload::Shared(Arc::new(event)),
+            shared @ Payload::Shared(_) => shared,
+        };
+        Self { payload, ..self }
     }
 
     /// The same once more, where the event is shared.
@@ -128,6 +130,9 @@ impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
     }
 }
 
+/// The line that published an event.
+pub(crate) type Source = &'static Location<'static>;
+
 /// The event itself: in place where one way of delivery takes it (an `Arc` for each event costs
 /// twice the delivery), behind an `Arc` where several do.
 pub(crate) enum Payload<E> {
@@ -136,21 +141,47 @@ pub(crate) enum Payload<E> {
 }
 
 impl<E> Payload<E> {
-    /// The same event twice, in place no more.
-    pub(crate) fn share(self) -> (Self, Self) {
-        let event = match self {
-            Self::Own(event) => Arc::new(event),
-            Self::Shared(event) => event,
-        };
-        (Self::Shared(Arc::clone(&event)), Self::Shared(event))
-    }
-
     /// The event, where nobody else shares it.
     pub(crate) fn into_inner(self) -> Option<E> {
         match self {
             Self::Own(event) => Some(event),
             Self::Shared(event) => Arc::into_inner(event),
         }
+    }
+}
+
+/// An event for so many parties: it stays in place for a single one.
+pub(crate) struct Portions<E> {
+    event: Option<Payload<E>>,
+    parties: usize,
+}
+
+impl<E> Portions<E> {
+    pub(crate) fn new(event: Payload<E>, parties: usize) -> Self {
+        Self {
+            event: Some(event),
+            parties,
+        }
+    }
+
+    /// The portion of the next party, of which there must be one.
+    pub(crate) fn next(&mut self) -> Payload<E> {
+        self.rest().expect("a portion for each party")
+    }
+
+    /// The portion of the next party, if there is one.
+    pub(crate) fn rest(&mut self) -> Option<Payload<E>> {
+        self.parties = self.parties.checked_sub(1)?;
+        let event = self.event.take()?;
+        if self.parties == 0 {
+            return Some(event);
+        }
+        let event = match event {
+            Payload::Own(event) => Arc::new(event),
+            Payload::Shared(event) => event,
+        };
+        self.event = Some(Payload::Shared(Arc::clone(&event)));
+        Some(Payload::Shared(event))
     }
 }
 

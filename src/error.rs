@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-/// [`Hub::try_publish`](crate::Hub::try_publish) found the hub's queue full.
+/// [`Hub::try_publish`](crate::Hub::try_publish) found no room: the hub's queue is full, or a receiver
+/// that loses nothing lets no more in.
 ///
 /// The event was not accepted: no listener of any kind has seen it. It is handed back in `0`.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the hub's queue is full: publish again later, wait with `publish`, or give the hub a larger capacity"
+    "no room for the event: publish again later, wait with `publish`, or give the hub or the receiver a larger capacity"
 )]
 pub struct TryPublishError<E>(pub E);
 
@@ -24,3 +25,58 @@ impl<E> fmt::Debug for TryPublishError<E> {
         f.debug_struct("TryPublishError").finish_non_exhaustive()
     }
 }
+
+/// Events were lost to a receiver, because it did not keep up and its
+/// [`Overflow`](crate::Overflow) says so. It goes on behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{missed} events were lost to a receiver that did not keep up: pull it more often, or give it a larger capacity"
+)]
+pub struct Lagged {
+    /// How many.
+    pub missed: u64,
+}
+
+/// [`Receiver::recv`](crate::Receiver::recv) has no event to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecvError {
+    /// Events were lost here; the next call goes on behind them.
+    #[error(transparent)]
+    Lagged(#[from] Lagged),
+    /// The hub is gone, and everything has been received.
+    #[error("the hub is gone, and everything has been received")]
+    Closed,
+}
+
+/// [`Receiver::try_recv`](crate::Receiver::try_recv) has no event to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TryRecvError {
+    /// No event waits at the moment.
+    #[error("no event waits at the moment")]
+    Empty,
+    /// Events were lost here; the next call goes on behind them.
+    #[error(transparent)]
+    Lagged(#[from] Lagged),
+    /// The hub is gone, and everything has been received.
+    #[error("the hub is gone, and everything has been received")]
+    Closed,
+}
+
+/// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) has no event to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecvTimeoutError {
+    /// No event came in time.
+    #[error("no event came in time")]
+    Timeout,
+    /// Events were lost here; the next call goes on behind them.
+    #[error(transparent)]
+    Lagged(#[from] Lagged),
+    /// The hub is gone, and everything has been received.
+    #[error("the hub is gone, and everything has been received")]
+    Closed,
+}
+
+/// [`Hub::wait_for`](crate::Hub::wait_for) has seen no event of the kind in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such event came in time")]
+pub struct WaitTimeout;

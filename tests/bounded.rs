@@ -36,7 +36,7 @@ fn try_publish_hands_the_event_back_when_the_queue_is_full_and_no_listener_has_s
     assert_eq!(hub.try_publish::<Numbers>(3), Err(TryPublishError(3)));
     let publisher = hub.publisher::<Numbers>();
     let refused = publisher.try_publish(4).unwrap_err();
-    assert!(refused.to_string().contains("full"));
+    assert!(refused.to_string().contains("no room"));
     assert_eq!(refused.into_event(), 4);
     let queue = hub.inspect().queue;
     assert_eq!((queue.depth, queue.peak, queue.capacity), (2, 2, 2));

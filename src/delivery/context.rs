@@ -7,6 +7,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use super::progress::Progress;
 use crate::channel::Channel;
@@ -60,6 +61,13 @@ impl Context {
     pub(crate) fn discard_event<C: Channel>(&self, event: impl Sized) {
         if mem::needs_drop::<C::Event>() {
             self.isolate(C::NAME, &"(the drop of an event)", || drop(event));
+        }
+    }
+
+    /// Wakes tasks: an executor's code.
+    pub(crate) fn wake(&self, channel: &'static str, tasks: Vec<Waker>) {
+        for task in tasks {
+            self.isolate(channel, &"(a task's waker)", || task.wake());
         }
     }
 

@@ -1,7 +1,8 @@
 //! The ways to be told of an event, and what they have in common.
 //!
 //! - [`inline`]: a callback on the publisher's own thread, before `publish` returns;
-//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance.
+//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance;
+//! - [`receiver`]: pulled by a thread or task of the user's, from the channel's [`log`].
 //!
 //! What a channel has [`retained`] is told to a queued listener that comes late.
 //!
@@ -16,9 +17,11 @@ pub(crate) mod dispatcher;
 pub(crate) mod inline;
 pub(crate) mod inside;
 pub(crate) mod listener;
+pub(crate) mod log;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod queued;
+pub(crate) mod receiver;
 pub(crate) mod retained;
 pub(crate) mod roster;
 pub(crate) mod subscription;

@@ -2,9 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread::{self, ThreadId};
 
 use super::batch::Batch;
+use super::context::Context;
 use super::queued::QueuedListeners;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -14,6 +16,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 /// for the other at each event.
 pub(crate) struct Queue {
     capacity: usize,
+    context: Arc<Context>,
     state: Mutex<State>,
     /// The dispatcher sleeps here while nothing has been accepted.
     arrival: Condvar,
@@ -32,6 +35,7 @@ struct State {
     peak: usize,
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
+    waiting_tasks: Vec<Waker>,
     attendant: Option<ThreadId>,
     closed: bool,
     abandoned: bool,
@@ -64,9 +68,10 @@ pub(crate) struct Depth {
 
 impl Queue {
     /// A capacity of 0, which could accept nothing, counts as 1.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, context: Arc<Context>) -> Self {
         Self {
             capacity: capacity.max(1),
+            context,
             state: Mutex::new(State::default()),
             arrival: Condvar::new(),
             room: Condvar::new(),
@@ -126,6 +131,21 @@ impl Queue {
         state.waiting_publishers -= 1;
     }
 
+    /// Has the task woken when the queue may have room. `false` where it has room already.
+    pub(crate) fn wake_at_room(&self, task: &Waker) -> bool {
+        let mut state = self.state.lock();
+        let full = state.filling.len() >= self.capacity;
+        if full
+            && !state
+                .waiting_tasks
+                .iter()
+                .any(|other| other.will_wake(task))
+        {
+            state.waiting_tasks.push(task.clone());
+        }
+        full
+    }
+
     /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
     pub(crate) fn take(&self, empty: &mut Batch) -> Taken {
         let mut state = self.state.lock();
@@ -155,12 +175,14 @@ impl Queue {
         Taken::Batch
     }
 
-    fn wake_publishers(&self, state: MutexGuard<'_, State>) {
+    fn wake_publishers(&self, mut state: MutexGuard<'_, State>) {
         let waiting = state.waiting_publishers != 0;
+        let tasks = mem::take(&mut state.waiting_tasks);
         drop(state);
         if waiting {
             self.room.notify_all();
         }
+        self.context.wake("(the queue)", tasks);
     }
 
     /// The thread that takes. It must not wait for itself.

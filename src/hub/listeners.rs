@@ -1,8 +1,9 @@
 //! One channel's listeners, and the way of an event to them.
 
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+use std::time::SystemTime;
 
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
@@ -10,27 +11,33 @@ use crate::channel::Channel;
 use crate::delivery::context::Context;
 use crate::delivery::inline::InlineListeners;
 use crate::delivery::inside;
+use crate::delivery::listener::Label;
+use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::{Limit, Queue};
 use crate::delivery::queued::{NewListener, QueuedListeners};
+use crate::delivery::receiver::Receiver;
 use crate::delivery::retained::{Replay, Retained};
 use crate::delivery::subscription::Subscription;
-use crate::envelope::{Envelope, Payload};
+use crate::envelope::{Envelope, Payload, Portions, Source};
 
 pub(super) struct Listeners<C: Channel> {
     published: AtomicU64,
     pub(super) inline: Arc<InlineListeners<C>>,
     queued: Arc<QueuedListeners<C>>,
+    log: Arc<Log<C>>,
     retained: Retained<C>,
+    context: Arc<Context>,
 }
 
-/// What a publisher does where the queue is full.
+/// What lets no more in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// Waits for room or, inside a callback, goes beyond the capacity.
-    Wait,
-    /// Gets its event back.
-    Try,
+enum Full {
+    Queue,
+    Receiver,
 }
+
+/// An event that was not accepted, and why.
+type Refused<C> = (Payload<<C as Channel>::Event>, Full);
 
 impl<C: Channel> Listeners<C> {
     pub(super) fn new(lane: usize, context: &Arc<Context>) -> Self {
@@ -38,35 +45,94 @@ impl<C: Channel> Listeners<C> {
             published: AtomicU64::new(0),
             inline: Arc::new(InlineListeners::new(Arc::clone(context))),
             queued: Arc::new(QueuedListeners::new(lane, Arc::clone(context))),
-            retained: Retained::new(Arc::clone(context)),
+            log: Arc::new(Log::new(Arc::clone(context))),
+            retained: Retained::new(),
+            context: Arc::clone(context),
         }
     }
 
-    /// Publishes an event: has it accepted, then calls the inline listeners. In this order, so that
-    /// the event has its place in the queue before an inline listener publishes the next. An event
-    /// that was not accepted comes back.
-    pub(super) fn publish(
+    /// Publishes an event; waits for room.
+    pub(super) fn publish(&self, queue: &Queue, event: C::Event, source: Source) {
+        let mut event = Payload::Own(event);
+        while let Err((refused, full)) = self.offer(queue, event, source) {
+            event = refused;
+            match full {
+                Full::Queue => queue.wait_for_room(),
+                Full::Receiver => self.log.wait_for_room(),
+            }
+        }
+    }
+
+    /// Publishes an event, or hands it back where there is no room.
+    pub(super) fn try_publish(
         &self,
         queue: &Queue,
         event: C::Event,
-        source: &'static Location<'static>,
-        admission: Admission,
+        source: Source,
     ) -> Result<(), C::Event> {
-        let mut event = Payload::Own(event);
-        let mut limit = Limit::Capacity;
-        let inline = loop {
-            match self.accept(queue, event, source, limit) {
-                Ok(inline) => break inline,
-                Err(refused) if admission == Admission::Try => {
-                    return Err(refused.into_inner().expect("nobody shares a refused event"));
+        let event = Payload::Own(event);
+        self.attempt(queue, event, source, Limit::Capacity)
+            .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
+    }
+
+    /// Publishes an event; where there is no room, keeps it in `event` and has the task woken when
+    /// there may be some.
+    pub(super) fn poll_publish(
+        &self,
+        queue: &Queue,
+        event: &mut Option<Payload<C::Event>>,
+        source: Source,
+        task: &Waker,
+    ) -> Poll<()> {
+        while let Some(offered) = event.take() {
+            let Err((refused, full)) = self.offer(queue, offered, source) else {
+                break;
+            };
+            *event = Some(refused);
+            let waits = match full {
+                Full::Queue => queue.wake_at_room(task),
+                Full::Receiver => self.log.wake_at_room(task),
+            };
+            if waits {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback,
+    /// and on the thread of the hub's worker.
+    fn offer(
+        &self,
+        queue: &Queue,
+        event: Payload<C::Event>,
+        source: Source,
+    ) -> Result<(), Refused<C>> {
+        self.attempt(queue, event, source, Limit::Capacity)
+            .or_else(|(refused, full)| {
+                if inside::any_callback() || queue.is_attended_here() {
+                    self.attempt(queue, refused, source, Limit::None)
+                } else {
+                    Err((refused, full))
                 }
-                Err(refused) => event = refused,
-            }
-            if inside::any_callback() || queue.is_attended_here() {
-                limit = Limit::None;
-            } else {
-                queue.wait_for_room();
-            }
+            })
+    }
+
+    /// Has an event accepted, then calls the inline listeners. In this order, so that the event has
+    /// its place in the queue before an inline listener publishes the next.
+    fn attempt(
+        &self,
+        queue: &Queue,
+        event: Payload<C::Event>,
+        source: Source,
+        limit: Limit,
+    ) -> Result<(), Refused<C>> {
+        let inline = if C::RETAIN > 0 || !self.log.is_empty() {
+            self.keep(queue, event, source, limit)?
+        } else if self.queued.is_empty() {
+            Some(event).filter(|_| !self.inline.is_empty())
+        } else {
+            self.enqueue(queue, event, source, limit)?
         };
         self.published.fetch_add(1, Ordering::Relaxed);
         if let Some(event) = inline {
@@ -75,38 +141,71 @@ impl<C: Channel> Listeners<C> {
         Ok(())
     }
 
-    /// Puts an event wherever it is to be kept for later. What comes back is for the inline
-    /// listeners, if there are any, or refused by a full queue.
-    fn accept(
+    /// Puts an event into the hub's queue. What comes back is for the inline listeners.
+    fn enqueue(
         &self,
         queue: &Queue,
         event: Payload<C::Event>,
-        source: &'static Location<'static>,
+        source: Source,
         limit: Limit,
-    ) -> Result<Option<Payload<C::Event>>, Payload<C::Event>> {
-        let called_inline = !self.inline.is_empty();
-        if C::RETAIN == 0 && self.queued.is_empty() {
-            return Ok(called_inline.then_some(event));
+    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
+        let mut portions = Portions::new(event, 1 + usize::from(!self.inline.is_empty()));
+        let time = self.queued.wants_time().then(SystemTime::now);
+        let envelope = Envelope::<C>::new(portions.next(), source, time);
+        match queue.push(&self.queued, envelope, limit) {
+            Ok(_) => Ok(portions.rest()),
+            Err(refused) => Err((refused.into_payload(), Full::Queue)),
         }
-        let (event, inline) = if called_inline {
-            let (event, inline) = event.share();
-            (event, Some(inline))
+    }
+
+    /// Puts an event wherever it is to be kept: where the channel retains it, in the receivers'
+    /// log, in the hub's queue. All of it or nothing, under the locks of all three, taken in this
+    /// order. What comes back is for the inline listeners.
+    fn keep(
+        &self,
+        queue: &Queue,
+        event: Payload<C::Event>,
+        source: Source,
+        limit: Limit,
+    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
+        let retained = (C::RETAIN > 0).then(|| self.retained.lock());
+        let log = (!self.log.is_empty()).then(|| self.log.lock());
+        if log.as_ref().is_some_and(|log| log.is_full(limit)) {
+            return Err((event, Full::Receiver));
+        }
+        let queued = !self.queued.is_empty();
+        let parties = [
+            retained.is_some(),
+            log.is_some(),
+            queued,
+            !self.inline.is_empty(),
+        ];
+        let parties = parties.into_iter().filter(|party| *party).count();
+        let mut portions = Portions::new(event, parties);
+        let time = (C::RETAIN > 0 || self.queued.wants_time()).then(SystemTime::now);
+        let sequence = if queued {
+            let envelope = Envelope::<C>::new(portions.next(), source, time);
+            match queue.push(&self.queued, envelope, limit) {
+                Ok(sequence) => sequence,
+                Err(refused) => return Err((refused.into_payload(), Full::Queue)),
+            }
+        } else if C::RETAIN > 0 {
+            queue.number()
         } else {
-            (event, None)
+            0
         };
-        let mut envelope = Envelope::<C>::new(event, source);
-        if C::RETAIN > 0 || self.queued.wants_time() {
-            envelope.stamp();
+        let pushed = log.map(|log| log.push(portions.next()));
+        let evicted = retained.map(|retained| {
+            let mut envelope = Envelope::<C>::new(portions.next(), source, time);
+            envelope.accept(sequence);
+            retained.keep(envelope)
+        });
+        // The locks are free again: here begins what others wrote.
+        if let Some(pushed) = pushed {
+            self.log.settle(pushed);
         }
-        let accepted = if C::RETAIN > 0 {
-            self.retained.push(queue, &self.queued, envelope, limit)
-        } else {
-            queue.push(&self.queued, envelope, limit).map(drop)
-        };
-        match accepted {
-            Ok(()) => Ok(inline),
-            Err(refused) => Err(refused.into_payload()),
-        }
+        self.context.discard_event::<C>(evicted);
+        Ok(portions.rest())
     }
 
     /// Registers a queued listener: for what is accepted from now on and, where it asks for
@@ -120,15 +219,33 @@ impl<C: Channel> Listeners<C> {
         if C::RETAIN == 0 || replay == Replay::None {
             return self.queued.listen(listener, queue.next(), Vec::new());
         }
-        self.retained.replay(replay, |missed| {
-            let subscription = self.queued.listen(listener, queue.next(), missed);
-            queue.nudge(&self.queued);
-            subscription
-        })
+        let retained = self.retained.lock();
+        let missed = retained.replay(replay);
+        let subscription = self.queued.listen(listener, queue.next(), missed);
+        queue.nudge(&self.queued);
+        subscription
+    }
+
+    /// Registers a receiver, likewise.
+    pub(super) fn receive(
+        &self,
+        label: Label,
+        capacity: usize,
+        overflow: Overflow,
+        replay: Replay,
+    ) -> Receiver<C> {
+        let retained = self.retained.lock();
+        let missed = retained.replay(replay);
+        let missed = missed.into_iter().map(Envelope::into_payload).collect();
+        Receiver::new(&self.log, label, capacity, overflow, missed)
     }
 }
 
 impl<C: Channel> AnyChannel for Listeners<C> {
+    fn close(&self) {
+        self.log.close();
+    }
+
     fn report(&self) -> ChannelReport {
         let queued = self.queued.listeners();
         let queued = queued.iter().map(|listener| {
@@ -142,12 +259,13 @@ impl<C: Channel> AnyChannel for Listeners<C> {
         let inline = inline.iter().map(|(listener, delivered)| {
             ListenerReport::new((**listener).as_ref(), DeliveryKind::Inline, *delivered)
         });
+        let receivers = self.log.readers(ListenerReport::of_reader);
         ChannelReport {
             name: C::NAME,
             type_name: std::any::type_name::<C>(),
             published: self.published.load(Ordering::Relaxed),
             retained: self.retained.len(),
-            listeners: inline.chain(queued).collect(),
+            listeners: inline.chain(queued).chain(receivers).collect(),
         }
     }
 }

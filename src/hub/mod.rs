@@ -1,30 +1,30 @@
-//! The hub: its face ([`Hub`]: publishing here, listening in [`listen`]), its [`options`], its
+//! The hub: its face ([`Hub`]; the methods that [`publish`], that [`listen`], that [`receive`]), its [`options`], its
 //! channels by type ([`registry`]), the [`listeners`] of one channel, the [`publisher`] that has
 //! looked one up, and the [`report`].
 
 mod listen;
 mod listeners;
 mod options;
+mod publish;
 mod publisher;
+mod receive;
 mod registry;
 mod report;
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 
-use crate::channel::{Channel, Open, Protected};
+use crate::channel::Channel;
 use crate::delivery::context::Context;
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::inside;
 use crate::delivery::queue::Queue;
-use crate::error::TryPublishError;
-use listeners::{Admission, Listeners};
-use registry::Registry;
+use listeners::Listeners;
+use registry::{AnyChannel, Registry};
 
-pub use options::{HubBuilder, HubOptions, ListenOptions};
+pub use options::{HubBuilder, HubOptions, ListenOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
 
@@ -88,38 +88,6 @@ impl Hub {
         GLOBAL.get_or_init(Self::new)
     }
 
-    /// Publishes an event on an open channel, and returns when it is accepted.
-    ///
-    /// Where the queue is full it waits for room; from inside a callback it never waits, and goes
-    /// beyond the capacity instead. An event that nobody listens to is dropped.
-    #[track_caller]
-    pub fn publish<C: Open>(&self, event: C::Event) {
-        self.accept::<C>(event, Admission::Wait).ok();
-    }
-
-    /// [`publish`](Self::publish) that does not wait.
-    ///
-    /// # Errors
-    ///
-    /// [`TryPublishError`] with the event where the queue is full. No listener has seen it then.
-    #[track_caller]
-    pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
-        self.accept::<C>(event, Admission::Try)
-            .map_err(TryPublishError)
-    }
-
-    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key.
-    #[track_caller]
-    pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
-        self.accept::<C>(event, Admission::Wait).ok();
-    }
-
-    /// The channel looked up once, for hot loops.
-    pub fn publisher<C: Channel>(&self) -> Publisher<C> {
-        let listeners = self.inner.registry.shared::<C, _>(|| self.new_listeners());
-        Publisher::new(self.clone(), listeners)
-    }
-
     /// Waits until every event accepted so far has been delivered.
     ///
     /// From inside a callback of this hub, and on the thread of its [`Worker`], it returns at once:
@@ -145,18 +113,16 @@ impl Hub {
         let channels = self.inner.registry.channels();
         HubReport::new(
             &self.inner.queue.depth(),
-            channels
-                .into_iter()
-                .map(registry::AnyChannel::report)
-                .collect(),
+            channels.into_iter().map(AnyChannel::report).collect(),
         )
     }
 
     fn with(options: HubOptions) -> Self {
+        let context = Arc::new(Context::new(options.on_panic));
         Self {
             inner: Arc::new(Inner {
-                queue: Arc::new(Queue::new(options.capacity)),
-                context: Arc::new(Context::new(options.on_panic)),
+                queue: Arc::new(Queue::new(options.capacity, Arc::clone(&context))),
+                context,
                 registry: Registry::default(),
                 lanes: AtomicUsize::new(0),
                 dispatcher: OnceLock::new(),
@@ -169,12 +135,6 @@ impl Hub {
         let worker = Worker::here(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
         hub.inner.dispatcher.get_or_init(|| None);
         (hub, worker)
-    }
-
-    #[track_caller]
-    fn accept<C: Channel>(&self, event: C::Event, admission: Admission) -> Result<(), C::Event> {
-        self.listeners::<C>()
-            .publish(&self.inner.queue, event, Location::caller(), admission)
     }
 
     fn listeners<C: Channel>(&self) -> &Listeners<C> {
@@ -205,6 +165,10 @@ impl fmt::Debug for Hub {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.registry
+            .channels()
+            .into_iter()
+            .for_each(AnyChannel::close);
         self.queue.close();
         if let Some(Some(dispatcher)) = self.dispatcher.take()
             && !inside::dispatch_of(self.context.hub)

@@ -9,6 +9,7 @@ use super::Hub;
 
 use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
 use crate::delivery::dispatcher::Worker;
+use crate::delivery::log::Overflow;
 use crate::delivery::retained::Replay;
 
 /// What [`Hub::builder`](super::Hub::builder) sets.
@@ -96,4 +97,47 @@ pub struct ListenOptions {
         )
     )]
     pub(super) replay: Replay,
+}
+
+/// What can be chosen of a receiver, for [`Hub::receiver_with`].
+#[derive(Clone, Debug, TypedBuilder)]
+#[builder(doc)]
+pub struct ReceiverOptions {
+    #[builder(
+        default = 1_024,
+        setter(
+            doc = "How many events may wait for the receiver, beyond those it has taken already, before it overflows. In events; 1,024 unless said. 0, with which nothing could be received, counts as 1. Memory is taken as it is needed."
+        )
+    )]
+    pub(super) capacity: usize,
+
+    #[builder(
+        default,
+        setter(doc = "What happens then; `publish` waits unless said.")
+    )]
+    pub(super) overflow: Overflow,
+
+    #[builder(
+        default,
+        setter(
+            doc = "What of the past it receives first; nothing unless said. See [`ListenOptions`]."
+        )
+    )]
+    pub(super) replay: Replay,
+
+    #[builder(
+        default,
+        setter(
+            into,
+            strip_option,
+            doc = "What reports call the receiver; unless said, the file and line that made it."
+        )
+    )]
+    pub(super) name: Option<String>,
+}
+
+impl Default for ReceiverOptions {
+    fn default() -> Self {
+        Self::builder().build()
+    }
 }

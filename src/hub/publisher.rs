@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::Hub;
-use super::listeners::{Admission, Listeners};
+use super::listeners::Listeners;
 use crate::channel::{Channel, Open, Protected};
 use crate::error::TryPublishError;
 
@@ -44,7 +44,8 @@ impl<C: Channel> Publisher<C> {
     where
         C: Open,
     {
-        self.accept(event, Admission::Wait).ok();
+        let source = Location::caller();
+        self.listeners.publish(self.hub.queue(), event, source);
     }
 
     /// See [`Hub::try_publish`].
@@ -57,7 +58,9 @@ impl<C: Channel> Publisher<C> {
     where
         C: Open,
     {
-        self.accept(event, Admission::Try).map_err(TryPublishError)
+        let source = Location::caller();
+        let accepted = self.listeners.try_publish(self.hub.queue(), event, source);
+        accepted.map_err(TryPublishError)
     }
 
     /// See [`Hub::publish_protected`].
@@ -66,14 +69,8 @@ impl<C: Channel> Publisher<C> {
     where
         C: Protected,
     {
-        self.accept(event, Admission::Wait).ok();
-    }
-
-    #[track_caller]
-    fn accept(&self, event: C::Event, admission: Admission) -> Result<(), C::Event> {
-        let queue = self.hub.queue();
-        self.listeners
-            .publish(queue, event, Location::caller(), admission)
+        let source = Location::caller();
+        self.listeners.publish(self.hub.queue(), event, source);
     }
 
     /// The hub it publishes on.

@@ -18,6 +18,9 @@ pub(super) struct Registry {
 
 /// A channel whose type is not known here.
 pub(super) trait AnyChannel: Any + Send + Sync {
+    /// Tells receivers that nothing more will come.
+    fn close(&self);
+
     fn report(&self) -> ChannelReport;
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::delivery::listener::Listener;
+use crate::delivery::log::Reader;
 use crate::delivery::queue::Depth;
 
 /// A hub at one moment, from [`Hub::inspect`](crate::Hub::inspect): a table by `Display`, and
@@ -44,7 +45,7 @@ pub struct ChannelReport {
     pub published: u64,
     /// How many past events it keeps at the moment, for late listeners.
     pub retained: usize,
-    /// Its listeners: the inline ones, then the queued ones, each in the order of registration.
+    /// Its listeners: the inline ones, then the queued ones, then the receivers, each in the order of registration.
     pub listeners: Vec<ListenerReport>,
 }
 
@@ -60,6 +61,10 @@ pub struct ListenerReport {
     pub delivered: u64,
     /// How many times its code has panicked.
     pub panicked: u64,
+    /// How many events wait for it, beyond those it has taken already: of a receiver.
+    pub waiting: u64,
+    /// How many events were lost to it: of a receiver that does not keep up and lets events drop.
+    pub lost: u64,
 }
 
 /// How a listener is told of an event.
@@ -72,6 +77,8 @@ pub enum DeliveryKind {
     Inline,
     /// On the hub's dispatcher thread, in the order of acceptance.
     Queued,
+    /// Pulled by a thread or task of the user's.
+    Receiver,
 }
 
 impl HubReport {
@@ -105,6 +112,19 @@ impl ListenerReport {
             kind,
             delivered,
             panicked: listener.panicked(),
+            waiting: 0,
+            lost: 0,
+        }
+    }
+
+    pub(super) fn of_reader(reader: &Reader, waiting: u64) -> Self {
+        Self {
+            name: reader.label.to_string(),
+            kind: DeliveryKind::Receiver,
+            delivered: reader.received,
+            panicked: 0,
+            waiting,
+            lost: reader.lost,
         }
     }
 }
@@ -126,6 +146,8 @@ impl fmt::Display for HubReport {
             "kind",
             "delivered",
             "panicked",
+            "waiting",
+            "lost",
         ]);
         for channel in &self.channels {
             let title = self.title(channel);
@@ -138,6 +160,8 @@ impl fmt::Display for HubReport {
                     title,
                     published,
                     retained,
+                    "-".into(),
+                    "-".into(),
                     "-".into(),
                     "-".into(),
                     "-".into(),
@@ -155,6 +179,8 @@ impl fmt::Display for HubReport {
                     listener.kind.to_string(),
                     listener.delivered.to_string(),
                     listener.panicked.to_string(),
+                    listener.waiting.to_string(),
+                    listener.lost.to_string(),
                 ]);
             }
         }

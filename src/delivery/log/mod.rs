@@ -1,0 +1,211 @@
+//! The events of one channel that wait for its receivers.
+//!
+//! [`Log`] is the lock and what happens outside it; [`state`] is what happens under it; a
+//! [`reader`] is what the log knows of a receiver.
+
+mod reader;
+mod state;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use crossbeam_channel::Sender;
+
+use super::context::Context;
+use super::listener::Label;
+use super::queue::Limit;
+use crate::channel::Channel;
+use crate::envelope::Payload;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use state::State;
+
+pub use reader::Overflow;
+pub(crate) use reader::Reader;
+pub(crate) use state::{Batch, ReaderId, Taken};
+
+/// One log for all receivers of a channel, however many there are: an event is stored once, and a
+/// receiver is a number in the log, its cursor.
+///
+/// Publishers fill a vector. A receiver freezes it into a batch, which all receivers share, and
+/// takes everything that waits for it at once: its cursor is then at the end of the log. What was
+/// lost to it is plain from the distance of the two, so that publishers need not keep count.
+pub(crate) struct Log<C: Channel> {
+    context: Arc<Context>,
+    count: AtomicUsize,
+    state: Mutex<State<C>>,
+    /// Publishers wait here for a receiver that lets nothing more in.
+    room: Condvar,
+}
+
+/// Why a receiver took nothing.
+pub(crate) enum Nothing {
+    /// There is nothing at the moment; the reader's bell, and the waker if there is one, will tell.
+    Yet,
+    /// There will be nothing: the hub is gone.
+    More,
+}
+
+impl<C: Channel> Log<C> {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            count: AtomicUsize::new(0),
+            state: Mutex::new(State::new()),
+            room: Condvar::new(),
+        }
+    }
+
+    /// Whether it has no receiver.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Registers a receiver for what is pushed from now on.
+    pub(crate) fn join(
+        &self,
+        label: Label,
+        capacity: usize,
+        overflow: Overflow,
+        bell: Sender<()>,
+    ) -> ReaderId {
+        let mut state = self.state.lock();
+        let reader = Reader::new(label, capacity, overflow, state.end(), bell);
+        let id = state.join(reader);
+        self.count.store(state.readers.len(), Ordering::Release);
+        id
+    }
+
+    pub(crate) fn leave(&self, id: ReaderId) {
+        let mut state = self.state.lock();
+        let left = state.leave(id);
+        self.count.store(state.readers.len(), Ordering::Release);
+        let garbage = state.collect();
+        self.make_room(state);
+        drop(left);
+        self.discard(garbage);
+    }
+
+    /// Everything that waits for the reader.
+    pub(crate) fn take(
+        &self,
+        id: ReaderId,
+        waker: Option<&Waker>,
+    ) -> Result<VecDeque<Taken<C>>, Nothing> {
+        let mut state = self.state.lock();
+        let taken = state.take(id);
+        if taken.is_empty() {
+            let closed = state.closed;
+            let before = state.sleep(id, waker);
+            drop(state);
+            drop(before);
+            return Err(if closed { Nothing::More } else { Nothing::Yet });
+        }
+        let garbage = state.trim();
+        self.make_room(state);
+        self.discard(garbage);
+        Ok(taken)
+    }
+
+    fn make_room(&self, mut state: MutexGuard<'_, State<C>>) {
+        if state.is_full() {
+            return;
+        }
+        let publishers = state.waiting_publishers != 0;
+        let tasks = mem::take(&mut state.waiting_tasks);
+        drop(state);
+        if publishers {
+            self.room.notify_all();
+        }
+        self.context.wake(C::NAME, tasks);
+    }
+
+    /// The log, to push into.
+    pub(crate) fn lock(&self) -> Pushing<'_, C> {
+        Pushing {
+            state: self.state.lock(),
+        }
+    }
+
+    /// Wakes the tasks and drops the events that a push had to do with: others' code.
+    pub(crate) fn settle(&self, pushed: Pushed<C>) {
+        self.context.wake(C::NAME, pushed.wakers);
+        self.discard(pushed.garbage);
+    }
+
+    /// Waits until no receiver refuses the next event. One may refuse it again.
+    pub(crate) fn wait_for_room(&self) {
+        let mut state = self.state.lock();
+        state.waiting_publishers += 1;
+        while state.is_full() {
+            state = self.room.wait(state);
+        }
+        state.waiting_publishers -= 1;
+    }
+
+    /// Has the waker woken when there may be room. `false` where there is room already.
+    pub(crate) fn wake_at_room(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        let full = state.is_full();
+        if full && !state.waiting_tasks.iter().any(|task| task.will_wake(waker)) {
+            state.waiting_tasks.push(waker.clone());
+        }
+        full
+    }
+
+    /// The hub is gone: receivers get what waits, then the end.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let wakers = state.ring();
+        drop(state);
+        self.context.wake(C::NAME, wakers);
+    }
+
+    /// Each receiver in the order of registration, looked at by `look` under the lock, with the
+    /// number of events that wait for it.
+    pub(crate) fn readers<R>(&self, look: impl Fn(&Reader, u64) -> R) -> Vec<R> {
+        let state = self.state.lock();
+        let end = state.end();
+        let readers = state.readers.values();
+        readers
+            .map(|reader| look(reader, reader.waiting(end)))
+            .collect()
+    }
+
+    fn discard(&self, garbage: Vec<Arc<Batch<C>>>) {
+        for batch in garbage {
+            self.context.discard_event::<C>(batch);
+        }
+    }
+}
+
+/// The locked log of a publisher.
+pub(crate) struct Pushing<'a, C: Channel> {
+    state: MutexGuard<'a, State<C>>,
+}
+
+impl<C: Channel> Pushing<'_, C> {
+    pub(crate) fn is_full(&self, limit: Limit) -> bool {
+        limit == Limit::Capacity && self.state.is_full()
+    }
+
+    /// Adds an event and unlocks. The log [settles](Log::settle) the rest when no other lock is
+    /// held either.
+    pub(crate) fn push(mut self, event: Payload<C::Event>) -> Pushed<C> {
+        Pushed {
+            garbage: self.state.push(event),
+            wakers: self.state.ring(),
+        }
+    }
+}
+
+/// What a push has left to do.
+#[must_use]
+pub(crate) struct Pushed<C: Channel> {
+    wakers: Vec<Waker>,
+    garbage: Vec<Arc<Batch<C>>>,
+}

@@ -1,0 +1,94 @@
+//! A receiver as the log of its channel sees it.
+
+use std::ops::Range;
+use std::task::Waker;
+
+use crossbeam_channel::Sender;
+
+use crate::delivery::listener::Label;
+
+/// What happens where a receiver does not keep up, and so many events wait for it as it lets wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.
+    /// From inside a callback a publish does not wait, and more events wait for the receiver than
+    /// its capacity says.
+    #[default]
+    Block,
+    /// The oldest event that waits is lost to this receiver.
+    DropOldest,
+    /// The event that is published is lost to this receiver.
+    DropNewest,
+}
+
+pub(crate) struct Reader {
+    pub(crate) label: Label,
+    pub(crate) overflow: Overflow,
+    pub(crate) bell: Sender<()>,
+    /// Whether it wants to be told of the next event.
+    pub(crate) asleep: bool,
+    pub(crate) waker: Option<Waker>,
+    /// How many events it has taken, and how many were lost to it before it took.
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+    capacity: u64,
+    /// The number of the first event it has not taken.
+    cursor: u64,
+}
+
+impl Reader {
+    /// A capacity of 0, which could let nothing wait, counts as 1.
+    pub(crate) fn new(
+        label: Label,
+        capacity: usize,
+        overflow: Overflow,
+        cursor: u64,
+        bell: Sender<()>,
+    ) -> Self {
+        Self {
+            label,
+            overflow,
+            bell,
+            asleep: false,
+            waker: None,
+            received: 0,
+            lost: 0,
+            capacity: capacity.max(1) as u64,
+            cursor,
+        }
+    }
+
+    /// Of the events up to `end`, those it has still to take.
+    pub(crate) fn wants(&self, end: u64) -> Range<u64> {
+        let bounded = (end - self.cursor).min(self.capacity);
+        match self.overflow {
+            Overflow::Block => self.cursor..end,
+            Overflow::DropOldest => end - bounded..end,
+            Overflow::DropNewest => self.cursor..self.cursor + bounded,
+        }
+    }
+
+    pub(crate) fn waiting(&self, end: u64) -> u64 {
+        let wanted = self.wants(end);
+        wanted.end - wanted.start
+    }
+
+    /// The end of the log at which it lets nothing more in.
+    pub(crate) fn full_at(&self) -> u64 {
+        match self.overflow {
+            Overflow::Block => self.cursor.saturating_add(self.capacity),
+            Overflow::DropOldest | Overflow::DropNewest => u64::MAX,
+        }
+    }
+
+    /// Takes everything up to `end`: which events, and how many besides were lost to it.
+    pub(crate) fn advance(&mut self, end: u64) -> (Range<u64>, u64) {
+        let wanted = self.wants(end);
+        let taken = wanted.end - wanted.start;
+        let lost = end - self.cursor - taken;
+        self.cursor = end;
+        self.received += taken;
+        self.lost += lost;
+        (wanted, lost)
+    }
+}

@@ -1,0 +1,238 @@
+//! What a log holds, and what happens to it under its lock.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::reader::{Overflow, Reader};
+use crate::channel::Channel;
+use crate::envelope::Payload;
+
+/// So many events make a batch even where no receiver asks for them.
+const BATCH: usize = 64;
+
+/// So many batches make it worth while to look for those that nobody needs.
+const CROWD: usize = 16;
+
+pub(super) struct State<C: Channel> {
+    /// Older events, in order. A batch that no receiver needs any more may be missing.
+    frozen: VecDeque<Arc<Batch<C>>>,
+    crowded_at: usize,
+    filling: Vec<Payload<C::Event>>,
+    /// The number of the first event in `filling`.
+    first: u64,
+    pub(super) readers: BTreeMap<ReaderId, Reader>,
+    next_reader: ReaderId,
+    /// Those that have found nothing, and want to be told of the next event.
+    sleeping: Vec<ReaderId>,
+    /// The end of the log at which some receiver lets nothing more in.
+    full_at: u64,
+    pub(super) waiting_publishers: usize,
+    pub(super) waiting_tasks: Vec<Waker>,
+    pub(super) closed: bool,
+}
+
+pub(crate) type ReaderId = u64;
+
+/// Events that came one right after the other.
+pub(crate) struct Batch<C: Channel> {
+    pub(crate) events: Vec<Payload<C::Event>>,
+    /// The number of the first.
+    first: u64,
+}
+
+impl<C: Channel> Batch<C> {
+    /// A batch of its own, of events that are in no log.
+    pub(crate) fn apart(events: Vec<Payload<C::Event>>) -> Self {
+        Self { events, first: 0 }
+    }
+
+    fn numbers(&self) -> Range<u64> {
+        self.first..self.first + self.events.len() as u64
+    }
+}
+
+/// What a receiver takes from the log, in order.
+pub(crate) enum Taken<C: Channel> {
+    /// So many events were lost here.
+    Lost(u64),
+    /// A part of a batch.
+    Events(Arc<Batch<C>>, Range<usize>),
+}
+
+impl<C: Channel> State<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            frozen: VecDeque::new(),
+            crowded_at: CROWD,
+            filling: Vec::new(),
+            first: 0,
+            readers: BTreeMap::new(),
+            next_reader: 0,
+            sleeping: Vec::new(),
+            full_at: u64::MAX,
+            waiting_publishers: 0,
+            waiting_tasks: Vec::new(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn join(&mut self, reader: Reader) -> ReaderId {
+        let id = self.next_reader;
+        self.next_reader += 1;
+        self.readers.insert(id, reader);
+        self.measure();
+        // A bell that nobody has asked to ring does: `select!` may wait for it first of all.
+        self.sleep(id, None);
+        id
+    }
+
+    pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader> {
+        self.sleeping.retain(|sleeping| *sleeping != id);
+        let left = self.readers.remove(&id);
+        self.measure();
+        left
+    }
+
+    /// Adds an event. What nobody needs any more is for the caller, to drop unlocked.
+    pub(super) fn push(&mut self, event: Payload<C::Event>) -> Vec<Arc<Batch<C>>> {
+        self.filling.push(event);
+        if self.filling.len() < BATCH {
+            return Vec::new();
+        }
+        self.freeze();
+        // As seldom as keeps both the batches and the work within twice what is needed.
+        if self.frozen.len() < self.crowded_at {
+            Vec::new()
+        } else {
+            self.collect()
+        }
+    }
+
+    /// Whether some receiver lets nothing more in.
+    pub(super) fn is_full(&self) -> bool {
+        self.end() >= self.full_at
+    }
+
+    /// The number of the next event.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.filling.len() as u64
+    }
+
+    fn freeze(&mut self) {
+        if !self.filling.is_empty() {
+            let end = self.end();
+            let first = mem::replace(&mut self.first, end);
+            let events = mem::take(&mut self.filling);
+            self.frozen.push_back(Arc::new(Batch { events, first }));
+        }
+    }
+
+    pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Taken<C>> {
+        let end = self.end();
+        let mut taken = VecDeque::new();
+        let Some(reader) = self.readers.get_mut(&id) else {
+            return taken;
+        };
+        let refused_here = reader.full_at() == self.full_at;
+        let (wanted, lost) = reader.advance(end);
+        let oldest_lost = reader.overflow == Overflow::DropOldest;
+        if lost != 0 && oldest_lost {
+            taken.push_back(Taken::Lost(lost));
+        }
+        if !wanted.is_empty() {
+            self.freeze();
+            let begin = self
+                .frozen
+                .partition_point(|batch| batch.numbers().end <= wanted.start);
+            for batch in self.frozen.range(begin..) {
+                let part = overlap(&batch.numbers(), &wanted);
+                if part.is_empty() {
+                    break;
+                }
+                taken.push_back(Taken::Events(Arc::clone(batch), part));
+            }
+        }
+        if lost != 0 && !oldest_lost {
+            taken.push_back(Taken::Lost(lost));
+        }
+        if refused_here {
+            self.measure();
+        }
+        taken
+    }
+
+    /// Lets the reader be told of the next event. Hands back a waker that is not wanted any more.
+    pub(super) fn sleep(&mut self, id: ReaderId, waker: Option<&Waker>) -> Option<Waker> {
+        let reader = self.readers.get_mut(&id)?;
+        if !mem::replace(&mut reader.asleep, true) {
+            self.sleeping.push(id);
+        }
+        mem::replace(&mut reader.waker, waker.cloned())
+    }
+
+    /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
+    pub(super) fn ring(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for id in self.sleeping.drain(..) {
+            if let Some(reader) = self.readers.get_mut(&id) {
+                reader.asleep = false;
+                // A bell that has not been heard yet need not ring twice.
+                let _ = reader.bell.try_send(());
+                wakers.extend(reader.waker.take());
+            }
+        }
+        wakers
+    }
+
+    /// Finds the end at which some receiver lets nothing more in.
+    fn measure(&mut self) {
+        let full_at = self.readers.values().map(Reader::full_at);
+        self.full_at = full_at.min().unwrap_or(u64::MAX);
+    }
+
+    fn is_needed(&self, batch: &Batch<C>, end: u64) -> bool {
+        let numbers = batch.numbers();
+        let mut readers = self.readers.values();
+        readers.any(|reader| !overlap(&numbers, &reader.wants(end)).is_empty())
+    }
+
+    /// Removes the oldest batches as far as nobody needs them. They are for the caller, to drop
+    /// unlocked.
+    pub(super) fn trim(&mut self) -> Vec<Arc<Batch<C>>> {
+        let end = self.end();
+        let mut garbage = Vec::new();
+        while let Some(oldest) = self.frozen.front()
+            && !self.is_needed(oldest, end)
+        {
+            garbage.extend(self.frozen.pop_front());
+        }
+        garbage
+    }
+
+    /// Removes every batch that nobody needs.
+    pub(super) fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
+        let end = self.end();
+        let frozen = mem::take(&mut self.frozen);
+        let mut garbage = Vec::new();
+        for batch in frozen {
+            if self.is_needed(&batch, end) {
+                self.frozen.push_back(batch);
+            } else {
+                garbage.push(batch);
+            }
+        }
+        self.crowded_at = CROWD.max(2 * self.frozen.len());
+        garbage
+    }
+}
+
+/// The part of a batch's events, by index, whose numbers are wanted.
+fn overlap(batch: &Range<u64>, wanted: &Range<u64>) -> Range<usize> {
+    let index = |number: u64| usize::try_from(number - batch.start).unwrap_or(usize::MAX);
+    let start = wanted.start.clamp(batch.start, batch.end);
+    let end = wanted.end.clamp(batch.start, batch.end);
+    index(start)..index(end)
+}

@@ -1,0 +1,76 @@
+//! The ways to publish, each a method of [`Hub`].
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+
+use super::{Hub, Publisher};
+use crate::channel::{Channel, Open, Protected};
+use crate::envelope::Payload;
+use crate::error::TryPublishError;
+
+impl Hub {
+    /// Publishes an event on an open channel, and returns when it is accepted.
+    ///
+    /// Where the queue is full, or a receiver that loses nothing lets no more in, it waits for
+    /// room. From inside a callback it never waits, and goes beyond the capacity instead. An event
+    /// that nobody listens to is dropped.
+    #[track_caller]
+    pub fn publish<C: Open>(&self, event: C::Event) {
+        let source = Location::caller();
+        self.listeners::<C>().publish(self.queue(), event, source);
+    }
+
+    /// [`publish`](Self::publish) that does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPublishError`] with the event where there is no room. No listener has seen it then.
+    #[track_caller]
+    pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
+        let source = Location::caller();
+        let accepted = self
+            .listeners::<C>()
+            .try_publish(self.queue(), event, source);
+        accepted.map_err(TryPublishError)
+    }
+
+    /// [`publish`](Self::publish) that waits for room without blocking the thread.
+    ///
+    /// A future that is dropped while it waits drops the event: nobody has seen it.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// # pollster::block_on(async {
+    /// let hub = Hub::new();
+    /// hub.publish_async::<Custom<Ticks>>(1).await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn publish_async<C: Open>(&self, event: C::Event) -> impl Future<Output = ()> + Send {
+        let source = Location::caller();
+        let listeners = self.listeners::<C>();
+        let mut event = Some(Payload::Own(event));
+        poll_fn(move |task| listeners.poll_publish(self.queue(), &mut event, source, task.waker()))
+    }
+
+    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key.
+    #[track_caller]
+    pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
+        let source = Location::caller();
+        self.listeners::<C>().publish(self.queue(), event, source);
+    }
+
+    /// The channel looked up once, for hot loops.
+    pub fn publisher<C: Channel>(&self) -> Publisher<C> {
+        let listeners = self.inner.registry.shared::<C, _>(|| self.new_listeners());
+        Publisher::new(self.clone(), listeners)
+    }
+}

@@ -1,0 +1,88 @@
+//! The ways to pull events, each a method of [`Hub`].
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use super::{Hub, ReceiverOptions};
+use crate::channel::Channel;
+use crate::delivery::listener::Label;
+use crate::delivery::receiver::{Received, Receiver};
+use crate::error::{RecvTimeoutError, WaitTimeout};
+
+impl Hub {
+    /// A receiver of the events that channel `C` accepts from now on. It loses nothing: while
+    /// 1,024 events wait for it, `publish` waits too.
+    #[track_caller]
+    pub fn receiver<C: Channel>(&self) -> Receiver<C> {
+        self.receiver_with(ReceiverOptions::default())
+    }
+
+    /// [`receiver`](Self::receiver), with options.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub, Lagged, Overflow, ReceiverOptions, RecvError};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let options = ReceiverOptions::builder()
+    ///     .capacity(2)
+    ///     .overflow(Overflow::DropOldest)
+    ///     .build();
+    /// let mut latest = hub.receiver_with::<Custom<Ticks>>(options);
+    /// (0..5).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    ///
+    /// let lagged = RecvError::Lagged(Lagged { missed: 3 });
+    /// assert_eq!(latest.recv().map(|tick| *tick), Err(lagged));
+    /// assert_eq!(latest.recv().map(|tick| *tick), Ok(3));
+    /// assert_eq!(latest.recv().map(|tick| *tick), Ok(4));
+    /// ```
+    #[track_caller]
+    pub fn receiver_with<C: Channel>(&self, options: ReceiverOptions) -> Receiver<C> {
+        let label = Label::new(options.name, Location::caller());
+        let listeners = self.listeners::<C>();
+        listeners.receive(label, options.capacity, options.overflow, options.replay)
+    }
+
+    /// Waits for an event that satisfies the predicate, among those that are accepted from now on,
+    /// at most as long as `timeout`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use typed_hub::{Auth, AuthEvent, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let signed_in = |event: &AuthEvent| matches!(event, AuthEvent::SignedIn { .. });
+    /// let event = hub.wait_for::<Auth>(signed_in, Duration::from_millis(1));
+    /// assert!(event.is_err(), "nobody signs in here");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeout`] where no such event came in time.
+    #[track_caller]
+    pub fn wait_for<C: Channel>(
+        &self,
+        mut predicate: impl FnMut(&C::Event) -> bool,
+        timeout: Duration,
+    ) -> Result<Received<C>, WaitTimeout> {
+        let mut receiver = self.receiver::<C>();
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            let left = deadline.map_or(Duration::MAX, |end| {
+                end.saturating_duration_since(Instant::now())
+            });
+            match receiver.recv_timeout(left) {
+                Ok(event) if predicate(&event) => return Ok(event),
+                // Nothing is lost to this receiver, and the hub is there as long as its handle.
+                Ok(_) | Err(RecvTimeoutError::Lagged(_) | RecvTimeoutError::Closed) => {}
+                Err(RecvTimeoutError::Timeout) => return Err(WaitTimeout),
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `wait_for` blocks until an event of the kind comes, or the time is over.
+
+mod common;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Numbers, PATIENCE, Words, in_time};
+use typed_hub::{Hub, WaitTimeout};
+
+#[test]
+fn it_returns_the_first_event_that_satisfies_the_predicate() {
+    in_time(|| {
+        let hub = Hub::new();
+        let waiting = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.wait_for::<Numbers>(|n| *n >= 10, PATIENCE).map(|n| *n))
+        };
+        let receivers = |hub: &Hub| {
+            let report = hub.inspect();
+            let counts = report
+                .channels
+                .iter()
+                .map(|channel| channel.listeners.len());
+            counts.sum::<usize>()
+        };
+        while receivers(&hub) == 0 {}
+        hub.publish::<Words>("another channel");
+        (5..20).for_each(|n| hub.publish::<Numbers>(n));
+        assert_eq!(waiting.join().unwrap(), Ok(10));
+        assert_eq!(receivers(&hub), 0, "it leaves nothing behind");
+    });
+}
+
+#[test]
+fn it_gives_up_in_time_whatever_else_is_published() {
+    in_time(|| {
+        let hub = Hub::new();
+        let busy = hub.clone();
+        let publisher = thread::spawn(move || {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(100) {
+                busy.publish::<Numbers>(1);
+            }
+        });
+        let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
+        assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn zero_time_returns_at_once() {
+    let hub = Hub::new();
+    hub.publish::<Numbers>(1);
+    let none = hub.wait_for::<Numbers>(|_| true, Duration::ZERO);
+    assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+}
+
+#[test]
+fn a_callback_may_wait_for_what_another_thread_publishes() {
+    in_time(|| {
+        let hub = Hub::new();
+        let weak = hub.downgrade();
+        let (done, waited) = std::sync::mpsc::channel();
+        let _guard = hub.listen::<Words>(move |_| {
+            let found = weak
+                .upgrade()
+                .unwrap()
+                .wait_for::<Numbers>(|_| true, PATIENCE);
+            done.send(found.map(|n| *n)).unwrap();
+        });
+        hub.publish::<Words>("wait");
+        let receivers = |name| {
+            let report = hub.inspect();
+            let channel = report.channels.into_iter().find(|c| c.name == name);
+            channel.map_or(0, |channel| channel.listeners.len())
+        };
+        while receivers("number") == 0 {}
+        hub.publish::<Numbers>(7);
+        assert_eq!(waited.recv_timeout(PATIENCE), Ok(Ok(7)));
+    });
+}
