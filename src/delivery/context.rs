@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::progress::Progress;
+use super::trace;
 use crate::channel::Channel;
 
 /// Tells one hub of this process from another.
@@ -83,6 +84,7 @@ impl Context {
             listener: whose.to_string(),
             message: message_of(&*payload).to_owned(),
         };
+        let _ = catch_unwind(AssertUnwindSafe(|| trace::panic(&report)));
         // The handler and the payload's own `Drop` are a user's code too. A panic of theirs has
         // nobody left to go to.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.on_panic)(&report)));

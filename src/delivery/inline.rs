@@ -8,6 +8,7 @@ use super::inside;
 use super::listener::{Label, Listener};
 use super::roster::Roster;
 use super::subscription::{Ending, Subscription};
+use super::trace;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::Mutex;
@@ -143,7 +144,10 @@ pub(crate) struct InlineListener<C: Channel> {
 impl<C: Channel> InlineListener<C> {
     fn call(&self, event: &C::Event) {
         if self.listener.is_active() {
-            self.isolate(|| (self.callback)(event));
+            self.isolate(|| {
+                trace::delivery(C::NAME, &self.listener.label);
+                (self.callback)(event);
+            });
         }
     }
 

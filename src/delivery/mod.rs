@@ -9,7 +9,7 @@
 //! Between publishers and queued callbacks stand the bounded [`queue`], a [`batch`] of which the
 //! [`dispatcher`] takes at a time, and [`progress`], which says how far the dispatcher has come.
 //! Every listener is a [`listener::Listener`] on a [`roster`]; a [`subscription`] ends it; its
-//! panics stop at [`context`]; and [`inside`] knows which callbacks a thread is in the middle of.
+//! panics stop at [`context`]; [`tasks`] are async publishers; [`trace`] logs; and [`inside`] knows which callbacks a thread is in the middle of.
 
 pub(crate) mod batch;
 pub(crate) mod context;
@@ -25,3 +25,5 @@ pub(crate) mod receiver;
 pub(crate) mod retained;
 pub(crate) mod roster;
 pub(crate) mod subscription;
+pub(crate) mod tasks;
+pub(crate) mod trace;

@@ -8,6 +8,7 @@ use std::thread::{self, ThreadId};
 use super::batch::Batch;
 use super::context::Context;
 use super::queued::QueuedListeners;
+use super::tasks::Tasks;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -35,7 +36,7 @@ struct State {
     peak: usize,
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
-    waiting_tasks: Vec<Waker>,
+    waiting_tasks: Tasks,
     attendant: Option<ThreadId>,
     closed: bool,
     abandoned: bool,
@@ -132,17 +133,16 @@ impl Queue {
     }
 
     /// Has the task woken when the queue may have room. `false` where it has room already.
-    pub(crate) fn wake_at_room(&self, task: &Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.filling.len() >= self.capacity;
-        if full
-            && !state
-                .waiting_tasks
-                .iter()
-                .any(|other| other.will_wake(task))
-        {
-            state.waiting_tasks.push(task.clone());
-        }
+        let unwanted = if full {
+            state.waiting_tasks.add(task)
+        } else {
+            Some(task)
+        };
+        drop(state);
+        drop(unwanted);
         full
     }
 
@@ -177,7 +177,7 @@ impl Queue {
 
     fn wake_publishers(&self, mut state: MutexGuard<'_, State>) {
         let waiting = state.waiting_publishers != 0;
-        let tasks = mem::take(&mut state.waiting_tasks);
+        let tasks = state.waiting_tasks.take();
         drop(state);
         if waiting {
             self.room.notify_all();

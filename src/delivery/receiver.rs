@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::listener::Label;
 use super::log::{Batch, Log, Nothing, Overflow, ReaderId, Taken};
+use super::trace;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
@@ -43,6 +44,7 @@ use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
 #[must_use = "a receiver that is not pulled holds up its publishers, unless it lets events drop"]
 pub struct Receiver<C: Channel> {
     log: Arc<Log<C>>,
+    label: Label,
     id: ReaderId,
     bell: crossbeam_channel::Receiver<()>,
     taken: VecDeque<Taken<C>>,
@@ -65,7 +67,8 @@ impl<C: Channel> Receiver<C> {
         }
         Self {
             log: Arc::clone(log),
-            id: log.join(label, capacity, overflow, ring),
+            id: log.join(label.clone(), capacity, overflow, ring),
+            label,
             bell,
             taken,
         }
@@ -134,7 +137,11 @@ impl<C: Channel> Receiver<C> {
     }
 
     pub(crate) fn poll_recv(&mut self, waker: &Waker) -> Poll<Result<Received<C>, RecvError>> {
-        match self.next_taken(Some(waker)) {
+        let received = match self.try_recv() {
+            Err(TryRecvError::Empty) => self.next_taken(Some(waker.clone())),
+            received => received,
+        };
+        match received {
             Ok(event) => Poll::Ready(Ok(event)),
             Err(TryRecvError::Lagged(lagged)) => Poll::Ready(Err(RecvError::Lagged(lagged))),
             Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError::Closed)),
@@ -173,12 +180,13 @@ impl<C: Channel> Receiver<C> {
         &self.bell
     }
 
-    fn next_taken(&mut self, waker: Option<&Waker>) -> Result<Received<C>, TryRecvError> {
+    fn next_taken(&mut self, mut waker: Option<Waker>) -> Result<Received<C>, TryRecvError> {
         loop {
             match self.taken.front_mut() {
                 Some(Taken::Events(batch, part)) => {
                     if let Some(index) = part.next() {
                         let batch = Arc::clone(batch);
+                        trace::delivery(C::NAME, &self.label);
                         return Ok(Received { batch, index });
                     }
                     self.taken.pop_front();
@@ -186,12 +194,13 @@ impl<C: Channel> Receiver<C> {
                 Some(Taken::Lost(missed)) => {
                     let lagged = Lagged { missed: *missed };
                     self.taken.pop_front();
+                    trace::loss(C::NAME, &self.label, lagged.missed);
                     return Err(TryRecvError::Lagged(lagged));
                 }
                 None => {
                     self.taken =
                         self.log
-                            .take(self.id, waker)
+                            .take(self.id, waker.take())
                             .map_err(|nothing| match nothing {
                                 Nothing::Yet => TryRecvError::Empty,
                                 Nothing::More => TryRecvError::Closed,

@@ -90,8 +90,8 @@ impl<C: Channel> Listeners<C> {
             };
             *event = Some(refused);
             let waits = match full {
-                Full::Queue => queue.wake_at_room(task),
-                Full::Receiver => self.log.wake_at_room(task),
+                Full::Queue => queue.wake_at_room(task.clone()),
+                Full::Receiver => self.log.wake_at_room(task.clone()),
             };
             if waits {
                 return Poll::Pending;

@@ -7,7 +7,6 @@ mod reader;
 mod state;
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -93,7 +92,7 @@ impl<C: Channel> Log<C> {
     pub(crate) fn take(
         &self,
         id: ReaderId,
-        waker: Option<&Waker>,
+        waker: Option<Waker>,
     ) -> Result<VecDeque<Taken<C>>, Nothing> {
         let mut state = self.state.lock();
         let taken = state.take(id);
@@ -115,7 +114,7 @@ impl<C: Channel> Log<C> {
             return;
         }
         let publishers = state.waiting_publishers != 0;
-        let tasks = mem::take(&mut state.waiting_tasks);
+        let tasks = state.waiting_tasks.take();
         drop(state);
         if publishers {
             self.room.notify_all();
@@ -147,12 +146,16 @@ impl<C: Channel> Log<C> {
     }
 
     /// Has the waker woken when there may be room. `false` where there is room already.
-    pub(crate) fn wake_at_room(&self, waker: &Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.is_full();
-        if full && !state.waiting_tasks.iter().any(|task| task.will_wake(waker)) {
-            state.waiting_tasks.push(waker.clone());
-        }
+        let unwanted = if full {
+            state.waiting_tasks.add(task)
+        } else {
+            Some(task)
+        };
+        drop(state);
+        drop(unwanted);
         full
     }
 

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
+use crate::delivery::tasks::Tasks;
 use crate::envelope::Payload;
 
 /// So many events make a batch even where no receiver asks for them.
@@ -30,7 +31,7 @@ pub(super) struct State<C: Channel> {
     /// The end of the log at which some receiver lets nothing more in.
     full_at: u64,
     pub(super) waiting_publishers: usize,
-    pub(super) waiting_tasks: Vec<Waker>,
+    pub(super) waiting_tasks: Tasks,
     pub(super) closed: bool,
 }
 
@@ -74,7 +75,7 @@ impl<C: Channel> State<C> {
             sleeping: Vec::new(),
             full_at: u64::MAX,
             waiting_publishers: 0,
-            waiting_tasks: Vec::new(),
+            waiting_tasks: Tasks::default(),
             closed: false,
         }
     }
@@ -165,12 +166,14 @@ impl<C: Channel> State<C> {
     }
 
     /// Lets the reader be told of the next event. Hands back a waker that is not wanted any more.
-    pub(super) fn sleep(&mut self, id: ReaderId, waker: Option<&Waker>) -> Option<Waker> {
-        let reader = self.readers.get_mut(&id)?;
+    pub(super) fn sleep(&mut self, id: ReaderId, waker: Option<Waker>) -> Option<Waker> {
+        let Some(reader) = self.readers.get_mut(&id) else {
+            return waker;
+        };
         if !mem::replace(&mut reader.asleep, true) {
             self.sleeping.push(id);
         }
-        mem::replace(&mut reader.waker, waker.cloned())
+        mem::replace(&mut reader.waker, waker)
     }
 
     /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.

@@ -1,11 +1,12 @@
 //! Queued listeners: the hub's dispatcher calls them, one at a time, in the order of acceptance.
+//!
+//! Here are the listeners; in [`lane`] they are called.
 
-use std::collections::VecDeque;
-use std::mem;
+mod lane;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::batch::AnyLane;
 use super::context::Context;
 use super::inside;
 use super::listener::{Label, Listener};
@@ -15,6 +16,8 @@ use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
+
+pub(crate) use lane::Lane;
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
@@ -180,116 +183,5 @@ impl<C: Channel> Drop for QueuedListener<C> {
     fn drop(&mut self) {
         let duty = self.duty.lock().take();
         self.discard(duty);
-    }
-}
-
-/// The events of one channel in one batch.
-pub(crate) struct Lane<C: Channel> {
-    listeners: Arc<QueuedListeners<C>>,
-    events: VecDeque<Envelope<C>>,
-    /// Filled for the time of a delivery.
-    seats: Vec<Seat<C>>,
-}
-
-impl<C: Channel> Lane<C> {
-    pub(crate) fn new(listeners: &Arc<QueuedListeners<C>>) -> Self {
-        Self {
-            listeners: Arc::clone(listeners),
-            events: VecDeque::new(),
-            seats: Vec::new(),
-        }
-    }
-
-    pub(crate) fn push(&mut self, envelope: Envelope<C>) {
-        self.events.push_back(envelope);
-    }
-}
-
-impl<C: Channel> AnyLane for Lane<C> {
-    fn deliver(&mut self, count: usize) {
-        if self.seats.is_empty() {
-            let listeners = self.listeners.listeners();
-            self.seats.extend(listeners.into_iter().map(Seat::take));
-        }
-        self.seats.iter_mut().for_each(Seat::catch_up);
-        let context = &self.listeners.context;
-        for event in self.events.drain(..count) {
-            for seat in &mut self.seats {
-                seat.deliver(&event);
-            }
-            let next = event.sequence() + 1;
-            context.discard_event::<C>(event);
-            context.progress.pass(next);
-        }
-    }
-
-    fn finish(&mut self) {
-        self.seats.drain(..).for_each(Seat::give_back);
-    }
-
-    fn discard(&mut self) {
-        for event in self.events.drain(..) {
-            self.listeners.context.discard_event::<C>(event);
-        }
-    }
-}
-
-/// A listener whose callback the dispatcher has.
-///
-/// The callback is moved, not locked: no lock is held while it runs, and a guard that ends the
-/// listener meanwhile finds the callback away and leaves its drop to the dispatcher.
-struct Seat<C: Channel> {
-    listener: Arc<QueuedListener<C>>,
-    duty: Option<Duty<C>>,
-}
-
-impl<C: Channel> Seat<C> {
-    fn take(listener: Arc<QueuedListener<C>>) -> Self {
-        let duty = listener.duty.lock().take();
-        Self { listener, duty }
-    }
-
-    /// Delivers the retained events that a late listener has asked for.
-    fn catch_up(&mut self) {
-        let missed = self.duty.as_mut().map(|duty| mem::take(&mut duty.missed));
-        for event in missed.into_iter().flatten() {
-            self.call(&event);
-            self.listener.context.discard_event::<C>(event);
-        }
-    }
-
-    fn deliver(&mut self, event: &Envelope<C>) {
-        if event.sequence() >= self.listener.since {
-            self.call(event);
-        }
-    }
-
-    fn call(&mut self, event: &Envelope<C>) {
-        let listener = &*self.listener;
-        let Some(Duty { callback, .. }) = &mut self.duty else {
-            return;
-        };
-        let progress = &listener.context.progress;
-        progress.enter(listener.listener.id, event.sequence());
-        if listener.listener.is_active() {
-            listener.delivered.fetch_add(1, Ordering::Relaxed);
-            listener.isolate(|| callback(event));
-            if listener.once {
-                listener.end();
-            }
-        }
-        if !listener.listener.is_active() {
-            listener.discard(self.duty.take());
-        }
-    }
-
-    fn give_back(self) {
-        let mut home = self.listener.duty.lock();
-        if self.listener.listener.is_active() {
-            *home = self.duty;
-        } else {
-            drop(home);
-            self.listener.discard(self.duty);
-        }
     }
 }

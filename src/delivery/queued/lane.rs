@@ -1,0 +1,127 @@
+//! The events of one channel on their way to its queued listeners.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Duty, QueuedListener, QueuedListeners};
+use crate::channel::Channel;
+use crate::delivery::batch::AnyLane;
+use crate::delivery::subscription::Ending as _;
+use crate::delivery::trace;
+use crate::envelope::Envelope;
+
+/// The events of one channel in one batch.
+pub(crate) struct Lane<C: Channel> {
+    listeners: Arc<QueuedListeners<C>>,
+    events: VecDeque<Envelope<C>>,
+    /// Filled for the time of a delivery.
+    seats: Vec<Seat<C>>,
+}
+
+impl<C: Channel> Lane<C> {
+    pub(crate) fn new(listeners: &Arc<QueuedListeners<C>>) -> Self {
+        Self {
+            listeners: Arc::clone(listeners),
+            events: VecDeque::new(),
+            seats: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, envelope: Envelope<C>) {
+        self.events.push_back(envelope);
+    }
+}
+
+impl<C: Channel> AnyLane for Lane<C> {
+    fn deliver(&mut self, count: usize) {
+        if self.seats.is_empty() {
+            let listeners = self.listeners.listeners();
+            self.seats.extend(listeners.into_iter().map(Seat::take));
+        }
+        self.seats.iter_mut().for_each(Seat::catch_up);
+        let context = &self.listeners.context;
+        for event in self.events.drain(..count) {
+            for seat in &mut self.seats {
+                seat.deliver(&event);
+            }
+            let next = event.sequence() + 1;
+            context.discard_event::<C>(event);
+            context.progress.pass(next);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.seats.drain(..).for_each(Seat::give_back);
+    }
+
+    fn discard(&mut self) {
+        for event in self.events.drain(..) {
+            self.listeners.context.discard_event::<C>(event);
+        }
+    }
+}
+
+/// A listener whose callback the dispatcher has.
+///
+/// The callback is moved, not locked: no lock is held while it runs, and a guard that ends the
+/// listener meanwhile finds the callback away and leaves its drop to the dispatcher.
+struct Seat<C: Channel> {
+    listener: Arc<QueuedListener<C>>,
+    duty: Option<Duty<C>>,
+}
+
+impl<C: Channel> Seat<C> {
+    fn take(listener: Arc<QueuedListener<C>>) -> Self {
+        let duty = listener.duty.lock().take();
+        Self { listener, duty }
+    }
+
+    /// Delivers the retained events that a late listener has asked for.
+    fn catch_up(&mut self) {
+        let missed = self.duty.as_mut().map(|duty| mem::take(&mut duty.missed));
+        for event in missed.into_iter().flatten() {
+            self.call(&event);
+            self.listener.context.discard_event::<C>(event);
+        }
+    }
+
+    fn deliver(&mut self, event: &Envelope<C>) {
+        if event.sequence() >= self.listener.since {
+            self.call(event);
+        }
+    }
+
+    fn call(&mut self, event: &Envelope<C>) {
+        let listener = &*self.listener;
+        let Some(Duty { callback, .. }) = &mut self.duty else {
+            return;
+        };
+        let progress = &listener.context.progress;
+        progress.enter(listener.listener.id, event.sequence());
+        if listener.listener.is_active() {
+            listener.delivered.fetch_add(1, Ordering::Relaxed);
+            listener.isolate(|| {
+                trace::delivery(C::NAME, &listener.listener.label);
+                callback(event);
+            });
+            if listener.once {
+                listener.end();
+            }
+        }
+        if !listener.listener.is_active() {
+            listener.discard(self.duty.take());
+        }
+    }
+
+    fn give_back(self) {
+        let mut home = self.listener.duty.lock();
+        if self.listener.listener.is_active() {
+            *home = self.duty;
+        } else {
+            drop(home);
+            self.listener.discard(self.duty);
+        }
+    }
+}

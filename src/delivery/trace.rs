@@ -1,0 +1,35 @@
+//! What the feature `tracing` logs. Without it, nothing.
+
+use std::fmt;
+
+use super::context::ListenerPanic;
+
+/// A listener is called, or an event is received.
+#[inline]
+pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::trace!(channel, %listener, "event delivered");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (channel, listener);
+}
+
+/// A user's code has panicked.
+pub(crate) fn panic(panic: &ListenerPanic) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(
+        channel = panic.channel(),
+        listener = panic.listener(),
+        message = panic.message(),
+        "listener panicked"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = panic;
+}
+
+/// Events were lost to a receiver.
+pub(crate) fn loss(channel: &'static str, listener: &dyn fmt::Display, lost: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(channel, %listener, lost, "events lost");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (channel, listener, lost);
+}
