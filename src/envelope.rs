@@ -6,6 +6,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::channel::Channel;
 
 /// An event with what is known of it besides: for
@@ -127,6 +129,22 @@ impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
             .field("time", &self.time)
             .field("source", &self.source.to_string())
             .finish()
+    }
+}
+
+/// As a front end reads it: `channel`, `payload` and `source` (file, line and column), and besides
+/// `sequence`, and `time` in milliseconds since the Unix epoch.
+impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let since_epoch = self.time().duration_since(SystemTime::UNIX_EPOCH);
+        let time = since_epoch.map_or(0, |time| time.as_millis());
+        let mut envelope = serializer.serialize_struct("Envelope", 5)?;
+        envelope.serialize_field("channel", C::NAME)?;
+        envelope.serialize_field("payload", self.payload())?;
+        envelope.serialize_field("source", &self.source.to_string())?;
+        envelope.serialize_field("sequence", &self.sequence)?;
+        envelope.serialize_field("time", &u64::try_from(time).unwrap_or(u64::MAX))?;
+        envelope.end()
     }
 }
 

@@ -36,13 +36,18 @@ impl Label {
             registered,
         }
     }
+
+    /// The file and line that registered it.
+    pub(crate) fn registered(&self) -> String {
+        format!("{}:{}", self.registered.file(), self.registered.line())
+    }
 }
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => f.write_str(name),
-            None => write!(f, "{}:{}", self.registered.file(), self.registered.line()),
+            None => f.write_str(&self.registered()),
         }
     }
 }

@@ -132,6 +132,24 @@ impl Hub {
             .listen(label, Box::new(callback))
     }
 
+    /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).
+    ///
+    /// # Panics
+    ///
+    /// As `listen` does.
+    #[cfg(feature = "tracing")]
+    #[track_caller]
+    pub fn log<C: Channel<Event: std::fmt::Debug>>(&self) -> Subscription {
+        self.listen_envelope::<C>(|event| {
+            tracing::info!(
+                channel = C::NAME,
+                sequence = event.sequence(),
+                source = %event.source(),
+                event = ?event.payload(),
+            );
+        })
+    }
+
     fn queue_to<C: Channel>(&self, replay: Replay, listener: NewListener<C>) -> Subscription {
         self.start_dispatcher();
         self.listeners::<C>()

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
+use super::sources::Sources;
 use crate::channel::Channel;
 use crate::delivery::context::Context;
 use crate::delivery::inline::InlineListeners;
@@ -22,6 +23,7 @@ use crate::envelope::{Envelope, Payload, Portions, Source};
 
 pub(super) struct Listeners<C: Channel> {
     published: AtomicU64,
+    sources: Sources,
     pub(super) inline: Arc<InlineListeners<C>>,
     queued: Arc<QueuedListeners<C>>,
     log: Arc<Log<C>>,
@@ -43,6 +45,7 @@ impl<C: Channel> Listeners<C> {
     pub(super) fn new(lane: usize, context: &Arc<Context>) -> Self {
         Self {
             published: AtomicU64::new(0),
+            sources: Sources::default(),
             inline: Arc::new(InlineListeners::new(Arc::clone(context))),
             queued: Arc::new(QueuedListeners::new(lane, Arc::clone(context))),
             log: Arc::new(Log::new(Arc::clone(context))),
@@ -135,6 +138,7 @@ impl<C: Channel> Listeners<C> {
             self.enqueue(queue, event, source, limit)?
         };
         self.published.fetch_add(1, Ordering::Relaxed);
+        self.sources.note(source);
         if let Some(event) = inline {
             self.inline.publish(event);
         }
@@ -265,6 +269,7 @@ impl<C: Channel> AnyChannel for Listeners<C> {
             type_name: std::any::type_name::<C>(),
             published: self.published.load(Ordering::Relaxed),
             retained: self.retained.len(),
+            publishers: self.sources.lines(),
             listeners: inline.chain(queued).chain(receivers).collect(),
         }
     }

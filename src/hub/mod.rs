@@ -10,6 +10,7 @@ mod publisher;
 mod receive;
 mod registry;
 mod report;
+mod sources;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

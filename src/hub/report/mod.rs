@@ -1,6 +1,8 @@
-//! What a hub is doing, for people and for tools.
+//! What a hub is doing, for people and for tools: as a value here, as a [`table`] and as a picture
+//! ([`dot`]).
 
-use std::fmt;
+mod dot;
+mod table;
 
 use serde::Serialize;
 
@@ -45,6 +47,9 @@ pub struct ChannelReport {
     pub published: u64,
     /// How many past events it keeps at the moment, for late listeners.
     pub retained: usize,
+    /// The lines that have published on it, as file and line, in the order of their first event;
+    /// no more than eight are remembered.
+    pub publishers: Vec<String>,
     /// Its listeners: the inline ones, then the queued ones, then the receivers, each in the order of registration.
     pub listeners: Vec<ListenerReport>,
 }
@@ -55,6 +60,8 @@ pub struct ChannelReport {
 pub struct ListenerReport {
     /// The name it was given or, without one, the file and line that registered it.
     pub name: String,
+    /// The file and line that registered it.
+    pub registered: String,
     /// How it is told.
     pub kind: DeliveryKind,
     /// How many events it was called with.
@@ -93,22 +100,13 @@ impl HubReport {
             channels,
         }
     }
-
-    /// What a person calls the channel: its name and, where that names several, its type.
-    fn title(&self, channel: &ChannelReport) -> String {
-        let name = channel.name;
-        if self.channels.iter().filter(|c| c.name == name).count() > 1 {
-            format!("{name} ({})", channel.type_name)
-        } else {
-            name.to_owned()
-        }
-    }
 }
 
 impl ListenerReport {
     pub(super) fn new(listener: &Listener, kind: DeliveryKind, delivered: u64) -> Self {
         Self {
             name: listener.label.to_string(),
+            registered: listener.label.registered(),
             kind,
             delivered,
             panicked: listener.panicked(),
@@ -120,109 +118,12 @@ impl ListenerReport {
     pub(super) fn of_reader(reader: &Reader, waiting: u64) -> Self {
         Self {
             name: reader.label.to_string(),
+            registered: reader.label.registered(),
             kind: DeliveryKind::Receiver,
             delivered: reader.received,
             panicked: 0,
             waiting,
             lost: reader.lost,
         }
-    }
-}
-
-/// A line on the queue, then a table with a row for each listener.
-impl fmt::Display for HubReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let QueueReport {
-            depth,
-            peak,
-            capacity,
-        } = self.queue;
-        writeln!(f, "queue: {depth} of {capacity} waiting, {peak} at most")?;
-        let mut table = Table::new([
-            "channel",
-            "published",
-            "retained",
-            "listener",
-            "kind",
-            "delivered",
-            "panicked",
-            "waiting",
-            "lost",
-        ]);
-        for channel in &self.channels {
-            let title = self.title(channel);
-            let published = channel.published.to_string();
-            let retained = channel.retained.to_string();
-            let mut head = [title, published, retained];
-            if channel.listeners.is_empty() {
-                let [title, published, retained] = head;
-                table.row([
-                    title,
-                    published,
-                    retained,
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                ]);
-                continue;
-            }
-            for listener in &channel.listeners {
-                let [title, published, retained] = std::mem::take(&mut head);
-                table.row([
-                    title,
-                    published,
-                    retained,
-                    listener.name.clone(),
-                    listener.kind.to_string(),
-                    listener.delivered.to_string(),
-                    listener.panicked.to_string(),
-                    listener.waiting.to_string(),
-                    listener.lost.to_string(),
-                ]);
-            }
-        }
-        table.fmt(f)
-    }
-}
-
-/// Rows of cells, as wide as the widest of their column.
-struct Table<const N: usize> {
-    rows: Vec<[String; N]>,
-}
-
-impl<const N: usize> Table<N> {
-    fn new(header: [&str; N]) -> Self {
-        Self {
-            rows: vec![header.map(str::to_owned)],
-        }
-    }
-
-    fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
-    }
-}
-
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| {
-            let cells = self.rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or_default()
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        for row in &self.rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| {
-                if cell.parse::<u64>().is_ok() {
-                    format!("{cell:>width$}")
-                } else {
-                    format!("{cell:<width$}")
-                }
-            });
-            let line = cells.collect::<Vec<_>>().join("  ");
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
     }
 }

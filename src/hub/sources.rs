@@ -1,0 +1,57 @@
+//! The lines that publish on a channel.
+
+use std::ptr;
+use std::sync::OnceLock;
+
+use crate::envelope::Source;
+
+/// So many lines are remembered: a publish looks through them, so that they must be few.
+const KNOWN: usize = 8;
+
+/// An append-only list, to look through without a lock: for the first line that ever published
+/// that is one comparison of pointers.
+#[derive(Default)]
+pub(super) struct Sources {
+    first: Link,
+}
+
+type Link = OnceLock<Box<Node>>;
+
+struct Node {
+    source: Source,
+    next: Link,
+}
+
+impl Sources {
+    #[inline]
+    pub(super) fn note(&self, source: Source) {
+        let mut link = &self.first;
+        for _ in 0..KNOWN {
+            let node = link.get_or_init(|| {
+                Box::new(Node {
+                    source,
+                    next: Link::new(),
+                })
+            });
+            if ptr::eq(node.source, source) {
+                return;
+            }
+            link = &node.next;
+        }
+    }
+
+    /// Each line once, in the order of their first publish, as file and line.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut link = &self.first;
+        while let Some(node) = link.get() {
+            let line = format!("{}:{}", node.source.file(), node.source.line());
+            // The compiler may have placed one line's location at several addresses.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+            link = &node.next;
+        }
+        lines
+    }
+}
