@@ -54,11 +54,12 @@ impl<C: Channel> InlineListeners<C> {
             let listeners = Arc::clone(self);
             inside::defer(hub, Box::new(move || listeners.call_deferred(event)));
         } else {
-            inside::inline(hub, || self.call(&event));
+            inside::inline(hub, || self.publish_here(&event));
         }
     }
 
-    fn call(&self, event: &C::Event) {
+    /// Calls every listener with the event.
+    pub(super) fn publish_here(&self, event: &C::Event) {
         let mut state = self.state.lock();
         state.published += 1;
         let snapshot = state.snapshot();
@@ -69,7 +70,7 @@ impl<C: Channel> InlineListeners<C> {
     }
 
     fn call_deferred(&self, event: Payload<C::Event>) {
-        self.call(&event);
+        self.publish_here(&event);
         self.context.discard_event::<C>(event);
     }
 

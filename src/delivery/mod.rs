@@ -18,6 +18,8 @@ pub(crate) mod inline;
 pub(crate) mod inside;
 pub(crate) mod listener;
 pub(crate) mod log;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod queued;

@@ -1,0 +1,393 @@
+//! Models of every synchronisation of ours, for the model checker:
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
+//!
+//! Each explores every interleaving of its two or three threads, up to a bound on preemptions. The
+//! bell of a receiver is a crossbeam channel, which the checker does not see into; receivers are
+//! modelled by their wakers, which take the same way.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::thread;
+
+use super::batch::Batch;
+use super::context::Context;
+use super::inline::InlineListeners;
+use super::listener::Label;
+use super::log::{Log, Nothing, Overflow, Taken};
+use super::queue::{self, Limit, Queue};
+use super::queued::{NewListener, QueuedListeners};
+use super::retained::{Replay, Retained};
+use super::subscription::Subscription;
+use crate::channel::Channel;
+use crate::envelope::{Envelope, Payload, Source};
+
+enum Numbers {}
+
+impl Channel for Numbers {
+    type Event = u64;
+    const NAME: &'static str = "numbers";
+    const RETAIN: usize = 4;
+}
+
+/// Every interleaving with at most two preemptions, where most mistakes show.
+fn model(threads: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.check(threads);
+}
+
+struct House {
+    context: Arc<Context>,
+    queue: Arc<Queue>,
+    queued: Arc<QueuedListeners<Numbers>>,
+    inline: Arc<InlineListeners<Numbers>>,
+}
+
+fn house(capacity: usize) -> House {
+    let context = Arc::new(Context::new(Arc::new(|panic| panic!("{panic}"))));
+    House {
+        queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
+        queued: Arc::new(QueuedListeners::new(0, Arc::clone(&context))),
+        inline: Arc::new(InlineListeners::new(Arc::clone(&context))),
+        context,
+    }
+}
+
+#[track_caller]
+fn here() -> Source {
+    std::panic::Location::caller()
+}
+
+fn event(n: u64) -> Envelope<Numbers> {
+    Envelope::new(Payload::Own(n), here(), None)
+}
+
+impl House {
+    fn push(&self, n: u64) {
+        let mut offered = event(n);
+        while let Err(refused) = self.queue.push(&self.queued, offered, Limit::Capacity) {
+            offered = refused;
+            self.queue.wait_for_room();
+        }
+    }
+
+    fn listen(&self, mut callback: impl FnMut(u64) + Send + 'static) -> Subscription {
+        self.listen_to(Vec::new(), move |event| callback(*event.payload()))
+    }
+
+    fn listen_to(
+        &self,
+        missed: Vec<Envelope<Numbers>>,
+        callback: impl FnMut(&Envelope<Numbers>) + Send + 'static,
+    ) -> Subscription {
+        let listener = NewListener {
+            label: Label::new(None, here()),
+            timed: false,
+            once: false,
+            callback: Box::new(callback),
+        };
+        self.queued.listen(listener, self.queue.next(), missed)
+    }
+
+    /// The dispatcher: delivers until the queue is closed and empty.
+    fn dispatcher(&self) -> thread::JoinHandle<()> {
+        let (queue, context) = (Arc::clone(&self.queue), Arc::clone(&self.context));
+        thread::spawn(move || {
+            let mut batch = Batch::default();
+            while queue.take(&mut batch) == queue::Taken::Batch {
+                batch.deliver(&context);
+            }
+        })
+    }
+}
+
+#[test]
+fn the_queue_delivers_everything_in_order_and_ends() {
+    model(|| {
+        let house = house(1);
+        let sum = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&sum);
+        let _guard = house.listen(move |n| {
+            let before = seen.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(before as u64, n);
+        });
+        let dispatcher = house.dispatcher();
+        (0..3).for_each(|n| house.push(n));
+        house.queue.close();
+        dispatcher.join().unwrap();
+        assert_eq!(sum.load(Ordering::Relaxed), 3);
+    });
+}
+
+#[test]
+fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
+    model(|| {
+        let house = house(4);
+        let delivered = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&delivered);
+        let _guard = house.listen(move |_| seen.store(true, Ordering::Relaxed));
+        let dispatcher = house.dispatcher();
+        house.push(0);
+        house.context.progress.wait_for(house.queue.end());
+        assert!(delivered.load(Ordering::Relaxed));
+        house.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn after_close_of_a_queued_listener_no_call_is_under_way_and_none_begins() {
+    model(|| {
+        let house = house(4);
+        let closed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&closed);
+        let guard = house.listen(move |_| {
+            thread::yield_now();
+            assert!(!seen.load(Ordering::Relaxed), "called after close");
+        });
+        let dispatcher = house.dispatcher();
+        house.push(0);
+        guard.close();
+        closed.store(true, Ordering::Relaxed);
+        house.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn what_a_queued_listener_captured_is_dropped_once_whoever_has_it() {
+    model(|| {
+        let house = house(4);
+        let capture = Arc::new(());
+        let captured = Arc::clone(&capture);
+        let guard = house.listen(move |_| drop(Arc::clone(&captured)));
+        let dispatcher = house.dispatcher();
+        house.push(0);
+        drop(guard);
+        house.queue.close();
+        dispatcher.join().unwrap();
+        assert_eq!(Arc::strong_count(&capture), 1);
+    });
+}
+
+#[test]
+fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
+    model(|| {
+        let house = house(4);
+        let closed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&closed);
+        let guard = house.inline.listen(
+            Label::new(None, here()),
+            Box::new(move |_| assert!(!seen.load(Ordering::Relaxed), "called after close")),
+        );
+        let inline = Arc::clone(&house.inline);
+        let publisher = thread::spawn(move || inline.publish_here(&0));
+        guard.close();
+        closed.store(true, Ordering::Relaxed);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
+    model(|| {
+        let house = house(4);
+        let inline = Arc::clone(&house.inline);
+        let other = thread::spawn(move || {
+            let guard = inline.listen(Label::new(None, here()), Box::new(|_| {}));
+            inline.publish_here(&0);
+            drop(guard);
+        });
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&count);
+        let _guard = house.inline.listen(
+            Label::new(None, here()),
+            Box::new(move |n| {
+                seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
+            }),
+        );
+        house.inline.publish_here(&1);
+        other.join().unwrap();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
+    model(|| {
+        let house = Arc::new((house(8), Retained::<Numbers>::new()));
+        let publishing = Arc::clone(&house);
+        let publisher = thread::spawn(move || {
+            let (house, retained) = &*publishing;
+            for n in 0..2 {
+                let past = retained.lock();
+                let sequence = if house.queued.is_empty() {
+                    house.queue.number()
+                } else {
+                    let pushed = house.queue.push(&house.queued, event(n), Limit::None);
+                    pushed.unwrap_or_else(|_| unreachable!("it has no limit"))
+                };
+                let mut kept = event(n);
+                kept.accept(sequence);
+                drop(past.keep(kept));
+            }
+        });
+        let next = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&next);
+        let (house, retained) = &*house;
+        let past = retained.lock();
+        let missed = past.replay(Replay::All);
+        let _guard = house.listen_to(missed, move |event| {
+            let expected = seen.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(*event.payload(), expected as u64);
+        });
+        house.queue.nudge(&house.queued);
+        drop(past);
+        let dispatcher = house.dispatcher();
+        publisher.join().unwrap();
+        house.queue.close();
+        dispatcher.join().unwrap();
+        assert_eq!(next.load(Ordering::Relaxed), 2);
+    });
+}
+
+/// Lets a thread of the model sleep until it is woken.
+struct Bed {
+    woken: loom::sync::Mutex<bool>,
+    signal: loom::sync::Condvar,
+}
+
+impl Wake for Bed {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock().unwrap() = true;
+        self.signal.notify_one();
+    }
+}
+
+impl Bed {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            woken: loom::sync::Mutex::new(false),
+            signal: loom::sync::Condvar::new(),
+        })
+    }
+
+    fn sleep(&self) {
+        let mut woken = self.woken.lock().unwrap();
+        while !*woken {
+            woken = self.signal.wait(woken).unwrap();
+        }
+        *woken = false;
+    }
+}
+
+fn push(log: &Log<Numbers>, n: u64) {
+    loop {
+        let pushing = log.lock();
+        if pushing.is_full(Limit::Capacity) {
+            drop(pushing);
+            log.wait_for_room();
+        } else {
+            let pushed = pushing.push(Payload::Own(n));
+            log.settle(pushed);
+            return;
+        }
+    }
+}
+
+fn join(log: &Log<Numbers>, capacity: usize, overflow: Overflow) -> u64 {
+    let (bell, _) = crossbeam_channel::bounded(1);
+    log.join(Label::new(None, here()), capacity, overflow, bell)
+}
+
+fn count(taken: &Taken<Numbers>) -> u64 {
+    match taken {
+        Taken::Lost(lost) => *lost,
+        Taken::Events(_, part) => part.len() as u64,
+    }
+}
+
+#[test]
+fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
+    model(|| {
+        let house = house(1);
+        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let reader = join(&log, 1, Overflow::Block);
+        let publishing = Arc::clone(&log);
+        let publisher = thread::spawn(move || {
+            push(&publishing, 0);
+            push(&publishing, 1);
+            publishing.close();
+        });
+        let bed = Bed::new();
+        let mut received = 0;
+        loop {
+            match log.take(reader, Some(Waker::from(Arc::clone(&bed)))) {
+                Ok(taken) => received += taken.iter().map(count).sum::<u64>(),
+                Err(Nothing::Yet) => bed.sleep(),
+                Err(Nothing::More) => break,
+            }
+        }
+        assert_eq!(received, 2);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
+    model(|| {
+        let house = house(1);
+        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let reader = join(&log, 1, Overflow::Block);
+        push(&log, 0);
+        let publishing = Arc::clone(&log);
+        let publisher = thread::spawn(move || push(&publishing, 1));
+        log.leave(reader);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn what_a_receiver_gets_and_what_it_loses_is_everything() {
+    model(|| {
+        let house = house(1);
+        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let readers = [Overflow::DropOldest, Overflow::DropNewest].map(|o| join(&log, 1, o));
+        let publishing = Arc::clone(&log);
+        let publisher = thread::spawn(move || (0..3).for_each(|n| push(&publishing, n)));
+        let mut told = [0; 2];
+        let take = |told: &mut [u64; 2]| {
+            for (told, reader) in told.iter_mut().zip(readers) {
+                if let Ok(taken) = log.take(reader, None) {
+                    *told += taken.iter().map(count).sum::<u64>();
+                }
+            }
+        };
+        take(&mut told);
+        publisher.join().unwrap();
+        take(&mut told);
+        assert_eq!(told, [3, 3]);
+    });
+}
+
+#[test]
+fn an_async_publisher_is_woken_when_there_is_room() {
+    model(|| {
+        let house = house(1);
+        let _guard = house.listen(|_| {});
+        house.push(0);
+        let dispatcher = house.dispatcher();
+        let bed = Bed::new();
+        let mut offered = event(1);
+        while let Err(refused) = house.queue.push(&house.queued, offered, Limit::Capacity) {
+            offered = refused;
+            if house.queue.wake_at_room(Waker::from(Arc::clone(&bed))) {
+                bed.sleep();
+            }
+        }
+        house.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
