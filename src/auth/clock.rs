@@ -1,0 +1,68 @@
+//! What time it is: from the system, or by hand.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::sync::Mutex;
+
+/// Tells the time by which tokens expire.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// The present time.
+    fn now(&self) -> SystemTime;
+}
+
+/// The clock of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock that moves only when told to: for tests, and for trying out what happens an hour from
+/// now. Its clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use typed_hub::auth::{Clock, ManualClock};
+///
+/// let clock = ManualClock::default();
+/// let before = clock.now();
+/// clock.advance(Duration::from_hours(1));
+/// assert_eq!(clock.now(), before + Duration::from_hours(1));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<SystemTime>>);
+
+impl ManualClock {
+    /// A clock that shows `time`.
+    #[must_use]
+    pub fn at(time: SystemTime) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
+    /// Moves the clock on.
+    ///
+    /// # Panics
+    ///
+    /// When the time would be later than the operating system can represent.
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock() += by;
+    }
+}
+
+/// Shows 9 September 2001, 01:46:40 UTC: a billion seconds after the Unix epoch.
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock()
+    }
+}

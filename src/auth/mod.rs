@@ -1,0 +1,25 @@
+//! The auth category: a session that signs in, refreshes and signs out, and says so on [`Auth`].
+//!
+//! Each floor uses only those below it.
+//!
+//! | floor | members |
+//! |--:|---|
+//! | 5 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
+//! | 4 | `machine`: what follows what, in pure code · `memory`: [`MemoryProvider`], an embedded user pool |
+//! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
+//! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
+//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
+
+mod clock;
+mod error;
+mod secret;
+
+pub use self::clock::{Clock, ManualClock, SystemClock};
+pub use self::error::{
+    AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
+    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, SessionError, SignInError,
+    SignOutError, SignUpError, StoreError,
+};
+pub use self::secret::{
+    AccessToken, Code, Continuation, CustomAnswer, IdToken, Password, RefreshToken, TotpKey,
+};
