@@ -13,6 +13,8 @@
 mod clock;
 mod error;
 mod secret;
+mod tokens;
+mod user;
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
@@ -23,3 +25,5 @@ pub use self::error::{
 pub use self::secret::{
     AccessToken, Code, Continuation, CustomAnswer, IdToken, Password, RefreshToken, TotpKey,
 };
+pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
+pub use self::user::AuthUser;

@@ -1,0 +1,166 @@
+//! Tokens, and how long they are good for.
+//!
+//! An expiry is a time on the *server's* clock, and that clock and ours disagree. A lifetime is a
+//! span, and spans agree. So a provider says how long a token lives ([`Lasting`]: `expires_in`, or
+//! the difference of `exp` and `iat`), and [`Tokens`] counts that from the moment it was received.
+//! This is the correction for drift; nothing else about it needs to be stored.
+
+use std::time::{Duration, SystemTime};
+
+use super::secret::{AccessToken, IdToken, RefreshToken};
+
+/// How much life a token must have left to be handed out: 5 s, exactly 5 s included.
+pub const LEEWAY: Duration = Duration::from_secs(5);
+
+/// The tokens of a session, as received by this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tokens {
+    /// Proves to other services that its bearer may act for the user.
+    pub access: AccessToken,
+    /// Tells the application who the user is, where the provider issues one.
+    pub id: Option<IdToken>,
+    /// Buys new tokens, where the provider issues one.
+    pub refresh: Option<RefreshToken>,
+    /// When the first of the access and the id token expires, on this machine's clock.
+    pub expires_at: SystemTime,
+}
+
+impl Tokens {
+    /// The tokens a provider has just issued; `now` is the time on this machine's clock.
+    #[must_use]
+    pub fn received(issued: IssuedTokens, now: SystemTime) -> Self {
+        let access = issued.access.lifetime;
+        let lifetime = issued
+            .id
+            .as_ref()
+            .map_or(access, |id| id.lifetime.min(access));
+        Self {
+            access: issued.access.token,
+            id: issued.id.map(|id| id.token),
+            refresh: issued.refresh,
+            // A lifetime beyond the calendar is one that is never over.
+            expires_at: now.checked_add(lifetime).unwrap_or_else(|| far_future(now)),
+        }
+    }
+
+    /// These tokens, renewed: what was issued replaces what was held, but the refresh token stays
+    /// unless a new one was issued
+    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    #[must_use]
+    pub fn renewed(&self, issued: IssuedTokens, now: SystemTime) -> Self {
+        let renewed = Self::received(issued, now);
+        Self {
+            id: renewed.id.or_else(|| self.id.clone()),
+            refresh: renewed.refresh.or_else(|| self.refresh.clone()),
+            ..renewed
+        }
+    }
+
+    /// Tokens that were stored earlier, for the use of a [`TokenStore`](super::TokenStore).
+    /// `expires_at` is what [`Tokens::expires_at`] was when they were saved.
+    #[must_use]
+    pub fn restored(
+        access: AccessToken,
+        id: Option<IdToken>,
+        refresh: Option<RefreshToken>,
+        expires_at: SystemTime,
+    ) -> Self {
+        Self {
+            access,
+            id,
+            refresh,
+            expires_at,
+        }
+    }
+
+    /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.
+    #[must_use]
+    pub fn are_valid_at(&self, now: SystemTime) -> bool {
+        self.expires_at
+            .duration_since(now)
+            .is_ok_and(|left| left >= LEEWAY)
+    }
+}
+
+/// The tokens an identity provider issues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedTokens {
+    /// The access token.
+    pub access: Lasting<AccessToken>,
+    /// The id token, where the provider issues one.
+    pub id: Option<Lasting<IdToken>>,
+    /// The refresh token. `None` after a refresh means that the one in use stays in use.
+    pub refresh: Option<RefreshToken>,
+}
+
+/// A token, and how long it is good for from the moment it was issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasting<T> {
+    /// The token.
+    pub token: T,
+    /// A span, not a time, so that it is the same on every clock.
+    pub lifetime: Duration,
+}
+
+fn far_future(now: SystemTime) -> SystemTime {
+    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+    now.checked_add(CENTURY).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn issued(access: u64, id: Option<u64>, refresh: Option<&str>) -> IssuedTokens {
+        IssuedTokens {
+            access: Lasting {
+                token: "access".into(),
+                lifetime: Duration::from_secs(access),
+            },
+            id: id.map(|seconds| Lasting {
+                token: "id".into(),
+                lifetime: Duration::from_secs(seconds),
+            }),
+            refresh: refresh.map(Into::into),
+        }
+    }
+
+    fn after(seconds: u64) -> SystemTime {
+        NOW + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn exactly_five_seconds_left_still_counts_as_valid() {
+        let tokens = Tokens::received(issued(60, None, None), NOW);
+        assert!(tokens.are_valid_at(after(55)));
+        assert!(!tokens.are_valid_at(after(55) + Duration::from_nanos(1)));
+        assert!(!tokens.are_valid_at(after(61)));
+    }
+
+    #[test]
+    fn the_token_that_expires_first_decides() {
+        let id_first = Tokens::received(issued(600, Some(60), None), NOW);
+        let access_first = Tokens::received(issued(60, Some(600), None), NOW);
+        assert_eq!(id_first.expires_at, after(60));
+        assert_eq!(access_first.expires_at, after(60));
+    }
+
+    #[test]
+    fn a_refresh_token_stays_unless_a_new_one_is_issued() {
+        let tokens = Tokens::received(issued(60, None, Some("first")), NOW);
+        let kept = tokens.renewed(issued(60, None, None), after(50));
+        assert_eq!(kept.refresh, Some("first".into()));
+        assert_eq!(kept.expires_at, after(110));
+        let rotated = tokens.renewed(issued(60, None, Some("second")), after(50));
+        assert_eq!(rotated.refresh, Some("second".into()));
+    }
+
+    #[test]
+    fn a_lifetime_without_end_does_not_overflow() {
+        let tokens = Tokens::received(issued(u64::MAX, None, None), NOW);
+        assert!(tokens.are_valid_at(after(1_000_000)));
+    }
+}
