@@ -10,6 +10,7 @@ pub mod error;
 pub mod hub;
 mod sync;
 
+pub use auth::{Auth, AuthEvent, AuthEventKind};
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
 pub use delivery::context::ListenerPanic;
 pub use delivery::dispatcher::Worker;

@@ -10,12 +10,14 @@
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
 
+mod channel;
 mod clock;
 mod error;
 mod secret;
 mod tokens;
 mod user;
 
+pub use self::channel::{Auth, AuthEvent, AuthEventKind, AuthKey};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
