@@ -13,7 +13,9 @@
 mod channel;
 mod clock;
 mod error;
+mod provider;
 mod secret;
+mod store;
 mod tokens;
 mod user;
 
@@ -24,8 +26,11 @@ pub use self::error::{
     InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, SessionError, SignInError,
     SignOutError, SignUpError, StoreError,
 };
+pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
+pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
 pub use self::secret::{
     AccessToken, Code, Continuation, CustomAnswer, IdToken, Password, RefreshToken, TotpKey,
 };
+pub use self::store::{MemoryStore, Session, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
 pub use self::user::AuthUser;

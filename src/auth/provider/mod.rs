@@ -1,0 +1,115 @@
+//! Who knows the users: the trait that an identity provider implements.
+//!
+//! - [`IdentityProvider`]: what a provider does when asked
+//! - `challenge`: what a provider may ask back in the course of a sign-in
+
+pub(super) mod challenge;
+
+use std::collections::BTreeMap;
+
+use self::challenge::{Answer, OpenChallenge};
+use super::error::ProviderError;
+use super::secret::{AccessToken, Code, Password, RefreshToken};
+use super::tokens::IssuedTokens;
+use super::user::AuthUser;
+
+/// Facts about a user, by the provider's names for them: `email`, `phone_number`, …
+pub type Attributes = BTreeMap<String, String>;
+
+/// A service that knows users and issues tokens.
+///
+/// For those who implement it:
+///
+/// - The future of any method may be dropped at any time. Time limits are the provider's own
+///   affair: a client waits for as long as it takes.
+/// - Methods are called from several threads, but [`refresh`](Self::refresh) only once at a time
+///   for a session.
+/// - [`ProviderErrorKind`](super::ProviderErrorKind) decides whether a session ends. When in doubt
+///   whether a request arrived, say [`InTransit`](super::ProviderErrorKind::InTransit): it ends
+///   nothing.
+/// - No name and no message of an error may carry a password, a token or a code.
+pub trait IdentityProvider: Send + Sync + 'static {
+    /// Makes a new user.
+    fn sign_up(
+        &self,
+        username: &str,
+        password: &Password,
+        attributes: &Attributes,
+    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
+
+    /// Confirms a new user by the code that was sent to them.
+    fn confirm_sign_up(
+        &self,
+        username: &str,
+        code: &Code,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Begins a sign-in.
+    fn sign_in(
+        &self,
+        username: &str,
+        password: &Password,
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+
+    /// Goes on with a sign-in. The answer is of the kind that the challenge
+    /// [takes](challenge::Challenge::takes). After an error the same challenge may be answered
+    /// again.
+    fn answer(
+        &self,
+        challenge: &OpenChallenge,
+        answer: &Answer,
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+
+    /// Issues new tokens.
+    fn refresh(
+        &self,
+        user: &AuthUser,
+        token: &RefreshToken,
+    ) -> impl Future<Output = Result<IssuedTokens, ProviderError>> + Send;
+
+    /// Ends the session of this refresh token
+    /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
+    fn revoke(
+        &self,
+        token: &RefreshToken,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Ends all sessions of the user, on every device.
+    fn sign_out_everywhere(
+        &self,
+        token: &AccessToken,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Deletes the user.
+    fn delete_user(
+        &self,
+        token: &AccessToken,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// What a provider says to a sign-in, or to the answer to a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInReply {
+    /// The user is who they say.
+    SignedIn {
+        /// Who.
+        user: AuthUser,
+        /// Their tokens.
+        tokens: IssuedTokens,
+    },
+    /// First, another question.
+    Challenged(OpenChallenge),
+}
+
+/// Where a sign-up stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignUpStep {
+    /// The user can sign in.
+    Done,
+    /// A code is on its way to the user. Hand it to
+    /// [`confirm_sign_up`](super::AuthClient::confirm_sign_up).
+    Confirm {
+        /// Where the code was sent to, as far as the provider tells: `a***@example.org`.
+        destination: Option<String>,
+    },
+}
