@@ -13,6 +13,7 @@
 mod channel;
 mod clock;
 mod error;
+mod machine;
 mod provider;
 mod secret;
 mod store;
@@ -26,6 +27,7 @@ pub use self::error::{
     InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, SessionError, SignInError,
     SignOutError, SignUpError, StoreError,
 };
+pub use self::machine::{SignInStep, SignOutScope};
 pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
 pub use self::secret::{

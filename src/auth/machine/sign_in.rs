@@ -1,0 +1,159 @@
+//! Signing in: rows F1 to F10.
+
+use std::time::SystemTime;
+
+use super::{Known, Machine, Step};
+use crate::auth::channel::AuthEvent;
+use crate::auth::error::{
+    ConfirmSignInError, ProviderError, SessionError, SignInError, StoreError,
+};
+use crate::auth::provider::SignInReply;
+use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
+use crate::auth::store::Session;
+use crate::auth::tokens::{IssuedTokens, Tokens};
+use crate::auth::user::AuthUser;
+
+/// Where a sign-in stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a sign-in that was challenged is not complete until the challenge is answered"]
+pub enum SignInStep {
+    /// The user is signed in.
+    Done(AuthUser),
+    /// The provider asks for something else first. Answer it with
+    /// [`confirm_sign_in`](super::super::AuthClient::confirm_sign_in).
+    Challenge(Challenge),
+}
+
+/// Tells one sign-in from the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attempt(u64);
+
+impl Attempt {
+    /// From here on, replies to earlier sign-ins are too late.
+    pub(super) const fn supersede(&mut self) -> Self {
+        self.0 += 1;
+        *self
+    }
+}
+
+/// Why an attempt has not led to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotSignedIn {
+    Provider(ProviderError),
+    Store(StoreError),
+    Superseded,
+}
+
+impl Machine {
+    /// A caller wants to sign in, and has asked for the session first.
+    pub(crate) fn sign_in(
+        &mut self,
+        session: &Result<Option<Session>, SessionError>,
+        now: SystemTime,
+    ) -> Step<Result<Attempt, SignInError>> {
+        if let Err(SessionError::Store(error)) = session {
+            return Step::silent(Err(SignInError::Store(*error)));
+        }
+        let valid = |session: &Session| session.tokens.are_valid_at(now);
+        if self.held().is_some_and(|held| valid(&held.session)) {
+            return Step::silent(Err(SignInError::AlreadySignedIn)); // F6, F7
+        }
+        self.challenge = None;
+        Step::silent(Ok(self.attempt.supersede()))
+    }
+
+    /// A caller wants to answer the open challenge.
+    pub(crate) fn answer(
+        &mut self,
+        answer: &Answer,
+    ) -> Step<Result<(Attempt, OpenChallenge), ConfirmSignInError>> {
+        Step::silent(match &self.challenge {
+            None => Err(ConfirmSignInError::NoChallenge),
+            Some(open) if !open.challenge.takes(answer) => Err(ConfirmSignInError::UnfittingAnswer),
+            Some(open) => Ok((self.attempt, open.clone())),
+        })
+    }
+
+    /// The provider has replied to a sign-in, or to an answer. `received` is when.
+    pub(crate) fn signed_in(
+        &mut self,
+        attempt: Attempt,
+        reply: Result<SignInReply, ProviderError>,
+        received: SystemTime,
+    ) -> Step<Result<SignInStep, NotSignedIn>> {
+        if attempt != self.attempt {
+            return Step::silent(Err(NotSignedIn::Superseded));
+        }
+        match reply {
+            Err(error) => Step::silent(Err(NotSignedIn::Provider(error))), // F4, F5
+            Ok(SignInReply::Challenged(open)) => {
+                let challenge = open.challenge.clone();
+                self.challenge = Some(open);
+                Step::silent(Ok(SignInStep::Challenge(challenge))) // F2, F4
+            }
+            Ok(SignInReply::SignedIn { user, tokens }) => {
+                self.challenge = None;
+                self.attempt.supersede();
+                begin_session(user, tokens, received) // F1, F3
+            }
+        }
+    }
+}
+
+/// Writes the session, reads it back, and only then says that the user is signed in.
+fn begin_session(
+    user: AuthUser,
+    tokens: IssuedTokens,
+    received: SystemTime,
+) -> Step<Result<SignInStep, NotSignedIn>> {
+    let session = Session {
+        user,
+        tokens: Tokens::received(tokens, received),
+    };
+    Step::save(session.clone(), |_, saved| match saved {
+        Err(error) => give_up(error),
+        Ok(()) => Step::load(|machine, stored| match stored {
+            Ok(Some(stored)) if stored == session => {
+                let user = session.user.clone();
+                machine.hold(session);
+                Step::publish(
+                    AuthEvent::SignedIn { user: user.clone() },
+                    Ok(SignInStep::Done(user)),
+                )
+            }
+            Ok(_) => give_up(StoreError::NotReadBack),
+            Err(error) => give_up(error),
+        }),
+    })
+}
+
+/// Leaves nothing half-stored behind (F10).
+fn give_up(error: StoreError) -> Step<Result<SignInStep, NotSignedIn>> {
+    Step::clear(move |machine, cleared| {
+        machine.session = match cleared {
+            Ok(()) => Known::Out,
+            Err(_) => Known::NotYet, // what is in the store now, only the store can tell
+        };
+        Step::silent(Err(NotSignedIn::Store(error)))
+    })
+}
+
+impl From<NotSignedIn> for SignInError {
+    fn from(reason: NotSignedIn) -> Self {
+        match reason {
+            NotSignedIn::Provider(error) => Self::Provider(error),
+            NotSignedIn::Store(error) => Self::Store(error),
+            NotSignedIn::Superseded => Self::Superseded,
+        }
+    }
+}
+
+impl From<NotSignedIn> for ConfirmSignInError {
+    fn from(reason: NotSignedIn) -> Self {
+        match reason {
+            NotSignedIn::Provider(error) => Self::Provider(error),
+            NotSignedIn::Store(error) => Self::Store(error),
+            NotSignedIn::Superseded => Self::Superseded,
+        }
+    }
+}
