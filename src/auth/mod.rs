@@ -14,6 +14,7 @@ mod channel;
 mod clock;
 mod error;
 mod machine;
+mod memory;
 mod provider;
 mod secret;
 mod store;
@@ -28,6 +29,9 @@ pub use self::error::{
     SignOutError, SignUpError, StoreError,
 };
 pub use self::machine::{SignInStep, SignOutScope};
+pub use self::memory::{
+    Fault, MemoryChallenge, MemoryOptions, MemoryOptionsBuilder, MemoryProvider, Operation,
+};
 pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
 pub use self::secret::{

@@ -1,0 +1,65 @@
+//! What a pool is asked, and what can be made to go wrong about it.
+
+use strum::{Display, EnumIter};
+
+use crate::auth::error::{ProviderError, ProviderErrorKind};
+
+/// What a provider is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter)]
+pub enum Operation {
+    /// [`sign_up`](crate::auth::IdentityProvider::sign_up)
+    SignUp,
+    /// [`confirm_sign_up`](crate::auth::IdentityProvider::confirm_sign_up)
+    ConfirmSignUp,
+    /// [`sign_in`](crate::auth::IdentityProvider::sign_in)
+    SignIn,
+    /// [`answer`](crate::auth::IdentityProvider::answer)
+    Answer,
+    /// [`refresh`](crate::auth::IdentityProvider::refresh)
+    Refresh,
+    /// [`revoke`](crate::auth::IdentityProvider::revoke)
+    Revoke,
+    /// [`sign_out_everywhere`](crate::auth::IdentityProvider::sign_out_everywhere)
+    SignOutEverywhere,
+    /// [`delete_user`](crate::auth::IdentityProvider::delete_user)
+    DeleteUser,
+}
+
+/// What goes wrong with an operation, on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter)]
+pub enum Fault {
+    /// The pool is not reached. In transit: it ends no session.
+    NetworkDown,
+    /// The pool is reached too often. In transit as well.
+    Throttled,
+    /// The pool refuses as not authorised.
+    NotAuthorized,
+    /// The pool refuses for another reason.
+    Rejected,
+    /// The pool does not answer until the fault is [mended](super::MemoryProvider::mend); then it
+    /// does as asked.
+    NoAnswer,
+}
+
+impl Fault {
+    /// The error the caller gets, unless they get none.
+    pub(super) fn error(self) -> Option<ProviderError> {
+        use ProviderErrorKind::{InTransit, NotAuthorized, Rejected};
+        let (kind, name, message) = match self {
+            Self::NetworkDown => (InTransit, "NetworkError", "the network is down"),
+            Self::Throttled => (
+                InTransit,
+                "TooManyRequestsException",
+                "too many requests, slow down",
+            ),
+            Self::NotAuthorized => (NotAuthorized, "NotAuthorizedException", "not authorised"),
+            Self::Rejected => (
+                Rejected,
+                "PasswordResetRequiredException",
+                "the password must be reset",
+            ),
+            Self::NoAnswer => return None,
+        };
+        Some(ProviderError::new(kind, name, message))
+    }
+}

@@ -1,0 +1,162 @@
+//! The sessions a pool has granted, and their tokens.
+
+use std::time::{Duration, SystemTime};
+
+use super::pool::{not_authorized, rejected};
+use crate::auth::error::ProviderError;
+use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
+use crate::auth::tokens::{IssuedTokens, Lasting};
+
+/// How long tokens last, and what happens to them when they are used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) access_lifetime: Duration,
+    pub(super) id_lifetime: Duration,
+    pub(super) refresh_lifetime: Duration,
+    pub(super) issues_refresh_tokens: bool,
+    pub(super) rotates_refresh_tokens: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Grants {
+    grants: Vec<Grant>,
+    /// How many secrets there are: the number of the last.
+    secrets: u64,
+}
+
+/// A session, as the pool sees it.
+struct Grant {
+    username: String,
+    granted_at: SystemTime,
+    access: AccessToken,
+    /// When the access token was issued.
+    issued_at: SystemTime,
+    /// Every refresh token of the session; only the last is good.
+    refresh: Vec<RefreshToken>,
+    revoked: bool,
+}
+
+impl Grants {
+    pub(super) fn grant(&mut self, username: &str, terms: Terms, now: SystemTime) -> IssuedTokens {
+        let tokens = self.issue(terms);
+        self.grants.push(Grant {
+            username: username.to_owned(),
+            granted_at: now,
+            access: tokens.access.token.clone(),
+            issued_at: now,
+            refresh: tokens.refresh.clone().into_iter().collect(),
+            revoked: false,
+        });
+        tokens
+    }
+
+    pub(super) fn refresh(
+        &mut self,
+        token: &RefreshToken,
+        is_user: impl FnOnce(&str) -> bool,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<IssuedTokens, ProviderError> {
+        let position = self
+            .grants
+            .iter()
+            .position(|grant| grant.refresh.contains(token))
+            .ok_or_else(|| not_authorized("this refresh token is not known"))?;
+        self.grants[position].admit(token, is_user, terms, now)?;
+
+        let mut tokens = self.issue(terms);
+        if !terms.rotates_refresh_tokens {
+            tokens.refresh = None;
+        }
+        let grant = &mut self.grants[position];
+        grant.access = tokens.access.token.clone();
+        grant.issued_at = now;
+        grant.refresh.extend(tokens.refresh.clone());
+        Ok(tokens)
+    }
+
+    pub(super) fn revoke(&mut self, token: &RefreshToken) {
+        for grant in &mut self.grants {
+            grant.revoked |= grant.refresh.contains(token);
+        }
+    }
+
+    pub(super) fn revoke_all(&mut self, username: &str) {
+        for grant in &mut self.grants {
+            grant.revoked |= grant.username == username;
+        }
+    }
+
+    /// The user whose access token this is.
+    pub(super) fn bearer(
+        &self,
+        token: &AccessToken,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<String, ProviderError> {
+        self.grants
+            .iter()
+            .find(|grant| grant.access == *token && !grant.revoked)
+            .filter(|grant| !is_over(grant.issued_at, terms.access_lifetime, now))
+            .map(|grant| grant.username.clone())
+            .ok_or_else(|| not_authorized("this access token is not good any more"))
+    }
+
+    /// Not random, but not to be mistaken for anything else when it turns up where it should not.
+    pub(super) fn secret(&mut self, kind: &str) -> String {
+        self.secrets += 1;
+        format!("embedded-pool-secret.{kind}.{:06}", self.secrets)
+    }
+
+    fn issue(&mut self, terms: Terms) -> IssuedTokens {
+        IssuedTokens {
+            access: Lasting {
+                token: AccessToken::from(self.secret("access")),
+                lifetime: terms.access_lifetime,
+            },
+            id: Some(Lasting {
+                token: IdToken::from(self.secret("id")),
+                lifetime: terms.id_lifetime,
+            }),
+            refresh: terms
+                .issues_refresh_tokens
+                .then(|| RefreshToken::from(self.secret("refresh"))),
+        }
+    }
+}
+
+impl Grant {
+    /// Whether this token may be used for new ones.
+    fn admit(
+        &mut self,
+        token: &RefreshToken,
+        is_user: impl FnOnce(&str) -> bool,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<(), ProviderError> {
+        if self.refresh.last() != Some(token) {
+            self.revoked = true; // whoever used it first may have stolen it
+            return Err(rejected(
+                "RefreshTokenReuseException",
+                "this refresh token has been used before",
+            ));
+        }
+        if self.revoked {
+            return Err(rejected(
+                "TokenRevokedException",
+                "this refresh token has been revoked",
+            ));
+        }
+        if is_over(self.granted_at, terms.refresh_lifetime, now) {
+            return Err(not_authorized("this refresh token has expired"));
+        }
+        if !is_user(&self.username) {
+            return Err(rejected("UserNotFoundException", "this user is gone"));
+        }
+        Ok(())
+    }
+}
+
+fn is_over(start: SystemTime, lifetime: Duration, now: SystemTime) -> bool {
+    now.duration_since(start).is_ok_and(|age| age >= lifetime)
+}

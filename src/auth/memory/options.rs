@@ -1,0 +1,58 @@
+//! How the pool is to behave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use typed_builder::TypedBuilder;
+
+use super::grants::Terms;
+use super::{MemoryProvider, State};
+use crate::auth::clock::{Clock, SystemClock};
+use crate::sync::Mutex;
+
+/// How a [`MemoryProvider`] is to behave.
+#[derive(Debug, TypedBuilder)]
+#[builder(
+    builder_type(doc = "Options of a [`MemoryProvider`]."),
+    build_method(doc = "Opens the pool.", into = MemoryProvider)
+)]
+pub struct MemoryOptions {
+    /// The clock by which tokens expire; unless set, that of the operating system.
+    #[builder(
+        default = Arc::new(SystemClock),
+        setter(transform = |clock: impl Clock| Arc::new(clock) as Arc<dyn Clock>)
+    )]
+    clock: Arc<dyn Clock>,
+    /// How long an access token lasts; unless set, an hour.
+    #[builder(default = Duration::from_hours(1))]
+    access_lifetime: Duration,
+    /// How long an id token lasts; unless set, an hour.
+    #[builder(default = Duration::from_hours(1))]
+    id_lifetime: Duration,
+    /// How long a session can be refreshed after the sign-in; unless set, 30 days.
+    #[builder(default = Duration::from_hours(30 * 24))]
+    refresh_lifetime: Duration,
+    /// Whether there are refresh tokens at all; unless set, there are.
+    #[builder(default = true)]
+    issue_refresh_tokens: bool,
+    /// Whether each refresh replaces the refresh token; unless set, it does. A replaced token that
+    /// is used again ends the session.
+    #[builder(default = true)]
+    rotate_refresh_tokens: bool,
+}
+
+impl From<MemoryOptions> for MemoryProvider {
+    fn from(options: MemoryOptions) -> Self {
+        Self {
+            clock: options.clock,
+            terms: Terms {
+                access_lifetime: options.access_lifetime,
+                id_lifetime: options.id_lifetime,
+                refresh_lifetime: options.refresh_lifetime,
+                issues_refresh_tokens: options.issue_refresh_tokens,
+                rotates_refresh_tokens: options.rotate_refresh_tokens,
+            },
+            state: Arc::new(Mutex::new(State::default())),
+        }
+    }
+}

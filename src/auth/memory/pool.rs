@@ -1,0 +1,226 @@
+//! The books of the pool: its users, the sign-ins under way, and the sessions granted.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::grants::{Grants, Terms};
+use crate::auth::error::{ProviderError, ProviderErrorKind};
+use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
+use crate::auth::provider::{Attributes, SignInReply};
+use crate::auth::secret::{Code, Continuation, Password, RefreshToken};
+use crate::auth::tokens::IssuedTokens;
+use crate::auth::user::AuthUser;
+
+/// What the pool asks of a user on each sign-in, after the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemoryChallenge {
+    /// The code of an authenticator application: always this one.
+    Totp(Code),
+    /// A code sent by email: always this one.
+    Email(Code),
+    /// A new password: asked once, and used from then on.
+    NewPassword,
+}
+
+#[derive(Default)]
+pub(super) struct Pool {
+    users: BTreeMap<String, User>,
+    sign_ins: Vec<SignIn>,
+    pub(super) grants: Grants,
+    /// How many users there have been: the number of the last.
+    numbered: u64,
+}
+
+struct User {
+    id: String,
+    password: Password,
+    challenges: Vec<MemoryChallenge>,
+    /// The code that confirms the sign-up, until it has.
+    unconfirmed: Option<Code>,
+}
+
+/// A sign-in that waits for an answer.
+struct SignIn {
+    continuation: Continuation,
+    /// What is still to be asked, the open challenge first.
+    asking: Vec<MemoryChallenge>,
+}
+
+impl Pool {
+    pub(super) fn add_user(
+        &mut self,
+        username: &str,
+        password: Password,
+        challenges: Vec<MemoryChallenge>,
+    ) {
+        let id = format!("user-{:04}", self.next());
+        self.users.insert(
+            username.to_owned(),
+            User {
+                id,
+                password,
+                challenges,
+                unconfirmed: None,
+            },
+        );
+    }
+
+    pub(super) fn sign_up(
+        &mut self,
+        username: &str,
+        password: &Password,
+        _: &Attributes,
+    ) -> Result<(), ProviderError> {
+        if self.users.contains_key(username) {
+            return Err(rejected(
+                "UsernameExistsException",
+                "there is a user of this name",
+            ));
+        }
+        self.add_user(username, password.clone(), Vec::new());
+        let code = Code::from(format!("{:06}", 314_159 + self.next()));
+        self.user(username)?.unconfirmed = Some(code);
+        Ok(())
+    }
+
+    pub(super) fn confirmation_code(&self, username: &str) -> Option<Code> {
+        self.users.get(username)?.unconfirmed.clone()
+    }
+
+    pub(super) fn confirm(&mut self, username: &str, code: &Code) -> Result<(), ProviderError> {
+        let user = self.user(username)?;
+        if user.unconfirmed.as_ref().is_some_and(|sent| sent != code) {
+            return Err(wrong_code());
+        }
+        user.unconfirmed = None;
+        Ok(())
+    }
+
+    pub(super) fn sign_in(
+        &mut self,
+        username: &str,
+        password: &Password,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<SignInReply, ProviderError> {
+        let user = self.user(username)?;
+        if user.password != *password {
+            return Err(not_authorized("the user name or the password is wrong"));
+        }
+        if user.unconfirmed.is_some() {
+            return Ok(SignInReply::Challenged(OpenChallenge {
+                username: username.to_owned(),
+                challenge: Challenge::ConfirmSignUp,
+                continuation: Continuation::from(""),
+            }));
+        }
+        let asking = user.challenges.clone();
+        self.go_on(username, asking, terms, now)
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        open: &OpenChallenge,
+        answer: &Answer,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<SignInReply, ProviderError> {
+        let position = self
+            .sign_ins
+            .iter()
+            .position(|sign_in| sign_in.continuation == open.continuation)
+            .ok_or_else(|| not_authorized("this sign-in is not under way"))?;
+        match (&self.sign_ins[position].asking[0], answer) {
+            (MemoryChallenge::Totp(code) | MemoryChallenge::Email(code), Answer::Code(answer))
+                if code == answer => {}
+            (MemoryChallenge::NewPassword, Answer::NewPassword { password, .. }) => {
+                let password = password.clone();
+                let user = self.user(&open.username)?;
+                user.password = password;
+                user.challenges
+                    .retain(|challenge| *challenge != MemoryChallenge::NewPassword);
+            }
+            _ => return Err(wrong_code()),
+        }
+        let mut asking = self.sign_ins.remove(position).asking;
+        asking.remove(0);
+        self.go_on(&open.username, asking, terms, now)
+    }
+
+    pub(super) fn refresh(
+        &mut self,
+        token: &RefreshToken,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<IssuedTokens, ProviderError> {
+        let users = &self.users;
+        let is_user = |username: &str| users.contains_key(username);
+        self.grants.refresh(token, is_user, terms, now)
+    }
+
+    pub(super) fn remove_user(&mut self, username: &str) {
+        self.users.remove(username);
+    }
+
+    /// Asks the next question, or grants a session.
+    fn go_on(
+        &mut self,
+        username: &str,
+        asking: Vec<MemoryChallenge>,
+        terms: Terms,
+        now: SystemTime,
+    ) -> Result<SignInReply, ProviderError> {
+        if let Some(next) = asking.first() {
+            let challenge = match next {
+                MemoryChallenge::Totp(_) => Challenge::TotpCode,
+                MemoryChallenge::Email(_) => Challenge::EmailCode { destination: None },
+                MemoryChallenge::NewPassword => Challenge::NewPassword {
+                    missing_attributes: Vec::new(),
+                },
+            };
+            let continuation = Continuation::from(self.grants.secret("continuation"));
+            self.sign_ins.push(SignIn {
+                continuation: continuation.clone(),
+                asking,
+            });
+            return Ok(SignInReply::Challenged(OpenChallenge {
+                username: username.to_owned(),
+                challenge,
+                continuation,
+            }));
+        }
+        let user = AuthUser {
+            username: username.to_owned(),
+            user_id: self.user(username)?.id.clone(),
+        };
+        let tokens = self.grants.grant(username, terms, now);
+        Ok(SignInReply::SignedIn { user, tokens })
+    }
+
+    fn user(&mut self, username: &str) -> Result<&mut User, ProviderError> {
+        self.users
+            .get_mut(username)
+            .ok_or_else(|| rejected("UserNotFoundException", "there is no user of this name"))
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+}
+
+pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Rejected, name, message)
+}
+
+pub(super) fn not_authorized(message: &str) -> ProviderError {
+    ProviderError::new(
+        ProviderErrorKind::NotAuthorized,
+        "NotAuthorizedException",
+        message,
+    )
+}
+
+fn wrong_code() -> ProviderError {
+    rejected("CodeMismatchException", "the code or the answer is wrong")
+}
