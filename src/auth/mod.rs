@@ -11,6 +11,7 @@
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
 
 mod channel;
+mod client;
 mod clock;
 mod error;
 mod machine;
@@ -22,6 +23,7 @@ mod tokens;
 mod user;
 
 pub use self::channel::{Auth, AuthEvent, AuthEventKind, AuthKey};
+pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, SignedOut};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,

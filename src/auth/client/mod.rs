@@ -1,0 +1,205 @@
+//! What an application calls.
+//!
+//! - this file: [`AuthClient`], its options, its queries
+//! - `sign_in`: signing up and in
+//! - `sign_out`: signing out, deleting the user
+//! - `transaction`: the machine's decisions carried out, one after the other
+//! - `shared`: a future that several callers drive
+
+mod shared;
+mod sign_in;
+mod sign_out;
+mod transaction;
+
+use std::fmt;
+use std::sync::Arc;
+
+use typed_builder::TypedBuilder;
+
+pub use self::sign_out::SignedOut;
+
+use self::transaction::Inner;
+use super::clock::{Clock, SystemClock};
+use super::error::{CurrentUserError, SessionError};
+use super::machine::SessionAsked;
+use super::provider::IdentityProvider;
+use super::store::{MemoryStore, Session, TokenStore};
+use super::user::AuthUser;
+use crate::hub::Hub;
+
+/// The session of a user: signs in, refreshes and signs out, and says so on [`Auth`].
+///
+/// A handle: its clones are one client. It has no runtime and no thread of its own: it works while
+/// one of its futures is polled, on any executor.
+///
+/// ```
+/// use typed_hub::auth::{AuthClient, MemoryProvider, SignInStep, SignOutScope};
+/// use typed_hub::{Auth, AuthEvent, Hub};
+///
+/// # pollster::block_on(async {
+/// let hub = Hub::new();
+/// let listener = hub.listen::<Auth>(|event: &AuthEvent| println!("{}", event.kind()));
+///
+/// let pool = MemoryProvider::new();
+/// pool.add_user("ada", "correct horse", []);
+///
+/// let client = AuthClient::new(hub.clone(), pool);
+/// if let SignInStep::Challenge(challenge) = client.sign_in("ada", "correct horse").await? {
+///     println!("first: {challenge:?}");
+/// }
+/// if let Some(session) = client.session(false).await? {
+///     println!("{} has a token", session.user.username);
+/// }
+/// client.sign_out(SignOutScope::ThisDevice).await?;
+/// # hub.flush();
+/// # drop(listener);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Events
+///
+/// An event is published when what it tells of is in the token store, and before the call that
+/// caused it returns. The events of one client are published one at a time, in the order of what
+/// they tell of.
+///
+/// # Dropped futures
+///
+/// Any future of a client may be dropped at any time. While it waits for the provider, dropping it
+/// takes the request back as far as this machine is concerned. Once the provider has replied,
+/// what follows from the reply (a write to the store, an event) will happen: the next call of any
+/// handle carries it through. A [`sign_out`](Self::sign_out) that has begun will happen in any
+/// case.
+///
+/// # From inside a listener
+///
+/// An inline listener may wait for a call of the client whose event it is handling. A queued one
+/// should not wait (`block_on`) on the hub's thread: with a full queue, the client waits for room
+/// there. Hand the work to a task or a thread.
+///
+/// [`Auth`]: super::Auth
+pub struct AuthClient<P, S = MemoryStore> {
+    inner: Arc<Inner<P, S>>,
+}
+
+/// What an [`AuthClient`] is made of.
+#[derive(TypedBuilder)]
+#[builder(
+    builder_type(doc = "Options of an [`AuthClient`]."),
+    build_method(doc = "Makes the client. Nothing is read or sent yet.", into = AuthClient<P, S>)
+)]
+pub struct AuthOptions<P: IdentityProvider, S: TokenStore> {
+    /// Where the events go.
+    hub: Hub,
+    /// Who knows the users.
+    provider: P,
+    /// Where the session outlives the process.
+    store: S,
+    /// By which tokens expire; unless set, the clock of the operating system.
+    #[builder(
+        default = Arc::new(SystemClock),
+        setter(transform = |clock: impl Clock| Arc::new(clock) as Arc<dyn Clock>)
+    )]
+    clock: Arc<dyn Clock>,
+}
+
+impl<P: IdentityProvider> AuthClient<P> {
+    /// A client that keeps the session in memory and goes by the system's clock.
+    #[must_use]
+    pub fn new(hub: Hub, provider: P) -> Self {
+        Self::builder()
+            .hub(hub)
+            .provider(provider)
+            .store(MemoryStore::new())
+            .build()
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// A client with a store, and a clock, of one's choice.
+    ///
+    /// A client over a store that holds a session takes it up, without an event.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, ManualClock, MemoryProvider, MemoryStore};
+    ///
+    /// let client = AuthClient::builder()
+    ///     .hub(Hub::new())
+    ///     .provider(MemoryProvider::new())
+    ///     .store(MemoryStore::new())
+    ///     .clock(ManualClock::default())
+    ///     .build();
+    /// ```
+    pub fn builder() -> AuthOptionsBuilder<P, S> {
+        AuthOptions::builder()
+    }
+
+    /// The session, with tokens that are good for 5 s at least; `None` when nobody is signed in.
+    ///
+    /// Tokens that have expired are refreshed first, and with `force` those that have not as well.
+    /// However many callers ask, there is one request, one write to the store, one event
+    /// (`TokenRefresh` or `TokenRefreshFailure`), and the same answer for all. A sign-out that
+    /// completes meanwhile wins: the answer is `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] says whether to sign in again or to try again later. A session that the
+    /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
+    /// error.
+    pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
+        let ended = self.inner.refreshes_ended();
+        match self.inner.ask(force, ended).outcome().await? {
+            SessionAsked::Answered(session) => Ok(session),
+            SessionAsked::Refresh(call) => {
+                let refresh = self.inner.refresh(call.id, force, ended);
+                refresh.outcome().await
+            }
+        }
+    }
+
+    /// Who is signed in, without asking the provider; `None` when nobody is. The tokens may have
+    /// expired.
+    ///
+    /// # Errors
+    ///
+    /// [`CurrentUserError`] when the token store cannot be read.
+    pub async fn current_user(&self) -> Result<Option<AuthUser>, CurrentUserError> {
+        let user = self.inner.begin(|machine, _| machine.current_user());
+        user.outcome().await
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> From<AuthOptions<P, S>> for AuthClient<P, S> {
+    fn from(options: AuthOptions<P, S>) -> Self {
+        let AuthOptions {
+            hub,
+            provider,
+            store,
+            clock,
+        } = options;
+        Self {
+            inner: Arc::new(Inner::new(provider, store, hub, clock)),
+        }
+    }
+}
+
+impl<P, S> Clone for AuthClient<P, S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<P, S> fmt::Debug for AuthClient<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthClient").finish_non_exhaustive()
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> fmt::Debug for AuthOptions<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthOptions").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Signing up and in.
+
+use super::AuthClient;
+use crate::auth::error::{
+    ConfirmSignInError, ConfirmSignUpError, Field, InputError, MAX_INPUT_BYTES, SignInError,
+    SignUpError,
+};
+use crate::auth::machine::SignInStep;
+use crate::auth::provider::challenge::Answer;
+use crate::auth::provider::{Attributes, IdentityProvider, SignUpStep};
+use crate::auth::secret::{Code, Password};
+use crate::auth::store::TokenStore;
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// Makes a new user. Nobody is signed in by it, and nothing is published.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// let client = AuthClient::new(Hub::new(), pool.clone());
+    ///
+    /// let email = [("email".to_owned(), "grace@example.org".to_owned())];
+    /// client.sign_up("grace", "nanosecond", email.into()).await?;
+    /// # let code_from_the_mail = pool.confirmation_code("grace").unwrap();
+    /// client.confirm_sign_up("grace", code_from_the_mail).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SignUpError`]: the input could not be right, or the provider refused or was not reached.
+    pub async fn sign_up(
+        &self,
+        username: &str,
+        password: impl Into<Password> + Send,
+        attributes: Attributes,
+    ) -> Result<SignUpStep, SignUpError> {
+        let password = password.into();
+        check(Field::Username, username)?;
+        check(Field::Password, password.expose())?;
+        let provider = self.inner.provider();
+        let signed_up = provider.sign_up(username, &password, &attributes).await;
+        signed_up.map_err(SignUpError::Provider)
+    }
+
+    /// Confirms a new user by the code they were sent. Nothing is published.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfirmSignUpError`]: the input could not be right, or the provider refused or was not
+    /// reached.
+    pub async fn confirm_sign_up(
+        &self,
+        username: &str,
+        code: impl Into<Code> + Send,
+    ) -> Result<(), ConfirmSignUpError> {
+        let code = code.into();
+        check(Field::Username, username)?;
+        check(Field::Code, code.expose())?;
+        let confirmed = self.inner.provider().confirm_sign_up(username, &code).await;
+        confirmed.map_err(ConfirmSignUpError::Provider)
+    }
+
+    /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
+    /// provider asks for something else first: then answer with
+    /// [`confirm_sign_in`](Self::confirm_sign_in).
+    ///
+    /// A session whose tokens have expired is refreshed first, to see whether it is still open
+    /// (`TokenRefresh`, or `TokenRefreshFailure` and on with the sign-in). A sign-in that another
+    /// one, or a sign-out, overtakes leads to nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]: nobody has been signed in by this call.
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: impl Into<Password> + Send,
+    ) -> Result<SignInStep, SignInError> {
+        let password = password.into();
+        check(Field::Username, username)?;
+        check(Field::Password, password.expose())?;
+
+        let session = self.session(false).await;
+        let attempt = self
+            .inner
+            .begin(move |machine, now| machine.sign_in(&session, now))
+            .outcome()
+            .await?;
+        let reply = self.inner.provider().sign_in(username, &password).await;
+        let received = self.inner.now();
+        self.inner
+            .begin(move |machine, _| machine.signed_in(attempt, reply, received))
+            .outcome()
+            .await
+            .map_err(SignInError::from)
+    }
+
+    /// Answers the challenge of the sign-in under way. After a wrong answer it may be answered
+    /// again.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{
+    ///     Answer, AuthClient, Challenge, MemoryChallenge, MemoryProvider, SignInStep,
+    /// };
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// pool.add_user("ada", "correct horse", [MemoryChallenge::Totp("123456".into())]);
+    /// let client = AuthClient::new(Hub::new(), pool);
+    ///
+    /// let step = client.sign_in("ada", "correct horse").await?;
+    /// assert_eq!(step, SignInStep::Challenge(Challenge::TotpCode));
+    /// let step = client.confirm_sign_in(Answer::Code("123456".into())).await?;
+    /// assert!(matches!(step, SignInStep::Done(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfirmSignInError`] says whether the challenge is still open.
+    pub async fn confirm_sign_in(&self, answer: Answer) -> Result<SignInStep, ConfirmSignInError> {
+        check_answer(&answer)?;
+        let open = {
+            let answer = answer.clone();
+            self.inner.begin(move |machine, _| machine.answer(&answer))
+        };
+        let (attempt, challenge) = open.outcome().await?;
+        let reply = self.inner.provider().answer(&challenge, &answer).await;
+        let received = self.inner.now();
+        self.inner
+            .begin(move |machine, _| machine.signed_in(attempt, reply, received))
+            .outcome()
+            .await
+            .map_err(ConfirmSignInError::from)
+    }
+}
+
+fn check_answer(answer: &Answer) -> Result<(), InputError> {
+    match answer {
+        Answer::Code(code) => check(Field::Code, code.expose()),
+        Answer::NewPassword { password, .. } | Answer::Password(password) => {
+            check(Field::Password, password.expose())
+        }
+        Answer::Custom(answer) => check(Field::Answer, answer.expose()),
+        Answer::Mfa(_) | Answer::FirstFactor(_) => Ok(()),
+    }
+}
+
+const fn check(field: Field, text: &str) -> Result<(), InputError> {
+    match text.len() {
+        0 => Err(InputError::Empty(field)),
+        1..=MAX_INPUT_BYTES => Ok(()),
+        _ => Err(InputError::TooLong(field)),
+    }
+}

@@ -1,0 +1,208 @@
+//! Transactions: the machine's decisions carried out, one after the other.
+//!
+//! A transaction is begun by a caller and then belongs to the client: if the caller is dropped, the
+//! next one carries it through. So tokens that have come are never lost between the provider and
+//! the store, and no event is lost between the store and the hub.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::SystemTime;
+
+use super::shared::{Bell, Precede, Shared};
+use crate::auth::channel::{Auth, AuthEvent, KEY};
+use crate::auth::clock::Clock;
+use crate::auth::error::SessionError;
+use crate::auth::machine::{Machine, Refresh, SessionAsked, SessionId, Step};
+use crate::auth::provider::IdentityProvider;
+use crate::auth::store::{Session, TokenStore};
+use crate::hub::Hub;
+use crate::sync::{Mutex, MutexGuard};
+
+/// What the handles of one client share.
+pub(super) struct Inner<P, S> {
+    edge: Arc<Edge<P, S>>,
+    /// The transaction begun last. Each holds the one before it until that is done.
+    last: Mutex<Option<Arc<dyn Precede>>>,
+    flight: Mutex<Option<Flight>>,
+}
+
+/// What transactions act on. They hold this and not [`Inner`], which holds them.
+struct Edge<P, S> {
+    provider: P,
+    store: S,
+    hub: Hub,
+    clock: Arc<dyn Clock>,
+    machine: Mutex<Machine>,
+    bell: Arc<Bell>,
+}
+
+/// A refresh on its way. It lives as long as somebody waits for it.
+struct Flight {
+    id: SessionId,
+    work: Weak<Shared<Outcome>>,
+}
+
+type Outcome = Result<Option<Session>, SessionError>;
+
+impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
+    pub(super) fn new(provider: P, store: S, hub: Hub, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            edge: Arc::new(Edge {
+                provider,
+                store,
+                hub,
+                clock,
+                machine: Mutex::new(Machine::default()),
+                bell: Arc::new(Bell::new()),
+            }),
+            last: Mutex::new(None),
+            flight: Mutex::new(None),
+        }
+    }
+
+    /// Begins a transaction. From here on it will happen, before any that is begun later.
+    pub(super) fn begin<A: Clone + Send + 'static>(
+        &self,
+        first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
+    ) -> Arc<Shared<A>> {
+        let mut last = self.last.lock();
+        let before = last.take();
+        let edge = Arc::clone(&self.edge);
+        let transaction = Shared::new(Arc::clone(&self.edge.bell), async move {
+            if let Some(before) = before {
+                poll_fn(|context| before.poll_past(context)).await;
+            }
+            edge.perform(first).await
+        });
+        *last = Some(Arc::clone(&transaction) as Arc<dyn Precede>);
+        transaction
+    }
+
+    /// Renews the tokens of the session: once, however many ask.
+    pub(super) fn refresh(
+        self: &Arc<Self>,
+        id: SessionId,
+        force: bool,
+        ended: u64,
+    ) -> Arc<Shared<Outcome>> {
+        let mut flight = self.flight.lock();
+        if let Some(Flight { id: of, work }) = &*flight
+            && *of == id
+            && let Some(work) = work.upgrade()
+        {
+            return work;
+        }
+        let inner = Arc::clone(self);
+        let work = Shared::new(Arc::clone(&self.edge.bell), async move {
+            inner.fly(id, force, ended).await
+        });
+        *flight = Some(Flight {
+            id,
+            work: Arc::downgrade(&work),
+        });
+        work
+    }
+
+    async fn fly(&self, id: SessionId, force: bool, ended: u64) -> Outcome {
+        // Asked again, because the flight before this one may have landed in between.
+        let call = match self.ask(force, ended).outcome().await {
+            Ok(SessionAsked::Refresh(call)) if call.id == id => call,
+            Ok(SessionAsked::Refresh(_)) => return self.land(id, || Ok(None)),
+            Ok(SessionAsked::Answered(session)) => return self.land(id, || Ok(session)),
+            Err(error) => return self.land(id, || Err(error)),
+        };
+        let Refresh { user, token, .. } = &call;
+        let Some(reply) = self
+            .while_open(id, self.provider().refresh(user, token))
+            .await
+        else {
+            return self.land(id, || Ok(None));
+        };
+        let received = self.now();
+        self.land(id, || {
+            self.begin(move |machine, _| machine.refreshed(id, reply, received))
+        })
+        .outcome()
+        .await
+    }
+
+    /// Whether there is a session to answer with. `ended` is how many refreshes had when the caller
+    /// asked.
+    pub(super) fn ask(
+        &self,
+        force: bool,
+        ended: u64,
+    ) -> Arc<Shared<Result<SessionAsked, SessionError>>> {
+        self.begin(move |machine, now| machine.session(force, ended, now))
+    }
+
+    /// Ends the flight: who asks from here on takes another, and finds what this one has `done`.
+    fn land<R>(&self, id: SessionId, done: impl FnOnce() -> R) -> R {
+        let done = done();
+        self.flight.lock().take_if(|flight| flight.id == id);
+        done
+    }
+
+    /// Waits for the provider's reply for as long as the session is open.
+    async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
+        let mut reply = pin!(reply);
+        poll_fn(|context| match reply.as_mut().poll(context) {
+            Poll::Ready(reply) => Poll::Ready(Some(reply)),
+            Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    pub(super) fn refreshes_ended(&self) -> u64 {
+        self.machine().refreshes()
+    }
+
+    pub(super) fn provider(&self) -> &P {
+        &self.edge.provider
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.edge.clock.now()
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.edge.machine.lock()
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
+    async fn perform<A>(&self, first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>) -> A {
+        let now = self.clock.now();
+        let mut step = first(&mut self.machine.lock(), now);
+        loop {
+            step = match step {
+                Step::Load(then) => {
+                    let stored = self.store.load().await;
+                    then(&mut self.machine.lock(), stored)
+                }
+                Step::Save(session, then) => {
+                    let saved = self.store.save(&session).await;
+                    then(&mut self.machine.lock(), saved)
+                }
+                Step::Clear(then) => {
+                    let cleared = self.store.clear().await;
+                    then(&mut self.machine.lock(), cleared)
+                }
+                Step::End { publish, answer } => {
+                    for event in publish {
+                        self.publish(event);
+                    }
+                    return answer;
+                }
+            };
+        }
+    }
+
+    /// The one place where the auth category publishes.
+    fn publish(&self, event: AuthEvent) {
+        self.hub.publish_protected::<Auth>(&KEY, event);
+    }
+}
