@@ -159,11 +159,12 @@ fn module_of(file: &Path) -> Vec<String> {
     module
 }
 
-/// The text without its comments.
+/// The text without its comments and its tests.
 fn code_of(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let lines = text
         .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]")
         .map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
 }
