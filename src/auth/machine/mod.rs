@@ -189,3 +189,6 @@ impl Machine {
         self.held().filter(|held| held.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

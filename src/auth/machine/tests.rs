@@ -1,0 +1,980 @@
+//! The table of promises, row by row.
+//!
+//! A row starts in a state, does something, and then the trace (what was asked of the provider and
+//! the store, and what was published, in order), the answer and the state are as it says.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::auth::error::{
+    ConfirmSignInError, DeleteUserError, ProviderError, ProviderErrorKind, SessionError,
+    SignInError,
+};
+use crate::auth::provider::SignInReply;
+use crate::auth::provider::challenge::{Answer, Challenge};
+use crate::auth::tokens::{IssuedTokens, Lasting, Tokens};
+
+const LIFETIME: Duration = Duration::from_mins(1);
+const READ_FAILS: StoreError = StoreError::Read(io::ErrorKind::PermissionDenied);
+const WRITE_FAILS: StoreError = StoreError::Write(io::ErrorKind::StorageFull);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    Out,
+    Challenged,
+    In,
+    Expired,
+}
+use Is::{Challenged, Expired, In, Out};
+
+struct Row {
+    name: &'static str,
+    from: Is,
+    act: fn(&mut World) -> String,
+    trace: &'static [&'static str],
+    answer: &'static str,
+    to: Is,
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        name: "F1 sign-in, tokens",
+        from: Out,
+        act: World::sign_in,
+        trace: &["ask sign-in", "store", "read", "→signedIn"],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "F2 sign-in, challenge",
+        from: Out,
+        act: |world| {
+            world.sign_in_reply = Ok(challenged(Challenge::TotpCode));
+            world.sign_in()
+        },
+        trace: &["ask sign-in"],
+        answer: "challenge TotpCode",
+        to: Challenged,
+    },
+    Row {
+        name: "F3 answer accepted, tokens",
+        from: Challenged,
+        act: World::answer,
+        trace: &["ask answer", "store", "read", "→signedIn"],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "F4 answer leads to another challenge",
+        from: Challenged,
+        act: |world| {
+            world.sign_in_reply = Ok(challenged(Challenge::Password));
+            world.answer()
+        },
+        trace: &["ask answer"],
+        answer: "challenge Password",
+        to: Challenged,
+    },
+    Row {
+        name: "F4 answer is wrong, and may be given again",
+        from: Challenged,
+        act: |world| {
+            world.sign_in_reply = Err(failure(ProviderErrorKind::Rejected));
+            let wrong = world.answer();
+            world.sign_in_reply = Ok(signed_in());
+            format!("{wrong}; {}", world.answer())
+        },
+        trace: &["ask answer", "ask answer", "store", "read", "→signedIn"],
+        answer: "refused by the provider; done",
+        to: In,
+    },
+    Row {
+        name: "F4 answer of another kind is not sent",
+        from: Challenged,
+        act: |world| world.answer_with(&Answer::Password("p".into())),
+        trace: &[],
+        answer: "unfitting answer",
+        to: Challenged,
+    },
+    Row {
+        name: "F5 a sign-in closes the challenge of the one before",
+        from: Challenged,
+        act: |world| {
+            world.sign_in_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            format!("{}; {}", world.sign_in(), world.answer())
+        },
+        trace: &["ask sign-in"],
+        answer: "refused by the provider; no challenge",
+        to: Out,
+    },
+    Row {
+        name: "no challenge is open",
+        from: Out,
+        act: World::answer,
+        trace: &[],
+        answer: "no challenge",
+        to: Out,
+    },
+    Row {
+        name: "F5 sign-in fails",
+        from: Out,
+        act: |world| {
+            world.sign_in_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.sign_in()
+        },
+        trace: &["ask sign-in"],
+        answer: "refused by the provider",
+        to: Out,
+    },
+    Row {
+        name: "F6 sign-in while signed in",
+        from: In,
+        act: World::sign_in,
+        trace: &[],
+        answer: "already signed in",
+        to: In,
+    },
+    Row {
+        name: "F7 sign-in, the refresh it needs succeeds",
+        from: Expired,
+        act: World::sign_in,
+        trace: &["ask refresh", "store", "→tokenRefresh"],
+        answer: "already signed in",
+        to: In,
+    },
+    Row {
+        name: "F8 sign-in, refresh rejected as not authorised",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.sign_in()
+        },
+        trace: &[
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "F8 sign-in, refresh rejected otherwise",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.sign_in()
+        },
+        trace: &[
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "F9 sign-in, refresh fails in transit",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.sign_in()
+        },
+        trace: &[
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "F10 stored, but cannot be read",
+        from: Out,
+        act: |world| {
+            world.read_fails = true;
+            world.sign_in()
+        },
+        trace: &["ask sign-in", "store", "read", "clear"],
+        answer: "store: cannot be read",
+        to: Out,
+    },
+    Row {
+        name: "F10 stored, but something else is read back",
+        from: Out,
+        act: |world| {
+            world.garbles = true;
+            world.sign_in()
+        },
+        trace: &["ask sign-in", "store", "read", "clear"],
+        answer: "store: not read back",
+        to: Out,
+    },
+    Row {
+        name: "F10 cannot be stored at all",
+        from: Out,
+        act: |world| {
+            world.save_fails = true;
+            world.sign_in()
+        },
+        trace: &["ask sign-in", "store", "clear"],
+        answer: "store: cannot be written",
+        to: Out,
+    },
+    Row {
+        name: "F11 session",
+        from: In,
+        act: World::session,
+        trace: &[],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F12 session, forced",
+        from: In,
+        act: World::forced_session,
+        trace: &["ask refresh", "store", "→tokenRefresh"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F12 session, expired",
+        from: Expired,
+        act: World::session,
+        trace: &["ask refresh", "store", "→tokenRefresh"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F12 refreshed tokens are not lost when the store fails",
+        from: Expired,
+        act: |world| {
+            world.save_fails = true;
+            let failed = world.session();
+            world.save_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &["ask refresh", "store", "store", "→tokenRefresh"],
+        answer: "store: cannot be written; session",
+        to: In,
+    },
+    Row {
+        name: "F13 refresh rejected as not authorised",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session()
+        },
+        trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
+        answer: "signed out",
+        to: Out,
+    },
+    Row {
+        name: "F14 refresh rejected otherwise",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.session()
+        },
+        trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
+        answer: "ended",
+        to: Out,
+    },
+    Row {
+        name: "F14 refresh rejected, but the tokens cannot be removed: not ended",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.clear_fails = true;
+            world.session()
+        },
+        trace: &["ask refresh", "clear", "→tokenRefresh_failure, kept"],
+        answer: "store: cannot be written",
+        to: Expired,
+    },
+    Row {
+        name: "F15 refresh fails in transit",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.session()
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "unreachable",
+        to: Expired,
+    },
+    Row {
+        name: "F16 no refresh token",
+        from: Expired,
+        act: |world| {
+            world.hold(Tokens {
+                refresh: None,
+                ..stored().tokens
+            });
+            world.session()
+        },
+        trace: &["→tokenRefresh_failure, kept"],
+        answer: "no refresh token",
+        to: Expired,
+    },
+    Row {
+        name: "F17 a caller who asked during a refresh gets what has come of it",
+        from: Expired,
+        act: |world| {
+            let ended = world.machine.refreshes();
+            format!("{}; {}", world.session(), world.session_since(ended))
+        },
+        trace: &["ask refresh", "store", "→tokenRefresh"],
+        answer: "session; session",
+        to: In,
+    },
+    Row {
+        name: "F17 also when it has failed",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            let ended = world.machine.refreshes();
+            format!("{}; {}", world.session(), world.session_since(ended))
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "unreachable; unreachable",
+        to: Expired,
+    },
+    Row {
+        name: "F17 also when it was the end",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            let ended = world.machine.refreshes();
+            format!("{}; {}", world.session(), world.session_since(ended))
+        },
+        trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
+        answer: "ended; ended",
+        to: Out,
+    },
+    Row {
+        name: "F17 also when it could not be stored",
+        from: Expired,
+        act: |world| {
+            world.save_fails = true;
+            let ended = world.machine.refreshes();
+            format!("{}; {}", world.session(), world.session_since(ended))
+        },
+        trace: &["ask refresh", "store"],
+        answer: "store: cannot be written; store: cannot be written",
+        to: In,
+    },
+    Row {
+        name: "F17 but a sign-out since counts for more",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            let ended = world.machine.refreshes();
+            world.session();
+            world.sign_out();
+            world.session_since(ended)
+        },
+        trace: &[
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "signed out",
+        to: Out,
+    },
+    Row {
+        name: "F18 session while signed out",
+        from: Out,
+        act: |world| format!("{}; {}", world.session(), world.forced_session()),
+        trace: &[],
+        answer: "signed out; signed out",
+        to: Out,
+    },
+    Row {
+        name: "F19 sign out",
+        from: In,
+        act: World::sign_out,
+        trace: &["ask revoke", "clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F19 sign out, nothing to revoke",
+        from: In,
+        act: |world| {
+            world.hold(Tokens {
+                refresh: None,
+                ..stored().tokens
+            });
+            world.sign_out()
+        },
+        trace: &["clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F19 sign out, the tokens cannot be removed",
+        from: In,
+        act: |world| {
+            world.clear_fails = true;
+            world.sign_out()
+        },
+        trace: &["ask revoke", "clear"],
+        answer: "store: cannot be written",
+        to: In,
+    },
+    Row {
+        name: "F20 sign out, and the revocation fails",
+        from: In,
+        act: |world| {
+            world.told = Err(failure(ProviderErrorKind::InTransit));
+            world.sign_out()
+        },
+        trace: &["ask revoke", "clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F21 global sign-out",
+        from: In,
+        act: |world| world.sign_out_of(SignOutScope::Everywhere),
+        trace: &["ask sign-out everywhere", "clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F22 sign out while signed out",
+        from: Out,
+        act: World::sign_out,
+        trace: &["→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F22 sign out closes the challenge",
+        from: Challenged,
+        act: |world| format!("{}; {}", world.sign_out(), world.answer()),
+        trace: &["→signedOut"],
+        answer: "left; no challenge",
+        to: Out,
+    },
+    Row {
+        name: "F24 a refresh comes after the sign-out",
+        from: Expired,
+        act: |world| {
+            let refresh = world.refresh_asked();
+            let left = world.sign_out();
+            format!("{left}; {}", world.refreshed(refresh))
+        },
+        trace: &["ask refresh", "ask revoke", "clear", "→signedOut"],
+        answer: "left; signed out",
+        to: Out,
+    },
+    Row {
+        name: "F24 a refresh comes after the next sign-in",
+        from: Expired,
+        act: |world| {
+            let refresh = world.refresh_asked();
+            world.sign_out();
+            world.sign_in();
+            world.refreshed(refresh)
+        },
+        trace: &[
+            "ask refresh",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "signed out",
+        to: In,
+    },
+    Row {
+        name: "F24 a sign-in comes after the sign-out",
+        from: Out,
+        act: |world| {
+            let attempt = world.sign_in_asked();
+            let left = world.sign_out();
+            format!("{left}; {}", world.signed_in(attempt))
+        },
+        trace: &["ask sign-in", "→signedOut"],
+        answer: "left; superseded",
+        to: Out,
+    },
+    Row {
+        name: "a sign-in comes after the one that superseded it",
+        from: Out,
+        act: |world| {
+            let first = world.sign_in_asked();
+            let second = world.sign_in_asked();
+            let superseded = world.signed_in(first);
+            format!("{superseded}; {}", world.signed_in(second))
+        },
+        trace: &["ask sign-in", "ask sign-in", "store", "read", "→signedIn"],
+        answer: "superseded; done",
+        to: In,
+    },
+    Row {
+        name: "a sign-out comes after the next sign-in, which it is not about",
+        from: In,
+        act: |world| {
+            let id = world.machine.session_id().unwrap();
+            world.sign_out();
+            world.sign_in();
+            let step = world.machine.signed_out(id);
+            left(world.perform(step))
+        },
+        trace: &[
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "left",
+        to: In,
+    },
+    Row {
+        name: "F25 delete user, yes",
+        from: In,
+        act: World::delete_user,
+        trace: &["ask delete", "clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F26 delete user, no",
+        from: In,
+        act: |world| {
+            world.told = Err(failure(ProviderErrorKind::Rejected));
+            world.delete_user()
+        },
+        trace: &["ask delete"],
+        answer: "refused by the provider",
+        to: In,
+    },
+    Row {
+        name: "delete user while signed out",
+        from: Out,
+        act: World::delete_user,
+        trace: &[],
+        answer: "nobody",
+        to: Out,
+    },
+    Row {
+        name: "F38 restart with a stored session",
+        from: In,
+        act: |world| {
+            world.machine = Machine::default();
+            format!("{}; {}", world.current_user(), world.session())
+        },
+        trace: &["read"],
+        answer: "user; session",
+        to: In,
+    },
+    Row {
+        name: "F38 restart with a store that cannot be read",
+        from: In,
+        act: |world| {
+            world.machine = Machine::default();
+            world.read_fails = true;
+            let failed = format!("{}; {}", world.session(), world.sign_in());
+            world.read_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &["read", "read", "read"],
+        answer: "store: cannot be read; store: cannot be read; session",
+        to: In,
+    },
+    Row {
+        name: "sign out of a store that cannot be read",
+        from: In,
+        act: |world| {
+            world.machine = Machine::default();
+            world.read_fails = true;
+            world.sign_out()
+        },
+        trace: &["read", "clear", "→signedOut"],
+        answer: "left",
+        to: Out,
+    },
+];
+
+#[test]
+fn every_row_of_the_table() {
+    for row in ROWS {
+        let mut world = World::new(row.from);
+        let answer = (row.act)(&mut world);
+        assert_eq!(world.trace, row.trace, "the trace of {}", row.name);
+        assert_eq!(answer, row.answer, "the answer of {}", row.name);
+        assert_eq!(world.state(), row.to, "the state after {}", row.name);
+        assert_eq!(
+            world.stored.is_some(),
+            matches!(row.to, In | Expired),
+            "the store after {}",
+            row.name
+        );
+    }
+}
+
+#[test]
+fn a_session_that_cannot_be_removed_after_a_failed_sign_in_is_found_again() {
+    let mut world = World::new(Out);
+    (world.garbles, world.clear_fails) = (true, true);
+    assert_eq!(world.sign_in(), "store: not read back");
+    (world.garbles, world.clear_fails) = (false, false);
+    assert_eq!(world.session(), "session");
+}
+
+/// A store, a provider and a hub that do as they are told, and the caller's side of each operation.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that may fail"
+)]
+struct World {
+    machine: Machine,
+    now: SystemTime,
+    trace: Vec<String>,
+    stored: Option<Session>,
+    read_fails: bool,
+    save_fails: bool,
+    clear_fails: bool,
+    /// Whether the store gives back something else than was saved.
+    garbles: bool,
+    sign_in_reply: Result<SignInReply, ProviderError>,
+    refresh_reply: Result<IssuedTokens, ProviderError>,
+    /// What the provider says to everything else.
+    told: Result<(), ProviderError>,
+}
+
+impl World {
+    fn new(state: Is) -> Self {
+        let mut world = Self {
+            machine: Machine::default(),
+            now: SystemTime::UNIX_EPOCH,
+            trace: Vec::new(),
+            stored: matches!(state, In | Expired).then(stored),
+            read_fails: false,
+            save_fails: false,
+            clear_fails: false,
+            garbles: false,
+            sign_in_reply: Ok(signed_in()),
+            refresh_reply: Ok(issued()),
+            told: Ok(()),
+        };
+        world.current_user();
+        if state == Expired {
+            world.now += LIFETIME;
+        }
+        if state == Challenged {
+            world.sign_in_reply = Ok(challenged(Challenge::TotpCode));
+            assert_eq!(world.sign_in(), "challenge TotpCode");
+            world.sign_in_reply = Ok(signed_in());
+        }
+        world.trace.clear();
+        world
+    }
+
+    fn state(&self) -> Is {
+        match &self.machine.session {
+            Known::In(held) if held.session.tokens.are_valid_at(self.now) => In,
+            Known::In(_) => Expired,
+            Known::NotYet | Known::Out if self.machine.challenge.is_some() => Challenged,
+            Known::NotYet | Known::Out => Out,
+        }
+    }
+
+    fn hold(&mut self, tokens: Tokens) {
+        let session = Session { tokens, ..stored() };
+        self.stored = Some(session.clone());
+        self.machine.hold(session);
+    }
+
+    fn perform<A>(&mut self, mut step: Step<A>) -> A {
+        loop {
+            step = match step {
+                Step::Load(then) => {
+                    let mut stored = self.stored.clone();
+                    if self.garbles
+                        && let Some(session) = &mut stored
+                    {
+                        session.tokens.access = "garbled".into();
+                    }
+                    let read = self.access("read", self.read_fails, READ_FAILS);
+                    then(&mut self.machine, read.map(|()| stored))
+                }
+                Step::Save(session, then) => {
+                    let saved = self.access("store", self.save_fails, WRITE_FAILS);
+                    if saved.is_ok() {
+                        self.stored = Some(session);
+                    }
+                    then(&mut self.machine, saved)
+                }
+                Step::Clear(then) => {
+                    let cleared = self.access("clear", self.clear_fails, WRITE_FAILS);
+                    if cleared.is_ok() {
+                        self.stored = None;
+                    }
+                    then(&mut self.machine, cleared)
+                }
+                Step::End { publish, answer } => {
+                    self.trace.extend(publish.iter().map(event));
+                    return answer;
+                }
+            };
+        }
+    }
+
+    fn access(&mut self, how: &str, fails: bool, error: StoreError) -> Result<(), StoreError> {
+        self.trace.push(how.to_owned());
+        if fails { Err(error) } else { Ok(()) }
+    }
+
+    fn ask(&mut self, what: &str) {
+        self.trace.push(format!("ask {what}"));
+    }
+
+    fn current_user(&mut self) -> String {
+        let step = self.machine.current_user();
+        match self.perform(step) {
+            Ok(Some(_)) => "user".to_owned(),
+            Ok(None) => "nobody".to_owned(),
+            Err(CurrentUserError::Store(error)) => store_error(error),
+        }
+    }
+
+    fn session(&mut self) -> String {
+        session(&self.session_of(false))
+    }
+
+    fn forced_session(&mut self) -> String {
+        session(&self.session_of(true))
+    }
+
+    /// Forced, by a caller who asked when so many refreshes had ended.
+    fn session_since(&mut self, ended: u64) -> String {
+        session(&self.session_asked(true, ended))
+    }
+
+    fn session_of(&mut self, force: bool) -> Result<Option<Session>, SessionError> {
+        self.session_asked(force, self.machine.refreshes())
+    }
+
+    fn session_asked(&mut self, force: bool, ended: u64) -> Result<Option<Session>, SessionError> {
+        let step = self.machine.session(force, ended, self.now);
+        match self.perform(step)? {
+            SessionAsked::Answered(session) => Ok(session),
+            SessionAsked::Refresh(call) => {
+                self.ask("refresh");
+                let reply = self.refresh_reply.clone();
+                let step = self.machine.refreshed(call.id, reply, self.now);
+                self.perform(step)
+            }
+        }
+    }
+
+    fn refresh_asked(&mut self) -> SessionId {
+        let step = self
+            .machine
+            .session(true, self.machine.refreshes(), self.now);
+        let Ok(SessionAsked::Refresh(call)) = self.perform(step) else {
+            panic!("no refresh is needed");
+        };
+        self.ask("refresh");
+        call.id
+    }
+
+    fn refreshed(&mut self, id: SessionId) -> String {
+        let reply = self.refresh_reply.clone();
+        let step = self.machine.refreshed(id, reply, self.now);
+        session(&self.perform(step))
+    }
+
+    fn sign_in(&mut self) -> String {
+        let session = self.session_of(false);
+        let step = self.machine.sign_in(&session, self.now);
+        match self.perform(step) {
+            Ok(attempt) => {
+                self.ask("sign-in");
+                self.signed_in(attempt)
+            }
+            Err(error) => sign_in_error(&error),
+        }
+    }
+
+    fn sign_in_asked(&mut self) -> Attempt {
+        let step = self.machine.sign_in(&Ok(None), self.now);
+        let attempt = self.perform(step).unwrap();
+        self.ask("sign-in");
+        attempt
+    }
+
+    fn signed_in(&mut self, attempt: Attempt) -> String {
+        let reply = self.sign_in_reply.clone();
+        let step = self.machine.signed_in(attempt, reply, self.now);
+        match self.perform(step) {
+            Ok(SignInStep::Done(_)) => "done".to_owned(),
+            Ok(SignInStep::Challenge(challenge)) => format!("challenge {challenge:?}"),
+            Err(reason) => sign_in_error(&reason.into()),
+        }
+    }
+
+    fn answer(&mut self) -> String {
+        self.answer_with(&Answer::Code("123456".into()))
+    }
+
+    fn answer_with(&mut self, answer: &Answer) -> String {
+        let step = self.machine.answer(answer);
+        match self.perform(step) {
+            Ok((attempt, _)) => {
+                self.ask("answer");
+                self.signed_in(attempt)
+            }
+            Err(ConfirmSignInError::NoChallenge) => "no challenge".to_owned(),
+            Err(ConfirmSignInError::UnfittingAnswer) => "unfitting answer".to_owned(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn sign_out(&mut self) -> String {
+        self.sign_out_of(SignOutScope::ThisDevice)
+    }
+
+    fn sign_out_of(&mut self, scope: SignOutScope) -> String {
+        let step = self.machine.sign_out(scope);
+        left(match self.perform(step) {
+            SignOutAsked::Done(done) => done,
+            SignOutAsked::Tell { id, call } => {
+                self.ask(match call {
+                    SignOutCall::Revoke(_) => "revoke",
+                    SignOutCall::Everywhere(_) => "sign-out everywhere",
+                });
+                let step = self.machine.signed_out(id);
+                self.perform(step)
+            }
+        })
+    }
+
+    fn delete_user(&mut self) -> String {
+        let session = self.session_of(false);
+        let step = self.machine.delete_user(session);
+        match self.perform(step) {
+            Ok(deletion) => {
+                self.ask("delete");
+                if self.told.is_err() {
+                    return "refused by the provider".to_owned();
+                }
+                let step = self.machine.signed_out(deletion.id);
+                left(self.perform(step))
+            }
+            Err(DeleteUserError::SignedOut) => "nobody".to_owned(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn event(event: &AuthEvent) -> String {
+    match event {
+        AuthEvent::TokenRefreshFailure { session_ended, .. } => {
+            let ended = if *session_ended { "ended" } else { "kept" };
+            format!("→{}, {ended}", event.kind())
+        }
+        _ => format!("→{}", event.kind()),
+    }
+}
+
+fn session(answer: &Result<Option<Session>, SessionError>) -> String {
+    match answer {
+        Ok(Some(_)) => "session".to_owned(),
+        Ok(None) => "signed out".to_owned(),
+        Err(SessionError::Ended(_)) => "ended".to_owned(),
+        Err(SessionError::Unreachable(_)) => "unreachable".to_owned(),
+        Err(SessionError::NoRefreshToken) => "no refresh token".to_owned(),
+        Err(SessionError::Store(error)) => store_error(*error),
+    }
+}
+
+fn sign_in_error(error: &SignInError) -> String {
+    match error {
+        SignInError::AlreadySignedIn => "already signed in".to_owned(),
+        SignInError::Provider(_) => "refused by the provider".to_owned(),
+        SignInError::Superseded => "superseded".to_owned(),
+        SignInError::Store(error) => store_error(*error),
+        SignInError::Input(error) => panic!("{error}"),
+    }
+}
+
+fn left(done: Result<(), StoreError>) -> String {
+    done.map_or_else(store_error, |()| "left".to_owned())
+}
+
+fn store_error(error: StoreError) -> String {
+    let what = match error {
+        StoreError::Read(_) => "cannot be read",
+        StoreError::Write(_) => "cannot be written",
+        StoreError::NotReadBack => "not read back",
+    };
+    format!("store: {what}")
+}
+
+fn stored() -> Session {
+    Session {
+        user: user(),
+        tokens: Tokens::received(issued(), SystemTime::UNIX_EPOCH),
+    }
+}
+
+fn signed_in() -> SignInReply {
+    SignInReply::SignedIn {
+        user: user(),
+        tokens: issued(),
+    }
+}
+
+fn challenged(challenge: Challenge) -> SignInReply {
+    SignInReply::Challenged(OpenChallenge {
+        username: "ada".to_owned(),
+        challenge,
+        continuation: "c".into(),
+    })
+}
+
+fn user() -> AuthUser {
+    AuthUser {
+        username: "ada".to_owned(),
+        user_id: "u-1".to_owned(),
+    }
+}
+
+fn issued() -> IssuedTokens {
+    IssuedTokens {
+        access: Lasting {
+            token: "access".into(),
+            lifetime: LIFETIME,
+        },
+        id: None,
+        refresh: Some("refresh".into()),
+    }
+}
+
+fn failure(kind: ProviderErrorKind) -> ProviderError {
+    ProviderError::new(kind, "Failure", "it failed")
+}
