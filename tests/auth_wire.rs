@@ -1,0 +1,122 @@
+//! What auth events look like on the wire, byte for byte.
+
+use proptest::prelude::*;
+use strum::{EnumCount, IntoEnumIterator};
+use typed_hub::auth::{AuthFailure, AuthUser};
+use typed_hub::{AuthEvent, AuthEventKind};
+
+fn user() -> AuthUser {
+    AuthUser {
+        username: "ada".to_owned(),
+        user_id: "u-1".to_owned(),
+    }
+}
+
+fn failure() -> AuthFailure {
+    AuthFailure {
+        name: "NetworkError".to_owned(),
+        message: "the network is down".to_owned(),
+    }
+}
+
+fn golden() -> [(AuthEvent, &'static str); AuthEventKind::COUNT] {
+    [
+        (
+            AuthEvent::SignedIn { user: user() },
+            r#"{"event":"signedIn","data":{"username":"ada","userId":"u-1"}}"#,
+        ),
+        (AuthEvent::SignedOut, r#"{"event":"signedOut"}"#),
+        (AuthEvent::TokenRefresh, r#"{"event":"tokenRefresh"}"#),
+        (
+            AuthEvent::TokenRefreshFailure {
+                error: failure(),
+                session_ended: true,
+            },
+            r#"{"event":"tokenRefresh_failure","data":{"error":{"name":"NetworkError","message":"the network is down"},"sessionEnded":true}}"#,
+        ),
+        (
+            AuthEvent::SignInWithRedirect,
+            r#"{"event":"signInWithRedirect"}"#,
+        ),
+        (
+            AuthEvent::SignInWithRedirectFailure { error: failure() },
+            r#"{"event":"signInWithRedirect_failure","data":{"error":{"name":"NetworkError","message":"the network is down"}}}"#,
+        ),
+        (
+            AuthEvent::CustomOAuthState {
+                state: "from /cart \u{1F6D2}".to_owned(),
+            },
+            "{\"event\":\"customOAuthState\",\"data\":\"from /cart \u{1F6D2}\"}",
+        ),
+    ]
+}
+
+#[test]
+fn every_event_is_written_and_read_as_agreed() {
+    for (event, wire) in golden() {
+        assert_eq!(serde_json::to_string(&event).unwrap(), wire);
+        assert_eq!(serde_json::from_str::<AuthEvent>(wire).unwrap(), event);
+    }
+}
+
+#[test]
+fn kinds_are_printed_and_parsed_by_their_names_on_the_wire() {
+    let names = [
+        "signedIn",
+        "signedOut",
+        "tokenRefresh",
+        "tokenRefresh_failure",
+        "signInWithRedirect",
+        "signInWithRedirect_failure",
+        "customOAuthState",
+    ];
+    assert!(AuthEventKind::iter().map(<&str>::from).eq(names));
+    for ((event, wire), kind) in golden().iter().zip(AuthEventKind::iter()) {
+        assert_eq!(event.kind(), kind);
+        assert_eq!(kind.to_string().parse(), Ok(kind));
+        let wire: serde_json::Value = serde_json::from_str(wire).unwrap();
+        assert_eq!(wire["event"], kind.as_ref());
+    }
+}
+
+#[test]
+fn what_is_no_auth_event_is_not_read_as_one() {
+    for wrong in [
+        r#"{"event":"signedin","data":{"username":"ada","userId":"u-1"}}"#,
+        r#"{"event":"signedIn"}"#,
+        r#"{"event":"signedIn","data":{"username":"ada"}}"#,
+        r#"{"event":"customOAuthState","data":{"state":"s"}}"#,
+        r#"{"data":"s"}"#,
+    ] {
+        assert!(serde_json::from_str::<AuthEvent>(wrong).is_err(), "{wrong}");
+    }
+}
+
+fn any_event() -> impl Strategy<Value = AuthEvent> {
+    let failure = (any::<String>(), any::<String>())
+        .prop_map(|(name, message)| AuthFailure { name, message });
+    prop_oneof![
+        (any::<String>(), any::<String>()).prop_map(|(username, user_id)| AuthEvent::SignedIn {
+            user: AuthUser { username, user_id }
+        }),
+        Just(AuthEvent::SignedOut),
+        Just(AuthEvent::TokenRefresh),
+        (failure.clone(), any::<bool>()).prop_map(|(error, session_ended)| {
+            AuthEvent::TokenRefreshFailure {
+                error,
+                session_ended,
+            }
+        }),
+        Just(AuthEvent::SignInWithRedirect),
+        failure.prop_map(|error| AuthEvent::SignInWithRedirectFailure { error }),
+        any::<String>().prop_map(|state| AuthEvent::CustomOAuthState { state }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_is_read_back(event in any_event()) {
+        let wire = serde_json::to_string(&event).unwrap();
+        prop_assert_eq!(serde_json::from_str::<AuthEvent>(&wire).unwrap(), event);
+    }
+}
