@@ -68,11 +68,7 @@ fn nothing_that_is_shown_carries_a_secret() {
     let client = &world.client;
 
     // Signing up
-    shown.debug(&block_on(client.sign_up(
-        "alan",
-        NEW_PASSWORD,
-        [].into(),
-    )));
+    shown.debug(&block_on(client.sign_up("alan", NEW_PASSWORD, [].into())));
     let code = world.pool.confirmation_code("alan").unwrap();
     shown.debug(&code);
     secrets.push(code.expose().to_owned());
