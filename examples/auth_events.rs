@@ -1,0 +1,122 @@
+//! A day in the life of a session, as a listener hears it.
+//!
+//! Run it with `cargo run --example auth_events`. Nothing has to be set up: the identity provider
+//! is a user pool embedded in this program, and its clock is moved by hand.
+
+use std::error::Error;
+use std::time::Duration;
+
+use typed_hub::auth::{
+    Answer, AuthClient, Fault, ManualClock, MemoryChallenge, MemoryProvider, MemoryStore,
+    Operation, SignInStep, SignOutScope,
+};
+use typed_hub::{Auth, AuthEvent, Custom, CustomChannel, Hub};
+
+/// A channel of our own, beside `Auth`: what the program is doing.
+enum Diary {}
+
+impl CustomChannel for Diary {
+    type Event = &'static str;
+    const NAME: &'static str = "diary";
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let hub = Hub::new();
+
+    // Listening. Each guard listens until it is dropped.
+    let diary = hub.listen::<Custom<Diary>>(|entry| println!("\n{entry}"));
+    let auth = hub.listen::<Auth>(|event| println!("    {}", in_plain_words(event)));
+
+    // The world: a clock, a pool of users, and the client that signs them in.
+    let clock = ManualClock::default();
+    let pool = MemoryProvider::builder().clock(clock.clone()).build();
+    pool.add_user(
+        "ada",
+        "correct horse",
+        [MemoryChallenge::Totp("271828".into())],
+    );
+    let client = AuthClient::builder()
+        .hub(hub.clone())
+        .provider(pool.clone())
+        .store(MemoryStore::new())
+        .clock(clock.clone())
+        .build();
+
+    // The client's methods are futures, for whatever runtime there is. Here there is none.
+    pollster::block_on(a_day(&hub, &clock, &pool, &client))?;
+
+    hub.flush(); // everything published so far has been heard
+    println!("\nWhat the hub has done:\n\n{}", hub.inspect());
+    drop((auth, diary));
+    Ok(())
+}
+
+/// The match is exhaustive: were there an eighth event, this would not compile.
+fn in_plain_words(event: &AuthEvent) -> String {
+    match event {
+        AuthEvent::SignedIn { user } => format!("{} has signed in", user.username),
+        AuthEvent::SignedOut => "the user has signed out".to_owned(),
+        AuthEvent::TokenRefresh => "the session has new tokens".to_owned(),
+        AuthEvent::TokenRefreshFailure {
+            error,
+            session_ended: false,
+        } => format!("no new tokens for now: {error}"),
+        AuthEvent::TokenRefreshFailure {
+            error,
+            session_ended: true,
+        } => format!("no new tokens, and the session is over: {error}"),
+        AuthEvent::SignInWithRedirect => "a sign-in by redirect has succeeded".to_owned(),
+        AuthEvent::SignInWithRedirectFailure { error } => {
+            format!("a sign-in by redirect has failed: {error}")
+        }
+        AuthEvent::CustomOAuthState { state } => format!("the redirect has brought back {state}"),
+    }
+}
+
+async fn a_day(
+    hub: &Hub,
+    clock: &ManualClock,
+    pool: &MemoryProvider,
+    client: &AuthClient<MemoryProvider>,
+) -> Result<(), Box<dyn Error>> {
+    let note = |entry| hub.publish::<Custom<Diary>>(entry);
+
+    note("Ada mistypes her password. Nothing has happened to any session: no event.");
+    let refused = client.sign_in("ada", "corect horse").await;
+    assert!(refused.is_err());
+
+    note("She types it right, and is asked for the code of her authenticator application.");
+    let step = client.sign_in("ada", "correct horse").await?;
+    assert!(matches!(step, SignInStep::Challenge(_)));
+    let code = || Answer::Code("271828".into());
+    let step = client.confirm_sign_in(code()).await?;
+    assert!(matches!(step, SignInStep::Done(_)));
+
+    note("An hour later her tokens have expired. Whoever asks for the session gets new ones.");
+    clock.advance(Duration::from_hours(1));
+    client.session(false).await?;
+
+    note("Another hour later she is in a tunnel. The session is kept.");
+    clock.advance(Duration::from_hours(1));
+    pool.fail(Operation::Refresh, Fault::NetworkDown);
+    assert!(client.session(false).await.is_err());
+
+    note("Out of the tunnel, it goes on.");
+    pool.mend(Operation::Refresh);
+    client.session(false).await?;
+
+    note("Meanwhile an administrator has revoked her sessions.");
+    pool.revoke_sessions("ada");
+    clock.advance(Duration::from_hours(1));
+    assert!(client.session(false).await.is_err());
+
+    note("She signs in again,");
+    let step = client.sign_in("ada", "correct horse").await?;
+    assert!(matches!(step, SignInStep::Challenge(_)));
+    let step = client.confirm_sign_in(code()).await?;
+    assert!(matches!(step, SignInStep::Done(_)));
+
+    note("and calls it a day.");
+    client.sign_out(SignOutScope::ThisDevice).await?;
+    Ok(())
+}
