@@ -46,7 +46,11 @@ struct House {
 }
 
 fn house(capacity: usize) -> House {
-    let context = Arc::new(Context::new(Arc::new(|panic| panic!("{panic}"))));
+    // A panic of the handler itself would be isolated like every other.
+    let context = Arc::new(Context::new(Arc::new(|panic| {
+        eprintln!("{panic}");
+        std::process::abort();
+    })));
     House {
         queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
         queued: Arc::new(QueuedListeners::new(0, Arc::clone(&context))),
@@ -103,6 +107,32 @@ impl House {
     }
 }
 
+/// Notices a call that begins or goes on after its listener was closed. Both sides modify one
+/// value, so that neither can see an old one.
+#[derive(Clone)]
+struct Watch(Arc<AtomicUsize>);
+
+const RUNNING: usize = 1;
+const CLOSED: usize = 2;
+
+impl Watch {
+    fn new() -> Self {
+        Self(Arc::new(AtomicUsize::new(0)))
+    }
+
+    fn call(&self) {
+        let before = self.0.fetch_or(RUNNING, Ordering::Relaxed);
+        assert_eq!(before & CLOSED, 0, "a call began after close");
+        thread::yield_now();
+        self.0.fetch_and(!RUNNING, Ordering::Relaxed);
+    }
+
+    fn closed(&self) {
+        let before = self.0.fetch_or(CLOSED, Ordering::Relaxed);
+        assert_eq!(before & RUNNING, 0, "a call was under way after close");
+    }
+}
+
 #[test]
 fn the_queue_delivers_everything_in_order_and_ends() {
     model(|| {
@@ -141,16 +171,13 @@ fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
 fn after_close_of_a_queued_listener_no_call_is_under_way_and_none_begins() {
     model(|| {
         let house = house(4);
-        let closed = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&closed);
-        let guard = house.listen(move |_| {
-            thread::yield_now();
-            assert!(!seen.load(Ordering::Relaxed), "called after close");
-        });
+        let watch = Watch::new();
+        let watched = watch.clone();
+        let guard = house.listen(move |_| watched.call());
         let dispatcher = house.dispatcher();
         house.push(0);
         guard.close();
-        closed.store(true, Ordering::Relaxed);
+        watch.closed();
         house.queue.close();
         dispatcher.join().unwrap();
     });
@@ -176,16 +203,14 @@ fn what_a_queued_listener_captured_is_dropped_once_whoever_has_it() {
 fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
     model(|| {
         let house = house(4);
-        let closed = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&closed);
-        let guard = house.inline.listen(
-            Label::new(None, here()),
-            Box::new(move |_| assert!(!seen.load(Ordering::Relaxed), "called after close")),
-        );
+        let watch = Watch::new();
+        let watched = watch.clone();
+        let callback = Box::new(move |_: &u64| watched.call());
+        let guard = house.inline.listen(Label::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || inline.publish_here(&0));
         guard.close();
-        closed.store(true, Ordering::Relaxed);
+        watch.closed();
         publisher.join().unwrap();
     });
 }
