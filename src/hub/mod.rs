@@ -1,6 +1,8 @@
-//! The hub: its face ([`Hub`]; the methods that [`publish`], that [`listen`], that [`receive`]), its [`options`], its
-//! channels by type ([`registry`]), the [`listeners`] of one channel, the [`publisher`] that has
-//! looked one up, and the [`report`].
+//! The hub, its options and its reports.
+//!
+//! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
+//! pull in `receive`. A `registry` finds a channel by its type; `listeners` are one channel's, and
+//! the way of an event to them; `sources` remembers who published.
 
 mod listen;
 mod listeners;
