@@ -6,6 +6,8 @@
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `shared`: a future that several callers drive
 
+#[cfg(all(test, loom))]
+mod models;
 mod shared;
 mod sign_in;
 mod sign_out;

@@ -1,0 +1,130 @@
+//! [`Shared`] under the model checker, which tries every interleaving:
+//! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::thread;
+
+use super::shared::{Bell, Shared};
+use crate::sync::{Condvar, Mutex};
+
+/// What the work waits for: it happens once, on another thread.
+struct Reply {
+    state: Mutex<(bool, Option<Waker>)>,
+}
+
+impl Reply {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new((false, None)),
+        })
+    }
+
+    fn come(&self) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Work that waits for the reply, and counts how often it has been done.
+fn work(reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<Shared<usize>> {
+    let (reply, done) = (Arc::clone(reply), Arc::clone(done));
+    Shared::new(Arc::new(Bell::new()), async move {
+        poll_fn(|context| reply.poll(context)).await;
+        done.fetch_add(1, Ordering::SeqCst) + 1
+    })
+}
+
+/// A thread that sleeps until it is woken.
+struct Sleeper {
+    woken: Mutex<bool>,
+    signal: Condvar,
+}
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock() = true;
+        self.signal.notify_one();
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let sleeper = Arc::new(Sleeper {
+        woken: Mutex::new(false),
+        signal: Condvar::new(),
+    });
+    let waker = Waker::from(Arc::clone(&sleeper));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(outcome) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return outcome;
+        }
+        let mut woken = sleeper.woken.lock();
+        while !*woken {
+            woken = sleeper.signal.wait(woken);
+        }
+        *woken = false;
+    }
+}
+
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(check);
+}
+
+#[test]
+fn two_callers_get_the_outcome_of_work_that_is_done_once() {
+    model(|| {
+        let (reply, done) = (Reply::new(), Arc::default());
+        let shared = work(&reply, &done);
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || block_on(shared.outcome()))
+        };
+        let comes = thread::spawn(move || reply.come());
+        assert_eq!(block_on(shared.outcome()), 1);
+        assert_eq!(other.join().unwrap(), 1);
+        comes.join().unwrap();
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_caller_who_is_dropped_is_not_missed() {
+    model(|| {
+        let (reply, done) = (Reply::new(), Arc::default());
+        let shared = work(&reply, &done);
+        let dropped = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let mut caller = Box::pin(shared.outcome());
+                let _ = caller
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()));
+            })
+        };
+        let comes = thread::spawn(move || reply.come());
+        assert_eq!(block_on(shared.outcome()), 1);
+        dropped.join().unwrap();
+        comes.join().unwrap();
+    });
+}
