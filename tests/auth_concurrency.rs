@@ -10,7 +10,7 @@ use std::thread;
 use auth_world::{PASSWORD, StoreFault, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{Fault, Operation, SessionError, SignInError, SignInStep, SignOutScope};
-use typed_hub::{Auth, AuthEvent};
+use typed_hub::{Auth, AuthEvent, ReceiverOptions};
 
 /// More than there are cores.
 const CALLERS: usize = 16;
@@ -382,6 +382,24 @@ fn an_inline_listener_may_force_the_next_refresh() {
     assert_eq!(world.refreshes(), 2);
     let twice = ["store", "→tokenRefresh", "store", "→tokenRefresh"];
     assert_eq!(world.trace.take(), twice);
+}
+
+#[test]
+fn a_client_waits_for_a_full_receiver_without_blocking_its_thread() {
+    let world = World::expired();
+    let options = ReceiverOptions::builder().capacity(1).build();
+    let mut events = world.hub.receiver_with::<Auth>(options);
+    assert!(block_on(world.client.session(true)).is_ok());
+    let mut second = Box::pin(world.client.session(true));
+    start(second.as_mut());
+    assert_eq!(world.trace.take(), ["store", "→tokenRefresh", "store"]);
+
+    // The caller goes, and its event does not: the next call carries it through.
+    drop(second);
+    assert_eq!(*events.recv().unwrap(), AuthEvent::TokenRefresh);
+    assert!(block_on(world.client.current_user()).is_ok());
+    assert_eq!(*events.recv().unwrap(), AuthEvent::TokenRefresh);
+    assert_eq!(world.trace.take(), ["→tokenRefresh"]);
 }
 
 #[test]

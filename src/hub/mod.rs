@@ -48,7 +48,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 ///
 /// Dropping the last handle delivers what was accepted, then ends the hub's thread; the drop waits
 /// for that, unless it happens inside one of the hub's own callbacks. A [`Publisher`] is a handle
-/// too; a [`WeakHub`] and a [`Subscription`] are not.
+/// too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::{Hub, Publisher};
 use crate::channel::{Channel, Open, Protected};
-use crate::envelope::Payload;
+use crate::envelope::{Payload, Source};
 use crate::error::TryPublishError;
 
 impl Hub {
@@ -54,11 +54,11 @@ impl Hub {
     /// # });
     /// ```
     #[track_caller]
-    pub fn publish_async<C: Open>(&self, event: C::Event) -> impl Future<Output = ()> + Send {
-        let source = Location::caller();
-        let listeners = self.listeners::<C>();
-        let mut event = Some(Payload::Own(event));
-        poll_fn(move |task| listeners.poll_publish(self.queue(), &mut event, source, task.waker()))
+    pub fn publish_async<C: Open>(
+        &self,
+        event: C::Event,
+    ) -> impl Future<Output = ()> + Send + use<'_, C> {
+        self.accept::<C>(event, Location::caller())
     }
 
     /// [`publish`](Self::publish) on a protected channel, for whoever holds its key.
@@ -66,6 +66,26 @@ impl Hub {
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
         self.listeners::<C>().publish(self.queue(), event, source);
+    }
+
+    /// [`publish_async`](Self::publish_async) on a protected channel, for whoever holds its key.
+    #[track_caller]
+    pub fn publish_protected_async<C: Protected>(
+        &self,
+        _key: &C::Key,
+        event: C::Event,
+    ) -> impl Future<Output = ()> + Send + use<'_, C> {
+        self.accept::<C>(event, Location::caller())
+    }
+
+    fn accept<C: Channel>(
+        &self,
+        event: C::Event,
+        source: Source,
+    ) -> impl Future<Output = ()> + Send + use<'_, C> {
+        let listeners = self.listeners::<C>();
+        let mut event = Some(Payload::Own(event));
+        poll_fn(move |task| listeners.poll_publish(self.queue(), &mut event, source, task.waker()))
     }
 
     /// The channel looked up once, for hot loops.

@@ -75,9 +75,8 @@ use crate::hub::Hub;
 ///
 /// # From inside a listener
 ///
-/// An inline listener may wait for a call of the client whose event it is handling. A queued one
-/// should not wait (`block_on`) on the hub's thread: with a full queue, the client waits for room
-/// there. Hand the work to a task or a thread.
+/// A listener may call the client whose event it is handling. One that waits (`block_on`) on the
+/// hub's thread for a reply holds up the hub's other listeners: hand the work to a task instead.
 ///
 /// [`Auth`]: super::Auth
 pub struct AuthClient<P, S = MemoryStore> {

@@ -193,7 +193,7 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
                 }
                 Step::End { publish, answer } => {
                     for event in publish {
-                        self.publish(event);
+                        self.publish(event).await;
                     }
                     return answer;
                 }
@@ -202,7 +202,8 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
     }
 
     /// The one place where the auth category publishes.
-    fn publish(&self, event: AuthEvent) {
-        self.hub.publish_protected::<Auth>(&KEY, event);
+    async fn publish(&self, event: AuthEvent) {
+        let accepted = self.hub.publish_protected_async::<Auth>(&KEY, event);
+        accepted.await;
     }
 }
