@@ -72,7 +72,7 @@ pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
 pub use delivery::context::ListenerPanic;
 pub use delivery::dispatcher::Worker;
 pub use delivery::log::Overflow;
-pub use delivery::receiver::{Received, Receiver};
+pub use delivery::receiver::{IntoIter, Received, Receiver};
 pub use delivery::retained::Replay;
 pub use delivery::subscription::Subscription;
 pub use envelope::Envelope;

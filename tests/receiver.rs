@@ -249,7 +249,10 @@ fn as_an_iterator_it_ends_with_the_hub() {
     let receiver = hub.receiver_with::<Numbers>(bounded(2, Overflow::DropOldest));
     (1..=5).for_each(|n| hub.publish::<Numbers>(n));
     drop(hub);
-    let received: Vec<_> = receiver.map(|received| received.map(|n| *n)).collect();
+    let received: Vec<_> = receiver
+        .into_iter()
+        .map(|received| received.map(|n| *n))
+        .collect();
     assert_eq!(received, [Err(Lagged { missed: 3 }), Ok(4), Ok(5)]);
 }
 
@@ -260,7 +263,13 @@ fn several_threads_pull_the_same_events_in_the_same_order() {
         let pulling: Vec<_> = (0..4)
             .map(|_| hub.receiver_with::<Numbers>(bounded(16, Overflow::Block)))
             .map(|receiver| {
-                thread::spawn(move || receiver.flatten().map(|n| *n).collect::<Vec<_>>())
+                thread::spawn(move || {
+                    receiver
+                        .into_iter()
+                        .flatten()
+                        .map(|n| *n)
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
         let publishing: Vec<_> = (0..2)
@@ -313,8 +322,14 @@ fn a_receiver_may_ask_for_the_past() {
     let latest = hub.receiver_with::<Custom<Kept>>(replay(Replay::Latest));
     hub.publish::<Custom<Kept>>(4);
     drop(hub);
-    assert_eq!(all.flatten().map(|n| *n).collect::<Vec<_>>(), [2, 3, 4]);
-    assert_eq!(latest.flatten().map(|n| *n).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(
+        all.into_iter().flatten().map(|n| *n).collect::<Vec<_>>(),
+        [2, 3, 4]
+    );
+    assert_eq!(
+        latest.into_iter().flatten().map(|n| *n).collect::<Vec<_>>(),
+        [3, 4]
+    );
 }
 
 #[test]

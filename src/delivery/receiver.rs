@@ -15,7 +15,7 @@ use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
 
-/// Pulls the events of one channel: on a thread with [`recv`](Self::recv), as an [`Iterator`], in
+/// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in
 /// an async task with [`recv_async`](Self::recv_async) or, with the feature `stream`, as a
 /// `futures_core::Stream`.
 ///
@@ -39,7 +39,7 @@ use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
 /// let ticks = hub.receiver::<Custom<Ticks>>();
 /// (0..3).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
 /// drop(hub);
-/// assert_eq!(ticks.flatten().map(|tick| *tick).sum::<u64>(), 3);
+/// assert_eq!(ticks.into_iter().flatten().map(|tick| *tick).sum::<u64>(), 3);
 /// ```
 #[must_use = "a receiver that is not pulled holds up its publishers, unless it lets events drop"]
 pub struct Receiver<C: Channel> {
@@ -127,6 +127,28 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
+    /// Waits for each event on this thread; ends at the end of the hub.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let mut ticks = hub.receiver::<Custom<Ticks>>();
+    /// (0..9).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    /// let large = ticks.iter().flatten().find(|tick| **tick > 5);
+    /// assert_eq!(large.as_deref(), Some(&6));
+    /// ```
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<Received<C>, Lagged>> {
+        std::iter::from_fn(|| ended(self.recv()))
+    }
+
     /// Waits for the next event without blocking the thread. Dropping the future loses nothing.
     ///
     /// # Errors
@@ -211,16 +233,38 @@ impl<C: Channel> Receiver<C> {
     }
 }
 
-/// Ends at the end of the hub.
-impl<C: Channel> Iterator for Receiver<C> {
+/// Waits for each event; ends at the end of the hub.
+///
+/// A receiver is not an iterator itself: it would be one and a stream at a time, and `next()` of
+/// the one would be in the way of the other's.
+impl<C: Channel> IntoIterator for Receiver<C> {
+    type Item = Result<Received<C>, Lagged>;
+    type IntoIter = IntoIter<C>;
+
+    fn into_iter(self) -> IntoIter<C> {
+        IntoIter { receiver: self }
+    }
+}
+
+/// The events of a [`Receiver`], on this thread.
+#[derive(Debug)]
+pub struct IntoIter<C: Channel> {
+    receiver: Receiver<C>,
+}
+
+impl<C: Channel> Iterator for IntoIter<C> {
     type Item = Result<Received<C>, Lagged>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.recv() {
-            Ok(event) => Some(Ok(event)),
-            Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
-            Err(RecvError::Closed) => None,
-        }
+        ended(self.receiver.recv())
+    }
+}
+
+fn ended<T>(received: Result<T, RecvError>) -> Option<Result<T, Lagged>> {
+    match received {
+        Ok(event) => Some(Ok(event)),
+        Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
+        Err(RecvError::Closed) => None,
     }
 }
 
@@ -233,13 +277,7 @@ impl<C: Channel> futures_core::Stream for Receiver<C> {
         self: std::pin::Pin<&mut Self>,
         task: &mut std::task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
-        self.get_mut()
-            .poll_recv(task.waker())
-            .map(|received| match received {
-                Ok(event) => Some(Ok(event)),
-                Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
-                Err(RecvError::Closed) => None,
-            })
+        self.get_mut().poll_recv(task.waker()).map(ended)
     }
 }
 

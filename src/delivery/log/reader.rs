@@ -73,11 +73,11 @@ impl Reader {
         wanted.end - wanted.start
     }
 
-    /// The end of the log at which it lets nothing more in.
-    pub(crate) fn full_at(&self) -> u64 {
+    /// The end of the log at which it lets nothing more in, if it is one that blocks.
+    pub(crate) fn full_at(&self) -> Option<u64> {
         match self.overflow {
-            Overflow::Block => self.cursor.saturating_add(self.capacity),
-            Overflow::DropOldest | Overflow::DropNewest => u64::MAX,
+            Overflow::Block => Some(self.cursor.saturating_add(self.capacity)),
+            Overflow::DropOldest | Overflow::DropNewest => None,
         }
     }
 

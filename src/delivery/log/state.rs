@@ -1,6 +1,6 @@
 //! What a log holds, and what happens to it under its lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,9 +27,9 @@ pub(super) struct State<C: Channel> {
     pub(super) readers: BTreeMap<ReaderId, Reader>,
     next_reader: ReaderId,
     /// Those that have found nothing, and want to be told of the next event.
-    sleeping: Vec<ReaderId>,
-    /// The end of the log at which some receiver lets nothing more in.
-    full_at: u64,
+    sleeping: BTreeSet<ReaderId>,
+    /// The ends of the log at which a receiver lets nothing more in.
+    blockers: BTreeSet<(u64, ReaderId)>,
     pub(super) waiting_publishers: usize,
     pub(super) waiting_tasks: Tasks,
     pub(super) closed: bool,
@@ -72,8 +72,8 @@ impl<C: Channel> State<C> {
             first: 0,
             readers: BTreeMap::new(),
             next_reader: 0,
-            sleeping: Vec::new(),
-            full_at: u64::MAX,
+            sleeping: BTreeSet::new(),
+            blockers: BTreeSet::new(),
             waiting_publishers: 0,
             waiting_tasks: Tasks::default(),
             closed: false,
@@ -83,18 +83,20 @@ impl<C: Channel> State<C> {
     pub(super) fn join(&mut self, reader: Reader) -> ReaderId {
         let id = self.next_reader;
         self.next_reader += 1;
+        self.blockers.extend(reader.full_at().map(|end| (end, id)));
         self.readers.insert(id, reader);
-        self.measure();
         // A bell that nobody has asked to ring does: `select!` may wait for it first of all.
         self.sleep(id, None);
         id
     }
 
     pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader> {
-        self.sleeping.retain(|sleeping| *sleeping != id);
-        let left = self.readers.remove(&id);
-        self.measure();
-        left
+        let left = self.readers.remove(&id)?;
+        self.sleeping.remove(&id);
+        if let Some(end) = left.full_at() {
+            self.blockers.remove(&(end, id));
+        }
+        Some(left)
     }
 
     /// Adds an event. What nobody needs any more is for the caller, to drop unlocked.
@@ -114,7 +116,8 @@ impl<C: Channel> State<C> {
 
     /// Whether some receiver lets nothing more in.
     pub(super) fn is_full(&self) -> bool {
-        self.end() >= self.full_at
+        let nearest = self.blockers.first();
+        nearest.is_some_and(|(full_at, _)| self.end() >= *full_at)
     }
 
     /// The number of the next event.
@@ -137,8 +140,11 @@ impl<C: Channel> State<C> {
         let Some(reader) = self.readers.get_mut(&id) else {
             return taken;
         };
-        let refused_here = reader.full_at() == self.full_at;
+        if let Some(end) = reader.full_at() {
+            self.blockers.remove(&(end, id));
+        }
         let (wanted, lost) = reader.advance(end);
+        self.blockers.extend(reader.full_at().map(|end| (end, id)));
         let oldest_lost = reader.overflow == Overflow::DropOldest;
         if lost != 0 && oldest_lost {
             taken.push_back(Taken::Lost(lost));
@@ -159,9 +165,6 @@ impl<C: Channel> State<C> {
         if lost != 0 && !oldest_lost {
             taken.push_back(Taken::Lost(lost));
         }
-        if refused_here {
-            self.measure();
-        }
         taken
     }
 
@@ -171,7 +174,7 @@ impl<C: Channel> State<C> {
             return waker;
         };
         if !mem::replace(&mut reader.asleep, true) {
-            self.sleeping.push(id);
+            self.sleeping.insert(id);
         }
         mem::replace(&mut reader.waker, waker)
     }
@@ -179,7 +182,7 @@ impl<C: Channel> State<C> {
     /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
     pub(super) fn ring(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        for id in self.sleeping.drain(..) {
+        for id in mem::take(&mut self.sleeping) {
             if let Some(reader) = self.readers.get_mut(&id) {
                 reader.asleep = false;
                 // A bell that has not been heard yet need not ring twice.
@@ -188,12 +191,6 @@ impl<C: Channel> State<C> {
             }
         }
         wakers
-    }
-
-    /// Finds the end at which some receiver lets nothing more in.
-    fn measure(&mut self) {
-        let full_at = self.readers.values().map(Reader::full_at);
-        self.full_at = full_at.min().unwrap_or(u64::MAX);
     }
 
     fn is_needed(&self, batch: &Batch<C>, end: u64) -> bool {
