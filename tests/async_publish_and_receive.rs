@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use common::{Log, Numbers, gate, in_time};
+use common::{Log, Numbers, gate, in_time, rounds};
 use typed_hub::{Hub, Overflow, ReceiverOptions, RecvError};
 
 /// A waker that does what it is told to.
@@ -129,14 +129,17 @@ fn recv_async_waits_for_an_event_and_ends_with_the_hub() {
                 }
             })
         });
-        for n in 0..1_000 {
+        for n in 0..rounds(1_000) {
             hub.publish::<Numbers>(n);
             if n % 100 == 0 {
                 thread::yield_now();
             }
         }
         drop(hub);
-        assert_eq!(pulling.join().unwrap(), (0..1_000).collect::<Vec<_>>());
+        assert_eq!(
+            pulling.join().unwrap(),
+            (0..rounds(1_000)).collect::<Vec<_>>()
+        );
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, Words, gate, in_time};
+use common::{Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, TryPublishError};
 
 #[test]
@@ -92,13 +92,14 @@ fn a_publisher_on_every_core_into_a_full_queue_loses_nothing() {
         let log = Log::new();
         let numbers = log.clone();
         let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        let events = rounds(2_000);
         let publishers = thread::available_parallelism().map_or(4, |n| n.get() as u64 + 2);
         thread::scope(|scope| {
             for publisher in 0..publishers {
                 let hub = &hub;
                 scope.spawn(move || {
-                    for n in 0..2_000 {
-                        hub.publish::<Numbers>(publisher * 2_000 + n);
+                    for n in 0..events {
+                        hub.publish::<Numbers>(publisher * events + n);
                     }
                 });
             }
@@ -106,7 +107,7 @@ fn a_publisher_on_every_core_into_a_full_queue_loses_nothing() {
         hub.flush();
         let mut seen = log.take();
         seen.sort_unstable();
-        assert_eq!(seen, (0..publishers * 2_000).collect::<Vec<_>>());
+        assert_eq!(seen, (0..publishers * events).collect::<Vec<_>>());
         assert!(hub.inspect().queue.peak <= 3);
     });
 }

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, Words, gate, in_time};
+use common::{Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Hub, Subscription};
 
 #[test]
 fn after_the_drop_no_call_begins() {
     in_time(|| {
         // The publisher never stops, so that the drop has every chance to come in between.
-        for _ in 0..200 {
+        for _ in 0..rounds(200) {
             let hub = Hub::new();
             let ended = Arc::new(AtomicBool::new(false));
             let late = Log::new();

@@ -6,7 +6,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::{Log, Numbers, Words, gate, in_time};
+use common::{Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Hub, WeakHub};
 
 #[test]
@@ -208,7 +208,7 @@ fn a_weak_handle_keeps_no_hub_alive_and_a_publisher_does() {
 #[test]
 fn publishing_while_the_hub_ends_is_accepted_or_impossible() {
     in_time(|| {
-        for _ in 0..200 {
+        for _ in 0..rounds(200) {
             let log = Log::new();
             let hub = Hub::new();
             let weak = hub.downgrade();

@@ -6,7 +6,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::{Log, Numbers, Words, gate};
+use common::{Log, Numbers, Words, gate, rounds};
 use typed_hub::Hub;
 
 #[test]
@@ -94,7 +94,7 @@ fn with_a_publisher_that_never_stops_each_listener_gets_one_unbroken_stretch() {
     let hub = Hub::builder().capacity(16).build();
     let _always = hub.listen::<Numbers>(|_| {});
     thread::scope(|scope| {
-        let publisher = scope.spawn(|| (0..20_000).for_each(|n| hub.publish::<Numbers>(n)));
+        let publisher = scope.spawn(|| (0..rounds(20_000)).for_each(|n| hub.publish::<Numbers>(n)));
         while !publisher.is_finished() {
             let log = Log::new();
             let (queued, inline) = (log.clone(), Log::new());

@@ -4,12 +4,13 @@ mod common;
 
 use std::thread;
 
-use common::{Log, Numbers, Words, gate};
+use common::{Log, Numbers, Words, gate, rounds};
 use typed_hub::Hub;
 
 #[test]
 fn every_listener_sees_the_order_of_acceptance_across_channels() {
     let hub = Hub::new();
+    let events = rounds(500);
     let logs = [Log::new(), Log::new(), Log::new()];
     let _guards: Vec<_> = logs
         .iter()
@@ -26,7 +27,7 @@ fn every_listener_sees_the_order_of_acceptance_across_channels() {
         for (publisher, word) in (0..4).zip(["a", "b", "c", "d"]) {
             let hub = &hub;
             scope.spawn(move || {
-                for n in 0..500 {
+                for n in 0..events {
                     hub.publish::<Numbers>(publisher * 1_000 + n);
                     hub.publish::<Words>(word);
                 }
@@ -36,13 +37,13 @@ fn every_listener_sees_the_order_of_acceptance_across_channels() {
     hub.flush();
 
     let [first, second, third] = logs.map(|log| log.take());
-    assert_eq!(first.len(), 4 * 500 * 2);
+    assert_eq!(first.len(), usize::try_from(4 * events * 2).unwrap());
     assert_eq!(first, second);
     assert_eq!(first, third);
     for publisher in 0..4 {
         let own = |entry: &&String| entry.parse::<u64>().is_ok_and(|n| n / 1_000 == publisher);
         let seen: Vec<_> = first.iter().filter(own).cloned().collect();
-        let published: Vec<_> = (0..500)
+        let published: Vec<_> = (0..events)
             .map(|n| (publisher * 1_000 + n).to_string())
             .collect();
         assert_eq!(seen, published, "a publisher's own order is kept");

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, PATIENCE, Words, in_time};
+use common::{Log, Numbers, PATIENCE, Words, in_time, rounds};
 use typed_hub::{
     Custom, CustomChannel, Hub, Lagged, Overflow, Receiver, ReceiverOptions, RecvError,
     RecvTimeoutError, Replay, TryPublishError, TryRecvError,
@@ -124,7 +124,7 @@ fn what_a_receiver_that_is_never_pulled_lets_drop_is_freed() {
     let _idle = [Overflow::DropOldest, Overflow::DropNewest]
         .map(|overflow| hub.receiver_with::<Custom<Counted>>(bounded(10, overflow)));
     let mut busy = hub.receiver::<Custom<Counted>>();
-    for _ in 0..100 {
+    for _ in 0..rounds(100) {
         (0..100).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
         while busy.try_recv().is_ok() {}
     }
@@ -260,6 +260,7 @@ fn as_an_iterator_it_ends_with_the_hub() {
 fn several_threads_pull_the_same_events_in_the_same_order() {
     in_time(|| {
         let hub = Hub::new();
+        let events = rounds(5_000);
         let pulling: Vec<_> = (0..4)
             .map(|_| hub.receiver_with::<Numbers>(bounded(16, Overflow::Block)))
             .map(|receiver| {
@@ -276,7 +277,7 @@ fn several_threads_pull_the_same_events_in_the_same_order() {
             .map(|publisher| {
                 let hub = hub.clone();
                 thread::spawn(move || {
-                    (0..5_000).for_each(|n| hub.publish::<Numbers>(publisher * 5_000 + n));
+                    (0..events).for_each(|n| hub.publish::<Numbers>(publisher * events + n));
                 })
             })
             .collect();
@@ -286,7 +287,7 @@ fn several_threads_pull_the_same_events_in_the_same_order() {
         }
         let mut pulled = pulling.into_iter().map(|thread| thread.join().unwrap());
         let first = pulled.next().unwrap();
-        assert_eq!(first.len(), 10_000);
+        assert_eq!(first.len() as u64, 2 * events);
         assert!(pulled.all(|other| other == first));
     });
 }
@@ -336,12 +337,13 @@ fn a_receiver_may_ask_for_the_past() {
 fn the_bell_wakes_a_select_and_misses_nothing() {
     in_time(|| {
         let hub = Hub::new();
+        let events = rounds(1_000);
         let mut numbers = hub.receiver::<Numbers>();
         let mut words = hub.receiver::<Words>();
         let publishers = [0, 1].map(|publisher| {
             let hub = hub.clone();
             thread::spawn(move || {
-                for n in 0..1_000 {
+                for n in 0..events {
                     if publisher == 0 {
                         hub.publish::<Numbers>(n);
                     } else {
@@ -351,7 +353,7 @@ fn the_bell_wakes_a_select_and_misses_nothing() {
             })
         });
         let (mut seen_numbers, mut seen_words) = (0, 0);
-        while seen_numbers < 1_000 || seen_words < 1_000 {
+        while seen_numbers < events || seen_words < events {
             crossbeam_channel::select! {
                 recv(numbers.bell()) -> _ => while numbers.try_recv().is_ok() {
                     seen_numbers += 1;
@@ -386,7 +388,9 @@ fn a_callback_goes_beyond_a_full_receivers_capacity_instead_of_waiting() {
 #[test]
 fn ten_thousand_idle_receivers_come_and_go() {
     let hub = Hub::new();
-    let receivers: Vec<_> = (0..10_000).map(|_| hub.receiver::<Numbers>()).collect();
+    let receivers: Vec<_> = (0..rounds(10_000))
+        .map(|_| hub.receiver::<Numbers>())
+        .collect();
     drop(receivers);
     hub.publish::<Numbers>(1);
     assert!(hub.inspect().channels[0].listeners.is_empty());

@@ -5,7 +5,7 @@ mod common;
 
 use std::thread;
 
-use common::{Log, Numbers, in_time};
+use common::{Log, Numbers, in_time, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay};
 
 /// A channel that keeps its last three events.
@@ -87,7 +87,7 @@ fn what_is_queued_for_others_is_replayed_and_not_delivered_again() {
 #[test]
 fn none_twice_none_skipped_under_concurrent_publishing() {
     in_time(|| {
-        for _ in 0..50 {
+        for _ in 0..rounds(50) {
             let hub = Hub::new();
             let log = Log::new();
             let numbers = log.clone();

@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::{Log, Numbers, Words, in_time};
+use common::{Log, Numbers, Words, in_time, rounds};
 use typed_hub::{Hub, Worker};
 
 #[test]
@@ -45,10 +45,11 @@ fn run_delivers_until_the_last_handle_is_gone() {
         let log = Log::new();
         let numbers = log.clone();
         hub.listen::<Numbers>(move |n| numbers.push(*n)).detach();
-        let publisher = thread::spawn(move || (0..1_000).for_each(|n| hub.publish::<Numbers>(n)));
+        let publisher =
+            thread::spawn(move || (0..rounds(1_000)).for_each(|n| hub.publish::<Numbers>(n)));
         worker.run();
         publisher.join().unwrap();
-        assert_eq!(log.take(), (0..1_000).collect::<Vec<_>>());
+        assert_eq!(log.take(), (0..rounds(1_000)).collect::<Vec<_>>());
     });
 }
 

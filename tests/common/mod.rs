@@ -15,6 +15,12 @@ use typed_hub::{Custom, CustomChannel};
 /// not happen before it believes it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// As many rounds as an ordinary run takes to see a race, and fewer in an interpreter, which sees
+/// one in any.
+pub const fn rounds(rounds: u64) -> u64 {
+    if cfg!(miri) { rounds / 50 + 2 } else { rounds }
+}
+
 /// A channel of numbers.
 pub enum Number {}
 

@@ -1,0 +1,7 @@
+use typed_hub::Hub;
+
+fn main() {
+    let (hub, worker) = Hub::builder().build_with_worker();
+    let _second = hub.clone();
+    drop(worker);
+}

@@ -1,0 +1,7 @@
+#![deny(unused_must_use)]
+
+use typed_hub::{Auth, Hub};
+
+fn main() {
+    let _receiver = Hub::new().receiver::<Auth>();
+}
