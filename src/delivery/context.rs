@@ -84,14 +84,30 @@ impl Context {
             listener: whose.to_string(),
             message: message_of(&*payload).to_owned(),
         };
-        let _ = catch_unwind(AssertUnwindSafe(|| trace::panic(&report)));
         // The handler and the payload's own `Drop` are a user's code too. A panic of theirs has
         // nobody left to go to.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_panic)(&report)));
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            mem::forget(again);
+        quietly(|| trace::panic(&report));
+        quietly(|| (self.on_panic)(&report));
+        discard_payload(payload);
+    }
+}
+
+fn quietly(code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+        discard_payload(payload);
+    }
+}
+
+/// Drops what somebody panicked with. Where that panics too, with something whose drop panics, and
+/// so on, it gives up and leaks the last.
+fn discard_payload(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..8 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
         }
     }
+    mem::forget(payload);
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> &str {

@@ -13,7 +13,7 @@ use typed_hub::{Custom, CustomChannel};
 
 /// How long a test waits for what must happen before it says that it did not, and for what must
 /// not happen before it believes it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 20 });
 
 /// As many rounds as an ordinary run takes to see a race, and fewer in an interpreter, which sees
 /// one in any.
