@@ -56,6 +56,11 @@ impl<C: Channel> Envelope<C> {
         }
     }
 
+    /// Notes the time where its publisher came too early to see that somebody would read it.
+    pub(crate) fn stamp(&mut self) {
+        self.time.get_or_insert_with(SystemTime::now);
+    }
+
     pub(crate) fn accept(&mut self, sequence: u64) {
         self.sequence = sequence;
     }
@@ -93,15 +98,14 @@ impl<C: Channel> Envelope<C> {
     }
 
     /// Its place in the order in which its hub accepted events, across channels: of two events
-    /// the one accepted first has the smaller number. Numbers of events that nobody waited for in
-    /// the queue are not given out.
+    /// the one accepted first has the smaller number. Numbers may be skipped.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
     /// When it was published, on this system's clock.
     pub fn time(&self) -> SystemTime {
-        // Missing only where its publisher came too early to see that somebody would read it.
+        // Never missing where somebody reads it.
         self.time.unwrap_or_else(SystemTime::now)
     }
 

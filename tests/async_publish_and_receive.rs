@@ -86,15 +86,22 @@ fn publish_async_waits_for_a_full_receiver() {
 }
 
 #[test]
-fn publish_async_that_is_dropped_while_it_waits_publishes_nothing() {
+fn publish_async_that_is_dropped_while_it_waits_publishes_nothing_and_leaves_no_waker() {
     let hub = Hub::new();
     let options = ReceiverOptions::builder().capacity(1).build();
     let mut receiver = hub.receiver_with::<Numbers>(options);
     hub.publish::<Numbers>(1);
-    let (waker, _) = counting();
+    let (waker, count) = counting();
     let mut dropped = Box::pin(hub.publish_async::<Numbers>(2));
     assert!(poll(dropped.as_mut(), &waker).is_pending());
+    drop(waker);
+    assert_eq!(
+        Arc::strong_count(&count),
+        2,
+        "the receiver's log holds the waker"
+    );
     drop(dropped);
+    assert_eq!(Arc::strong_count(&count), 1);
     assert_eq!(receiver.recv().map(|n| *n), Ok(1));
     hub.publish::<Numbers>(3);
     assert_eq!(receiver.recv().map(|n| *n), Ok(3));
@@ -214,5 +221,30 @@ fn a_receiver_is_a_stream() {
         });
         publisher.join().unwrap();
         assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn publish_async_that_is_dropped_while_the_queue_is_full_leaves_no_waker_either() {
+    in_time(|| {
+        let hub = Hub::builder().capacity(1).build();
+        let (gate, keeper) = gate();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _held = hub.listen::<Numbers>(move |n| {
+            keeper.pass();
+            numbers.push(*n);
+        });
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        hub.publish::<Numbers>(2);
+        let (waker, count) = counting();
+        let mut dropped = Box::pin(hub.publish_async::<Numbers>(3));
+        assert!(poll(dropped.as_mut(), &waker).is_pending());
+        drop((waker, dropped));
+        assert_eq!(Arc::strong_count(&count), 1);
+        drop(gate);
+        hub.flush();
+        assert_eq!(log.take(), [1, 2]);
     });
 }

@@ -166,3 +166,19 @@ fn an_event_whose_drop_panics_does_not_end_the_dispatcher() {
     in_time(move || hub.flush());
     assert_eq!(panics.take().len(), 2);
 }
+
+#[test]
+fn a_handler_whose_payload_panics_when_dropped_ends_nothing() {
+    let hub = Hub::builder()
+        .on_panic(|_| std::panic::panic_any(Grudge))
+        .build();
+    let log = Log::new();
+    let numbers = log.clone();
+    let _panicking = hub.listen::<Numbers>(|_| panic!("queued"));
+    let _inline = hub.listen_inline::<Numbers>(|_| panic!("inline"));
+    let _other = hub.listen::<Numbers>(move |n| numbers.push(*n));
+    hub.publish::<Numbers>(1);
+    hub.publish::<Numbers>(2);
+    hub.flush();
+    assert_eq!(log.take(), [1, 2]);
+}

@@ -395,3 +395,20 @@ fn ten_thousand_idle_receivers_come_and_go() {
     hub.publish::<Numbers>(1);
     assert!(hub.inspect().channels[0].listeners.is_empty());
 }
+
+#[test]
+fn nothing_is_kept_after_the_last_receiver() {
+    enum Counted {}
+
+    impl CustomChannel for Counted {
+        type Event = Arc<()>;
+        const NAME: &'static str = "counted";
+    }
+
+    let hub = Hub::new();
+    let event = Arc::new(());
+    let receivers = [(); 2].map(|()| hub.receiver::<Custom<Counted>>());
+    (0..100).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
+    drop(receivers);
+    assert_eq!(Arc::strong_count(&event), 1);
+}

@@ -175,3 +175,54 @@ fn a_listener_that_ends_during_its_replay_gets_no_more_of_it() {
     hub.flush();
     assert_eq!(log.take(), [1]);
 }
+
+/// A hub whose dispatcher is held in a callback, and the gate that lets it go on.
+fn held_hub() -> (Hub, common::Gate, typed_hub::Subscription) {
+    let hub = Hub::new();
+    let (gate, keeper) = common::gate();
+    let held = hub.listen::<Numbers>(move |_| keeper.pass());
+    hub.publish::<Numbers>(0);
+    gate.wait();
+    (hub, gate, held)
+}
+
+#[test]
+fn a_replay_keeps_the_one_order_across_channels() {
+    let (hub, gate, held) = held_hub();
+    let log = Log::new();
+    let (words, late) = (log.clone(), log.clone());
+    let _early = hub.listen::<KeptNumbers>(|_| {});
+    let _words = hub.listen::<common::Words>(move |_| words.push(2));
+    hub.publish::<KeptNumbers>(1);
+    hub.publish::<common::Words>("two");
+    hub.publish::<KeptNumbers>(3);
+    let _late = hub.listen_with::<KeptNumbers>(replay(Replay::Latest), move |n| late.push(*n));
+    gate.open();
+    hub.flush();
+    assert_eq!(log.take(), [2, 3]);
+    drop(held);
+}
+
+#[test]
+fn a_replay_does_not_let_flush_return_too_early() {
+    in_time(|| {
+        let (hub, gate, _held) = held_hub();
+        let (last, last_keeper) = common::gate();
+        let _early = hub.listen::<KeptNumbers>(|_| {});
+        let _words = hub.listen::<common::Words>(move |_| last_keeper.pass());
+        hub.publish::<KeptNumbers>(1);
+        hub.publish::<common::Words>("last");
+        let flush = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.flush())
+        };
+        // This one's number is beyond what the flush waits for.
+        hub.publish::<KeptNumbers>(2);
+        let _late = hub.listen_with::<KeptNumbers>(replay(Replay::Latest), |_| {});
+        gate.open();
+        last.wait();
+        assert!(!flush.is_finished(), "the last event is not delivered yet");
+        last.open();
+        flush.join().unwrap();
+    });
+}

@@ -2,11 +2,22 @@
 
 mod common;
 
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use common::{Log, Numbers, Words, in_time, rounds};
-use typed_hub::{Hub, Worker};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay, Worker};
+
+/// Events that can be counted, and are kept for those who come late.
+enum Shared {}
+
+impl CustomChannel for Shared {
+    type Event = Arc<()>;
+    const NAME: &'static str = "shared";
+    const RETAIN: usize = 2;
+}
 
 #[test]
 fn run_pending_delivers_what_was_accepted_here_and_says_how_many() {
@@ -71,10 +82,12 @@ fn a_frame_that_publishes_more_than_the_queue_holds_does_not_wait_for_itself() {
     in_time(|| {
         let (hub, mut worker) = Hub::builder().capacity(2).build_with_worker();
         let _guard = hub.listen::<Numbers>(|_| {});
-        (0..10).for_each(|n| hub.publish::<Numbers>(n));
-        assert!(hub.try_publish::<Numbers>(10).is_err());
-        hub.flush(); // it could only wait for itself
-        assert_eq!(worker.run_pending(), 10);
+        for _ in 0..2 {
+            (0..10).for_each(|n| hub.publish::<Numbers>(n));
+            assert!(hub.try_publish::<Numbers>(10).is_err());
+            assert_eq!(worker.run_pending(), 10);
+            hub.flush(); // it could only wait for itself
+        }
     });
 }
 
@@ -125,26 +138,64 @@ fn run_pending_inside_a_callback_delivers_nothing() {
 fn without_its_worker_a_hub_drops_what_nobody_will_deliver_and_nobody_waits() {
     in_time(|| {
         let (hub, worker) = Hub::builder().capacity(1).build_with_worker();
-        let event = Arc::new(());
         let log = Log::new();
         let inline = log.clone();
         let _queued = hub.listen::<Numbers>(|_| unreachable!("there is no worker"));
+        let _shared = hub.listen::<Custom<Shared>>(|_| unreachable!("there is no worker"));
         let _inline = hub.listen_inline::<Numbers>(move |n| inline.push(*n));
-        hub.publish::<Numbers>(1);
+        let event = Arc::new(());
+        hub.publish::<Custom<Shared>>(Arc::clone(&event));
+        let (begun, has_begun) = mpsc::channel();
         let waiting = {
-            let (hub, event) = (hub.clone(), Arc::clone(&event));
+            let hub = hub.clone();
             thread::spawn(move || {
+                begun.send(()).unwrap();
+                hub.publish::<Numbers>(1);
                 hub.publish::<Numbers>(2);
                 hub.flush();
-                drop(event);
             })
         };
-        while hub.inspect().queue.depth == 0 {}
+        has_begun.recv().unwrap();
+        thread::sleep(Duration::from_millis(10)); // it waits for room by now
         drop(worker);
         waiting.join().unwrap();
         (3..10).for_each(|n| hub.publish::<Numbers>(n));
         hub.flush();
-        assert_eq!(Arc::strong_count(&event), 1);
+        assert_eq!(
+            Arc::strong_count(&event),
+            2,
+            "only the retained one is left"
+        );
         assert_eq!(log.len(), 9);
+    });
+}
+
+#[test]
+fn run_pending_counts_what_it_replays() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    (0..3).for_each(|_| hub.publish::<Custom<Shared>>(Arc::default()));
+    let options = ListenOptions::builder().replay(Replay::All).build();
+    let log = Log::new();
+    let calls = log.clone();
+    let _guard = hub.listen_with::<Custom<Shared>>(options, move |_| calls.push(()));
+    assert_eq!(worker.run_pending(), 2);
+    assert_eq!(log.len(), 2);
+}
+
+#[test]
+fn flush_waits_for_a_worker_on_another_thread_from_the_first() {
+    in_time(|| {
+        for _ in 0..rounds(100) {
+            let (hub, mut worker) = Hub::builder().build_with_worker();
+            let log = Log::new();
+            let numbers = log.clone();
+            hub.listen::<Numbers>(move |n| numbers.push(*n)).detach();
+            let running = thread::spawn(move || worker.run());
+            hub.publish::<Numbers>(1);
+            hub.flush();
+            assert_eq!(log.take(), [1]);
+            drop(hub);
+            running.join().unwrap();
+        }
     });
 }

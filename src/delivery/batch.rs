@@ -13,24 +13,38 @@ use crate::envelope::Envelope;
 /// other; to swap the two is all that happens under the queue's lock.
 #[derive(Default)]
 pub(crate) struct Batch {
-    order: Vec<Run>,
+    order: Vec<Turn>,
     lanes: Vec<Option<Box<dyn AnyLane>>>,
     len: usize,
     /// The sequence number after the last event's.
     end: u64,
 }
 
-/// So many events of one channel, accepted one right after the other.
-struct Run {
-    lane: usize,
-    count: usize,
+/// What comes next.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// So many events of one lane, accepted one right after the other.
+    Events { lane: usize, count: usize },
+    /// A listener that has joined a lane's channel, and is told what it has missed.
+    CatchUp { lane: usize, sequence: u64 },
+}
+
+impl Turn {
+    fn lane(self) -> usize {
+        match self {
+            Self::Events { lane, .. } | Self::CatchUp { lane, .. } => lane,
+        }
+    }
 }
 
 /// The lane of a channel whose type is not known here.
 pub(crate) trait AnyLane: Any + Send {
-    /// Delivers what its listeners have to catch up with, then its next `count` events, each to
-    /// every listener in turn.
+    /// Delivers its next `count` events, each to every listener in turn.
     fn deliver(&mut self, count: usize);
+
+    /// Delivers what was missed by the listeners that joined before `sequence`, and says how many
+    /// events that were.
+    fn catch_up(&mut self, sequence: u64) -> usize;
 
     /// Gives back what it borrowed for the delivery.
     fn finish(&mut self);
@@ -58,21 +72,23 @@ impl Batch {
         self.end = envelope.sequence() + 1;
         self.lane(listeners).push(envelope);
         self.len += 1;
-        self.follow(listeners.lane(), 1);
+        match self.order.last_mut() {
+            Some(Turn::Events { lane, count }) if *lane == listeners.lane() => *count += 1,
+            _ => self.order.push(Turn::Events {
+                lane: listeners.lane(),
+                count: 1,
+            }),
+        }
     }
 
-    /// Adds no event, but a turn of the channel's listeners.
+    /// Adds no event, but the turn of listeners that have joined and have something to catch up.
     pub(crate) fn nudge<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>, sequence: u64) {
         self.end = sequence + 1;
         self.lane(listeners);
-        self.follow(listeners.lane(), 0);
-    }
-
-    fn follow(&mut self, lane: usize, count: usize) {
-        match self.order.last_mut() {
-            Some(run) if run.lane == lane => run.count += count,
-            _ => self.order.push(Run { lane, count }),
-        }
+        self.order.push(Turn::CatchUp {
+            lane: listeners.lane(),
+            sequence,
+        });
     }
 
     fn lane<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut Lane<C> {
@@ -86,20 +102,25 @@ impl Batch {
             .expect("a lane's number belongs to one channel")
     }
 
-    /// Delivers all events, and is empty then.
-    pub(crate) fn deliver(&mut self, context: &Context) {
-        for run in &self.order {
-            if let Some(lane) = &mut self.lanes[run.lane] {
-                lane.deliver(run.count);
+    /// Delivers everything, and is empty then. Says how many events that were.
+    pub(crate) fn deliver(&mut self, context: &Context) -> usize {
+        let mut delivered = self.len;
+        for turn in &self.order {
+            if let Some(lane) = &mut self.lanes[turn.lane()] {
+                match *turn {
+                    Turn::Events { count, .. } => lane.deliver(count),
+                    Turn::CatchUp { sequence, .. } => delivered += lane.catch_up(sequence),
+                }
             }
         }
-        for run in self.order.drain(..) {
-            if let Some(lane) = &mut self.lanes[run.lane] {
+        for turn in self.order.drain(..) {
+            if let Some(lane) = &mut self.lanes[turn.lane()] {
                 lane.finish();
             }
         }
         self.len = 0;
         context.progress.rest(self.end);
+        delivered
     }
 
     /// Drops all events.

@@ -12,19 +12,20 @@ use super::queue::{Queue, Taken};
 
 /// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
 pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<JoinHandle<()>> {
-    let mut worker = Worker::new(queue, context);
+    // The worker is made on its thread: one that is dropped because there is no thread for it would
+    // leave the queue to nobody.
     thread::Builder::new()
         .name("typed-hub".to_owned())
-        .spawn(move || worker.run())
+        .spawn(move || Worker::new(queue, context).run())
 }
 
 /// Delivers a hub's events to its queued listeners, on a thread of your own: made with the hub, by
 /// [`build_with_worker`](crate::hub::HubBuilder::build_with_worker). A hub with a worker has no
 /// thread.
 ///
-/// Its own thread, which is the one that last called it or, before, the one that built it, cannot
-/// wait for the worker: there `publish` goes beyond the capacity instead of waiting for room, and
-/// `flush` returns at once.
+/// The thread that has last called the worker cannot wait for it: there `publish` goes beyond the
+/// capacity instead of waiting for room, and `flush` returns at once. Before the first call `publish`
+/// does so on the thread that built the hub.
 ///
 /// When the worker is dropped, nobody is left to call queued listeners: what still waits for them
 /// is dropped, and so is what is published for them from then on.
@@ -56,13 +57,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker of the user's, on this thread until it is called on another.
-    pub(crate) fn here(queue: Arc<Queue>, context: Arc<Context>) -> Self {
-        queue.attend(thread::current().id());
-        Self::new(queue, context)
-    }
-
-    fn new(queue: Arc<Queue>, context: Arc<Context>) -> Self {
+    pub(crate) fn new(queue: Arc<Queue>, context: Arc<Context>) -> Self {
         Self {
             queue,
             context,
@@ -81,8 +76,8 @@ impl Worker {
         }
     }
 
-    /// Delivers what has been accepted so far and returns how many events that were. What the
-    /// callbacks publish waits for the next time, so that a call always ends. From inside a
+    /// Delivers what has been accepted so far and returns how many events that were, replayed ones
+    /// included. What the callbacks publish waits for the next time, so that a call always ends. From inside a
     /// callback of this hub it delivers nothing.
     pub fn run_pending(&mut self) -> usize {
         if inside::callback_of(self.context.hub) {
@@ -96,9 +91,7 @@ impl Worker {
     }
 
     fn deliver(&mut self) -> usize {
-        let count = self.batch.len();
-        inside::dispatch(self.context.hub, || self.batch.deliver(&self.context));
-        count
+        inside::dispatch(self.context.hub, || self.batch.deliver(&self.context))
     }
 }
 

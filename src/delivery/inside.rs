@@ -35,15 +35,17 @@ pub(crate) fn callback_of(hub: HubId) -> bool {
     within(Place::Inline(hub)) || within(Place::Dispatch(hub))
 }
 
-/// Whether this thread is the one that dispatches for this hub, and is doing so.
-pub(crate) fn dispatch_of(hub: HubId) -> bool {
-    within(Place::Dispatch(hub))
+/// Whether this thread is inside a queued callback of any hub.
+pub(crate) fn any_dispatch() -> bool {
+    let is_dispatch = |place: &Place| matches!(place, Place::Dispatch(_));
+    is_dispatch(&INNERMOST.get())
+        || around(|places| places.iter().any(is_dispatch)).unwrap_or(false)
 }
 
 /// Runs queued callbacks of this hub.
-pub(crate) fn dispatch(hub: HubId, callbacks: impl FnOnce()) {
+pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
     let _inside = Inside::enter(Place::Dispatch(hub));
-    callbacks();
+    callbacks()
 }
 
 /// Whether this thread is inside an inline callback of this hub.
@@ -62,22 +64,38 @@ pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
 
 /// From inside an inline callback of this hub: runs the job when the callbacks are through.
 pub(crate) fn defer(hub: HubId, job: Job) {
-    DEFERRED.with_borrow_mut(|jobs| jobs.push_back((hub, job)));
+    let mut job = Some((hub, job));
+    let deferred = DEFERRED.try_with(|jobs| jobs.borrow_mut().extend(job.take()));
+    if deferred.is_err()
+        && let Some((_, job)) = job
+    {
+        // This thread is ending and has nowhere left to keep it.
+        job();
+    }
 }
 
 fn next_deferred(hub: HubId) -> Option<Job> {
-    DEFERRED.with_borrow_mut(|jobs| {
+    let next = DEFERRED.try_with(|jobs| {
+        let mut jobs = jobs.borrow_mut();
         let next = jobs.iter().position(|(of, _)| *of == hub)?;
         jobs.remove(next).map(|(_, job)| job)
-    })
+    });
+    next.ok().flatten()
 }
 
 fn within(place: Place) -> bool {
     match INNERMOST.get() {
         Place::Outside => false,
         innermost if innermost == place => true,
-        _ => AROUND.with_borrow(|around| around.contains(&place)),
+        _ => around(|places| places.contains(&place)).unwrap_or(false),
     }
+}
+
+/// `None` in the destructors of an ending thread, where the list is gone.
+fn around<R>(look: impl FnOnce(&mut Vec<Place>) -> R) -> Option<R> {
+    AROUND
+        .try_with(|around| look(&mut around.borrow_mut()))
+        .ok()
 }
 
 /// Restores on drop what was innermost before.
@@ -89,7 +107,7 @@ impl Inside {
     fn enter(place: Place) -> Self {
         let before = INNERMOST.replace(place);
         if before != Place::Outside {
-            AROUND.with_borrow_mut(|around| around.push(before));
+            around(|places| places.push(before));
         }
         Self { before }
     }
@@ -99,7 +117,7 @@ impl Drop for Inside {
     fn drop(&mut self) {
         INNERMOST.set(self.before);
         if self.before != Place::Outside {
-            AROUND.with_borrow_mut(Vec::pop);
+            around(Vec::pop);
         }
     }
 }

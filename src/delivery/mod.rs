@@ -1,15 +1,24 @@
 //! The ways to be told of an event, and what they have in common.
 //!
 //! - [`inline`]: a callback on the publisher's own thread, before `publish` returns;
-//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance;
-//! - [`receiver`]: pulled by a thread or task of the user's, from the channel's [`log`].
+//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance; what a
+//!   channel has [`retained`] is told to one that comes late;
+//! - [`receiver`]: pulled by a thread or task of the user's, from the channel's [`log`], as
+//!   [`received`] events.
 //!
-//! What a channel has [`retained`] is told to a queued listener that comes late.
+//! Between publishers and queued callbacks:
 //!
-//! Between publishers and queued callbacks stand the bounded [`queue`], a [`batch`] of which the
-//! [`dispatcher`] takes at a time, and [`progress`], which says how far the dispatcher has come.
-//! Every listener is a [`listener::Listener`] on a [`roster`]; a [`subscription`] ends it; its
-//! panics stop at [`context`]; [`tasks`] are async publishers; [`trace`] logs; and [`inside`] knows which callbacks a thread is in the middle of.
+//! - [`queue`]: bounded; [`tasks`] are the async publishers that wait for room in it;
+//! - [`batch`]: what the [`dispatcher`] takes from it at a time;
+//! - [`progress`]: how far the dispatcher has come.
+//!
+//! Common to all:
+//!
+//! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
+//!   [`subscription`] ends one;
+//! - [`context`]: what the listeners of one hub share; their panics stop there;
+//! - [`inside`]: which callbacks a thread is in the middle of;
+//! - [`trace`]: what is logged.
 
 pub(crate) mod batch;
 pub(crate) mod context;
@@ -23,6 +32,7 @@ mod models;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod queued;
+pub(crate) mod received;
 pub(crate) mod receiver;
 pub(crate) mod retained;
 pub(crate) mod roster;

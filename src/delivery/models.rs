@@ -349,7 +349,7 @@ fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
         let bed = Bed::new();
         let mut received = 0;
         loop {
-            match log.take(reader, Some(Waker::from(Arc::clone(&bed)))) {
+            match log.take(reader, Some(&Waker::from(Arc::clone(&bed)))) {
                 Ok(taken) => received += taken.iter().map(count).sum::<u64>(),
                 Err(Nothing::Yet) => bed.sleep(),
                 Err(Nothing::More) => break,
@@ -405,10 +405,14 @@ fn an_async_publisher_is_woken_when_there_is_room() {
         house.push(0);
         let dispatcher = house.dispatcher();
         let bed = Bed::new();
+        let mut place = None;
         let mut offered = event(1);
         while let Err(refused) = house.queue.push(&house.queued, offered, Limit::Capacity) {
             offered = refused;
-            if house.queue.wake_at_room(Waker::from(Arc::clone(&bed))) {
+            if house
+                .queue
+                .wake_at_room(&mut place, Waker::from(Arc::clone(&bed)))
+            {
                 bed.sleep();
             }
         }

@@ -22,27 +22,22 @@ const NO_TARGET: u64 = u64::MAX;
 pub(crate) struct Progress {
     /// The listener being called, or none, and [`AWAITED`].
     current: AtomicU64,
+    /// Every event with a smaller sequence number has been delivered. The dispatcher alone writes.
+    delivered: AtomicU64,
     /// The smallest number of delivered events that somebody waits for.
     target: AtomicU64,
-    reached: Mutex<Reached>,
+    /// How many wait for a listener to end.
+    closing: Mutex<usize>,
     moved: Condvar,
-}
-
-struct Reached {
-    /// Every event with a smaller sequence number has been delivered.
-    delivered: u64,
-    closing: usize,
 }
 
 impl Progress {
     pub(crate) fn new() -> Self {
         Self {
             current: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
             target: AtomicU64::new(NO_TARGET),
-            reached: Mutex::new(Reached {
-                delivered: 0,
-                closing: 0,
-            }),
+            closing: Mutex::new(0),
             moved: Condvar::new(),
         }
     }
@@ -57,6 +52,7 @@ impl Progress {
 
     /// The dispatcher: every event before `sequence` is delivered. Tells those who wait for that.
     pub(crate) fn pass(&self, sequence: u64) {
+        self.delivered.store(sequence, Ordering::Release);
         if sequence >= self.target.load(Ordering::Relaxed) {
             self.arrive(sequence);
         }
@@ -64,21 +60,20 @@ impl Progress {
 
     /// The dispatcher: no call is under way, and every event before `sequence` is delivered.
     pub(crate) fn rest(&self, sequence: u64) {
+        self.delivered.store(sequence, Ordering::Release);
         self.current.swap(0, Ordering::AcqRel);
         self.arrive(sequence);
     }
 
     fn arrive(&self, sequence: u64) {
-        let mut reached = self.reached.lock();
-        // A retained event that is delivered late has a number from long ago.
-        reached.delivered = reached.delivered.max(sequence);
+        let closing = self.closing.lock();
         let flushed = sequence >= self.target.load(Ordering::Relaxed);
         if flushed {
             // Those who wait for more set it again.
             self.target.store(NO_TARGET, Ordering::Relaxed);
         }
-        let awaited = flushed || reached.closing != 0;
-        drop(reached);
+        let awaited = flushed || *closing != 0;
+        drop(closing);
         if awaited {
             self.moved.notify_all();
         }
@@ -86,11 +81,16 @@ impl Progress {
 
     /// Waits until every event before `sequence` has been delivered.
     pub(crate) fn wait_for(&self, sequence: u64) {
-        let mut reached = self.reached.lock();
-        while reached.delivered < sequence {
+        let mut closing = self.closing.lock();
+        loop {
             self.target.fetch_min(sequence, Ordering::Relaxed);
             self.current.fetch_or(AWAITED, Ordering::AcqRel);
-            reached = self.moved.wait(reached);
+            // Looked at after that: what the dispatcher had delivered when it last moved is seen
+            // here, and at its next move it sees that somebody waits.
+            if self.delivered.load(Ordering::Acquire) >= sequence {
+                return;
+            }
+            closing = self.moved.wait(closing);
         }
     }
 
@@ -106,17 +106,17 @@ impl Progress {
     /// Waits while `there`, which is asked again at every [`wake`](Self::wake). It is called under
     /// a lock: it looks, and does nothing else.
     pub(crate) fn wait_while(&self, there: impl Fn() -> bool) {
-        let mut reached = self.reached.lock();
-        reached.closing += 1;
+        let mut closing = self.closing.lock();
+        *closing += 1;
         while there() {
-            reached = self.moved.wait(reached);
+            closing = self.moved.wait(closing);
         }
-        reached.closing -= 1;
+        *closing -= 1;
     }
 
     /// Has those who wait for a listener to end look again.
     pub(crate) fn wake(&self) {
-        let awaited = self.reached.lock().closing != 0;
+        let awaited = *self.closing.lock() != 0;
         if awaited {
             self.moved.notify_all();
         }

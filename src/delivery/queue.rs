@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use super::batch::Batch;
 use super::context::Context;
 use super::queued::QueuedListeners;
-use super::tasks::Tasks;
+use super::tasks::{Place, Tasks};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -37,6 +37,7 @@ struct State {
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
     waiting_tasks: Tasks,
+    builder: Option<ThreadId>,
     attendant: Option<ThreadId>,
     closed: bool,
     abandoned: bool,
@@ -133,17 +134,23 @@ impl Queue {
     }
 
     /// Has the task woken when the queue may have room. `false` where it has room already.
-    pub(crate) fn wake_at_room(&self, task: Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, place: &mut Option<Place>, task: Waker) -> bool {
         let mut state = self.state.lock();
-        let full = state.filling.len() >= self.capacity;
+        let full = state.filling.len() >= self.capacity && !state.abandoned;
         let unwanted = if full {
-            state.waiting_tasks.add(task)
+            state.waiting_tasks.put(place, task)
         } else {
             Some(task)
         };
         drop(state);
         drop(unwanted);
         full
+    }
+
+    /// Forgets a task that does not wait any more.
+    pub(crate) fn forget(&self, place: Place) {
+        let forgotten = self.state.lock().waiting_tasks.remove(place);
+        drop(forgotten);
     }
 
     /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
@@ -190,9 +197,20 @@ impl Queue {
         self.state.lock().attendant = Some(thread);
     }
 
+    /// The thread that will take as far as one can tell, until one does.
+    pub(crate) fn built_on(&self, thread: ThreadId) {
+        self.state.lock().builder = Some(thread);
+    }
+
     /// Whether this thread is the one that takes.
     pub(crate) fn is_attended_here(&self) -> bool {
         self.state.lock().attendant == Some(thread::current().id())
+    }
+
+    /// Whether this thread, if it waited for room, might wait for itself.
+    pub(crate) fn may_be_attended_here(&self) -> bool {
+        let state = self.state.lock();
+        state.attendant.or(state.builder) == Some(thread::current().id())
     }
 
     /// Nobody will take any more. What waits is handed back, with the end of what was accepted;

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::listener::Label;
 use super::log::{Batch, Log, Nothing, Overflow, ReaderId, Taken};
+use super::received::Received;
 use super::trace;
 use crate::channel::Channel;
 use crate::envelope::Payload;
@@ -159,11 +159,7 @@ impl<C: Channel> Receiver<C> {
     }
 
     pub(crate) fn poll_recv(&mut self, waker: &Waker) -> Poll<Result<Received<C>, RecvError>> {
-        let received = match self.try_recv() {
-            Err(TryRecvError::Empty) => self.next_taken(Some(waker.clone())),
-            received => received,
-        };
-        match received {
+        match self.next_taken(Some(waker)) {
             Ok(event) => Poll::Ready(Ok(event)),
             Err(TryRecvError::Lagged(lagged)) => Poll::Ready(Err(RecvError::Lagged(lagged))),
             Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError::Closed)),
@@ -173,11 +169,12 @@ impl<C: Channel> Receiver<C> {
 
     /// Rings once when an event comes, or the end, after [`try_recv`](Self::try_recv) has found
     /// nothing: to wait for several receivers in [`crossbeam_channel::select!`], each of which is
-    /// then tried until it is empty. It carries no events and may ring without need.
+    /// then tried until it is [`Empty`](TryRecvError::Empty). It carries no events and may ring
+    /// without need; a clone of it takes rings away from the receiver.
     ///
     /// ```
     /// use crossbeam_channel::select;
-    /// use typed_hub::{Custom, CustomChannel, Hub};
+    /// use typed_hub::{Custom, CustomChannel, Hub, TryRecvError};
     ///
     /// enum Ticks {}
     ///
@@ -192,8 +189,12 @@ impl<C: Channel> Receiver<C> {
     /// hub.publish::<Custom<Ticks>>(7);
     ///
     /// select! {
-    ///     recv(ticks.bell()) -> _ => while let Ok(tick) = ticks.try_recv() {
-    ///         assert_eq!(*tick, 7);
+    ///     recv(ticks.bell()) -> _ => loop {
+    ///         match ticks.try_recv() {
+    ///             Ok(tick) => assert_eq!(*tick, 7),
+    ///             Err(TryRecvError::Lagged(lagged)) => println!("{lagged}"),
+    ///             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+    ///         }
     ///     },
     ///     recv(stopped) -> _ => unreachable!("nobody stops"),
     /// }
@@ -202,14 +203,14 @@ impl<C: Channel> Receiver<C> {
         &self.bell
     }
 
-    fn next_taken(&mut self, mut waker: Option<Waker>) -> Result<Received<C>, TryRecvError> {
+    fn next_taken(&mut self, waker: Option<&Waker>) -> Result<Received<C>, TryRecvError> {
         loop {
             match self.taken.front_mut() {
                 Some(Taken::Events(batch, part)) => {
                     if let Some(index) = part.next() {
                         let batch = Arc::clone(batch);
                         trace::delivery(C::NAME, &self.label);
-                        return Ok(Received { batch, index });
+                        return Ok(Received::new(batch, index));
                     }
                     self.taken.pop_front();
                 }
@@ -222,7 +223,7 @@ impl<C: Channel> Receiver<C> {
                 None => {
                     self.taken =
                         self.log
-                            .take(self.id, waker.take())
+                            .take(self.id, waker)
                             .map_err(|nothing| match nothing {
                                 Nothing::Yet => TryRecvError::Empty,
                                 Nothing::More => TryRecvError::Closed,
@@ -239,20 +240,20 @@ impl<C: Channel> Receiver<C> {
 /// the one would be in the way of the other's.
 impl<C: Channel> IntoIterator for Receiver<C> {
     type Item = Result<Received<C>, Lagged>;
-    type IntoIter = IntoIter<C>;
+    type IntoIter = Events<C>;
 
-    fn into_iter(self) -> IntoIter<C> {
-        IntoIter { receiver: self }
+    fn into_iter(self) -> Events<C> {
+        Events { receiver: self }
     }
 }
 
 /// The events of a [`Receiver`], on this thread.
 #[derive(Debug)]
-pub struct IntoIter<C: Channel> {
+pub struct Events<C: Channel> {
     receiver: Receiver<C>,
 }
 
-impl<C: Channel> Iterator for IntoIter<C> {
+impl<C: Channel> Iterator for Events<C> {
     type Item = Result<Received<C>, Lagged>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -292,36 +293,5 @@ impl<C: Channel> fmt::Debug for Receiver<C> {
         f.debug_struct("Receiver")
             .field("channel", &C::NAME)
             .finish_non_exhaustive()
-    }
-}
-
-/// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
-/// memory of the few dozen events around it as long as it lives.
-pub struct Received<C: Channel> {
-    batch: Arc<Batch<C>>,
-    index: usize,
-}
-
-impl<C: Channel> Deref for Received<C> {
-    type Target = C::Event;
-
-    fn deref(&self) -> &C::Event {
-        &self.batch.events[self.index]
-    }
-}
-
-impl<C: Channel> Clone for Received<C> {
-    fn clone(&self) -> Self {
-        Self {
-            batch: Arc::clone(&self.batch),
-            index: self.index,
-        }
-    }
-}
-
-/// The event's own.
-impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Received<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

@@ -1,27 +1,37 @@
 //! Async publishers that wait for room.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
 
-/// The wakers of waiting tasks, each once. Whatever comes out of it, to wake or to drop, is an
-/// executor's code and wants no lock held.
+/// The wakers of waiting tasks. Whatever comes out of it, to wake or to drop, is an executor's code
+/// and wants no lock held.
 #[derive(Default)]
 pub(crate) struct Tasks {
-    wakers: Vec<Waker>,
+    wakers: BTreeMap<Place, Waker>,
+    next: Place,
 }
 
+/// Where a task waits.
+pub(crate) type Place = u64;
+
 impl Tasks {
-    /// Hands the waker back where its task waits already.
+    /// Lets a task wait at its place, or at a new one. What it has left there before comes back.
     #[must_use]
-    pub(crate) fn add(&mut self, waker: Waker) -> Option<Waker> {
-        if self.wakers.iter().any(|other| other.will_wake(&waker)) {
-            return Some(waker);
-        }
-        self.wakers.push(waker);
-        None
+    pub(crate) fn put(&mut self, place: &mut Option<Place>, waker: Waker) -> Option<Waker> {
+        let place = *place.get_or_insert_with(|| {
+            self.next += 1;
+            self.next
+        });
+        self.wakers.insert(place, waker)
+    }
+
+    #[must_use]
+    pub(crate) fn remove(&mut self, place: Place) -> Option<Waker> {
+        self.wakers.remove(&place)
     }
 
     pub(crate) fn take(&mut self) -> Vec<Waker> {
-        mem::take(&mut self.wakers)
+        mem::take(&mut self.wakers).into_values().collect()
     }
 }

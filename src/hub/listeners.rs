@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::SystemTime;
 
 use super::registry::AnyChannel;
@@ -19,6 +19,7 @@ use crate::delivery::queued::{NewListener, QueuedListeners};
 use crate::delivery::receiver::Receiver;
 use crate::delivery::retained::{Replay, Retained};
 use crate::delivery::subscription::Subscription;
+use crate::delivery::tasks::Place;
 use crate::envelope::{Envelope, Payload, Portions, Source};
 
 pub(super) struct Listeners<C: Channel> {
@@ -36,6 +37,13 @@ pub(super) struct Listeners<C: Channel> {
 enum Full {
     Queue,
     Receiver,
+}
+
+/// Where an async publisher waits for room.
+#[derive(Default)]
+pub(super) struct Seat {
+    queue: Option<Place>,
+    log: Option<Place>,
 }
 
 /// An event that was not accepted, and why.
@@ -78,29 +86,37 @@ impl<C: Channel> Listeners<C> {
             .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
     }
 
-    /// Publishes an event; where there is no room, keeps it in `event` and has the task woken when
-    /// there may be some.
+    /// Publishes an event; where there is no room, hands it back and has the task woken when there
+    /// may be some.
     pub(super) fn poll_publish(
         &self,
         queue: &Queue,
-        event: &mut Option<Payload<C::Event>>,
+        mut event: Payload<C::Event>,
         source: Source,
+        seat: &mut Seat,
         task: &Waker,
-    ) -> Poll<()> {
-        while let Some(offered) = event.take() {
-            let Err((refused, full)) = self.offer(queue, offered, source) else {
-                break;
-            };
-            *event = Some(refused);
+    ) -> Result<(), Payload<C::Event>> {
+        while let Err((refused, full)) = self.offer(queue, event, source) {
+            event = refused;
             let waits = match full {
-                Full::Queue => queue.wake_at_room(task.clone()),
-                Full::Receiver => self.log.wake_at_room(task.clone()),
+                Full::Queue => queue.wake_at_room(&mut seat.queue, task.clone()),
+                Full::Receiver => self.log.wake_at_room(&mut seat.log, task.clone()),
             };
             if waits {
-                return Poll::Pending;
+                return Err(event);
             }
         }
-        Poll::Ready(())
+        Ok(())
+    }
+
+    /// The task does not wait any more.
+    pub(super) fn stand_up(&self, queue: &Queue, seat: &mut Seat) {
+        if let Some(place) = seat.queue.take() {
+            queue.forget(place);
+        }
+        if let Some(place) = seat.log.take() {
+            self.log.forget(place);
+        }
     }
 
     /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback,
@@ -113,7 +129,7 @@ impl<C: Channel> Listeners<C> {
     ) -> Result<(), Refused<C>> {
         self.attempt(queue, event, source, Limit::Capacity)
             .or_else(|(refused, full)| {
-                if inside::any_callback() || queue.is_attended_here() {
+                if inside::any_callback() || queue.may_be_attended_here() {
                     self.attempt(queue, refused, source, Limit::None)
                 } else {
                     Err((refused, full))

@@ -9,6 +9,7 @@ mod listeners;
 mod options;
 mod publish;
 mod publisher;
+mod publishing;
 mod receive;
 mod registry;
 mod report;
@@ -17,7 +18,7 @@ mod sources;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
 use crate::delivery::context::Context;
@@ -47,7 +48,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// # The end
 ///
 /// Dropping the last handle delivers what was accepted, then ends the hub's thread; the drop waits
-/// for that, unless it happens inside one of the hub's own callbacks. A [`Publisher`] is a handle
+/// for that, unless it happens inside a queued callback, of whatever hub. A [`Publisher`] is a handle
 /// too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
 #[derive(Clone)]
 pub struct Hub {
@@ -135,8 +136,9 @@ impl Hub {
 
     fn with_worker(options: HubOptions) -> (Self, Worker) {
         let hub = Self::with(options);
-        let worker = Worker::here(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
+        let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
         hub.inner.dispatcher.get_or_init(|| None);
+        hub.inner.queue.built_on(thread::current().id());
         (hub, worker)
     }
 
@@ -174,7 +176,8 @@ impl Drop for Inner {
             .for_each(AnyChannel::close);
         self.queue.close();
         if let Some(Some(dispatcher)) = self.dispatcher.take()
-            && !inside::dispatch_of(self.context.hub)
+            && dispatcher.thread().id() != thread::current().id()
+            && !inside::any_dispatch()
         {
             // It ends by itself: a listener's panic never reaches it.
             let _ = dispatcher.join();

@@ -1,11 +1,12 @@
 //! The ways to publish, each a method of [`Hub`].
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::Location;
 
+use super::publishing::Publishing;
 use super::{Hub, Publisher};
 use crate::channel::{Channel, Open, Protected};
-use crate::envelope::{Payload, Source};
+use crate::envelope::Source;
 use crate::error::TryPublishError;
 
 impl Hub {
@@ -78,14 +79,8 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
-    fn accept<C: Channel>(
-        &self,
-        event: C::Event,
-        source: Source,
-    ) -> impl Future<Output = ()> + Send + use<'_, C> {
-        let listeners = self.listeners::<C>();
-        let mut event = Some(Payload::Own(event));
-        poll_fn(move |task| listeners.poll_publish(self.queue(), &mut event, source, task.waker()))
+    fn accept<C: Channel>(&self, event: C::Event, source: Source) -> Publishing<'_, C> {
+        Publishing::new(self.listeners::<C>(), self.queue(), event, source)
     }
 
     /// The channel looked up once, for hot loops.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::listeners::Listeners;
+use super::publishing::Publishing;
 use crate::channel::{Channel, Open, Protected};
 use crate::error::TryPublishError;
 
@@ -52,7 +53,7 @@ impl<C: Channel> Publisher<C> {
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event where the hub's queue is full.
+    /// [`TryPublishError`] with the event where there is no room.
     #[track_caller]
     pub fn try_publish(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>>
     where
@@ -61,6 +62,16 @@ impl<C: Channel> Publisher<C> {
         let source = Location::caller();
         let accepted = self.listeners.try_publish(self.hub.queue(), event, source);
         accepted.map_err(TryPublishError)
+    }
+
+    /// See [`Hub::publish_async`].
+    #[track_caller]
+    pub fn publish_async(&self, event: C::Event) -> impl Future<Output = ()> + Send + use<'_, C>
+    where
+        C: Open,
+    {
+        let source = Location::caller();
+        Publishing::new(&self.listeners, self.hub.queue(), event, source)
     }
 
     /// See [`Hub::publish_protected`].

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
 use crate::delivery::listener::Label;
-use crate::delivery::receiver::{Received, Receiver};
+use crate::delivery::received::Received;
+use crate::delivery::receiver::Receiver;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {

@@ -16,6 +16,7 @@ use crossbeam_channel::Sender;
 use super::context::Context;
 use super::listener::Label;
 use super::queue::Limit;
+use super::tasks::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::atomic::AtomicUsize;
@@ -82,7 +83,7 @@ impl<C: Channel> Log<C> {
         let mut state = self.state.lock();
         let left = state.leave(id);
         self.count.store(state.readers.len(), Ordering::Release);
-        let garbage = state.collect();
+        let garbage = state.trim();
         self.make_room(state);
         drop(left);
         self.discard(garbage);
@@ -92,8 +93,10 @@ impl<C: Channel> Log<C> {
     pub(crate) fn take(
         &self,
         id: ReaderId,
-        waker: Option<Waker>,
+        waker: Option<&Waker>,
     ) -> Result<VecDeque<Taken<C>>, Nothing> {
+        // Cloned here: under the lock it would be an executor's code.
+        let waker = waker.cloned();
         let mut state = self.state.lock();
         let taken = state.take(id);
         if taken.is_empty() {
@@ -105,6 +108,7 @@ impl<C: Channel> Log<C> {
         }
         let garbage = state.trim();
         self.make_room(state);
+        drop(waker);
         self.discard(garbage);
         Ok(taken)
     }
@@ -146,17 +150,23 @@ impl<C: Channel> Log<C> {
     }
 
     /// Has the waker woken when there may be room. `false` where there is room already.
-    pub(crate) fn wake_at_room(&self, task: Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, place: &mut Option<Place>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.is_full();
         let unwanted = if full {
-            state.waiting_tasks.add(task)
+            state.waiting_tasks.put(place, task)
         } else {
             Some(task)
         };
         drop(state);
         drop(unwanted);
         full
+    }
+
+    /// Forgets a task that does not wait any more.
+    pub(crate) fn forget(&self, place: Place) {
+        let forgotten = self.state.lock().waiting_tasks.remove(place);
+        drop(forgotten);
     }
 
     /// The hub is gone: receivers get what waits, then the end.

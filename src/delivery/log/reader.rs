@@ -68,6 +68,10 @@ impl Reader {
         }
     }
 
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
     pub(crate) fn waiting(&self, end: u64) -> u64 {
         let wanted = self.wants(end);
         wanted.end - wanted.start

@@ -28,6 +28,8 @@ pub(super) struct State<C: Channel> {
     next_reader: ReaderId,
     /// Those that have found nothing, and want to be told of the next event.
     sleeping: BTreeSet<ReaderId>,
+    /// The readers by their cursors.
+    cursors: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which a receiver lets nothing more in.
     blockers: BTreeSet<(u64, ReaderId)>,
     pub(super) waiting_publishers: usize,
@@ -73,6 +75,7 @@ impl<C: Channel> State<C> {
             readers: BTreeMap::new(),
             next_reader: 0,
             sleeping: BTreeSet::new(),
+            cursors: BTreeSet::new(),
             blockers: BTreeSet::new(),
             waiting_publishers: 0,
             waiting_tasks: Tasks::default(),
@@ -83,7 +86,7 @@ impl<C: Channel> State<C> {
     pub(super) fn join(&mut self, reader: Reader) -> ReaderId {
         let id = self.next_reader;
         self.next_reader += 1;
-        self.blockers.extend(reader.full_at().map(|end| (end, id)));
+        self.index(id, &reader);
         self.readers.insert(id, reader);
         // A bell that nobody has asked to ring does: `select!` may wait for it first of all.
         self.sleep(id, None);
@@ -93,10 +96,20 @@ impl<C: Channel> State<C> {
     pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader> {
         let left = self.readers.remove(&id)?;
         self.sleeping.remove(&id);
-        if let Some(end) = left.full_at() {
+        self.unindex(id, &left);
+        Some(left)
+    }
+
+    fn index(&mut self, id: ReaderId, reader: &Reader) {
+        self.cursors.insert((reader.cursor(), id));
+        self.blockers.extend(reader.full_at().map(|end| (end, id)));
+    }
+
+    fn unindex(&mut self, id: ReaderId, reader: &Reader) {
+        self.cursors.remove(&(reader.cursor(), id));
+        if let Some(end) = reader.full_at() {
             self.blockers.remove(&(end, id));
         }
-        Some(left)
     }
 
     /// Adds an event. What nobody needs any more is for the caller, to drop unlocked.
@@ -137,15 +150,14 @@ impl<C: Channel> State<C> {
     pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Taken<C>> {
         let end = self.end();
         let mut taken = VecDeque::new();
-        let Some(reader) = self.readers.get_mut(&id) else {
+        let Some(mut reader) = self.readers.remove(&id) else {
             return taken;
         };
-        if let Some(end) = reader.full_at() {
-            self.blockers.remove(&(end, id));
-        }
+        self.unindex(id, &reader);
         let (wanted, lost) = reader.advance(end);
-        self.blockers.extend(reader.full_at().map(|end| (end, id)));
+        self.index(id, &reader);
         let oldest_lost = reader.overflow == Overflow::DropOldest;
+        self.readers.insert(id, reader);
         if lost != 0 && oldest_lost {
             taken.push_back(Taken::Lost(lost));
         }
@@ -199,21 +211,20 @@ impl<C: Channel> State<C> {
         readers.any(|reader| !overlap(&numbers, &reader.wants(end)).is_empty())
     }
 
-    /// Removes the oldest batches as far as nobody needs them. They are for the caller, to drop
-    /// unlocked.
+    /// Removes what all readers have taken. It is for the caller, to drop unlocked.
     pub(super) fn trim(&mut self) -> Vec<Arc<Batch<C>>> {
-        let end = self.end();
-        let mut garbage = Vec::new();
-        while let Some(oldest) = self.frozen.front()
-            && !self.is_needed(oldest, end)
-        {
-            garbage.extend(self.frozen.pop_front());
-        }
-        garbage
+        let Some((oldest, _)) = self.cursors.first() else {
+            // Nobody is left, so nobody needs what is not frozen yet either.
+            self.freeze();
+            return mem::take(&mut self.frozen).into();
+        };
+        let taken = |batch: &Arc<Batch<C>>| batch.numbers().end <= *oldest;
+        let count = self.frozen.partition_point(taken);
+        self.frozen.drain(..count).collect()
     }
 
     /// Removes every batch that nobody needs.
-    pub(super) fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
+    fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
         let end = self.end();
         let frozen = mem::take(&mut self.frozen);
         let mut garbage = Vec::new();

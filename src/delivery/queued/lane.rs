@@ -34,22 +34,40 @@ impl<C: Channel> Lane<C> {
     }
 }
 
-impl<C: Channel> AnyLane for Lane<C> {
-    fn deliver(&mut self, count: usize) {
+impl<C: Channel> Lane<C> {
+    /// Takes the listeners' callbacks for the time of a delivery, if it has not.
+    fn take_seats(&mut self) {
         if self.seats.is_empty() {
             let listeners = self.listeners.listeners();
             self.seats.extend(listeners.into_iter().map(Seat::take));
         }
-        self.seats.iter_mut().for_each(Seat::catch_up);
+    }
+}
+
+impl<C: Channel> AnyLane for Lane<C> {
+    fn deliver(&mut self, count: usize) {
+        self.take_seats();
         let context = &self.listeners.context;
-        for event in self.events.drain(..count) {
+        for mut event in self.events.drain(..count) {
+            if self.listeners.wants_time() {
+                event.stamp();
+            }
             for seat in &mut self.seats {
-                seat.deliver(&event);
+                if event.sequence() >= seat.listener.since {
+                    seat.call(&event, event.sequence());
+                }
             }
             let next = event.sequence() + 1;
             context.discard_event::<C>(event);
             context.progress.pass(next);
         }
+    }
+
+    fn catch_up(&mut self, sequence: u64) -> usize {
+        self.take_seats();
+        let joined = |seat: &&mut Seat<C>| seat.listener.since <= sequence;
+        let seats = self.seats.iter_mut().filter(joined);
+        seats.map(|seat| seat.catch_up(sequence)).sum()
     }
 
     fn finish(&mut self) {
@@ -79,27 +97,25 @@ impl<C: Channel> Seat<C> {
     }
 
     /// Delivers the retained events that a late listener has asked for.
-    fn catch_up(&mut self) {
+    fn catch_up(&mut self, sequence: u64) -> usize {
         let missed = self.duty.as_mut().map(|duty| mem::take(&mut duty.missed));
-        for event in missed.into_iter().flatten() {
-            self.call(&event);
+        let missed = missed.unwrap_or_default();
+        let count = missed.len();
+        for event in missed {
+            self.call(&event, sequence);
             self.listener.context.discard_event::<C>(event);
         }
+        count
     }
 
-    fn deliver(&mut self, event: &Envelope<C>) {
-        if event.sequence() >= self.listener.since {
-            self.call(event);
-        }
-    }
-
-    fn call(&mut self, event: &Envelope<C>) {
+    /// `sequence` is how far the dispatcher has come: a retained event's own number is of long ago.
+    fn call(&mut self, event: &Envelope<C>, sequence: u64) {
         let listener = &*self.listener;
         let Some(Duty { callback, .. }) = &mut self.duty else {
             return;
         };
         let progress = &listener.context.progress;
-        progress.enter(listener.listener.id, event.sequence());
+        progress.enter(listener.listener.id, sequence);
         if listener.listener.is_active() {
             listener.delivered.fetch_add(1, Ordering::Relaxed);
             listener.isolate(|| {

@@ -1,0 +1,45 @@
+//! An event as a receiver hands it out.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::log::Batch;
+use crate::channel::Channel;
+
+/// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
+/// memory of the few dozen events around it as long as it lives.
+pub struct Received<C: Channel> {
+    batch: Arc<Batch<C>>,
+    index: usize,
+}
+
+impl<C: Channel> Received<C> {
+    pub(super) fn new(batch: Arc<Batch<C>>, index: usize) -> Self {
+        Self { batch, index }
+    }
+}
+
+impl<C: Channel> Deref for Received<C> {
+    type Target = C::Event;
+
+    fn deref(&self) -> &C::Event {
+        &self.batch.events[self.index]
+    }
+}
+
+impl<C: Channel> Clone for Received<C> {
+    fn clone(&self) -> Self {
+        Self {
+            batch: Arc::clone(&self.batch),
+            index: self.index,
+        }
+    }
+}
+
+/// The event's own.
+impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Received<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
