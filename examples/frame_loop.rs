@@ -2,8 +2,6 @@
 //!
 //! `cargo run --example frame_loop`
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
@@ -25,9 +23,9 @@ impl CustomChannel for Download {
 fn main() {
     let (hub, mut worker) = Hub::builder().build_with_worker();
 
-    // The listener runs where the worker does, on this thread, between two frames; so the view
-    // needs no lock. It does not get into the callback, which has to be `Send`: a channel does.
-    let view = Rc::new(RefCell::new(String::from("waiting")));
+    // The listener runs where the worker does: on this thread, between two frames. It has to be
+    // `Send` all the same, which a view need not be; so it sends what is to be shown.
+    let mut view = String::from("waiting");
     let (show, shown) = std::sync::mpsc::channel();
     let download = hub.listen::<Custom<Download>>(move |event| {
         let line = match event {
@@ -51,10 +49,10 @@ fn main() {
     for frame in 0.. {
         let delivered = worker.run_pending();
         if let Some(line) = shown.try_iter().last() {
-            *view.borrow_mut() = line;
+            view = line;
         }
-        println!("frame {frame}: {} ({delivered} events)", view.borrow());
-        if *view.borrow() == "done" {
+        println!("frame {frame}: {view} ({delivered} events)");
+        if view == "done" {
             break;
         }
         thread::sleep(Duration::from_millis(16));

@@ -99,6 +99,8 @@ fn small_hub() -> (Hub, Vec<typed_hub::Subscription>) {
     let guards = vec![
         hub.listen_with::<Numbers>(named("a \"sum\""), |_| {}),
         hub.listen_with::<Numbers>(named("log"), |_| {}),
+        hub.listen_with::<Numbers>(named("7"), |_| {}),
+        hub.listen_with::<Numbers>(named("two\nlines"), |_| {}),
     ];
     (0..12).for_each(|n| hub.publish::<Numbers>(n));
     hub.flush();
@@ -114,10 +116,12 @@ fn a_person_reads_a_table() {
     let expected = format!(
         "\
 queue: 0 of 1024 waiting, {peak} at most
-channel  published  retained  listener  kind    delivered  panicked  waiting  lost
-number          12         0  a \"sum\"   queued         12         0        0     0
-                              log       queued         12         0        0     0
-word             1         0  -         -       -          -         -        -
+channel  published  retained  listener   kind    delivered  panicked  waiting  lost
+number          12         0  a \"sum\"    queued         12         0        0     0
+                              log        queued         12         0        0     0
+                              7          queued         12         0        0     0
+                              two lines  queued         12         0        0     0
+word             1         0  -          -               -         -        -     -
 "
     );
     assert_eq!(table, expected);

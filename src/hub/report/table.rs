@@ -16,6 +16,21 @@ impl HubReport {
     }
 }
 
+/// The columns; `true` for those of numbers, which are flush right.
+const COLUMNS: [(&str, bool); 9] = [
+    ("channel", false),
+    ("published", true),
+    ("retained", true),
+    ("listener", false),
+    ("kind", false),
+    ("delivered", true),
+    ("panicked", true),
+    ("waiting", true),
+    ("lost", true),
+];
+
+type Row = [String; COLUMNS.len()];
+
 /// A line on the queue, then a table with a row for each listener.
 impl fmt::Display for HubReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,83 +40,15 @@ impl fmt::Display for HubReport {
             capacity,
         } = self.queue;
         writeln!(f, "queue: {depth} of {capacity} waiting, {peak} at most")?;
-        let mut table = Table::new([
-            "channel",
-            "published",
-            "retained",
-            "listener",
-            "kind",
-            "delivered",
-            "panicked",
-            "waiting",
-            "lost",
-        ]);
-        for channel in &self.channels {
-            let title = self.title(channel);
-            let published = channel.published.to_string();
-            let retained = channel.retained.to_string();
-            let mut head = [title, published, retained];
-            if channel.listeners.is_empty() {
-                let [title, published, retained] = head;
-                table.row([
-                    title,
-                    published,
-                    retained,
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                    "-".into(),
-                ]);
-                continue;
-            }
-            for listener in &channel.listeners {
-                let [title, published, retained] = std::mem::take(&mut head);
-                table.row([
-                    title,
-                    published,
-                    retained,
-                    listener.name.clone(),
-                    listener.kind.to_string(),
-                    listener.delivered.to_string(),
-                    listener.panicked.to_string(),
-                    listener.waiting.to_string(),
-                    listener.lost.to_string(),
-                ]);
-            }
-        }
-        table.fmt(f)
-    }
-}
-
-/// Rows of cells, as wide as the widest of their column.
-struct Table<const N: usize> {
-    rows: Vec<[String; N]>,
-}
-
-impl<const N: usize> Table<N> {
-    fn new(header: [&str; N]) -> Self {
-        Self {
-            rows: vec![header.map(str::to_owned)],
-        }
-    }
-
-    fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
-    }
-}
-
-impl<const N: usize> fmt::Display for Table<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| {
-            let cells = self.rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or_default()
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        for row in &self.rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| {
-                if cell.parse::<u64>().is_ok() {
+        let header = COLUMNS.map(|(title, _)| title.to_owned());
+        let rows = self.channels.iter().flat_map(|channel| self.rows(channel));
+        let rows: Vec<_> = [header].into_iter().chain(rows).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+        let widths: [_; COLUMNS.len()] = std::array::from_fn(|column| width(column).unwrap_or(0));
+        for row in &rows {
+            let cells = row.iter().zip(COLUMNS).zip(widths);
+            let cells = cells.map(|((cell, (_, is_number)), width)| {
+                if is_number {
                     format!("{cell:>width$}")
                 } else {
                     format!("{cell:<width$}")
@@ -112,4 +59,41 @@ impl<const N: usize> fmt::Display for Table<N> {
         }
         Ok(())
     }
+}
+
+impl HubReport {
+    /// A row for each listener, or one where there is none. The channel is named in the first.
+    fn rows(&self, channel: &ChannelReport) -> Vec<Row> {
+        let mut head = [
+            self.title(channel),
+            channel.published.to_string(),
+            channel.retained.to_string(),
+        ];
+        let mut row = |tail: [String; 6]| {
+            let [title, published, retained] = std::mem::take(&mut head);
+            let [listener, kind, delivered, panicked, waiting, lost] = tail;
+            [
+                title, published, retained, listener, kind, delivered, panicked, waiting, lost,
+            ]
+        };
+        if channel.listeners.is_empty() {
+            return vec![row(["-"; 6].map(str::to_owned))];
+        }
+        let listeners = channel.listeners.iter().map(|listener| {
+            row([
+                one_line(&listener.name),
+                listener.kind.to_string(),
+                listener.delivered.to_string(),
+                listener.panicked.to_string(),
+                listener.waiting.to_string(),
+                listener.lost.to_string(),
+            ])
+        });
+        listeners.collect()
+    }
+}
+
+/// A name that somebody has given, without what would break the line.
+fn one_line(name: &str) -> String {
+    name.replace(char::is_control, " ")
 }
