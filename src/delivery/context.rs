@@ -123,6 +123,15 @@ fn message_of(payload: &(dyn Any + Send)) -> &str {
 /// A panic of a listener, as [`HubBuilder::on_panic`](crate::hub::HubBuilder) hears of it.
 ///
 /// The listener goes on: it gets the next event like every other. `Display` is one line.
+///
+/// ```
+/// use typed_hub::{Hub, ListenerPanic};
+///
+/// let hub = Hub::builder()
+///     .on_panic(|panic: &ListenerPanic| eprintln!("{} failed", panic.listener()))
+///     .build();
+/// # drop(hub);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerPanic {
     channel: &'static str,

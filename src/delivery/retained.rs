@@ -21,6 +21,28 @@ pub(crate) struct Past<'a, C: Channel> {
 }
 
 /// How much of the past a listener asks for.
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay};
+///
+/// /// Whoever asks for it learns how it has been so far.
+/// enum Weather {}
+///
+/// impl CustomChannel for Weather {
+///     type Event = &'static str;
+///     const NAME: &'static str = "weather";
+///     const RETAIN: usize = 3;
+/// }
+///
+/// let hub = Hub::new();
+/// hub.publish::<Custom<Weather>>("rain");
+/// hub.publish::<Custom<Weather>>("sun");
+///
+/// let latest = ListenOptions::builder().replay(Replay::Latest).build();
+/// let late = hub.listen_with::<Custom<Weather>>(latest, |weather| assert_eq!(*weather, "sun"));
+/// # hub.flush();
+/// # drop(late);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replay {
     /// Nothing: live events only.

@@ -45,6 +45,16 @@ impl Subscription {
     /// From inside a callback of the same hub it does not wait: it could be waiting for itself.
     /// For an inline listener it waits for the publishes under way on its channel that might
     /// still call it.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let (kinds, log) = std::sync::mpsc::channel();
+    /// let guard = hub.listen::<Auth>(move |event| drop(kinds.send(event.kind())));
+    /// guard.close();
+    /// assert!(log.recv().is_err(), "nobody will send any more");
+    /// ```
     pub fn close(mut self) {
         if let Some(listener) = self.listener.take() {
             listener.end();
@@ -56,6 +66,14 @@ impl Subscription {
     ///
     /// A callback that holds a [`Hub`](crate::Hub) of its own keeps that hub alive for ever once
     /// detached; let it hold a [`WeakHub`](crate::WeakHub).
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// hub.listen::<Auth>(|event| println!("{}", event.kind()))
+    ///     .detach();
+    /// ```
     pub fn detach(mut self) {
         self.listener = None;
     }

@@ -45,7 +45,19 @@ impl Hub {
         self.listen_with::<C>(ListenOptions::default(), callback)
     }
 
-    /// [`listen`](Self::listen), with options.
+    /// [`listen`](Self::listen), with options: a name, and a replay of what came before.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub, ListenOptions, Replay};
+    ///
+    /// let hub = Hub::new();
+    /// let options = ListenOptions::builder()
+    ///     .name("session log")
+    ///     .replay(Replay::All)
+    ///     .build();
+    /// let log = hub.listen_with::<Auth>(options, |event| println!("{}", event.kind()));
+    /// # drop(log);
+    /// ```
     ///
     /// # Panics
     ///
@@ -67,7 +79,18 @@ impl Hub {
         )
     }
 
-    /// [`listen`](Self::listen), with the event in its [`Envelope`].
+    /// [`listen`](Self::listen), with the event in its [`Envelope`], which tells its place in the
+    /// order, its time and its source.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Envelope, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let log = hub.listen_envelope::<Auth>(|event: &Envelope<Auth>| {
+    ///     println!("{}: {} from {}", event.sequence(), event.kind(), event.source());
+    /// });
+    /// # drop(log);
+    /// ```
     ///
     /// # Panics
     ///
@@ -90,6 +113,24 @@ impl Hub {
 
     /// [`listen`](Self::listen) for one event. The callback is called once at most; then the
     /// listener ends by itself.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let first = hub.once::<Custom<Ticks>>(|tick| assert_eq!(*tick, 1));
+    /// hub.publish::<Custom<Ticks>>(1);
+    /// hub.publish::<Custom<Ticks>>(2);
+    /// # hub.flush();
+    /// # drop(first);
+    /// ```
     ///
     /// # Panics
     ///
@@ -121,6 +162,25 @@ impl Hub {
     ///
     /// Inline listeners are called in the order of registration. What one of them publishes is
     /// delivered inline after the present event has reached all of them.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let caller = std::thread::current().id();
+    /// let guard = hub.listen_inline::<Custom<Ticks>>(move |_| {
+    ///     assert_eq!(std::thread::current().id(), caller);
+    /// });
+    /// hub.publish::<Custom<Ticks>>(1); // the listener has been called when this returns
+    /// # drop(guard);
+    /// ```
     #[track_caller]
     pub fn listen_inline<C: Channel>(
         &self,

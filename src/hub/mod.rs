@@ -66,6 +66,11 @@ struct Inner {
 
 impl Hub {
     /// A hub of one's own, with the options' defaults.
+    ///
+    /// ```
+    /// let hub = typed_hub::Hub::new();
+    /// assert!(hub.inspect().channels.is_empty());
+    /// ```
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -87,6 +92,15 @@ impl Hub {
 
     /// The process's default hub. It never ends: [`flush`](Self::flush) it before `main` returns
     /// where its last events matter.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// Hub::global()
+    ///     .listen::<Auth>(|event| println!("{}", event.kind()))
+    ///     .detach();
+    /// Hub::global().flush();
+    /// ```
     pub fn global() -> &'static Self {
         static GLOBAL: OnceLock<Hub> = OnceLock::new();
         GLOBAL.get_or_init(Self::new)
@@ -96,6 +110,25 @@ impl Hub {
     ///
     /// From inside a callback of this hub, and on the thread of its [`Worker`], it returns at once:
     /// it cannot wait for itself.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let (seen, heard) = std::sync::mpsc::channel();
+    /// let guard = hub.listen::<Custom<Ticks>>(move |tick| drop(seen.send(*tick)));
+    /// hub.publish::<Custom<Ticks>>(1);
+    /// hub.flush();
+    /// assert_eq!(heard.try_recv(), Ok(1));
+    /// # drop(guard);
+    /// ```
     pub fn flush(&self) {
         let here =
             inside::callback_of(self.inner.context.hub) || self.inner.queue.is_attended_here();
@@ -106,6 +139,30 @@ impl Hub {
 
     /// A handle that does not keep the hub alive: for a detached callback that publishes on the
     /// hub it listens to.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let weak = hub.downgrade();
+    /// hub.listen::<Custom<Ticks>>(move |tick| {
+    ///     if let Some(hub) = weak.upgrade()
+    ///         && *tick > 0
+    ///     {
+    ///         hub.publish::<Custom<Ticks>>(tick - 1);
+    ///     }
+    /// })
+    /// .detach();
+    /// hub.publish::<Custom<Ticks>>(3);
+    /// drop(hub); // ends, although the listener stays
+    /// ```
     pub fn downgrade(&self) -> WeakHub {
         WeakHub {
             inner: Arc::downgrade(&self.inner),
@@ -113,6 +170,17 @@ impl Hub {
     }
 
     /// What the hub is doing: channels, listeners, counts, the queue's depth.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let guard = hub.listen::<Auth>(|event| println!("{}", event.kind()));
+    /// let report = hub.inspect();
+    /// assert_eq!(report.channels[0].listeners.len(), 1);
+    /// println!("{report}"); // a table
+    /// # drop(guard);
+    /// ```
     pub fn inspect(&self) -> HubReport {
         let channels = self.inner.registry.channels();
         HubReport::new(

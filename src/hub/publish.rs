@@ -15,6 +15,19 @@ impl Hub {
     /// Where the queue is full, or a receiver that loses nothing lets no more in, it waits for
     /// room. From inside a callback it never waits, and goes beyond the capacity instead. An event
     /// that nobody listens to is dropped.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// Hub::new().publish::<Custom<Ticks>>(1);
+    /// ```
     #[track_caller]
     pub fn publish<C: Open>(&self, event: C::Event) {
         let source = Location::caller();
@@ -22,6 +35,22 @@ impl Hub {
     }
 
     /// [`publish`](Self::publish) that does not wait.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub, TryPublishError};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::builder().capacity(1).build();
+    /// if let Err(TryPublishError(tick)) = hub.try_publish::<Custom<Ticks>>(1) {
+    ///     println!("no room for {tick}");
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -62,7 +91,8 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
-    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key.
+    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key. See
+    /// [`Protected`] for a channel of one's own.
     #[track_caller]
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
@@ -83,7 +113,7 @@ impl Hub {
         Publishing::new(self.listeners::<C>(), self.queue(), event, source)
     }
 
-    /// The channel looked up once, for hot loops.
+    /// The channel looked up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
         let listeners = self.inner.registry.shared::<C, _>(|| self.new_listeners());
         Publisher::new(self.clone(), listeners)

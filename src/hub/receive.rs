@@ -12,7 +12,7 @@ use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
     /// A receiver of the events that channel `C` accepts from now on. It loses nothing: while
-    /// 1,024 events wait for it, `publish` waits too.
+    /// 1,024 events wait for it, `publish` waits too. See [`Receiver`].
     #[track_caller]
     pub fn receiver<C: Channel>(&self) -> Receiver<C> {
         self.receiver_with(ReceiverOptions::default())
