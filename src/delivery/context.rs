@@ -86,7 +86,7 @@ impl Context {
         };
         // The handler and the payload's own `Drop` are a user's code too. A panic of theirs has
         // nobody left to go to.
-        quietly(|| trace::panic(&report));
+        quietly(|| trace::panic(channel, &report.listener, &report.message));
         quietly(|| (self.on_panic)(&report));
         discard_payload(payload);
     }

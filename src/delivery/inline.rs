@@ -77,7 +77,7 @@ impl<C: Channel> InlineListeners<C> {
     pub(crate) fn listen(self: &Arc<Self>, label: Label, callback: Callback<C>) -> Subscription {
         let mut state = self.state.lock();
         let listener = Arc::new(InlineListener {
-            listener: Listener::new(label),
+            common: Listener::new(label),
             callback,
             published_before: state.published,
             channel: Arc::downgrade(self),
@@ -134,7 +134,7 @@ impl<C: Channel> State<C> {
 }
 
 pub(crate) struct InlineListener<C: Channel> {
-    listener: Listener,
+    common: Listener,
     callback: Callback<C>,
     /// Every publish since then has called this listener: how many is derived, not counted.
     published_before: u64,
@@ -144,34 +144,28 @@ pub(crate) struct InlineListener<C: Channel> {
 
 impl<C: Channel> InlineListener<C> {
     fn call(&self, event: &C::Event) {
-        if self.listener.is_active() {
-            self.isolate(|| {
-                trace::delivery(C::NAME, &self.listener.label);
+        if self.common.is_active() {
+            self.common.isolate(&self.context, C::NAME, || {
+                trace::delivery(C::NAME, &self.common.label);
                 (self.callback)(event);
             });
-        }
-    }
-
-    fn isolate(&self, code: impl FnOnce()) {
-        if !self.context.isolate(C::NAME, &self.listener.label, code) {
-            self.listener.count_panic();
         }
     }
 }
 
 impl<C: Channel> AsRef<Listener> for InlineListener<C> {
     fn as_ref(&self) -> &Listener {
-        &self.listener
+        &self.common
     }
 }
 
 impl<C: Channel> Ending for InlineListener<C> {
     fn label(&self) -> &Label {
-        &self.listener.label
+        &self.common.label
     }
 
     fn end(&self) {
-        self.listener.deactivate();
+        self.common.deactivate();
         if let Some(channel) = self.channel.upgrade() {
             channel.leave(self);
         }
@@ -193,7 +187,8 @@ impl<C: Channel> Ending for InlineListener<C> {
 impl<C: Channel> Drop for InlineListener<C> {
     fn drop(&mut self) {
         let callback = std::mem::replace(&mut self.callback, Box::new(|_| {}));
-        self.isolate(|| drop(callback));
+        self.common
+            .isolate(&self.context, C::NAME, || drop(callback));
         self.context.progress.wake();
     }
 }

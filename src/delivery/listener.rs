@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
+use super::context::Context;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// Tells one listener of this process from another; later ones are greater.
@@ -82,8 +83,11 @@ impl Listener {
         self.active.load(Ordering::Acquire)
     }
 
-    pub(crate) fn count_panic(&self) {
-        self.panicked.fetch_add(1, Ordering::Relaxed);
+    /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.
+    pub(crate) fn isolate(&self, context: &Context, channel: &'static str, code: impl FnOnce()) {
+        if !context.isolate(channel, &self.label, code) {
+            self.panicked.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn panicked(&self) -> u64 {

@@ -137,11 +137,7 @@ impl Queue {
     pub(crate) fn wake_at_room(&self, place: &mut Option<Place>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.filling.len() >= self.capacity && !state.abandoned;
-        let unwanted = if full {
-            state.waiting_tasks.put(place, task)
-        } else {
-            Some(task)
-        };
+        let unwanted = state.waiting_tasks.wait(full, place, task);
         drop(state);
         drop(unwanted);
         full

@@ -16,9 +16,18 @@ pub(crate) struct Tasks {
 pub(crate) type Place = u64;
 
 impl Tasks {
-    /// Lets a task wait at its place, or at a new one. What it has left there before comes back.
+    /// Lets a task wait at its place, or at a new one, where it is `full`. What is not wanted comes
+    /// back: this waker where there is room, or what the task has left at its place before.
     #[must_use]
-    pub(crate) fn put(&mut self, place: &mut Option<Place>, waker: Waker) -> Option<Waker> {
+    pub(crate) fn wait(
+        &mut self,
+        full: bool,
+        place: &mut Option<Place>,
+        waker: Waker,
+    ) -> Option<Waker> {
+        if !full {
+            return Some(waker);
+        }
         let place = *place.get_or_insert_with(|| {
             self.next += 1;
             self.next

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::context::ListenerPanic;
-
 /// A listener is called, or an event is received.
 #[inline]
 pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
@@ -14,16 +12,11 @@ pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
 }
 
 /// A user's code has panicked.
-pub(crate) fn panic(panic: &ListenerPanic) {
+pub(crate) fn panic(channel: &'static str, listener: &str, message: &str) {
     #[cfg(feature = "tracing")]
-    tracing::error!(
-        channel = panic.channel(),
-        listener = panic.listener(),
-        message = panic.message(),
-        "listener panicked"
-    );
+    tracing::error!(channel, listener, message, "listener panicked");
     #[cfg(not(feature = "tracing"))]
-    let _ = panic;
+    let _ = (channel, listener, message);
 }
 
 /// Events were lost to a receiver.

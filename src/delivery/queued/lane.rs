@@ -115,25 +115,25 @@ impl<C: Channel> Seat<C> {
             return;
         };
         let progress = &listener.context.progress;
-        progress.enter(listener.listener.id, sequence);
-        if listener.listener.is_active() {
+        progress.enter(listener.common.id, sequence);
+        if listener.common.is_active() {
             listener.delivered.fetch_add(1, Ordering::Relaxed);
-            listener.isolate(|| {
-                trace::delivery(C::NAME, &listener.listener.label);
+            listener.common.isolate(&listener.context, C::NAME, || {
+                trace::delivery(C::NAME, &listener.common.label);
                 callback(event);
             });
             if listener.once {
                 listener.end();
             }
         }
-        if !listener.listener.is_active() {
+        if !listener.common.is_active() {
             listener.discard(self.duty.take());
         }
     }
 
     fn give_back(self) {
         let mut home = self.listener.duty.lock();
-        if self.listener.listener.is_active() {
+        if self.listener.common.is_active() {
             *home = self.duty;
         } else {
             drop(home);

@@ -63,7 +63,7 @@ impl<C: Channel> QueuedListeners<C> {
     ) -> Subscription {
         let callback = new.callback;
         let listener = Arc::new(QueuedListener {
-            listener: Listener::new(new.label),
+            common: Listener::new(new.label),
             since,
             timed: new.timed,
             once: new.once,
@@ -116,7 +116,7 @@ impl<C: Channel> QueuedListeners<C> {
 }
 
 pub(crate) struct QueuedListener<C: Channel> {
-    listener: Listener,
+    common: Listener,
     since: u64,
     timed: bool,
     once: bool,
@@ -141,30 +141,24 @@ impl<C: Channel> QueuedListener<C> {
     /// Drops the callback and what it has missed, a user's code, isolated and under no lock.
     fn discard(&self, duty: Option<Duty<C>>) {
         if duty.is_some() {
-            self.isolate(|| drop(duty));
-        }
-    }
-
-    fn isolate(&self, code: impl FnOnce()) {
-        if !self.context.isolate(C::NAME, &self.listener.label, code) {
-            self.listener.count_panic();
+            self.common.isolate(&self.context, C::NAME, || drop(duty));
         }
     }
 }
 
 impl<C: Channel> AsRef<Listener> for QueuedListener<C> {
     fn as_ref(&self) -> &Listener {
-        &self.listener
+        &self.common
     }
 }
 
 impl<C: Channel> Ending for QueuedListener<C> {
     fn label(&self) -> &Label {
-        &self.listener.label
+        &self.common.label
     }
 
     fn end(&self) {
-        self.listener.deactivate();
+        self.common.deactivate();
         if let Some(channel) = self.channel.upgrade() {
             channel.leave(self);
         }
@@ -174,7 +168,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
 
     fn wait_out(self: Arc<Self>) {
         if !inside::callback_of(self.context.hub) {
-            self.context.progress.wait_out(self.listener.id);
+            self.context.progress.wait_out(self.common.id);
         }
     }
 }
