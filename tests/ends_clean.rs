@@ -5,7 +5,7 @@ mod common;
 
 use std::cell::RefCell;
 use std::future::Future as _;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,16 +41,21 @@ fn flush_does_not_wait_for_what_is_accepted_after_it_began() {
             let _second = hub.listen::<Numbers>(move |_| second_keeper.pass());
             hub.publish::<Words>("flushed");
             first.wait();
+            let (begins, begun) = mpsc::channel();
             thread::scope(|scope| {
-                let flush = scope.spawn(|| hub.flush());
+                let flush = scope.spawn(|| {
+                    begins.send(()).unwrap();
+                    hub.flush();
+                });
+                begun.recv().unwrap();
                 thread::sleep(Duration::from_millis(2));
                 hub.publish::<Numbers>(1);
                 first.open();
                 // The second callback is held until the flush is over, unless the flush began behind it
                 // and waits for it by right.
                 second.wait();
-                let begun = Instant::now();
-                while !flush.is_finished() && begun.elapsed() < Duration::from_secs(1) {}
+                let since = Instant::now();
+                while !flush.is_finished() && since.elapsed() < Duration::from_millis(300) {}
                 ended += u32::from(flush.is_finished());
                 second.open();
             });

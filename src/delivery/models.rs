@@ -13,6 +13,7 @@ use loom::thread;
 
 use super::batch::Batch;
 use super::context::Context;
+use super::dispatcher::Worker;
 use super::inline::InlineListeners;
 use super::listener::Label;
 use super::log::{Log, Nothing, Overflow, Taken};
@@ -164,6 +165,44 @@ fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
         assert!(delivered.load(Ordering::Relaxed));
         house.queue.close();
         dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_replay_lets_no_flush_return_too_early() {
+    model(|| {
+        let house = house(4);
+        let delivered = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&delivered);
+        let _guard = house.listen(move |_| seen.store(true, Ordering::Relaxed));
+        house.push(0);
+        let end = house.queue.end();
+        let mut missed = event(7);
+        missed.accept(house.queue.number());
+        let _late = house.listen_to(vec![missed.shared()], |_| {});
+        house.queue.nudge(&house.queued);
+        let dispatcher = house.dispatcher();
+        house.context.progress.wait_for(end);
+        assert!(delivered.load(Ordering::Relaxed));
+        house.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_that_goes_leaves_nobody_waiting() {
+    model(|| {
+        let house = Arc::new(house(1));
+        let _guard = house.listen(|_| {});
+        let publishing = Arc::clone(&house);
+        let publisher = thread::spawn(move || {
+            (0..2).for_each(|n| publishing.push(n));
+            let end = publishing.queue.end();
+            publishing.context.progress.wait_for(end);
+        });
+        let (queue, context) = (Arc::clone(&house.queue), Arc::clone(&house.context));
+        drop(Worker::new(queue, context));
+        publisher.join().unwrap();
     });
 }
 
