@@ -5,6 +5,8 @@ mod common;
 
 use std::cell::RefCell;
 use std::future::Future as _;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
@@ -275,15 +277,11 @@ fn the_last_handle_may_be_dropped_by_a_waker_on_the_hubs_own_thread() {
         let owner = Arc::new(Owner(Mutex::default()));
         let waker = Waker::from(Arc::clone(&owner));
         let publisher = hub.publisher::<Words>();
-        let mut waiting = Box::pin(publisher.publish_async("waits"));
-        assert!(
-            waiting
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
+        // Never dropped, so that its place is not given up and the waker is woken.
+        let mut waiting = ManuallyDrop::new(publisher.publish_async("waits"));
+        let polled = Pin::new(&mut *waiting).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
         *owner.0.lock().unwrap() = Some(hub);
-        std::mem::forget(waiting); // its place is not given up: the waker is to be woken
         drop(publisher);
         gate.open();
         while owner.0.lock().unwrap().is_some() {}
