@@ -119,4 +119,20 @@ proptest! {
         let wire = serde_json::to_string(&event).unwrap();
         prop_assert_eq!(serde_json::from_str::<AuthEvent>(&wire).unwrap(), event);
     }
+
+    #[test]
+    fn whatever_is_not_quite_an_event_is_refused_or_is_another_event(
+        event in any_event(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut wire = serde_json::to_vec(&event).unwrap();
+        for (place, byte) in changes {
+            let place = place.index(wire.len());
+            wire[place] = byte;
+        }
+        if let Ok(read) = serde_json::from_slice::<AuthEvent>(&wire) {
+            let again = serde_json::to_vec(&read).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<AuthEvent>(&again).unwrap(), read);
+        }
+    }
 }
