@@ -11,6 +11,17 @@ use std::marker::PhantomData;
 ///
 /// Implement it directly for a channel that is [`Protected`]; for an open one,
 /// [`CustomChannel`] is shorter.
+///
+/// ```
+/// use typed_hub::{Auth, Channel};
+///
+/// /// Whatever holds for every channel.
+/// fn describe<C: Channel>() -> String {
+///     format!("{} keeps {} events", C::NAME, C::RETAIN)
+/// }
+///
+/// assert!(describe::<Auth>().starts_with("auth keeps"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a channel",
     label = "not a channel",
@@ -32,6 +43,14 @@ pub trait Channel: 'static {
 }
 
 /// A channel on which anyone may publish, with [`Hub::publish`](crate::Hub::publish).
+///
+/// ```
+/// use typed_hub::{Hub, Open};
+///
+/// fn publish_all<C: Open>(hub: &Hub, events: impl IntoIterator<Item = C::Event>) {
+///     events.into_iter().for_each(|event| hub.publish::<C>(event));
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "nobody but its owner publishes on `{Self}`: it is not an open channel",
     label = "`{Self}` is protected: publishing on it takes its key",
@@ -106,7 +125,7 @@ pub trait CustomChannel: 'static {
     const RETAIN: usize = 0;
 }
 
-/// The open channel of a type that implements [`CustomChannel`].
+/// The open channel of a type that implements [`CustomChannel`], where there is an example.
 #[derive(Debug)]
 pub struct Custom<T>(Infallible, PhantomData<fn() -> T>);
 

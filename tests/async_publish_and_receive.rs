@@ -165,6 +165,18 @@ fn recv_async_that_is_dropped_while_pending_loses_nothing() {
 }
 
 #[test]
+fn a_receiver_that_is_dropped_while_pending_leaves_no_waker() {
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    let _other = hub.receiver::<Numbers>();
+    let (waker, count) = counting();
+    assert!(poll(pin!(receiver.recv_async()), &waker).is_pending());
+    drop((receiver, waker));
+    assert_eq!(Arc::strong_count(&count), 1);
+    hub.publish::<Numbers>(1);
+}
+
+#[test]
 fn a_waker_may_panic_or_use_the_hub() {
     in_time(|| {
         let log = Log::new();

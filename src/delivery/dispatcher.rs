@@ -67,6 +67,21 @@ impl Worker {
 
     /// Delivers events as they are accepted, until the hub's last handle has been dropped and
     /// everything is delivered. From inside a callback of this hub it returns at once.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// let (hub, mut worker) = Hub::builder().build_with_worker();
+    /// let thread = thread::Builder::new()
+    ///     .stack_size(4 << 20)
+    ///     .spawn(move || worker.run())?;
+    /// hub.listen::<Auth>(|event| println!("{}", event.kind()))
+    ///     .detach();
+    /// drop(hub);
+    /// assert!(thread.join().is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn run(&mut self) {
         if !inside::callback_of(self.context.hub) {
             self.queue.attend(thread::current().id());

@@ -9,6 +9,24 @@ use crate::channel::Channel;
 
 /// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
 /// memory of the few dozen events around it as long as it lives.
+///
+/// ```
+/// use typed_hub::{Custom, CustomChannel, Hub, Received};
+///
+/// enum Ticks {}
+///
+/// impl CustomChannel for Ticks {
+///     type Event = u64;
+///     const NAME: &'static str = "ticks";
+/// }
+///
+/// let hub = Hub::new();
+/// let mut ticks = hub.receiver::<Custom<Ticks>>();
+/// hub.publish::<Custom<Ticks>>(7);
+/// let tick: Received<Custom<Ticks>> = ticks.recv()?;
+/// assert_eq!(*tick, 7);
+/// # Ok::<(), typed_hub::RecvError>(())
+/// ```
 pub struct Received<C: Channel> {
     batch: Arc<Batch<C>>,
     index: usize,

@@ -253,7 +253,17 @@ impl Drop for Inner {
     }
 }
 
-/// A handle of a [`Hub`] that does not keep it alive.
+/// A handle of a [`Hub`] that does not keep it alive, from [`Hub::downgrade`].
+///
+/// ```
+/// use typed_hub::Hub;
+///
+/// let hub = Hub::new();
+/// let weak = hub.downgrade();
+/// assert!(weak.upgrade().is_some());
+/// drop(hub);
+/// assert!(weak.upgrade().is_none());
+/// ```
 #[derive(Clone)]
 pub struct WeakHub {
     inner: Weak<Inner>,

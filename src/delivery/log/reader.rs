@@ -8,6 +8,16 @@ use crossbeam_channel::Sender;
 use crate::delivery::listener::Label;
 
 /// What happens where a receiver does not keep up, and so many events wait for it as it lets wait.
+///
+/// ```
+/// use typed_hub::{Overflow, ReceiverOptions};
+///
+/// let latest_only = ReceiverOptions::builder()
+///     .capacity(1)
+///     .overflow(Overflow::DropOldest)
+///     .build();
+/// # drop(latest_only);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.

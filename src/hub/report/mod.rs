@@ -14,6 +14,19 @@ use crate::delivery::queue::Depth;
 /// `Serialize`.
 ///
 /// The figures are read one after the other while the hub goes on.
+///
+/// ```
+/// use typed_hub::{Auth, Hub};
+///
+/// let hub = Hub::new();
+/// let guard = hub.listen::<Auth>(|event| println!("{}", event.kind()));
+/// for channel in &hub.inspect().channels {
+///     for listener in &channel.listeners {
+///         println!("{} {}: {}", channel.name, listener.name, listener.delivered);
+///     }
+/// }
+/// # drop(guard);
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct HubReport {
