@@ -11,6 +11,11 @@ use std::sync as imp;
 use std::fmt;
 use std::sync::PoisonError;
 
+#[cfg(loom)]
+pub(crate) use loom::thread;
+#[cfg(not(loom))]
+pub(crate) use std::thread;
+
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
 

@@ -4,11 +4,12 @@
 //! - `sign_in`: signing up and in
 //! - `sign_out`: signing out, deleting the user
 //! - `transaction`: the machine's decisions carried out, one after the other
-//! - `shared`: a future that several callers drive
+//! - `queue`: work that whoever waits for it drives; `bell`: those who wait
 
+mod bell;
 #[cfg(all(test, loom))]
 mod models;
-mod shared;
+mod queue;
 mod sign_in;
 mod sign_out;
 mod transaction;

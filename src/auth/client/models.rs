@@ -1,4 +1,4 @@
-//! [`Shared`] under the model checker, which tries every interleaving:
+//! [`Queue`] under the model checker, which tries every interleaving:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
 
 use std::future::poll_fn;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::thread;
 
-use super::shared::{Bell, Shared};
+use super::queue::{Queue, Ticket, Work};
 use crate::sync::{Condvar, Mutex};
 
 /// What the work waits for: it happens once, on another thread.
@@ -44,13 +44,34 @@ impl Reply {
     }
 }
 
-/// Work that waits for the reply, and counts how often it has been done.
-fn work(reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<Shared<usize>> {
+/// A job that waits for the reply, and counts how often it has been done.
+fn job(queue: &Arc<Queue>, reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<Ticket<usize>> {
     let (reply, done) = (Arc::clone(reply), Arc::clone(done));
-    Shared::new(Arc::new(Bell::new()), async move {
-        poll_fn(|context| reply.poll(context)).await;
-        done.fetch_add(1, Ordering::SeqCst) + 1
-    })
+    Arc::new(queue.push(|promise| {
+        Work::new(async move {
+            poll_fn(|context| reply.poll(context)).await;
+            promise.keep(done.fetch_add(1, Ordering::SeqCst) + 1);
+            Vec::new()
+        })
+    }))
+}
+
+/// A job that can be done by one thread only.
+fn job_of(queue: &Arc<Queue>, thread: thread::ThreadId) -> Arc<Ticket<()>> {
+    Arc::new(queue.push(|promise| {
+        Work::new(async move {
+            poll_fn(|_| {
+                if thread::current().id() == thread {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+            promise.keep(());
+            Vec::new()
+        })
+    }))
 }
 
 /// A thread that sleeps until it is woken.
@@ -95,13 +116,13 @@ fn model(check: impl Fn() + Send + Sync + 'static) {
 fn two_callers_get_the_outcome_of_work_that_is_done_once() {
     model(|| {
         let (reply, done) = (Reply::new(), Arc::default());
-        let shared = work(&reply, &done);
+        let ticket = job(&Queue::new(), &reply, &done);
         let other = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || block_on(shared.outcome()))
+            let ticket = Arc::clone(&ticket);
+            thread::spawn(move || block_on(ticket.outcome()))
         };
         let comes = thread::spawn(move || reply.come());
-        assert_eq!(block_on(shared.outcome()), 1);
+        assert_eq!(block_on(ticket.outcome()), 1);
         assert_eq!(other.join().unwrap(), 1);
         comes.join().unwrap();
         assert_eq!(done.load(Ordering::SeqCst), 1);
@@ -109,22 +130,49 @@ fn two_callers_get_the_outcome_of_work_that_is_done_once() {
 }
 
 #[test]
+fn two_callers_each_with_a_job_get_both_done_in_order() {
+    model(|| {
+        let (reply, done, queue) = (Reply::new(), Arc::default(), Queue::new());
+        let first = job(&queue, &reply, &done);
+        let second = job(&queue, &reply, &done);
+        let other = thread::spawn(move || block_on(first.outcome()));
+        let comes = thread::spawn(move || reply.come());
+        assert_eq!(block_on(second.outcome()), 2);
+        assert_eq!(other.join().unwrap(), 1);
+        comes.join().unwrap();
+    });
+}
+
+#[test]
 fn a_caller_who_is_dropped_is_not_missed() {
     model(|| {
         let (reply, done) = (Reply::new(), Arc::default());
-        let shared = work(&reply, &done);
+        let ticket = job(&Queue::new(), &reply, &done);
         let dropped = {
-            let shared = Arc::clone(&shared);
+            let ticket = Arc::clone(&ticket);
             thread::spawn(move || {
-                let mut caller = Box::pin(shared.outcome());
+                let mut caller = Box::pin(ticket.outcome());
                 let _ = caller
                     .as_mut()
                     .poll(&mut Context::from_waker(Waker::noop()));
             })
         };
         let comes = thread::spawn(move || reply.come());
-        assert_eq!(block_on(shared.outcome()), 1);
+        assert_eq!(block_on(ticket.outcome()), 1);
         dropped.join().unwrap();
         comes.join().unwrap();
+    });
+}
+
+#[test]
+fn the_thread_that_alone_can_do_it_gets_to() {
+    model(|| {
+        let ticket = job_of(&Queue::new(), thread::current().id());
+        let other = {
+            let ticket = Arc::clone(&ticket);
+            thread::spawn(move || block_on(ticket.outcome()))
+        };
+        block_on(ticket.outcome());
+        other.join().unwrap();
     });
 }

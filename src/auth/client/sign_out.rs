@@ -1,10 +1,9 @@
 //! Signing out, and deleting the user.
 
 use std::mem;
-use std::sync::Arc;
 
 use super::AuthClient;
-use super::shared::Shared;
+use super::queue::Ticket;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
 use crate::auth::machine::{SessionId, SignOutAsked, SignOutCall, SignOutScope};
 use crate::auth::provider::IdentityProvider;
@@ -86,13 +85,13 @@ struct Leaving<'a, P: IdentityProvider, S: TokenStore> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> Leaving<'_, P, S> {
-    fn leave(self) -> Arc<Shared<Result<(), StoreError>>> {
+    fn leave(self) -> Ticket<Result<(), StoreError>> {
         let leaving = self.begin();
         mem::forget(self); // its drop would begin it once more
         leaving
     }
 
-    fn begin(&self) -> Arc<Shared<Result<(), StoreError>>> {
+    fn begin(&self) -> Ticket<Result<(), StoreError>> {
         let id = self.id;
         self.client
             .inner

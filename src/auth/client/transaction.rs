@@ -10,7 +10,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::SystemTime;
 
-use super::shared::{Bell, Precede, Shared};
+use super::bell::Bell;
+use super::queue::{Promise, Queue, Ticket, Work};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 use crate::auth::error::SessionError;
@@ -23,8 +24,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// What the handles of one client share.
 pub(super) struct Inner<P, S> {
     edge: Arc<Edge<P, S>>,
-    /// The transaction begun last. Each holds the one before it until that is done.
-    last: Mutex<Option<Arc<dyn Precede>>>,
+    transactions: Arc<Queue>,
     flight: Mutex<Option<Flight>>,
 }
 
@@ -35,13 +35,14 @@ struct Edge<P, S> {
     hub: Hub,
     clock: Arc<dyn Clock>,
     machine: Mutex<Machine>,
-    bell: Arc<Bell>,
+    /// Rings when a session begins or ends.
+    sessions: Arc<Bell>,
 }
 
 /// A refresh on its way. It lives as long as somebody waits for it.
 struct Flight {
     id: SessionId,
-    work: Weak<Shared<Outcome>>,
+    landing: Weak<Ticket<Outcome>>,
 }
 
 type Outcome = Result<Option<Session>, SessionError>;
@@ -55,9 +56,9 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
                 hub,
                 clock,
                 machine: Mutex::new(Machine::default()),
-                bell: Arc::new(Bell::new()),
+                sessions: Bell::new(),
             }),
-            last: Mutex::new(None),
+            transactions: Queue::new(),
             flight: Mutex::new(None),
         }
     }
@@ -66,18 +67,14 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     pub(super) fn begin<A: Clone + Send + 'static>(
         &self,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
-    ) -> Arc<Shared<A>> {
-        let mut last = self.last.lock();
-        let before = last.take();
+    ) -> Ticket<A> {
         let edge = Arc::clone(&self.edge);
-        let transaction = Shared::new(Arc::clone(&self.edge.bell), async move {
-            if let Some(before) = before {
-                poll_fn(|context| before.poll_past(context)).await;
-            }
-            edge.perform(first).await
-        });
-        *last = Some(Arc::clone(&transaction) as Arc<dyn Precede>);
-        transaction
+        self.transactions.push(|promise| {
+            Work::new(async move {
+                let (events, answer) = edge.perform(first).await;
+                edge.deliveries(events, promise, answer)
+            })
+        })
     }
 
     /// Renews the tokens of the session: once, however many ask.
@@ -86,23 +83,27 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         id: SessionId,
         force: bool,
         ended: u64,
-    ) -> Arc<Shared<Outcome>> {
+    ) -> Arc<Ticket<Outcome>> {
         let mut flight = self.flight.lock();
-        if let Some(Flight { id: of, work }) = &*flight
+        if let Some(Flight { id: of, landing }) = &*flight
             && *of == id
-            && let Some(work) = work.upgrade()
+            && let Some(landing) = landing.upgrade()
+            && !landing.is_lost()
         {
-            return work;
+            return landing;
         }
         let inner = Arc::clone(self);
-        let work = Shared::new(Arc::clone(&self.edge.bell), async move {
-            inner.fly(id, force, ended).await
-        });
+        let landing = Arc::new(Queue::new().push(|promise| {
+            Work::new(async move {
+                promise.keep(inner.fly(id, force, ended).await);
+                Vec::new()
+            })
+        }));
         *flight = Some(Flight {
             id,
-            work: Arc::downgrade(&work),
+            landing: Arc::downgrade(&landing),
         });
-        work
+        landing
     }
 
     async fn fly(&self, id: SessionId, force: bool, ended: u64) -> Outcome {
@@ -134,7 +135,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         &self,
         force: bool,
         ended: u64,
-    ) -> Arc<Shared<Result<SessionAsked, SessionError>>> {
+    ) -> Ticket<Result<SessionAsked, SessionError>> {
         self.begin(move |machine, now| machine.session(force, ended, now))
     }
 
@@ -148,10 +149,14 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     /// Waits for the provider's reply for as long as the session is open.
     async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
         let mut reply = pin!(reply);
-        poll_fn(|context| match reply.as_mut().poll(context) {
-            Poll::Ready(reply) => Poll::Ready(Some(reply)),
-            Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        let seat = self.edge.sessions.seat(0);
+        poll_fn(|context| {
+            seat.take(context.waker());
+            match reply.as_mut().poll(context) {
+                Poll::Ready(reply) => Poll::Ready(Some(reply)),
+                Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }
@@ -174,31 +179,69 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
-    async fn perform<A>(&self, first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>) -> A {
+    async fn perform<A>(
+        &self,
+        first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>,
+    ) -> (Vec<AuthEvent>, A) {
         let now = self.clock.now();
-        let mut step = first(&mut self.machine.lock(), now);
+        let mut step = self.decide(|machine| first(machine, now));
         loop {
             step = match step {
                 Step::Load(then) => {
                     let stored = self.store.load().await;
-                    then(&mut self.machine.lock(), stored)
+                    self.decide(|machine| then(machine, stored))
                 }
                 Step::Save(session, then) => {
                     let saved = self.store.save(&session).await;
-                    then(&mut self.machine.lock(), saved)
+                    self.decide(|machine| then(machine, saved))
                 }
                 Step::Clear(then) => {
                     let cleared = self.store.clear().await;
-                    then(&mut self.machine.lock(), cleared)
+                    self.decide(|machine| then(machine, cleared))
                 }
-                Step::End { publish, answer } => {
-                    for event in publish {
-                        self.publish(event).await;
-                    }
-                    return answer;
-                }
+                Step::End { publish, answer } => return (publish, answer),
             };
         }
+    }
+
+    fn decide<A>(&self, what: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
+        let (step, is_another) = {
+            let mut machine = self.machine.lock();
+            let before = machine.session_id();
+            let step = what(&mut machine);
+            (step, machine.session_id() != before)
+        };
+        if is_another {
+            self.sessions.ring();
+        }
+        step
+    }
+
+    /// What is left to do when the machine has decided: the answer is there after the last event.
+    fn deliveries<A: Send + 'static>(
+        self: Arc<Self>,
+        mut events: Vec<AuthEvent>,
+        promise: Promise<A>,
+        answer: A,
+    ) -> Vec<Work> {
+        let Some(last) = events.pop() else {
+            promise.keep(answer);
+            return Vec::new();
+        };
+        let mut deliveries = Vec::new();
+        for event in events {
+            let edge = Arc::clone(&self);
+            deliveries.push(Work::new(async move {
+                edge.publish(event).await;
+                Vec::new()
+            }));
+        }
+        deliveries.push(Work::new(async move {
+            self.publish(last).await;
+            promise.keep(answer);
+            Vec::new()
+        }));
+        deliveries
     }
 
     /// The one place where the auth category publishes.
