@@ -139,7 +139,7 @@ fn a_store_that_cannot_be_written_leaves_nobody_signed_in() {
         block_on(world.client.confirm_sign_in(Answer::Code(CODE.into()))),
         Err(ConfirmSignInError::Store(StoreError::Write(_)))
     ));
-    assert_eq!(world.trace.take(), ["clear", "clear"]);
+    assert!(world.trace.take().is_empty(), "there is nothing to remove");
     assert_eq!(block_on(world.client.current_user()), Ok(None));
 }
 

@@ -7,9 +7,11 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use auth_world::{PASSWORD, StoreFault, World, poll_once, start};
+use auth_world::{CODE, PASSWORD, StoreFault, World, poll_once, start};
 use pollster::block_on;
-use typed_hub::auth::{Fault, Operation, SessionError, SignInError, SignInStep, SignOutScope};
+use typed_hub::auth::{
+    Answer, Fault, Operation, SessionError, SignInError, SignInStep, SignOutScope,
+};
 use typed_hub::{Auth, AuthEvent, ReceiverOptions};
 
 /// More than there are cores.
@@ -136,12 +138,12 @@ fn f17_the_next_session_has_a_refresh_of_its_own() {
 
     let mut first = pin!(world.client.session(true));
     start(first.as_mut());
-    assert_eq!(block_on(of_the_last), Ok(None));
     let mut second = pin!(world.client.session(true));
     start(second.as_mut());
     world.pool.mend(Operation::Refresh);
     assert_eq!(block_on(second), block_on(first));
     assert_eq!(world.refreshes(), 2, "one for each session");
+    assert_eq!(block_on(of_the_last), Ok(world.store.stored()));
 }
 
 #[test]
@@ -222,6 +224,63 @@ fn f24_sign_out_overtakes_a_sign_in() {
 }
 
 #[test]
+fn f24_sign_out_overtakes_a_sign_in_that_waits_for_a_refresh() {
+    let world = World::expired();
+    hold_refreshes(&world);
+    let mut sign_in = pin!(world.client.sign_in("ada", PASSWORD));
+    start(sign_in.as_mut());
+    block_on(world.client.sign_out(HERE)).unwrap();
+    assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+    assert_eq!(block_on(world.client.current_user()), Ok(None));
+}
+
+#[test]
+fn f24_sign_out_overtakes_a_sign_in_while_the_provider_is_told() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    world.pool.fail(Operation::SignIn, Fault::NoAnswer);
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut sign_in = pin!(world.client.sign_in("ada", PASSWORD));
+    let mut sign_out = pin!(world.client.sign_out(HERE));
+    start(sign_in.as_mut());
+    start(sign_out.as_mut());
+    world.pool.mend(Operation::SignIn);
+    start(sign_in.as_mut()); // it revokes what came of it
+    world.pool.mend(Operation::Revoke);
+    assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
+    assert!(block_on(sign_out).is_ok());
+    let trace = ["→tokenRefresh_failure, kept", "clear", "→signedOut"];
+    assert_eq!(world.trace.take(), trace);
+    assert_eq!(block_on(world.client.current_user()), Ok(None));
+}
+
+#[test]
+fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
+    let world = World::new();
+    world.pool.fail(Operation::SignIn, Fault::NoAnswer);
+    let mut sign_in = pin!(world.client.sign_in("ada", PASSWORD));
+    start(sign_in.as_mut());
+    block_on(world.client.sign_out(HERE)).unwrap();
+    world.pool.mend(Operation::SignIn);
+    assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_asked_for_is_not_the_answer_when_another_has_begun() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let _ = block_on(world.client.sign_in("grace", PASSWORD)).unwrap();
+    hold_refreshes(&world);
+    let mut session = pin!(world.client.session(false));
+    start(session.as_mut());
+    let _ = block_on(world.client.confirm_sign_in(Answer::Code(CODE.into()))).unwrap();
+    let session = block_on(session).unwrap().unwrap();
+    assert_eq!(session.user.username, "grace");
+}
+
+#[test]
 fn f24_sign_out_raced_with_refresh_on_two_threads() {
     for _ in 0..300 {
         let world = World::expired();
@@ -299,6 +358,65 @@ fn a_sign_out_without_an_answer_is_completed_by_the_next_call() {
 }
 
 #[test]
+fn a_global_sign_out_without_an_answer_is_completed_by_the_next_call() {
+    let world = World::signed_in();
+    let operation = Operation::SignOutEverywhere;
+    world.pool.fail(operation, Fault::NoAnswer);
+    {
+        let mut caller = pin!(world.client.sign_out(SignOutScope::Everywhere));
+        start(caller.as_mut());
+    }
+    assert_eq!(block_on(world.client.current_user()), Ok(None));
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
+fn a_sign_out_that_is_dropped_while_it_waits_for_its_turn_happens() {
+    let world = World::expired();
+    world.store.pause();
+    let mut refresh = pin!(world.client.session(false));
+    start(refresh.as_mut());
+    {
+        let mut caller = pin!(world.client.sign_out(HERE));
+        start(caller.as_mut());
+    }
+    world.store.resume();
+    assert_eq!(block_on(world.client.current_user()), Ok(None));
+    let trace = world.trace.take();
+    assert_eq!(trace, ["store", "→tokenRefresh", "clear", "→signedOut"]);
+}
+
+#[test]
+fn an_answer_that_is_taken_back_leaves_the_challenge_open() {
+    let world = World::new();
+    let _ = block_on(world.client.sign_in("grace", PASSWORD)).unwrap();
+    world.pool.fail(Operation::Answer, Fault::NoAnswer);
+    let answer = || world.client.confirm_sign_in(Answer::Code(CODE.into()));
+    {
+        let mut caller = pin!(answer());
+        start(caller.as_mut());
+    }
+    world.pool.mend(Operation::Answer);
+    assert!(matches!(block_on(answer()), Ok(SignInStep::Done(_))));
+    assert_eq!(world.trace.take(), ["store", "→signedIn"]);
+}
+
+#[test]
+fn a_deletion_without_an_answer_is_taken_back_by_dropping_it() {
+    let world = World::signed_in();
+    world.pool.fail(Operation::DeleteUser, Fault::NoAnswer);
+    {
+        let mut caller = pin!(world.client.delete_user());
+        start(caller.as_mut());
+    }
+    assert!(block_on(world.client.current_user()).unwrap().is_some());
+    assert!(world.trace.take().is_empty());
+    world.pool.mend(Operation::DeleteUser);
+    block_on(world.client.delete_user()).unwrap();
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
 fn no_call_without_an_answer_blocks_the_others() {
     let world = World::signed_in();
     hold_refreshes(&world);
@@ -313,8 +431,8 @@ fn no_call_without_an_answer_blocks_the_others() {
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     world.pool.mend(Operation::DeleteUser);
     assert!(poll_once(deletion.as_mut()).is_ready());
-    assert_eq!(block_on(refresh), Ok(None), "that session is over");
-    assert!(world.store.stored().is_some(), "this one is not");
+    assert!(world.store.stored().is_some(), "it was another session");
+    assert_eq!(block_on(refresh), Ok(world.store.stored()));
 }
 
 #[test]

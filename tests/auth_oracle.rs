@@ -7,7 +7,8 @@ use auth_world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock, MemoryChallenge,
-    MemoryProvider, Operation, SessionError, SignInError, SignInStep, SignOutScope, StoreError,
+    MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep, SignOutScope,
+    StoreError,
 };
 use typed_hub::{Auth, AuthEvent};
 
@@ -311,7 +312,8 @@ fn f20_sign_out_and_the_revocation_fails() {
     let world = World::signed_in();
     world.pool.fail(Operation::Revoke, Fault::NetworkDown);
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
-    assert_eq!(out.not_revoked.unwrap().name, "NetworkError");
+    let why = out.not_revoked.unwrap();
+    assert!(matches!(why, NotRevoked::Provider(error) if error.name == "NetworkError"));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }
 
@@ -394,4 +396,27 @@ fn an_event_tells_who_signed_in_and_why_a_refresh_failed() {
         AuthEvent::TokenRefreshFailure { error, .. } if error.name == "TooManyRequestsException"
     ));
     assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn sign_out_of_a_store_that_cannot_be_read_says_that_nothing_was_revoked() {
+    let world = World::signed_in();
+    let client = world.restarted();
+    world.store.fail(StoreFault::Read);
+    let out = block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    assert!(matches!(out.not_revoked, Some(NotRevoked::Store(_))));
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
+fn f10_an_expired_session_is_kept_when_the_next_cannot_be_stored() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    world.store.fail(StoreFault::Save);
+    let failed = block_on(world.client.sign_in("ada", PASSWORD));
+    assert!(matches!(failed, Err(SignInError::Store(_))));
+    assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+    world.store.mend();
+    world.pool.mend(Operation::Refresh);
+    assert!(block_on(world.client.session(false)).unwrap().is_some());
 }

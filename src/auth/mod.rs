@@ -23,7 +23,7 @@ mod tokens;
 mod user;
 
 pub use self::channel::{Auth, AuthEvent, AuthEventKind, AuthKey};
-pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, SignedOut};
+pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, SignedOut};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,

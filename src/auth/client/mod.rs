@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use typed_builder::TypedBuilder;
 
-pub use self::sign_out::SignedOut;
+pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
 use super::clock::{Clock, SystemClock};
@@ -150,13 +150,18 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
     /// error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
-        let ended = self.inner.refreshes_ended();
-        match self.inner.ask(force, ended).outcome().await? {
-            SessionAsked::Answered(session) => Ok(session),
-            SessionAsked::Refresh(call) => {
-                let refresh = self.inner.refresh(call.id, force, ended);
-                refresh.outcome().await
+        let mut force = force;
+        loop {
+            let ended = self.inner.refreshes_ended();
+            let call = match self.inner.ask(force, ended).outcome().await? {
+                SessionAsked::Answered(session) => return Ok(session),
+                SessionAsked::Refresh(call) => call,
+            };
+            let refresh = self.inner.refresh(call.id, force, ended);
+            if let Some(answer) = refresh.outcome().await {
+                return answer;
             }
+            force = false; // if there is a session, it is one that began since
         }
     }
 

@@ -2,12 +2,12 @@
 
 use super::AuthClient;
 use crate::auth::error::{
-    ConfirmSignInError, ConfirmSignUpError, Field, InputError, MAX_INPUT_BYTES, SignInError,
-    SignUpError,
+    ConfirmSignInError, ConfirmSignUpError, Field, InputError, MAX_INPUT_BYTES, ProviderError,
+    SignInError, SignUpError,
 };
-use crate::auth::machine::SignInStep;
+use crate::auth::machine::{Attempt, NotSignedIn, SignInStep};
 use crate::auth::provider::challenge::Answer;
-use crate::auth::provider::{Attributes, IdentityProvider, SignUpStep};
+use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
 use crate::auth::secret::{Code, Password};
 use crate::auth::store::TokenStore;
 
@@ -85,19 +85,15 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         check(Field::Username, username)?;
         check(Field::Password, password.expose())?;
 
+        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let attempt = begun.outcome().await;
         let session = self.session(false).await;
-        let attempt = self
-            .inner
-            .begin(move |machine, now| machine.sign_in(&session, now))
+        self.inner
+            .begin(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
             .await?;
         let reply = self.inner.provider().sign_in(username, &password).await;
-        let received = self.inner.now();
-        self.inner
-            .begin(move |machine, _| machine.signed_in(attempt, reply, received))
-            .outcome()
-            .await
-            .map_err(SignInError::from)
+        Ok(self.signed_in(attempt, reply).await?)
     }
 
     /// Answers the challenge of the sign-in under way. After a wrong answer it may be answered
@@ -133,12 +129,29 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         };
         let (attempt, challenge) = open.outcome().await?;
         let reply = self.inner.provider().answer(&challenge, &answer).await;
+        Ok(self.signed_in(attempt, reply).await?)
+    }
+
+    async fn signed_in(
+        &self,
+        attempt: Attempt,
+        reply: Result<SignInReply, ProviderError>,
+    ) -> Result<SignInStep, NotSignedIn> {
         let received = self.inner.now();
-        self.inner
+        let refresh = match &reply {
+            Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
+            _ => None,
+        };
+        let step = self
+            .inner
             .begin(move |machine, _| machine.signed_in(attempt, reply, received))
             .outcome()
-            .await
-            .map_err(ConfirmSignInError::from)
+            .await;
+        if let (Err(NotSignedIn::Superseded), Some(refresh)) = (&step, refresh) {
+            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            let _ = self.inner.provider().revoke(&refresh).await;
+        }
+        step
     }
 }
 

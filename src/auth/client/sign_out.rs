@@ -2,10 +2,11 @@
 
 use std::mem;
 
+use thiserror::Error;
+
 use super::AuthClient;
-use super::queue::Ticket;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
-use crate::auth::machine::{SessionId, SignOutAsked, SignOutCall, SignOutScope};
+use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
 
@@ -13,9 +14,21 @@ use crate::auth::store::TokenStore;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// Why the provider could not be told, if it could not. The user is signed out here; elsewhere
+    /// Why the session may not have ended at the provider. The user is signed out here; elsewhere
     /// the session's tokens may stay good until they expire.
-    pub not_revoked: Option<ProviderError>,
+    pub not_revoked: Option<NotRevoked>,
+}
+
+/// Why a session was removed here and not ended at the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NotRevoked {
+    /// The provider refused, or was not reached.
+    #[error("the provider has not ended the session: {0}")]
+    Provider(ProviderError),
+    /// The store could not be read, so nobody knows what session there was, if any.
+    #[error("the session to end is not known: {0}")]
+    Store(StoreError),
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
@@ -23,36 +36,35 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// published. When nobody is signed in, `SignedOut` is published all the same.
     ///
     /// It wins over whatever else is under way: a refresh or a sign-in that has not completed leads
-    /// to nothing. And it cannot be taken back: dropping the future only ends the wait for the
-    /// provider's reply, and the next call of any handle carries the rest through. So a time limit
-    /// around it is safe, and then a call to [`current_user`](Self::current_user) completes it.
+    /// to nothing. And once polled it cannot be taken back: dropping the future only ends the wait
+    /// for the provider's reply, and the rest is carried through by the next call of any handle. So
+    /// a time limit around it is safe, and then a call to [`current_user`](Self::current_user)
+    /// completes it.
     ///
     /// # Errors
     ///
     /// [`SignOutError`] when the tokens cannot be removed from the store: the user is still signed
     /// in. That the provider refuses or is not reached is no error; [`SignedOut`] tells.
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
+        let leaving = Leaving(self);
         let asked = self.inner.begin(move |machine, _| machine.sign_out(scope));
-        let (id, call) = match asked.outcome().await {
-            SignOutAsked::Done(done) => {
-                return done
-                    .map(|()| SignedOut::default())
-                    .map_err(SignOutError::Store);
+        let (left, not_revoked) = match asked.outcome().await {
+            SignOutAsked::Done { left, unread } => (left, unread.map(NotRevoked::Store)),
+            SignOutAsked::Tell { sign_out, call } => {
+                let provider = self.inner.provider();
+                let told = match call {
+                    SignOutCall::Revoke(token) => provider.revoke(&token).await,
+                    SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
+                };
+                let left = self
+                    .inner
+                    .begin(move |machine, _| machine.signed_out(sign_out));
+                (left.outcome().await, told.err().map(NotRevoked::Provider))
             }
-            SignOutAsked::Tell { id, call } => (id, call),
         };
-        let leaving = Leaving { client: self, id };
-        let provider = self.inner.provider();
-        let told = match call {
-            SignOutCall::Revoke(token) => provider.revoke(&token).await,
-            SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
-        };
-        match leaving.leave().outcome().await {
-            Ok(()) => Ok(SignedOut {
-                not_revoked: told.err(),
-            }),
-            Err(error) => Err(SignOutError::Store(error)),
-        }
+        mem::forget(leaving);
+        left.map(|()| SignedOut { not_revoked })
+            .map_err(SignOutError::Store)
     }
 
     /// Deletes the user who is signed in, at the provider; then as a sign-out. Tokens that have
@@ -71,7 +83,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
         self.inner
-            .begin(move |machine, _| machine.signed_out(deletion.id))
+            .begin(move |machine, _| machine.deleted(deletion.sign_out))
             .outcome()
             .await
             .map_err(DeleteUserError::Store)
@@ -79,28 +91,10 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 /// A sign-out that has been asked for, and happens even if the caller is dropped.
-struct Leaving<'a, P: IdentityProvider, S: TokenStore> {
-    client: &'a AuthClient<P, S>,
-    id: SessionId,
-}
-
-impl<P: IdentityProvider, S: TokenStore> Leaving<'_, P, S> {
-    fn leave(self) -> Ticket<Result<(), StoreError>> {
-        let leaving = self.begin();
-        mem::forget(self); // its drop would begin it once more
-        leaving
-    }
-
-    fn begin(&self) -> Ticket<Result<(), StoreError>> {
-        let id = self.id;
-        self.client
-            .inner
-            .begin(move |machine, _| machine.signed_out(id))
-    }
-}
+struct Leaving<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
 
 impl<P: IdentityProvider, S: TokenStore> Drop for Leaving<'_, P, S> {
     fn drop(&mut self) {
-        drop(self.begin());
+        drop(self.0.inner.begin(|machine, _| machine.sign_out_alone()));
     }
 }

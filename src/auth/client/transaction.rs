@@ -45,7 +45,8 @@ struct Flight {
     landing: Weak<Ticket<Outcome>>,
 }
 
-type Outcome = Result<Option<Session>, SessionError>;
+/// What the provider has come to say, unless the session ended first.
+type Outcome = Option<Result<Option<Session>, SessionError>>;
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     pub(super) fn new(provider: P, store: S, hub: Hub, clock: Arc<dyn Clock>) -> Self {
@@ -110,16 +111,16 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         // Asked again, because the flight before this one may have landed in between.
         let call = match self.ask(force, ended).outcome().await {
             Ok(SessionAsked::Refresh(call)) if call.id == id => call,
-            Ok(SessionAsked::Refresh(_)) => return self.land(id, || Ok(None)),
-            Ok(SessionAsked::Answered(session)) => return self.land(id, || Ok(session)),
-            Err(error) => return self.land(id, || Err(error)),
+            Ok(SessionAsked::Refresh(_)) => return self.land(id, || None),
+            Ok(SessionAsked::Answered(session)) => return self.land(id, || Some(Ok(session))),
+            Err(error) => return self.land(id, || Some(Err(error))),
         };
         let Refresh { user, token, .. } = &call;
         let Some(reply) = self
             .while_open(id, self.provider().refresh(user, token))
             .await
         else {
-            return self.land(id, || Ok(None));
+            return self.land(id, || None);
         };
         let received = self.now();
         self.land(id, || {

@@ -19,13 +19,13 @@ mod sign_in;
 mod sign_out;
 
 pub(super) use self::refresh::{Refresh, SessionAsked};
-pub(super) use self::sign_in::Attempt;
 pub use self::sign_in::SignInStep;
+pub(super) use self::sign_in::{Attempt, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
 
 use super::channel::AuthEvent;
-use super::error::{CurrentUserError, SessionError, StoreError};
+use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
 use super::store::Session;
 use super::user::AuthUser;
@@ -39,6 +39,8 @@ pub(super) struct Machine {
     attempt: Attempt,
     /// How many sessions there have been: the id of the present one.
     sessions: u64,
+    /// How many sign-outs have been told of.
+    sign_outs: u64,
     refreshes: Refreshes,
 }
 
@@ -58,6 +60,11 @@ enum Known {
     NotYet,
     Out,
     In(Held),
+    /// The store has something in it that is to be removed before all else; and whether somebody
+    /// was signed in, who is to be told that the session has ended.
+    Spoilt {
+        was_in: bool,
+    },
 }
 
 /// A session, as held.
@@ -68,6 +75,8 @@ struct Held {
     /// Whether the store has it too. It has not when the provider had already replaced the tokens
     /// and the store then failed: they are kept here, and saved by the next call.
     saved: bool,
+    /// Whether a sign-out has begun.
+    is_leaving: bool,
 }
 
 /// Tells one session from the next, so that what was asked for one does not touch another.
@@ -90,7 +99,7 @@ pub(super) enum Step<A> {
 /// What follows when the store has answered.
 type Then<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
 
-impl<A> Step<A> {
+impl<A: 'static> Step<A> {
     /// The end, with nothing to publish.
     const fn silent(answer: A) -> Self {
         Self::End {
@@ -104,6 +113,26 @@ impl<A> Step<A> {
         Self::End {
             publish: vec![event],
             answer,
+        }
+    }
+
+    /// This, and when it ends, an event before its others.
+    fn preceded_by(self, event: AuthEvent) -> Self {
+        match self {
+            Self::Load(then) => Self::load(|machine, read| then(machine, read).preceded_by(event)),
+            Self::Save(session, then) => Self::save(session, |machine, saved| {
+                then(machine, saved).preceded_by(event)
+            }),
+            Self::Clear(then) => {
+                Self::clear(|machine, cleared| then(machine, cleared).preceded_by(event))
+            }
+            Self::End {
+                mut publish,
+                answer,
+            } => {
+                publish.insert(0, event);
+                Self::End { publish, answer }
+            }
         }
     }
 
@@ -149,21 +178,33 @@ impl Machine {
         self.refreshes.count
     }
 
-    /// Goes on when the store has been read, which happens once.
-    fn known<A>(
+    /// Goes on when the store has been read, which happens once, and has nothing spoilt in it.
+    fn known<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        if !matches!(self.session, Known::NotYet) {
-            return then(self, Ok(()));
+        match self.session {
+            Known::Out | Known::In(_) => then(self, Ok(())),
+            Known::NotYet => Step::load(|machine, stored| {
+                let read = stored.map(|stored| match stored {
+                    Some(session) => machine.hold(session),
+                    None => machine.session = Known::Out,
+                });
+                then(machine, read)
+            }),
+            Known::Spoilt { was_in } => Step::clear(move |machine, cleared| {
+                if cleared.is_err() {
+                    return then(machine, cleared);
+                }
+                machine.session = Known::Out;
+                let step = then(machine, Ok(()));
+                if was_in {
+                    step.preceded_by(session_spoilt())
+                } else {
+                    step
+                }
+            }),
         }
-        Step::load(|machine, stored| {
-            let read = stored.map(|stored| match stored {
-                Some(session) => machine.hold(session),
-                None => machine.session = Known::Out,
-            });
-            then(machine, read)
-        })
     }
 
     /// Takes up a session that is in the store, as a new one.
@@ -174,19 +215,31 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
+            is_leaving: false,
         });
     }
 
     const fn held(&self) -> Option<&Held> {
         match &self.session {
             Known::In(held) => Some(held),
-            Known::NotYet | Known::Out => None,
+            Known::NotYet | Known::Out | Known::Spoilt { .. } => None,
         }
     }
 
     /// The session of this id, if it is still the present one.
     fn held_as(&self, id: SessionId) -> Option<&Held> {
         self.held().filter(|held| held.id == id)
+    }
+}
+
+/// The end of a session that a sign-in was to replace, and that the store has lost on the way.
+fn session_spoilt() -> AuthEvent {
+    AuthEvent::TokenRefreshFailure {
+        error: AuthFailure {
+            name: "NotReadBack".to_owned(),
+            message: StoreError::NotReadBack.to_string(),
+        },
+        session_ended: true,
     }
 }
 

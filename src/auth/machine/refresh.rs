@@ -92,15 +92,16 @@ impl Machine {
         Step::End { publish, answer }
     }
 
-    /// The provider has replied to a [`Refresh`]. `received` is when.
+    /// The provider has replied to a [`Refresh`]. `received` is when. There is no answer when the
+    /// session is over.
     pub(crate) fn refreshed(
         &mut self,
         id: SessionId,
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<Option<Session>, SessionError>> {
+    ) -> Step<Option<Result<Option<Session>, SessionError>>> {
         let Some(held) = self.held_as(id) else {
-            return Step::silent(Ok(None)); // F24: that session is over
+            return Step::silent(None); // F24
         };
         match reply {
             Ok(issued) => {
@@ -116,7 +117,7 @@ impl Machine {
                     };
                     let error = SessionError::Unreachable(error);
                     self.refresh_ended(Err(&error));
-                    Step::publish(event, Err(error)) // F15
+                    Step::publish(event, Some(Err(error))) // F15
                 }
                 ProviderErrorKind::NotAuthorized => ended(AuthFailure::from(&error), Ok(None)), // F13
                 ProviderErrorKind::Rejected => {
@@ -126,7 +127,7 @@ impl Machine {
         }
     }
 
-    fn renewed(&mut self, held: Held) -> Step<Result<Option<Session>, SessionError>> {
+    fn renewed(&mut self, held: Held) -> Step<Option<Result<Option<Session>, SessionError>>> {
         let session = held.session.clone();
         // Held before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
@@ -137,8 +138,8 @@ impl Machine {
         Step::save(session.clone(), |machine, saved| {
             machine.saved(saved);
             match saved {
-                Ok(()) => Step::publish(AuthEvent::TokenRefresh, Ok(Some(session))),
-                Err(error) => Step::silent(Err(SessionError::Store(error))),
+                Ok(()) => Step::publish(AuthEvent::TokenRefresh, Some(Ok(Some(session)))),
+                Err(error) => Step::silent(Some(Err(SessionError::Store(error)))),
             }
         })
     }
@@ -163,7 +164,7 @@ impl Machine {
 fn ended(
     error: AuthFailure,
     answer: Result<Option<Session>, SessionError>,
-) -> Step<Result<Option<Session>, SessionError>> {
+) -> Step<Option<Result<Option<Session>, SessionError>>> {
     Step::clear(move |machine, cleared| {
         let session_ended = cleared.is_ok();
         if session_ended {
@@ -176,7 +177,7 @@ fn ended(
                 error,
                 session_ended,
             },
-            answer,
+            Some(answer),
         )
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Known, Machine, Step};
+use super::{Known, Machine, Step, session_spoilt};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{
     ConfirmSignInError, ProviderError, SessionError, SignInError, StoreError,
@@ -45,12 +45,26 @@ pub(crate) enum NotSignedIn {
 }
 
 impl Machine {
-    /// A caller wants to sign in, and has asked for the session first.
+    /// A caller wants to sign in, and will ask for the session first. It is from here on that a
+    /// sign-out overtakes it.
+    pub(crate) fn begin_sign_in(&mut self) -> Step<Attempt> {
+        self.challenge = None;
+        Step::silent(self.attempt.supersede())
+    }
+
+    /// The caller has asked for the session.
     pub(crate) fn sign_in(
         &mut self,
+        attempt: Attempt,
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
-    ) -> Step<Result<Attempt, SignInError>> {
+    ) -> Step<Result<(), SignInError>> {
+        if attempt != self.attempt {
+            return Step::silent(Err(SignInError::Superseded));
+        }
+        if self.held().is_some_and(|held| held.is_leaving) {
+            return Step::silent(Err(SignInError::Superseded));
+        }
         if let Err(SessionError::Store(error)) = session {
             return Step::silent(Err(SignInError::Store(*error)));
         }
@@ -58,8 +72,7 @@ impl Machine {
         if self.held().is_some_and(|held| valid(&held.session)) {
             return Step::silent(Err(SignInError::AlreadySignedIn)); // F6, F7
         }
-        self.challenge = None;
-        Step::silent(Ok(self.attempt.supersede()))
+        Step::silent(Ok(()))
     }
 
     /// A caller wants to answer the open challenge.
@@ -111,7 +124,8 @@ fn begin_session(
         tokens: Tokens::received(tokens, received),
     };
     Step::save(session.clone(), |_, saved| match saved {
-        Err(error) => give_up(error),
+        // A save is all or nothing: what was stored is stored still.
+        Err(error) => Step::silent(Err(NotSignedIn::Store(error))),
         Ok(()) => Step::load(|machine, stored| match stored {
             Ok(Some(stored)) if stored == session => {
                 let user = session.user.clone();
@@ -130,11 +144,18 @@ fn begin_session(
 /// Leaves nothing half-stored behind (F10).
 fn give_up(error: StoreError) -> Step<Result<SignInStep, NotSignedIn>> {
     Step::clear(move |machine, cleared| {
-        machine.session = match cleared {
-            Ok(()) => Known::Out,
-            Err(_) => Known::NotYet, // what is in the store now, only the store can tell
-        };
-        Step::silent(Err(NotSignedIn::Store(error)))
+        let was_in = machine.held().is_some();
+        let failed = Err(NotSignedIn::Store(error));
+        if cleared.is_err() {
+            machine.session = Known::Spoilt { was_in };
+            return Step::silent(failed);
+        }
+        machine.session = Known::Out;
+        if was_in {
+            Step::publish(session_spoilt(), failed)
+        } else {
+            Step::silent(failed)
+        }
     })
 }
 

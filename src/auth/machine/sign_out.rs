@@ -19,11 +19,26 @@ pub enum SignOutScope {
 /// What there is to do for a caller who signs out.
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutAsked {
-    /// Nothing is left to do.
-    Done(Result<(), StoreError>),
+    /// Nothing is left to do. `unread` is why the store could not be read, if it could not: then
+    /// nobody knows what was in it.
+    Done {
+        left: Result<(), StoreError>,
+        unread: Option<StoreError>,
+    },
     /// Tell the provider first, and then come back with
     /// [`signed_out`](Machine::signed_out), whatever it says.
-    Tell { id: SessionId, call: SignOutCall },
+    Tell {
+        sign_out: SignOut,
+        call: SignOutCall,
+    },
+}
+
+/// A sign-out under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignOut {
+    id: SessionId,
+    /// How many had been told of when it began.
+    told: u64,
 }
 
 /// A call to the provider that ends the session there.
@@ -36,27 +51,33 @@ pub(crate) enum SignOutCall {
 /// A call to the provider that deletes the user.
 #[derive(Clone, Debug)]
 pub(crate) struct Deletion {
-    pub(crate) id: SessionId,
+    pub(crate) sign_out: SignOut,
     pub(crate) token: AccessToken,
 }
 
 impl Machine {
-    /// A caller signs out.
+    /// A caller signs out. From here on, no sign-in that is under way completes.
     pub(crate) fn sign_out(&mut self, scope: SignOutScope) -> Step<SignOutAsked> {
+        self.stop_signing_in();
         // A store that cannot be read is no reason not to empty it.
-        self.known(move |machine, _| {
-            let Some(held) = machine.held() else {
-                return machine.leave(SignOutAsked::Done);
+        self.known(move |machine, read| {
+            let unread = read.err();
+            let done = move |left| SignOutAsked::Done { left, unread };
+            let told = machine.sign_outs;
+            let Known::In(held) = &mut machine.session else {
+                return machine.leave(done);
             };
             let tokens = &held.session.tokens;
             let call = match scope {
                 SignOutScope::Everywhere => Some(SignOutCall::Everywhere(tokens.access.clone())),
                 SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
             };
-            match call {
-                Some(call) => Step::silent(SignOutAsked::Tell { id: held.id, call }),
-                None => machine.leave(SignOutAsked::Done),
-            }
+            let Some(call) = call else {
+                return machine.leave(done);
+            };
+            held.is_leaving = true;
+            let sign_out = SignOut { id: held.id, told };
+            Step::silent(SignOutAsked::Tell { sign_out, call })
         })
     }
 
@@ -67,36 +88,73 @@ impl Machine {
     ) -> Step<Result<Deletion, DeleteUserError>> {
         Step::silent(match (session, self.held()) {
             (Err(error), _) => Err(DeleteUserError::Session(error)),
-            (Ok(Some(_)), Some(held)) => Ok(Deletion {
-                id: held.id,
+            (Ok(Some(asked)), Some(held)) if asked.user == held.session.user => Ok(Deletion {
+                sign_out: SignOut {
+                    id: held.id,
+                    told: self.sign_outs,
+                },
                 token: held.session.tokens.access.clone(),
             }),
             (Ok(_), _) => Err(DeleteUserError::SignedOut),
         })
     }
 
-    /// The provider has been told that this session ends.
-    pub(crate) fn signed_out(&mut self, id: SessionId) -> Step<Result<(), StoreError>> {
-        if self.held().is_some_and(|held| held.id != id) {
-            return Step::silent(Ok(())); // that session is over, and this is another
+    /// The provider has been told of this sign-out.
+    pub(crate) fn signed_out(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
+        if self.held_as(sign_out.id).is_none() && self.sign_outs > sign_out.told {
+            return Step::silent(Ok(())); // another has ended that session, and said so
         }
         self.leave(|left| left)
     }
 
+    /// The provider has deleted the user.
+    pub(crate) fn deleted(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
+        if self.held().is_some_and(|held| held.id != sign_out.id) {
+            return Step::silent(Ok(())); // that session is over, and this is another
+        }
+        self.signed_out(sign_out)
+    }
+
+    /// A caller who began a sign-out is gone.
+    pub(crate) fn sign_out_alone(&mut self) -> Step<Result<(), StoreError>> {
+        if self.held().is_some_and(|held| held.is_leaving) {
+            self.leave(|left| left)
+        } else {
+            Step::silent(Ok(()))
+        }
+    }
+
     /// Removes the session, and then says so.
-    fn leave<A: 'static>(&mut self, answer: fn(Result<(), StoreError>) -> A) -> Step<A> {
-        self.attempt.supersede();
-        self.challenge = None;
+    fn leave<A: 'static>(
+        &mut self,
+        answer: impl FnOnce(Result<(), StoreError>) -> A + Send + 'static,
+    ) -> Step<A> {
+        self.stop_signing_in();
         self.refreshes.failure = None;
         if matches!(self.session, Known::Out) {
-            return Step::publish(AuthEvent::SignedOut, answer(Ok(()))); // F22
+            return self.left(answer(Ok(()))); // F22
         }
         Step::clear(move |machine, cleared| match cleared {
             Ok(()) => {
                 machine.session = Known::Out;
-                Step::publish(AuthEvent::SignedOut, answer(Ok(())))
+                machine.left(answer(Ok(())))
             }
-            Err(error) => Step::silent(answer(Err(error))),
+            Err(error) => {
+                if let Known::In(held) = &mut machine.session {
+                    held.is_leaving = false;
+                }
+                Step::silent(answer(Err(error)))
+            }
         })
+    }
+
+    fn left<A: 'static>(&mut self, answer: A) -> Step<A> {
+        self.sign_outs += 1;
+        Step::publish(AuthEvent::SignedOut, answer)
+    }
+
+    fn stop_signing_in(&mut self) {
+        let _ = self.attempt.supersede();
+        self.challenge = None;
     }
 }
