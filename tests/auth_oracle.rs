@@ -6,9 +6,9 @@ mod auth_world;
 use auth_world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
-    Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock, MemoryChallenge,
-    MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep, SignOutScope,
-    StoreError,
+    Answer, AuthClient, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock,
+    MemoryChallenge, MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep,
+    SignOutScope, StoreError,
 };
 use typed_hub::{Auth, AuthEvent};
 
@@ -396,6 +396,36 @@ fn an_event_tells_who_signed_in_and_why_a_refresh_failed() {
         AuthEvent::TokenRefreshFailure { error, .. } if error.name == "TooManyRequestsException"
     ));
     assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn f12_a_clock_that_was_set_back_means_a_refresh() {
+    let world = World::new();
+    world.clock.advance(LIFETIME);
+    let world = world.sign_in();
+    let earlier = AuthClient::builder()
+        .hub(world.hub.clone())
+        .provider(world.pool.clone())
+        .store(world.store.clone())
+        .clock(ManualClock::default())
+        .build();
+    assert!(block_on(earlier.session(false)).unwrap().is_some());
+    assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
+    assert!(block_on(earlier.session(false)).unwrap().is_some());
+    assert!(world.trace.take().is_empty());
+}
+
+#[test]
+fn f16_forced_without_a_refresh_token_does_not_say_that_the_tokens_have_expired() {
+    let clock = ManualClock::default();
+    let pool = MemoryProvider::builder()
+        .clock(clock.clone())
+        .issue_refresh_tokens(false)
+        .build();
+    let world = World::around(pool, clock).sign_in();
+    let error = block_on(world.client.session(true)).unwrap_err();
+    assert_eq!(error, SessionError::NoRefreshToken);
+    assert!(!error.to_string().contains("expired"));
 }
 
 #[test]

@@ -90,8 +90,9 @@ pub enum SessionError {
     /// The provider was not reached. The session is kept: try again later.
     #[error("the session is kept but could not be refreshed, try again later: {0}")]
     Unreachable(ProviderError),
-    /// The tokens have expired and there is nothing to refresh them with: sign in again.
-    #[error("the tokens have expired and there is no refresh token: sign in again")]
+    /// The tokens have expired, or new ones were forced, and there is nothing to refresh them with:
+    /// sign in again.
+    #[error("the tokens cannot be renewed, there is no refresh token: sign in again")]
     NoRefreshToken,
     /// The token store failed. What could not be written is kept in memory and written by the next
     /// call.
@@ -194,15 +195,18 @@ impl ProviderError {
     }
 }
 
-/// What a provider's failure means for the session it was to refresh.
+/// What a provider's failure means. It decides about a session only when the session was to be
+/// refreshed: a failed sign-in, revocation or deletion ends none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
 pub enum ProviderErrorKind {
-    /// Refused as not authorised. The session is over, as if the user had signed out.
+    /// Refused as not authorised. Of a refresh: the session is over, as if the user had signed out.
     NotAuthorized,
     /// Refused for another reason: a token revoked or used twice, a user who is gone, not
-    /// confirmed, or must reset the password. The session is over, and that is an error.
+    /// confirmed, or must reset the password. Of a refresh: the session is over, and that is an
+    /// error.
     Rejected,
-    /// Not reached, throttled, or out of order (network, 429, 5xx). The session is kept.
+    /// Not reached, throttled, or out of order (network, 429, 5xx). Of a refresh: the session is
+    /// kept.
     InTransit,
 }
 

@@ -22,6 +22,8 @@ pub struct Tokens {
     pub id: Option<IdToken>,
     /// Buys new tokens, where the provider issues one.
     pub refresh: Option<RefreshToken>,
+    /// When they were received, on this machine's clock.
+    pub received_at: SystemTime,
     /// When the first of the access and the id token expires, on this machine's clock.
     pub expires_at: SystemTime,
 }
@@ -39,6 +41,7 @@ impl Tokens {
             access: issued.access.token,
             id: issued.id.map(|id| id.token),
             refresh: issued.refresh,
+            received_at: now,
             // A lifetime beyond the calendar is one that is never over.
             expires_at: now.checked_add(lifetime).unwrap_or_else(|| far_future(now)),
         }
@@ -57,29 +60,43 @@ impl Tokens {
         }
     }
 
-    /// Tokens that were stored earlier, for the use of a [`TokenStore`](super::TokenStore).
-    /// `expires_at` is what [`Tokens::expires_at`] was when they were saved.
+    /// Tokens that were stored earlier, for the use of a [`TokenStore`](super::TokenStore): each
+    /// argument is what the field of its name was when they were saved.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use typed_hub::auth::Tokens;
+    ///
+    /// let (received_at, now) = (SystemTime::UNIX_EPOCH, SystemTime::now());
+    /// let expires_at = now + Duration::from_mins(5);
+    /// let tokens = Tokens::restored("access".into(), None, None, received_at, expires_at);
+    /// assert!(tokens.are_valid_at(now));
+    /// ```
     #[must_use]
     pub fn restored(
         access: AccessToken,
         id: Option<IdToken>,
         refresh: Option<RefreshToken>,
+        received_at: SystemTime,
         expires_at: SystemTime,
     ) -> Self {
         Self {
             access,
             id,
             refresh,
+            received_at,
             expires_at,
         }
     }
 
     /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.
+    ///
+    /// A time before they were received tells that the clock has been set back. Nobody knows then
+    /// how much is left, so they count as expired.
     #[must_use]
     pub fn are_valid_at(&self, now: SystemTime) -> bool {
-        self.expires_at
-            .duration_since(now)
-            .is_ok_and(|left| left >= LEEWAY)
+        let left = self.expires_at.duration_since(now);
+        now >= self.received_at && left.is_ok_and(|left| left >= LEEWAY)
     }
 }
 
@@ -156,6 +173,22 @@ mod tests {
         assert_eq!(kept.expires_at, after(110));
         let rotated = tokens.renewed(issued(60, None, Some("second")), after(50));
         assert_eq!(rotated.refresh, Some("second".into()));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_nothing_valid() {
+        let tokens = Tokens::received(issued(60, None, None), after(100));
+        assert!(tokens.are_valid_at(after(100)));
+        assert!(!tokens.are_valid_at(after(99)));
+        let Tokens {
+            access,
+            received_at,
+            expires_at,
+            ..
+        } = tokens;
+        let restored = Tokens::restored(access, None, None, received_at, expires_at);
+        assert!(restored.are_valid_at(after(100)));
+        assert!(!restored.are_valid_at(after(99)));
     }
 
     #[test]
