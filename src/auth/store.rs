@@ -9,11 +9,20 @@ use crate::sync::Mutex;
 
 /// Who is signed in, and with which tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Session {
     /// The user.
     pub user: AuthUser,
     /// The tokens.
     pub tokens: Tokens,
+}
+
+impl Session {
+    /// The session of this user, for the use of a [`TokenStore`].
+    #[must_use]
+    pub const fn new(user: AuthUser, tokens: Tokens) -> Self {
+        Self { user, tokens }
+    }
 }
 
 /// Keeps one session: for as long as the process lives, or longer.
@@ -22,6 +31,32 @@ pub struct Session {
 /// own. A client reads the store once, and from then on relies on being the only one that writes.
 ///
 /// A future of a store may be dropped half-way only when the last handle of its client is dropped.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use typed_hub::auth::{Session, StoreError, TokenStore};
+///
+/// struct Slot(Mutex<Option<Session>>);
+///
+/// impl TokenStore for Slot {
+///     async fn load(&self) -> Result<Option<Session>, StoreError> {
+///         Ok(self.0.lock().unwrap().clone())
+///     }
+///
+///     async fn save(&self, session: &Session) -> Result<(), StoreError> {
+///         *self.0.lock().unwrap() = Some(session.clone());
+///         Ok(())
+///     }
+///
+///     async fn clear(&self) -> Result<(), StoreError> {
+///         *self.0.lock().unwrap() = None;
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Slot(Mutex::new(None));
+/// assert_eq!(pollster::block_on(store.load()), Ok(None));
+/// ```
 pub trait TokenStore: Send + Sync + 'static {
     /// Reads what was saved last, or `None` after [`clear`](Self::clear) and before the first
     /// [`save`](Self::save).

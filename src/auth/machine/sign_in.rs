@@ -119,10 +119,7 @@ fn begin_session(
     tokens: IssuedTokens,
     received: SystemTime,
 ) -> Step<Result<SignInStep, NotSignedIn>> {
-    let session = Session {
-        user,
-        tokens: Tokens::received(tokens, received),
-    };
+    let session = Session::new(user, Tokens::received(tokens, received));
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: what was stored is stored still.
         Err(error) => Step::silent(Err(NotSignedIn::Store(error))),
