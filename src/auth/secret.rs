@@ -2,11 +2,13 @@
 //!
 //! Each kind is a type of its own, so that an access token cannot be handed in where a refresh
 //! token is meant. Its `Debug` is redacted, it has no `Display`, it does not serialise, and its
-//! memory is zeroed when it is dropped. [`expose`](Password::expose) is the one way to the text,
+//! memory is zeroed when it is dropped; so is that of a `String` it is made from, but not what a
+//! caller keeps of a `&str`. [`expose`](Password::expose) is the one way to the text,
 //! and easy to search for.
 
 use std::fmt;
 
+use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 
 macro_rules! secrets {
@@ -30,8 +32,11 @@ macro_rules! secrets {
         }
 
         impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self(text.into())
+            fn from(mut text: String) -> Self {
+                // Turned into a secret as it is, it might move and leave a copy behind.
+                let secret = Self::from(text.as_str());
+                text.zeroize();
+                secret
             }
         }
 
