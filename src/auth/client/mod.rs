@@ -76,8 +76,18 @@ use crate::hub::Hub;
 ///
 /// # From inside a listener
 ///
-/// A listener may call the client whose event it is handling. One that waits (`block_on`) on the
-/// hub's thread for a reply holds up the hub's other listeners: hand the work to a task instead.
+/// A listener may call the client whose event it is handling. An inline one finds the client as
+/// the event tells, or further on; what its call publishes comes after the present event has
+/// reached every inline listener, so that call may return first. A listener that waits
+/// (`block_on`) on the hub's thread for a reply holds up the hub's other listeners: hand the work
+/// to a task instead. A token store or a provider must not wait for its own client.
+///
+/// # Backpressure
+///
+/// A call waits until its events are accepted, and the calls behind it wait as well, queries
+/// included. So a receiver of `Auth` with [`Overflow::Block`](crate::Overflow::Block) that is never
+/// read stops the client once it is full. Where that may be, prefer
+/// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
 ///
 /// [`Auth`]: super::Auth
 pub struct AuthClient<P, S = MemoryStore> {
@@ -142,7 +152,25 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Tokens that have expired are refreshed first, and with `force` those that have not as well.
     /// However many callers ask, there is one request, one write to the store, one event
     /// (`TokenRefresh` or `TokenRefreshFailure`), and the same answer for all. A sign-out that
-    /// completes meanwhile wins: the answer is `None`.
+    /// completes meanwhile wins: the answer is `None`, or the session that has begun since.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// pool.add_user("ada", "correct horse", []);
+    /// let client = AuthClient::new(Hub::new(), pool);
+    /// assert_eq!(client.session(false).await?, None);
+    ///
+    /// let _ = client.sign_in("ada", "correct horse").await?;
+    /// let before = client.session(false).await?.expect("ada is signed in");
+    /// let after = client.session(true).await?.expect("ada is signed in");
+    /// assert_ne!(before.tokens.access, after.tokens.access);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
@@ -167,6 +195,17 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 
     /// Who is signed in, without asking the provider; `None` when nobody is. The tokens may have
     /// expired.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// assert_eq!(client.current_user().await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///

@@ -41,6 +41,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// a time limit around it is safe, and then a call to [`current_user`](Self::current_user)
     /// completes it.
     ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider, SignOutScope};
+    ///
+    /// # pollster::block_on(async {
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let out = client.sign_out(SignOutScope::ThisDevice).await?;
+    /// if let Some(why) = out.not_revoked {
+    ///     println!("signed out here, but {why}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SignOutError`] when the tokens cannot be removed from the store: the user is still signed
@@ -69,6 +83,22 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 
     /// Deletes the user who is signed in, at the provider; then as a sign-out. Tokens that have
     /// expired are refreshed first.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// pool.add_user("ada", "correct horse", []);
+    /// let client = AuthClient::new(Hub::new(), pool);
+    ///
+    /// let _ = client.sign_in("ada", "correct horse").await?;
+    /// client.delete_user().await?;
+    /// assert!(client.sign_in("ada", "correct horse").await.is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
