@@ -5,8 +5,10 @@
 
 mod auth_world;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -78,15 +80,19 @@ proptest! {
             for calls in calls {
                 scope.spawn(|| {
                     for call in calls {
-                        watch.begun(call);
-                        watch.resolved(&block_on(perform(world.client.clone(), call)));
+                        let begun = watch.begun(call);
+                        let done = block_on(perform(world.client.clone(), call));
+                        watch.resolved(begun, &done);
                         world.clock.advance(LIFETIME / 3);
                     }
                 });
             }
         });
-        block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        let last = Call::SignOut(SignOutScope::ThisDevice);
+        let begun = watch.begun(last);
+        watch.resolved(begun, &block_on(perform(world.client.clone(), last)));
         assert_eq!(world.store.stored(), None);
+        watch.nothing_is_wrong();
     }
 }
 
@@ -98,25 +104,49 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// The answer, shown; and whether it says that somebody has just signed in.
-type Done = (String, bool);
+/// The answer, shown, and what it says.
+type Done = (String, Says);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    SignedIn,
+    SignedOut,
+    /// Nobody is signed in.
+    Nobody,
+    Else,
+}
 
 async fn perform(client: Client, call: Call) -> Done {
     match call {
-        Call::Session { force } => (format!("{:?}", client.session(force).await), false),
-        Call::CurrentUser => (format!("{:?}", client.current_user().await), false),
+        Call::Session { force } => {
+            let session = client.session(force).await;
+            let says = [Says::Else, Says::Nobody][usize::from(session == Ok(None))];
+            (format!("{session:?}"), says)
+        }
+        Call::CurrentUser => (format!("{:?}", client.current_user().await), Says::Else),
         Call::SignIn { username, right } => {
             let password = if right { PASSWORD } else { "wrong" };
             let step = client.sign_in(username, password).await;
-            (format!("{step:?}"), matches!(step, Ok(SignInStep::Done(_))))
+            (format!("{step:?}"), says(&step))
         }
         Call::Answer { right } => {
             let code = if right { CODE } else { "000000" };
             let step = client.confirm_sign_in(Answer::Code(code.into())).await;
-            (format!("{step:?}"), matches!(step, Ok(SignInStep::Done(_))))
+            (format!("{step:?}"), says(&step))
         }
-        Call::SignOut(scope) => (format!("{:?}", client.sign_out(scope).await), false),
-        Call::DeleteUser => (format!("{:?}", client.delete_user().await), false),
+        Call::SignOut(scope) => {
+            let out = client.sign_out(scope).await;
+            let says = [Says::Else, Says::SignedOut][usize::from(out.is_ok())];
+            (format!("{out:?}"), says)
+        }
+        Call::DeleteUser => (format!("{:?}", client.delete_user().await), Says::Else),
+    }
+}
+
+fn says<E>(step: &Result<SignInStep, E>) -> Says {
+    match step {
+        Ok(SignInStep::Done(_)) => Says::SignedIn,
+        _ => Says::Else,
     }
 }
 
@@ -130,7 +160,26 @@ struct Counts {
     signed_out: usize,
     sign_ins_done: usize,
     sign_outs_begun: usize,
+    /// Whether the events so far say that somebody is in, and how often they have come to say
+    /// that nobody is.
+    is_in: bool,
+    emptied: usize,
+    /// The numbers of the calls begun last: of all, of those that sign in, and of those that
+    /// refresh; and that of the last sign-out that has been answered.
+    last_call: usize,
+    last_sign_in: usize,
+    last_refresh: usize,
+    last_sign_out: usize,
     wrong: Vec<String>,
+}
+
+/// What was the case when a call began.
+#[derive(Clone, Copy)]
+struct Begun {
+    call: usize,
+    signed_out: usize,
+    emptied: usize,
+    was_in: bool,
 }
 
 impl Watch {
@@ -157,15 +206,43 @@ impl Watch {
         Self(counts)
     }
 
-    fn begun(&self, call: Call) {
+    fn begun(&self, call: Call) -> Begun {
+        let mut counts = self.0.lock().unwrap();
+        counts.last_call += 1;
+        let number = counts.last_call;
         if let Call::SignOut(_) | Call::DeleteUser = call {
-            self.0.lock().unwrap().sign_outs_begun += 1;
+            counts.sign_outs_begun += 1;
+        }
+        if let Call::SignIn { .. } | Call::Answer { .. } = call {
+            counts.last_sign_in = number;
+        }
+        if let Call::SignIn { .. } | Call::Session { .. } | Call::DeleteUser = call {
+            counts.last_refresh = number;
+        }
+        Begun {
+            call: number,
+            signed_out: counts.signed_out,
+            emptied: counts.emptied,
+            was_in: counts.is_in,
         }
     }
 
-    fn resolved(&self, (shown, signed_in): &Done) {
+    fn nothing_is_wrong(&self) {
+        let wrong = &self.0.lock().unwrap().wrong;
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    fn resolved(&self, begun: Begun, (shown, says): &Done) {
         let mut counts = self.0.lock().unwrap();
-        counts.sign_ins_done += usize::from(*signed_in);
+        counts.sign_ins_done += usize::from(*says == Says::SignedIn);
+        let told = *says != Says::SignedOut || counts.signed_out > begun.signed_out;
+        counts.check(told, "a sign-out is told of before it is answered");
+        if *says == Says::SignedOut {
+            counts.last_sign_out = counts.last_sign_out.max(begun.call);
+        }
+        let was_out = !begun.was_in || !counts.is_in || counts.emptied > begun.emptied;
+        let nobody = *says != Says::Nobody || was_out;
+        counts.check(nobody, "nobody is in when the answer is nobody");
         let (events, done) = (counts.signed_in, counts.sign_ins_done);
         counts.check(done <= events, "(a) the event comes before the answer");
         counts.check_secrets(shown);
@@ -179,18 +256,23 @@ impl Counts {
         let stored = store.stored();
         match event {
             AuthEvent::SignedIn { user } => {
-                self.signed_in += 1;
+                (self.signed_in, self.is_in) = (self.signed_in + 1, true);
+                let begun = self.last_sign_in > self.last_sign_out;
+                self.check(begun, "signed in by a call that began since the sign-out");
                 let is_stored = stored.is_some_and(|stored| stored.user == *user);
                 self.check(is_stored, "(a) signed in, and it is stored");
                 self.check(last_write == Some("store"), "(a) stored by this sign-in");
             }
             AuthEvent::SignedOut => {
                 self.signed_out += 1;
+                self.emptied();
                 let once = self.signed_out <= self.sign_outs_begun;
                 self.check(once, "(b) one event for a sign-out at most");
                 self.check(stored.is_none(), "(b) no token after a sign-out");
             }
             AuthEvent::TokenRefresh => {
+                let begun = self.last_refresh > self.last_sign_out;
+                self.check(begun, "refreshed by a call that began since the sign-out");
                 self.check(stored.is_some(), "(c) refreshed, and it is stored");
                 self.check(last_write == Some("store"), "(c) stored by this refresh");
             }
@@ -201,6 +283,7 @@ impl Counts {
                     "(d) ended if and only if cleared",
                 );
                 if *session_ended {
+                    self.emptied();
                     self.check(last_write == Some("clear"), "(d) cleared by this failure");
                 }
             }
@@ -210,6 +293,11 @@ impl Counts {
         }
         self.check_secrets(&format!("{event:?}"));
         self.check_secrets(&serde_json::to_string(event).unwrap());
+    }
+
+    fn emptied(&mut self) {
+        self.is_in = false;
+        self.emptied += 1;
     }
 
     fn check_secrets(&mut self, shown: &str) {
@@ -230,7 +318,12 @@ struct Run {
     world: World,
     client: Client,
     watch: Watch,
-    callers: [Option<Pin<Box<dyn Future<Output = Done>>>>; CALLERS],
+    callers: [Option<Caller>; CALLERS],
+}
+
+struct Caller {
+    call: Pin<Box<dyn Future<Output = Done>>>,
+    begun: Begun,
 }
 
 impl Run {
@@ -248,8 +341,9 @@ impl Run {
         let World { pool, store, .. } = &self.world;
         match happening {
             Happens::Begin(caller, call) => {
-                self.watch.begun(call);
-                self.callers[caller] = Some(Box::pin(perform(self.client.clone(), call)));
+                let begun = self.watch.begun(call);
+                let call = Box::pin(perform(self.client.clone(), call));
+                self.callers[caller] = Some(Caller { call, begun });
                 self.poll(caller);
             }
             Happens::Poll(caller) => self.poll(caller),
@@ -270,12 +364,17 @@ impl Run {
     }
 
     fn poll(&mut self, caller: usize) {
-        let Some(future) = &mut self.callers[caller] else {
+        let Some(Caller { call, begun }) = &mut self.callers[caller] else {
             return;
         };
-        if let std::task::Poll::Ready(done) = poll_once(future.as_mut()) {
-            self.callers[caller] = None;
-            self.watch.resolved(&done);
+        let begun = *begun;
+        match catch_unwind(AssertUnwindSafe(|| poll_once(call.as_mut()))) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(done)) => {
+                self.callers[caller] = None;
+                self.watch.resolved(begun, &done);
+            }
+            Err(_) => self.callers[caller] = None, // its store has panicked, as told
         }
     }
 
@@ -292,12 +391,13 @@ impl Run {
         let user = block_on(self.client.current_user()).unwrap();
         let stored = self.world.store.stored().map(|session| session.user);
         assert_eq!(user, stored);
-        self.watch.begun(Call::SignOut(SignOutScope::ThisDevice));
-        block_on(self.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        let last = Call::SignOut(SignOutScope::ThisDevice);
+        let begun = self.watch.begun(last);
+        let done = block_on(perform(self.client.clone(), last));
+        self.watch.resolved(begun, &done);
         assert_eq!(self.world.store.stored(), None);
         assert_eq!(block_on(self.client.session(true)), Ok(None));
-        let wrong = &self.watch.0.lock().unwrap().wrong;
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        self.watch.nothing_is_wrong();
     }
 }
 
@@ -315,6 +415,7 @@ fn any_happening() -> impl Strategy<Value = Happens> {
             StoreFault::Save,
             StoreFault::Clear,
             StoreFault::Forget,
+            StoreFault::Panic,
         ])
         .prop_map(Happens::FailStore),
         2 => Just(Happens::MendStore),
