@@ -129,3 +129,49 @@ fn what_was_asked_is_noted_whatever_came_of_it() {
     let calls = [Operation::SignIn, Operation::Refresh, Operation::Refresh];
     assert_eq!(ada.pool.calls(), calls);
 }
+
+#[test]
+fn an_access_token_outlives_a_refresh() {
+    let ada = Ada::signed_in(true);
+    let first = ada.tokens.refresh.clone().unwrap();
+    let renewed = ada.refresh(&first).unwrap();
+    assert_ne!(renewed.access.token, ada.tokens.access.token);
+    block_on(ada.pool.sign_out_everywhere(&ada.tokens.access.token)).unwrap();
+    let ended = block_on(ada.pool.sign_out_everywhere(&renewed.access.token));
+    assert_refused(
+        ended,
+        ProviderErrorKind::NotAuthorized,
+        "NotAuthorizedException",
+    );
+}
+
+#[test]
+fn the_next_user_of_a_name_does_not_inherit_the_sessions() {
+    let ada = Ada::signed_in(true);
+    let first = ada.tokens.refresh.clone().unwrap();
+    ada.pool.remove_user("ada");
+    assert_refused(
+        ada.refresh(&first),
+        ProviderErrorKind::Rejected,
+        "UserNotFoundException",
+    );
+    ada.pool.add_user("ada", "another", []);
+    assert_refused(
+        ada.refresh(&first),
+        ProviderErrorKind::Rejected,
+        "TokenRevokedException",
+    );
+}
+
+#[test]
+fn a_user_is_confirmed_once() {
+    let pool = MemoryProvider::new();
+    let _ = block_on(pool.sign_up("alan", &"enigma".into(), &[].into())).unwrap();
+    let code = pool.confirmation_code("alan").unwrap();
+    block_on(pool.confirm_sign_up("alan", &code)).unwrap();
+    assert_refused(
+        block_on(pool.confirm_sign_up("alan", &code)),
+        ProviderErrorKind::NotAuthorized,
+        "NotAuthorizedException",
+    );
+}

@@ -28,9 +28,8 @@ pub(super) struct Grants {
 struct Grant {
     username: String,
     granted_at: SystemTime,
-    access: AccessToken,
-    /// When the access token was issued.
-    issued_at: SystemTime,
+    /// The access tokens that have not expired, and when they were issued.
+    access: Vec<(AccessToken, SystemTime)>,
     /// Every refresh token of the session; only the last is good.
     refresh: Vec<RefreshToken>,
     revoked: bool,
@@ -42,8 +41,7 @@ impl Grants {
         self.grants.push(Grant {
             username: username.to_owned(),
             granted_at: now,
-            access: tokens.access.token.clone(),
-            issued_at: now,
+            access: vec![(tokens.access.token.clone(), now)],
             refresh: tokens.refresh.clone().into_iter().collect(),
             revoked: false,
         });
@@ -69,8 +67,11 @@ impl Grants {
             tokens.refresh = None;
         }
         let grant = &mut self.grants[position];
-        grant.access = tokens.access.token.clone();
-        grant.issued_at = now;
+        let lifetime = terms.access_lifetime;
+        grant
+            .access
+            .retain(|(_, issued_at)| !is_over(*issued_at, lifetime, now));
+        grant.access.push((tokens.access.token.clone(), now));
         grant.refresh.extend(tokens.refresh.clone());
         Ok(tokens)
     }
@@ -96,8 +97,12 @@ impl Grants {
     ) -> Result<String, ProviderError> {
         self.grants
             .iter()
-            .find(|grant| grant.access == *token && !grant.revoked)
-            .filter(|grant| !is_over(grant.issued_at, terms.access_lifetime, now))
+            .filter(|grant| !grant.revoked)
+            .find(|grant| {
+                grant.access.iter().any(|(access, issued_at)| {
+                    access == token && !is_over(*issued_at, terms.access_lifetime, now)
+                })
+            })
             .map(|grant| grant.username.clone())
             .ok_or_else(|| not_authorized("this access token is not good any more"))
     }
@@ -141,6 +146,9 @@ impl Grant {
                 "this refresh token has been used before",
             ));
         }
+        if !is_user(&self.username) {
+            return Err(rejected("UserNotFoundException", "this user is gone"));
+        }
         if self.revoked {
             return Err(rejected(
                 "TokenRevokedException",
@@ -149,9 +157,6 @@ impl Grant {
         }
         if is_over(self.granted_at, terms.refresh_lifetime, now) {
             return Err(not_authorized("this refresh token has expired"));
-        }
-        if !is_user(&self.username) {
-            return Err(rejected("UserNotFoundException", "this user is gone"));
         }
         Ok(())
     }

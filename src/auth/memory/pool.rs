@@ -89,11 +89,14 @@ impl Pool {
 
     pub(super) fn confirm(&mut self, username: &str, code: &Code) -> Result<(), ProviderError> {
         let user = self.user(username)?;
-        if user.unconfirmed.as_ref().is_some_and(|sent| sent != code) {
-            return Err(wrong_code());
+        match &user.unconfirmed {
+            None => Err(not_authorized("this user is confirmed already")),
+            Some(sent) if sent != code => Err(wrong_code()),
+            Some(_) => {
+                user.unconfirmed = None;
+                Ok(())
+            }
         }
-        user.unconfirmed = None;
-        Ok(())
     }
 
     pub(super) fn sign_in(
@@ -160,6 +163,7 @@ impl Pool {
 
     pub(super) fn remove_user(&mut self, username: &str) {
         self.users.remove(username);
+        self.grants.revoke_all(username); // the next user of this name is another
     }
 
     /// Asks the next question, or grants a session.
