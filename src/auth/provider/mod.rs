@@ -28,6 +28,79 @@ pub type Attributes = BTreeMap<String, String>;
 ///   whether a request arrived, say [`InTransit`](super::ProviderErrorKind::InTransit): it ends
 ///   nothing.
 /// - No name and no message of an error may carry a password, a token or a code.
+///
+/// A provider with one user, whose session lasts an hour and cannot be refreshed:
+///
+/// ```
+/// use std::time::Duration;
+/// use typed_hub::Hub;
+/// use typed_hub::auth::{
+///     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, IdentityProvider,
+///     IssuedTokens, Lasting, OpenChallenge, Password, ProviderError, ProviderErrorKind,
+///     RefreshToken, SignInReply, SignUpStep,
+/// };
+///
+/// struct OnlyAda;
+///
+/// fn refused() -> ProviderError {
+///     ProviderError::new(ProviderErrorKind::NotAuthorized, "Refused", "there is only Ada")
+/// }
+///
+/// impl IdentityProvider for OnlyAda {
+///     async fn sign_in(&self, name: &str, with: &Password) -> Result<SignInReply, ProviderError> {
+///         if (name, with.expose()) != ("ada", "correct horse") {
+///             return Err(refused());
+///         }
+///         Ok(SignInReply::SignedIn {
+///             user: AuthUser { username: name.to_owned(), user_id: "1".to_owned() },
+///             tokens: IssuedTokens {
+///                 access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
+///                 id: None,
+///                 refresh: None,
+///             },
+///         })
+///     }
+///
+///     async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
+///         Ok(())
+///     }
+///
+///     async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
+///         Ok(())
+///     }
+///
+///     // The rest is refused.
+///     # async fn sign_up(
+///     #     &self,
+///     #     _: &str,
+///     #     _: &Password,
+///     #     _: &Attributes,
+///     # ) -> Result<SignUpStep, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn confirm_sign_up(&self, _: &str, _: &Code) -> Result<(), ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn answer(&self, _: &OpenChallenge, _: &Answer) -> Result<SignInReply, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn refresh(
+///     #     &self,
+///     #     _: &AuthUser,
+///     #     _: &RefreshToken,
+///     # ) -> Result<IssuedTokens, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn delete_user(&self, _: &AccessToken) -> Result<(), ProviderError> {
+///     #     Err(refused())
+///     # }
+/// }
+///
+/// # pollster::block_on(async {
+/// let client = AuthClient::new(Hub::new(), OnlyAda);
+/// assert!(client.sign_in("ada", "correct horse").await.is_ok());
+/// # });
+/// ```
 pub trait IdentityProvider: Send + Sync + 'static {
     /// Makes a new user.
     fn sign_up(
