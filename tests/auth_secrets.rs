@@ -1,8 +1,9 @@
-//! No event, error, report, `Debug` or `Display` carries a password, a token or a code.
+//! No event, error, panic, log line, report, `Debug` or `Display` carries a password, a token or a code.
 
 mod auth_world;
 
 use std::fmt::{Debug, Display, Write};
+use std::panic::{self, AssertUnwindSafe};
 
 use auth_world::{CODE, PASSWORD, StoreFault, Trace, World};
 use pollster::block_on;
@@ -157,6 +158,94 @@ fn what_a_provider_is_made_of_shows_no_secret() {
     shown.debug(&Code::from("123123"));
     for secret in ["JBSWY3", "AYABeC1", "answer-is", "p4ssw0rd", "123123"] {
         assert!(!shown.0.contains(secret), "{secret} in {}", shown.0);
+    }
+}
+
+/// A listener and a store panic; a caller learns of it by a panic of their own.
+#[test]
+fn no_panic_message_and_no_log_line_carries_a_secret() {
+    let shown = Trace::default();
+    let previous = panic::take_hook();
+    {
+        let shown = shown.clone();
+        panic::set_hook(Box::new(move |panic| shown.push(panic.to_string())));
+    }
+    #[cfg(feature = "tracing")]
+    tracing::subscriber::set_global_default(log::Lines(shown.clone())).unwrap();
+
+    let world = World::new();
+    #[cfg(feature = "tracing")]
+    world.hub.log::<Auth>().detach();
+    let listener = world
+        .hub
+        .listen::<Auth>(|event: &AuthEvent| panic!("a listener panics at {event:?}"));
+    let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
+    let mut before = Shown::default();
+    let secrets = before.session(block_on(world.client.session(false)).unwrap());
+    world.store.fail(StoreFault::Panic);
+    let refresh = panic::catch_unwind(AssertUnwindSafe(|| block_on(world.client.session(true))));
+    assert!(refresh.is_err());
+    world.store.mend();
+    block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    world.hub.flush();
+    listener.close();
+    panic::set_hook(previous);
+
+    let shown = shown.take().concat();
+    for expected in ["a listener panics", "the store panics", "has panicked"] {
+        assert!(shown.contains(expected), "{expected} is not in {shown}");
+    }
+    assert_eq!(shown.contains("sequence="), cfg!(feature = "tracing"));
+    for secret in [PASSWORD, "embedded-pool-secret"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    assert!(secrets.iter().all(|secret| !shown.contains(secret)));
+}
+
+#[cfg(feature = "tracing")]
+mod log {
+    use std::fmt::{Debug, Write};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use crate::auth_world::Trace;
+
+    /// Writes everything that is logged down.
+    pub(super) struct Lines(pub(super) Trace);
+
+    impl Subscriber for Lines {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+            self.0.push(format!("{attributes:?}"));
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            struct Line(String);
+
+            impl Visit for Line {
+                fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+                    write!(self.0, " {field}={value:?}").unwrap();
+                }
+            }
+
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            self.0.push(line.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
     }
 }
 
