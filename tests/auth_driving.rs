@@ -69,6 +69,31 @@ fn callers_on_threads_and_in_an_inline_listener_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn a_listener_that_forces_a_refresh_does_not_wait_for_one_below_it() {
+    for _ in 0..300 {
+        let world = World::signed_in();
+        let (client, pool) = (world.client.clone(), world.pool.clone());
+        world
+            .hub
+            .listen_inline::<Auth>(move |event: &AuthEvent| {
+                if *event == AuthEvent::TokenRefresh && pool.count(Operation::Refresh) < 20 {
+                    let _ = block_on(client.session(true));
+                }
+            })
+            .detach();
+        let callers = (0..4).map(|_| {
+            let client = world.client.clone();
+            Box::new(move || {
+                for _ in 0..3 {
+                    assert!(block_on(client.session(true)).unwrap().is_some());
+                }
+            }) as Box<dyn FnOnce() + Send>
+        });
+        all_end(callers.collect());
+    }
+}
+
+#[test]
 fn callers_on_threads_and_in_a_listener_of_a_full_hub_do_not_wait_for_each_other() {
     for _ in 0..200 {
         let hub = Hub::builder().capacity(1).build();

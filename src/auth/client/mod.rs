@@ -178,18 +178,21 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
     /// error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
-        let mut force = force;
+        let (mut force, mut ended) = (force, self.inner.refreshes_ended());
         loop {
-            let ended = self.inner.refreshes_ended();
+            let landed = self.inner.flights_landed();
             let call = match self.inner.ask(force, ended).outcome().await? {
                 SessionAsked::Answered(session) => return Ok(session),
                 SessionAsked::Refresh(call) => call,
             };
-            let refresh = self.inner.refresh(call.id, force, ended);
+            let Some(refresh) = self.inner.refresh(call, landed) else {
+                continue;
+            };
             if let Some(answer) = refresh.outcome().await {
                 return answer;
             }
-            force = false; // if there is a session, it is one that began since
+            // If there is a session, it is one that has begun since.
+            (force, ended) = (false, self.inner.refreshes_ended());
         }
     }
 

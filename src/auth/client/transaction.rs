@@ -25,7 +25,7 @@ use crate::sync::{Mutex, MutexGuard};
 pub(super) struct Inner<P, S> {
     edge: Arc<Edge<P, S>>,
     transactions: Arc<Queue>,
-    flight: Mutex<Option<Flight>>,
+    flights: Mutex<Flights>,
 }
 
 /// What transactions act on. They hold this and not [`Inner`], which holds them.
@@ -37,6 +37,13 @@ struct Edge<P, S> {
     machine: Mutex<Machine>,
     /// Rings when a session begins or ends.
     sessions: Arc<Bell>,
+}
+
+#[derive(Default)]
+struct Flights {
+    present: Option<Flight>,
+    /// How many have landed: whoever has asked the machine before the last did must ask again.
+    landed: u64,
 }
 
 /// A refresh on its way. It lives as long as somebody waits for it.
@@ -60,7 +67,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
                 sessions: Bell::new(),
             }),
             transactions: Queue::new(),
-            flight: Mutex::new(None),
+            flights: Mutex::new(Flights::default()),
         }
     }
 
@@ -78,56 +85,55 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         })
     }
 
-    /// Renews the tokens of the session: once, however many ask.
+    /// Renews the tokens of the session: once, however many ask. `landed` is how many refreshes had
+    /// before the machine was asked; there is nothing to wait for if another has since.
     pub(super) fn refresh(
         self: &Arc<Self>,
-        id: SessionId,
-        force: bool,
-        ended: u64,
-    ) -> Arc<Ticket<Outcome>> {
-        let mut flight = self.flight.lock();
-        if let Some(Flight { id: of, landing }) = &*flight
+        call: Refresh,
+        landed: u64,
+    ) -> Option<Arc<Ticket<Outcome>>> {
+        let id = call.id;
+        let mut flights = self.flights.lock();
+        if flights.landed != landed {
+            return None;
+        }
+        if let Some(Flight { id: of, landing }) = &flights.present
             && *of == id
             && let Some(landing) = landing.upgrade()
             && !landing.is_lost()
         {
-            return landing;
+            return Some(landing);
         }
         let inner = Arc::clone(self);
         let landing = Arc::new(Queue::new().push(|promise| {
             Work::new(async move {
-                promise.keep(inner.fly(id, force, ended).await);
+                promise.keep(inner.fly(call).await);
                 Vec::new()
             })
         }));
-        *flight = Some(Flight {
+        flights.present = Some(Flight {
             id,
             landing: Arc::downgrade(&landing),
         });
-        landing
+        Some(landing)
     }
 
-    async fn fly(&self, id: SessionId, force: bool, ended: u64) -> Outcome {
-        // Asked again, because the flight before this one may have landed in between.
-        let call = match self.ask(force, ended).outcome().await {
-            Ok(SessionAsked::Refresh(call)) if call.id == id => call,
-            Ok(SessionAsked::Refresh(_)) => return self.land(id, || None),
-            Ok(SessionAsked::Answered(session)) => return self.land(id, || Some(Ok(session))),
-            Err(error) => return self.land(id, || Some(Err(error))),
-        };
-        let Refresh { user, token, .. } = &call;
-        let Some(reply) = self
-            .while_open(id, self.provider().refresh(user, token))
-            .await
-        else {
-            return self.land(id, || None);
-        };
+    async fn fly(&self, Refresh { id, user, token }: Refresh) -> Outcome {
+        let reply = self.provider().refresh(&user, &token);
+        let reply = self.while_open(id, reply).await?;
         let received = self.now();
-        self.land(id, || {
+        // From here on, whoever asks takes another flight, and finds what this one has done.
+        let refreshed = {
+            let mut flights = self.flights.lock();
+            flights.landed += 1;
+            flights.present.take_if(|flight| flight.id == id);
             self.begin(move |machine, _| machine.refreshed(id, reply, received))
-        })
-        .outcome()
-        .await
+        };
+        refreshed.outcome().await
+    }
+
+    pub(super) fn flights_landed(&self) -> u64 {
+        self.flights.lock().landed
     }
 
     /// Whether there is a session to answer with. `ended` is how many refreshes had when the caller
@@ -138,13 +144,6 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         ended: u64,
     ) -> Ticket<Result<SessionAsked, SessionError>> {
         self.begin(move |machine, now| machine.session(force, ended, now))
-    }
-
-    /// Ends the flight: who asks from here on takes another, and finds what this one has `done`.
-    fn land<R>(&self, id: SessionId, done: impl FnOnce() -> R) -> R {
-        let done = done();
-        self.flight.lock().take_if(|flight| flight.id == id);
-        done
     }
 
     /// Waits for the provider's reply for as long as the session is open.
