@@ -112,13 +112,6 @@ fn one_receiver_that_drops_costs_another_nothing() {
 
 #[test]
 fn what_a_receiver_that_is_never_pulled_lets_drop_is_freed() {
-    enum Counted {}
-
-    impl CustomChannel for Counted {
-        type Event = Arc<()>;
-        const NAME: &'static str = "counted";
-    }
-
     let hub = Hub::new();
     let event = Arc::new(());
     let _idle = [Overflow::DropOldest, Overflow::DropNewest]
@@ -398,17 +391,80 @@ fn ten_thousand_idle_receivers_come_and_go() {
 
 #[test]
 fn nothing_is_kept_after_the_last_receiver() {
-    enum Counted {}
-
-    impl CustomChannel for Counted {
-        type Event = Arc<()>;
-        const NAME: &'static str = "counted";
-    }
-
     let hub = Hub::new();
     let event = Arc::new(());
     let receivers = [(); 2].map(|()| hub.receiver::<Custom<Counted>>());
     (0..100).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
     drop(receivers);
     assert_eq!(Arc::strong_count(&event), 1);
+}
+
+/// Events that can be counted.
+enum Counted {}
+
+impl CustomChannel for Counted {
+    type Event = Arc<()>;
+    const NAME: &'static str = "counted";
+}
+
+#[test]
+fn a_receiver_that_is_never_pulled_keeps_no_more_beside_one_that_always_is() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        let hub = Hub::new();
+        let event = Arc::new(());
+        let _idle = hub.receiver_with::<Custom<Counted>>(bounded(1, overflow));
+        let mut keen = hub.receiver::<Custom<Counted>>();
+        for _ in 0..rounds(5_000) {
+            hub.publish::<Custom<Counted>>(Arc::clone(&event));
+            assert!(keen.try_recv().is_ok());
+        }
+        let alive = Arc::strong_count(&event) - 1;
+        assert!(
+            alive < 100,
+            "{overflow:?}: {alive} events are alive for one that may wait"
+        );
+    }
+}
+
+#[test]
+fn a_receiver_that_leaves_takes_along_what_waited_for_it_alone() {
+    let hub = Hub::new();
+    let event = Arc::new(());
+    let _idle = hub.receiver_with::<Custom<Counted>>(bounded(1, Overflow::DropOldest));
+    let leaving = hub.receiver_with::<Custom<Counted>>(bounded(usize::MAX, Overflow::Block));
+    (0..rounds(5_000)).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
+    drop(leaving);
+    let alive = Arc::strong_count(&event) - 1;
+    assert!(
+        alive < 100,
+        "{alive} events are alive for one that may wait"
+    );
+}
+
+#[test]
+fn events_that_panic_when_dropped_together_end_nothing() {
+    enum Grudges {}
+
+    struct Grudge;
+
+    impl Drop for Grudge {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "not like this");
+        }
+    }
+
+    impl CustomChannel for Grudges {
+        type Event = Grudge;
+        const NAME: &'static str = "grudges";
+    }
+
+    let log = Log::new();
+    let panics = log.clone();
+    let hub = Hub::builder()
+        .on_panic(move |p| panics.push(p.message().to_owned()))
+        .build();
+    let receiver = hub.receiver::<Custom<Grudges>>();
+    (0..3).for_each(|_| hub.publish::<Custom<Grudges>>(Grudge));
+    drop(receiver);
+    assert_eq!(log.take(), ["not like this"; 3]);
 }

@@ -85,3 +85,25 @@ fn a_callback_may_wait_for_what_another_thread_publishes() {
         assert_eq!(waited.recv_timeout(PATIENCE), Ok(Ok(7)));
     });
 }
+
+#[test]
+fn it_gives_up_in_time_however_busy_the_channel_is() {
+    in_time(|| {
+        let hub = Hub::new();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let publishers = [(); 3].map(|()| {
+            let (hub, given_up) = (hub.clone(), Arc::clone(&given_up));
+            thread::spawn(move || {
+                while !given_up.load(Ordering::Relaxed) {
+                    hub.publish::<Numbers>(1);
+                }
+            })
+        });
+        let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
+        given_up.store(true, Ordering::Relaxed);
+        assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+    });
+}

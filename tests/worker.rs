@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Log, Numbers, Words, in_time, rounds};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay, Worker};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, ReceiverOptions, Replay, Worker};
 
 /// Events that can be counted, and are kept for those who come late.
 enum Shared {}
@@ -198,4 +198,61 @@ fn flush_waits_for_a_worker_on_another_thread_from_the_first() {
             running.join().unwrap();
         }
     });
+}
+
+#[test]
+fn an_event_that_flushes_while_its_worker_goes_does_not_wait_for_itself() {
+    enum Flushing {}
+
+    struct Flushes(Hub);
+
+    impl Drop for Flushes {
+        fn drop(&mut self) {
+            self.0.flush();
+        }
+    }
+
+    impl CustomChannel for Flushing {
+        type Event = Flushes;
+        const NAME: &'static str = "flushing";
+    }
+
+    in_time(|| {
+        let (hub, worker) = Hub::builder().build_with_worker();
+        let _guard = hub.listen::<Custom<Flushing>>(|_| {});
+        hub.publish::<Custom<Flushing>>(Flushes(hub.clone()));
+        drop(worker);
+    });
+}
+
+#[test]
+fn a_worker_that_is_gone_lifts_no_bound() {
+    let (hub, worker) = Hub::builder().build_with_worker();
+    drop(worker);
+    let options = ReceiverOptions::builder().capacity(1).build();
+    let _receiver = hub.receiver_with::<Numbers>(options);
+    hub.publish::<Numbers>(1);
+    let waiting = {
+        let mut waiting = Box::pin(hub.publish_async::<Numbers>(2));
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        waiting.as_mut().poll(&mut task).is_pending()
+    };
+    assert!(waiting);
+}
+
+#[test]
+fn thousands_of_late_listeners_are_told_in_one_turn() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    (0..2).for_each(|_| hub.publish::<Custom<Shared>>(Arc::default()));
+    let options = ListenOptions::builder().replay(Replay::All).build();
+    let log = Log::new();
+    let late = usize::try_from(rounds(2_000)).unwrap();
+    let _guards: Vec<_> = (0..late)
+        .map(|_| {
+            let calls = log.clone();
+            hub.listen_with::<Custom<Shared>>(options.clone(), move |_| calls.push(()))
+        })
+        .collect();
+    assert_eq!(worker.run_pending(), 2 * late);
+    assert_eq!(log.len(), 2 * late);
 }

@@ -85,10 +85,19 @@ impl Batch {
     pub(crate) fn nudge<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>, sequence: u64) {
         self.end = sequence + 1;
         self.lane(listeners);
-        self.order.push(Turn::CatchUp {
-            lane: listeners.lane(),
-            sequence,
-        });
+        match self.order.last_mut() {
+            // Nothing lies between the two, so that one turn does for both.
+            Some(Turn::CatchUp {
+                lane,
+                sequence: last,
+            }) if *lane == listeners.lane() => {
+                *last = sequence;
+            }
+            _ => self.order.push(Turn::CatchUp {
+                lane: listeners.lane(),
+                sequence,
+            }),
+        }
     }
 
     fn lane<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut Lane<C> {

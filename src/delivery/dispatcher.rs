@@ -25,7 +25,8 @@ pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<Join
 ///
 /// The thread that has last called the worker cannot wait for it: there `publish` goes beyond the
 /// capacity instead of waiting for room, and `flush` returns at once. Before the first call `publish`
-/// does so on the thread that built the hub.
+/// does so on the thread that built the hub, but `flush` waits, wherever it is called: it cannot know
+/// where the worker will be.
 ///
 /// When the worker is dropped, nobody is left to call queued listeners: what still waits for them
 /// is dropped, and so is what is published for them from then on.
@@ -113,7 +114,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         let (mut rest, end) = self.queue.abandon();
-        rest.discard();
+        inside::dispatch(self.context.hub, || rest.discard());
         self.context.progress.rest(end);
     }
 }

@@ -203,7 +203,8 @@ impl Queue {
         self.state.lock().attendant == Some(thread::current().id())
     }
 
-    /// Whether this thread, if it waited for room, might wait for itself.
+    /// Whether this thread, if it waited for room, might wait for itself: to guess wrong, before
+    /// anyone has taken, costs no more than some room.
     pub(crate) fn may_be_attended_here(&self) -> bool {
         let state = self.state.lock();
         state.attendant.or(state.builder) == Some(thread::current().id())
@@ -214,6 +215,7 @@ impl Queue {
     pub(crate) fn abandon(&self) -> (Batch, u64) {
         let mut state = self.state.lock();
         state.abandoned = true;
+        (state.attendant, state.builder) = (None, None);
         let rest = mem::take(&mut state.filling);
         let end = state.end;
         self.wake_publishers(state);

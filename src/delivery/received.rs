@@ -8,7 +8,7 @@ use super::log::Batch;
 use crate::channel::Channel;
 
 /// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
-/// memory of the few dozen events around it as long as it lives.
+/// memory of those that were received with it as long as it lives.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub, Received};

@@ -108,8 +108,8 @@ impl Hub {
 
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// From inside a callback of this hub, and on the thread of its [`Worker`], it returns at once:
-    /// it cannot wait for itself.
+    /// From inside a callback of this hub, and on the thread that has last called its [`Worker`], it
+    /// returns at once: it cannot wait for itself.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};

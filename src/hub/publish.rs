@@ -64,7 +64,7 @@ impl Hub {
         accepted.map_err(TryPublishError)
     }
 
-    /// [`publish`](Self::publish) that waits for room without blocking the thread.
+    /// [`publish`](Self::publish) that waits for room, where that waits, without blocking the thread.
     ///
     /// A future that is dropped while it waits drops the event: nobody has seen it.
     ///

@@ -9,8 +9,8 @@ use crate::channel::Channel;
 use crate::delivery::queue::Queue;
 use crate::envelope::{Payload, Source};
 
-/// The future of an event that is to be accepted. Dropped before, it drops the event, and nobody
-/// wakes its task any more.
+/// The future of an event that is to be accepted. Dropped before, it drops the event; once it is
+/// dropped, nobody wakes its task any more.
 pub(super) struct Publishing<'a, C: Channel> {
     listeners: &'a Listeners<C>,
     queue: &'a Queue,

@@ -80,6 +80,7 @@ impl Hub {
             });
             match receiver.recv_timeout(left) {
                 Ok(event) if predicate(&event) => return Ok(event),
+                Ok(_) if left.is_zero() => return Err(WaitTimeout),
                 // Nothing is lost to this receiver, and the hub is there as long as its handle.
                 Ok(_) | Err(RecvTimeoutError::Lagged(_) | RecvTimeoutError::Closed) => {}
                 Err(RecvTimeoutError::Timeout) => return Err(WaitTimeout),

@@ -83,7 +83,8 @@ impl<C: Channel> Log<C> {
         let mut state = self.state.lock();
         let left = state.leave(id);
         self.count.store(state.readers.len(), Ordering::Release);
-        let garbage = state.trim();
+        let mut garbage = state.trim();
+        garbage.extend(state.collect());
         self.make_room(state);
         drop(left);
         self.discard(garbage);
@@ -186,8 +187,14 @@ impl<C: Channel> Log<C> {
     }
 
     fn discard(&self, garbage: Vec<Arc<Batch<C>>>) {
-        for batch in garbage {
-            self.context.discard_event::<C>(batch);
+        // Whoever holds a batch last drops its events: here one by one, so that the panic of one
+        // does not meet that of another.
+        for event in garbage
+            .into_iter()
+            .filter_map(Arc::into_inner)
+            .flat_map(|batch| batch.events)
+        {
+            self.context.discard_event::<C>(event);
         }
     }
 }

@@ -119,12 +119,7 @@ impl<C: Channel> State<C> {
             return Vec::new();
         }
         self.freeze();
-        // As seldom as keeps both the batches and the work within twice what is needed.
-        if self.frozen.len() < self.crowded_at {
-            Vec::new()
-        } else {
-            self.collect()
-        }
+        self.trim()
     }
 
     /// Whether some receiver lets nothing more in.
@@ -211,7 +206,8 @@ impl<C: Channel> State<C> {
         readers.any(|reader| !overlap(&numbers, &reader.wants(end)).is_empty())
     }
 
-    /// Removes what all readers have taken. It is for the caller, to drop unlocked.
+    /// Removes what all readers have taken and, where many batches have come together, whatever
+    /// nobody needs. It is for the caller, to drop unlocked.
     pub(super) fn trim(&mut self) -> Vec<Arc<Batch<C>>> {
         let Some((oldest, _)) = self.cursors.first() else {
             // Nobody is left, so nobody needs what is not frozen yet either.
@@ -220,11 +216,16 @@ impl<C: Channel> State<C> {
         };
         let taken = |batch: &Arc<Batch<C>>| batch.numbers().end <= *oldest;
         let count = self.frozen.partition_point(taken);
-        self.frozen.drain(..count).collect()
+        let mut garbage: Vec<_> = self.frozen.drain(..count).collect();
+        // As seldom as keeps both the batches and the work within twice what is needed.
+        if self.frozen.len() >= self.crowded_at {
+            garbage.extend(self.collect());
+        }
+        garbage
     }
 
     /// Removes every batch that nobody needs.
-    fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
+    pub(super) fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
         let end = self.end();
         let frozen = mem::take(&mut self.frozen);
         let mut garbage = Vec::new();

@@ -140,8 +140,12 @@ impl<C: Channel> QueuedListener<C> {
 
     /// Drops the callback and what it has missed, a user's code, isolated and under no lock.
     fn discard(&self, duty: Option<Duty<C>>) {
-        if duty.is_some() {
-            self.common.isolate(&self.context, C::NAME, || drop(duty));
+        if let Some(Duty { missed, callback }) = duty {
+            for event in missed {
+                self.context.discard_event::<C>(event);
+            }
+            self.common
+                .isolate(&self.context, C::NAME, || drop(callback));
         }
     }
 }
