@@ -250,22 +250,25 @@ mod tests {
     /// ever.
     #[test]
     fn whoever_comes_between_the_ring_and_the_end_of_the_poll_is_woken() {
+        type Caller = Pin<Box<dyn Future<Output = ()> + Send>>;
+
         let slot: Arc<Mutex<Option<Arc<Ticket<()>>>>> = Arc::new(Mutex::new(None));
         let second = Arc::new(Woken::default());
+        let waits_on: Arc<Mutex<Option<Caller>>> = Arc::new(Mutex::new(None));
         let ticket = {
             let (slot, second) = (Arc::clone(&slot), Arc::clone(&second));
+            let waits_on = Arc::clone(&waits_on);
             let poll = move |context: &mut Context<'_>| {
                 context.waker().wake_by_ref();
                 let ticket = slot.lock().take().unwrap();
                 let waker = Waker::from(Arc::clone(&second));
-                thread::spawn(move || {
-                    let mut caller = Box::pin(ticket.outcome());
+                let caller = thread::spawn(move || {
+                    let mut caller: Caller = Box::pin(async move { ticket.outcome().await });
                     let polled = caller.as_mut().poll(&mut Context::from_waker(&waker));
                     assert!(polled.is_pending());
-                    mem::forget(caller); // it waits on
-                })
-                .join()
-                .unwrap();
+                    caller
+                });
+                *waits_on.lock() = Some(caller.join().unwrap());
                 Poll::<()>::Pending
             };
             Arc::new(Queue::new().push(|promise| {
@@ -282,5 +285,6 @@ mod tests {
         let polled = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());
         assert!(second.0.load(Ordering::SeqCst));
+        drop(waits_on.lock().take());
     }
 }
