@@ -120,7 +120,7 @@ fn message_of(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// A panic of a listener, as [`HubBuilder::on_panic`](crate::hub::HubBuilder) hears of it.
+/// A panic of a listener, as [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic) hears of it.
 ///
 /// The listener goes on: it gets the next event like every other. `Display` is one line.
 ///

@@ -37,7 +37,9 @@ struct State {
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
     waiting_tasks: Tasks,
+    /// The thread that built the hub, where it is a user's worker that takes.
     builder: Option<ThreadId>,
+    /// The thread that has last come to take.
     attendant: Option<ThreadId>,
     closed: bool,
     abandoned: bool,
@@ -47,7 +49,8 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Capacity,
-    /// Beyond the capacity: from inside a callback, where to wait for room might be for ever.
+    /// Beyond the capacity: from inside a callback, and on the thread that takes, where to wait for
+    /// room might be for ever.
     None,
 }
 
