@@ -16,8 +16,9 @@ use auth_world::{PASSWORD, Trace, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, Fault, IdentityProvider,
-    IssuedTokens, MemoryProvider, MemoryStore, OpenChallenge, Operation, Password, ProviderError,
-    RefreshToken, Session, SignInReply, SignOutScope, SignUpStep, StoreError, TokenStore,
+    IssuedTokens, MemoryProvider, MemoryStore, OpenChallenge, Operation, Password, PendingRedirect,
+    ProviderError, RefreshToken, Session, SignInReply, SignOutScope, SignUpStep, StoreError,
+    TokenStore, UserPool,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -245,7 +246,7 @@ fn all_end(runs: Vec<Box<dyn FnOnce() + Send>>) {
 }
 
 /// A client over this store, as whom `ada` is signed in, and what it publishes.
-fn client_over<P: IdentityProvider + HasPool>(
+fn client_over<P: UserPool + HasPool>(
     store: &HookedStore,
     provider: P,
 ) -> (AuthClient<P, HookedStore>, Trace) {
@@ -308,6 +309,18 @@ impl TokenStore for HookedStore {
     async fn clear(&self) -> Result<(), StoreError> {
         self.inner.clear().await
     }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        self.inner.load_redirect().await
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.inner.save_redirect(pending).await
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.inner.clear_redirect().await
+    }
 }
 
 trait HasPool {
@@ -333,31 +346,6 @@ struct Panicky {
 }
 
 impl IdentityProvider for Panicky {
-    async fn sign_up(
-        &self,
-        username: &str,
-        password: &Password,
-        attributes: &Attributes,
-    ) -> Result<SignUpStep, ProviderError> {
-        self.pool.sign_up(username, password, attributes).await
-    }
-
-    async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
-        self.pool.confirm_sign_up(username, code).await
-    }
-
-    async fn sign_in(&self, username: &str, with: &Password) -> Result<SignInReply, ProviderError> {
-        self.pool.sign_in(username, with).await
-    }
-
-    async fn answer(
-        &self,
-        challenge: &OpenChallenge,
-        answer: &Answer,
-    ) -> Result<SignInReply, ProviderError> {
-        self.pool.answer(challenge, answer).await
-    }
-
     async fn refresh(
         &self,
         user: &AuthUser,
@@ -379,9 +367,58 @@ impl IdentityProvider for Panicky {
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
         self.pool.sign_out_everywhere(token).await
     }
+}
+
+impl UserPool for Panicky {
+    async fn sign_up(
+        &self,
+        username: &str,
+        password: &Password,
+        attributes: &Attributes,
+    ) -> Result<SignUpStep, ProviderError> {
+        self.pool.sign_up(username, password, attributes).await
+    }
+
+    async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
+        self.pool.confirm_sign_up(username, code).await
+    }
+
+    async fn sign_in(
+        &self,
+        username: &str,
+        with: Option<&Password>,
+    ) -> Result<SignInReply, ProviderError> {
+        self.pool.sign_in(username, with).await
+    }
+
+    async fn answer(
+        &self,
+        challenge: &OpenChallenge,
+        answer: &Answer,
+    ) -> Result<SignInReply, ProviderError> {
+        self.pool.answer(challenge, answer).await
+    }
 
     async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
         self.pool.delete_user(token).await
+    }
+
+    async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
+        self.pool.resend_sign_up_code(username).await
+    }
+
+    async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
+        self.pool.reset_password(username).await
+    }
+
+    async fn confirm_reset_password(
+        &self,
+        username: &str,
+        code: &Code,
+        password: &Password,
+    ) -> Result<(), ProviderError> {
+        let pool = &self.pool;
+        pool.confirm_reset_password(username, code, password).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pollster::block_on;
 use typed_hub::auth::{
     AuthUser, Fault, IdentityProvider, IssuedTokens, ManualClock, MemoryProvider, Operation,
-    ProviderError, ProviderErrorKind, RefreshToken, SignInReply,
+    ProviderError, ProviderErrorKind, RefreshToken, SignInReply, UserPool,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -27,7 +27,7 @@ impl Ada {
             .rotate_refresh_tokens(rotate)
             .build();
         pool.add_user("ada", "correct horse", []);
-        let reply = block_on(pool.sign_in("ada", &"correct horse".into())).unwrap();
+        let reply = block_on(pool.sign_in("ada", Some(&"correct horse".into()))).unwrap();
         let SignInReply::SignedIn { user, tokens } = reply else {
             panic!("ada is asked for her password only");
         };

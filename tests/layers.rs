@@ -22,7 +22,8 @@ const AUTH: &[&[&str]] = &[
     &["error", "secret", "clock"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
-    &["machine", "redirect", "memory", "cognito", "oidc"],
+    &["machine", "redirect", "memory", "file", "keyring", "oauth"],
+    &["cognito", "oidc"],
     &["client"],
     &["mod"],
 ];

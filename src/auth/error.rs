@@ -34,6 +34,20 @@ pub enum ConfirmSignUpError {
     Provider(ProviderError),
 }
 
+/// [`AuthClient::reset_password`](super::AuthClient::reset_password) or
+/// [`confirm_reset_password`](super::AuthClient::confirm_reset_password) failed. Nothing was
+/// published.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ResetPasswordError {
+    /// The input could not be right, and nothing was sent.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The provider refused, or was not reached.
+    #[error("the password was not reset: {0}")]
+    Provider(ProviderError),
+}
+
 /// [`AuthClient::sign_in`](super::AuthClient::sign_in) failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -27,18 +27,22 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, SessionError, SignInError,
-    SignOutError, SignUpError, StoreError,
+    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, ResetPasswordError,
+    SessionError, SignInError, SignOutError, SignUpError, StoreError,
 };
 pub use self::machine::{SignInStep, SignOutScope};
 pub use self::memory::{
     Fault, MemoryChallenge, MemoryOptions, MemoryOptionsBuilder, MemoryProvider, Operation,
 };
 pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
-pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
-pub use self::secret::{
-    AccessToken, Code, Continuation, CustomAnswer, IdToken, Password, RefreshToken, TotpKey,
+pub use self::provider::redirect::{
+    AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider,
 };
-pub use self::store::{MemoryStore, Session, TokenStore};
+pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
+pub use self::secret::{
+    AccessToken, AuthorizationCode, Code, CodeVerifier, Continuation, CustomAnswer, IdToken, Nonce,
+    Password, RedirectState, RefreshToken, TotpKey,
+};
+pub use self::store::{MemoryStore, PendingRedirect, Session, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
 pub use self::user::AuthUser;

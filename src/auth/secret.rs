@@ -90,6 +90,22 @@ secrets! {
     /// ([RFC 6238](https://www.rfc-editor.org/rfc/rfc6238)).
     TotpKey;
 
+    /// What the browser brings back from a sign-in by redirect, to be traded for tokens
+    /// ([RFC 6749, section 1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)).
+    AuthorizationCode;
+
+    /// The proof that whoever trades a code has also asked for it
+    /// ([RFC 7636, section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)).
+    CodeVerifier;
+
+    /// What a callback must carry to be the answer to this request
+    /// ([RFC 6749, section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
+    RedirectState;
+
+    /// What an id token must carry to be the answer to this request
+    /// ([OpenID Connect Core, section 15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)).
+    Nonce;
+
     /// What a provider needs to go on with a sign-in that waits for an answer. Only the provider
     /// that made it can read it.
     Continuation;

@@ -1,8 +1,10 @@
 //! Where a session outlives the process: the trait, and the store in memory.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::error::StoreError;
+use super::secret::{CodeVerifier, Nonce, RedirectState};
 use super::tokens::Tokens;
 use super::user::AuthUser;
 use crate::sync::Mutex;
@@ -15,17 +17,50 @@ pub struct Session {
     pub user: AuthUser,
     /// The tokens.
     pub tokens: Tokens,
+    /// Whether it began by redirect.
+    pub by_redirect: bool,
 }
 
 impl Session {
     /// The session of this user, for the use of a [`TokenStore`].
     #[must_use]
     pub const fn new(user: AuthUser, tokens: Tokens) -> Self {
-        Self { user, tokens }
+        Self {
+            user,
+            tokens,
+            by_redirect: false,
+        }
+    }
+
+    /// Says whether it began by redirect.
+    #[must_use]
+    pub fn began_by_redirect(self, by_redirect: bool) -> Self {
+        Self {
+            by_redirect,
+            ..self
+        }
     }
 }
 
-/// Keeps one session: for as long as the process lives, or longer.
+/// A sign-in by redirect that is under way: what it takes to tell its callback from any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingRedirect {
+    /// What the callback must carry.
+    pub state: RedirectState,
+    /// The proof that goes with the code.
+    pub verifier: CodeVerifier,
+    /// What the id token must carry.
+    pub nonce: Nonce,
+    /// Where the browser comes back to.
+    pub redirect_uri: String,
+    /// What the application gave it to carry.
+    pub custom_state: Option<String>,
+    /// When it began, on this machine's clock.
+    pub begun_at: SystemTime,
+}
+
+/// Keeps one session, and one sign-in by redirect that is under way: for as long as the process
+/// lives, or longer.
 ///
 /// The client calls one method at a time and waits for it to end, so a store needs no order of its
 /// own. A client reads the store once, and from then on relies on being the only one that writes.
@@ -34,27 +69,45 @@ impl Session {
 ///
 /// ```
 /// use std::sync::Mutex;
-/// use typed_hub::auth::{Session, StoreError, TokenStore};
+/// use typed_hub::auth::{PendingRedirect, Session, StoreError, TokenStore};
 ///
-/// struct Slot(Mutex<Option<Session>>);
+/// #[derive(Default)]
+/// struct Slots {
+///     session: Mutex<Option<Session>>,
+///     redirect: Mutex<Option<PendingRedirect>>,
+/// }
 ///
-/// impl TokenStore for Slot {
+/// impl TokenStore for Slots {
 ///     async fn load(&self) -> Result<Option<Session>, StoreError> {
-///         Ok(self.0.lock().unwrap().clone())
+///         Ok(self.session.lock().unwrap().clone())
 ///     }
 ///
 ///     async fn save(&self, session: &Session) -> Result<(), StoreError> {
-///         *self.0.lock().unwrap() = Some(session.clone());
+///         *self.session.lock().unwrap() = Some(session.clone());
 ///         Ok(())
 ///     }
 ///
 ///     async fn clear(&self) -> Result<(), StoreError> {
-///         *self.0.lock().unwrap() = None;
+///         *self.session.lock().unwrap() = None;
+///         Ok(())
+///     }
+///
+///     async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+///         Ok(self.redirect.lock().unwrap().clone())
+///     }
+///
+///     async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+///         *self.redirect.lock().unwrap() = Some(pending.clone());
+///         Ok(())
+///     }
+///
+///     async fn clear_redirect(&self) -> Result<(), StoreError> {
+///         *self.redirect.lock().unwrap() = None;
 ///         Ok(())
 ///     }
 /// }
 ///
-/// let store = Slot(Mutex::new(None));
+/// let store = Slots::default();
 /// assert_eq!(pollster::block_on(store.load()), Ok(None));
 /// ```
 pub trait TokenStore: Send + Sync + 'static {
@@ -69,8 +122,22 @@ pub trait TokenStore: Send + Sync + 'static {
     fn save(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes what is stored, if anything is. When it has returned `Ok`, no token can be read
-    /// any more.
+    /// any more. A sign-in by redirect that is under way stays.
     fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Reads the sign-in by redirect that was saved last, as [`load`](Self::load) reads a session.
+    fn load_redirect(
+        &self,
+    ) -> impl Future<Output = Result<Option<PendingRedirect>, StoreError>> + Send;
+
+    /// Replaces it, as [`save`](Self::save) replaces a session.
+    fn save_redirect(
+        &self,
+        pending: &PendingRedirect,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes it, as [`clear`](Self::clear) removes a session. The session stays.
+    fn clear_redirect(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Keeps the session in memory. Its clones are one store.
@@ -82,28 +149,48 @@ pub trait TokenStore: Send + Sync + 'static {
 /// assert_eq!(pollster::block_on(store.load()), Ok(None));
 /// ```
 #[derive(Clone, Debug)]
-pub struct MemoryStore(Arc<Mutex<Option<Session>>>);
+pub struct MemoryStore(Arc<Mutex<Slots>>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    session: Option<Session>,
+    redirect: Option<PendingRedirect>,
+}
 
 impl MemoryStore {
     /// A store with nothing in it.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(None)))
+        Self(Arc::new(Mutex::new(Slots::default())))
     }
 }
 
 impl TokenStore for MemoryStore {
     async fn load(&self) -> Result<Option<Session>, StoreError> {
-        Ok(self.0.lock().clone())
+        Ok(self.0.lock().session.clone())
     }
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
-        *self.0.lock() = Some(session.clone());
+        self.0.lock().session = Some(session.clone());
         Ok(())
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        *self.0.lock() = None;
+        self.0.lock().session = None;
+        Ok(())
+    }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        Ok(self.0.lock().redirect.clone())
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.0.lock().redirect = Some(pending.clone());
+        Ok(())
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.0.lock().redirect = None;
         Ok(())
     }
 }

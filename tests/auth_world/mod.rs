@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use pollster::block_on;
 use typed_hub::auth::{
-    AuthClient, ManualClock, MemoryChallenge, MemoryProvider, MemoryStore, Operation, Session,
-    SignInStep, StoreError, TokenStore,
+    AuthClient, ManualClock, MemoryChallenge, MemoryProvider, MemoryStore, Operation,
+    PendingRedirect, Session, SignInStep, StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub, Subscription};
 
@@ -249,6 +249,33 @@ impl TokenStore for TestStore {
         }
         self.inner.clear().await?;
         self.trace.push("clear");
+        Ok(())
+    }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        if self.has(StoreFault::Read) {
+            return Err(StoreError::Read(io::ErrorKind::PermissionDenied));
+        }
+        self.inner.load_redirect().await
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.written().await;
+        if self.has(StoreFault::Save) {
+            return Err(StoreError::Write(io::ErrorKind::StorageFull));
+        }
+        self.inner.save_redirect(pending).await?;
+        self.trace.push("store redirect");
+        Ok(())
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.written().await;
+        if self.has(StoreFault::Clear) {
+            return Err(StoreError::Write(io::ErrorKind::StorageFull));
+        }
+        self.inner.clear_redirect().await?;
+        self.trace.push("clear redirect");
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! What an application calls.
 //!
 //! - this file: [`AuthClient`], its options, its queries
-//! - `sign_in`: signing up and in
+//! - `sign_up`: signing up, and replacing a forgotten password
+//! - `sign_in`: signing in, by password
 //! - `sign_out`: signing out, deleting the user
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `queue`: work that whoever waits for it drives; `bell`: those who wait
@@ -12,6 +13,7 @@ mod models;
 mod queue;
 mod sign_in;
 mod sign_out;
+mod sign_up;
 mod transaction;
 
 use std::fmt;

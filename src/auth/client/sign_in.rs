@@ -1,70 +1,16 @@
-//! Signing up and in.
+//! Signing in, by password.
 
 use super::AuthClient;
 use crate::auth::error::{
-    ConfirmSignInError, ConfirmSignUpError, Field, InputError, MAX_INPUT_BYTES, ProviderError,
-    SignInError, SignUpError,
+    ConfirmSignInError, Field, InputError, MAX_INPUT_BYTES, ProviderError, SignInError,
 };
 use crate::auth::machine::{Attempt, NotSignedIn, SignInStep};
 use crate::auth::provider::challenge::Answer;
-use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
-use crate::auth::secret::{Code, Password};
+use crate::auth::provider::{SignInReply, UserPool};
+use crate::auth::secret::Password;
 use crate::auth::store::TokenStore;
 
-impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Makes a new user. Nobody is signed in by it, and nothing is published.
-    ///
-    /// ```
-    /// use typed_hub::Hub;
-    /// use typed_hub::auth::{AuthClient, MemoryProvider};
-    ///
-    /// # pollster::block_on(async {
-    /// let pool = MemoryProvider::new();
-    /// let client = AuthClient::new(Hub::new(), pool.clone());
-    ///
-    /// let email = [("email".to_owned(), "grace@example.org".to_owned())];
-    /// client.sign_up("grace", "nanosecond", email.into()).await?;
-    /// # let code_from_the_mail = pool.confirmation_code("grace").unwrap();
-    /// client.confirm_sign_up("grace", code_from_the_mail).await?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`SignUpError`]: the input could not be right, or the provider refused or was not reached.
-    pub async fn sign_up(
-        &self,
-        username: &str,
-        password: impl Into<Password> + Send,
-        attributes: Attributes,
-    ) -> Result<SignUpStep, SignUpError> {
-        let password = password.into();
-        check(Field::Username, username)?;
-        check(Field::Password, password.expose())?;
-        let provider = self.inner.provider();
-        let signed_up = provider.sign_up(username, &password, &attributes).await;
-        signed_up.map_err(SignUpError::Provider)
-    }
-
-    /// Confirms a new user by the code they were sent. Nothing is published.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfirmSignUpError`]: the input could not be right, or the provider refused or was not
-    /// reached.
-    pub async fn confirm_sign_up(
-        &self,
-        username: &str,
-        code: impl Into<Code> + Send,
-    ) -> Result<(), ConfirmSignUpError> {
-        let code = code.into();
-        check(Field::Username, username)?;
-        check(Field::Code, code.expose())?;
-        let confirmed = self.inner.provider().confirm_sign_up(username, &code).await;
-        confirmed.map_err(ConfirmSignUpError::Provider)
-    }
-
+impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
     /// provider asks for something else first: then answer with
     /// [`confirm_sign_in`](Self::confirm_sign_in).
@@ -86,7 +32,28 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let password = password.into();
         check(Field::Username, username)?;
         check(Field::Password, password.expose())?;
+        self.begin_sign_in(username, Some(&password)).await
+    }
 
+    /// Begins a sign-in with the user name alone: the provider asks for what it wants, a passkey or
+    /// a code, say, or what the application has devised. Else as [`sign_in`](Self::sign_in).
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]: nobody has been signed in by this call.
+    pub async fn sign_in_without_password(
+        &self,
+        username: &str,
+    ) -> Result<SignInStep, SignInError> {
+        check(Field::Username, username)?;
+        self.begin_sign_in(username, None).await
+    }
+
+    async fn begin_sign_in(
+        &self,
+        username: &str,
+        password: Option<&Password>,
+    ) -> Result<SignInStep, SignInError> {
         let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
         let session = self.session(false).await;
@@ -94,7 +61,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             .begin(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
             .await?;
-        let reply = self.inner.provider().sign_in(username, &password).await;
+        let reply = self.inner.provider().sign_in(username, password).await;
         Ok(self.signed_in(attempt, reply).await?)
     }
 
@@ -168,7 +135,7 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
     }
 }
 
-const fn check(field: Field, text: &str) -> Result<(), InputError> {
+pub(super) const fn check(field: Field, text: &str) -> Result<(), InputError> {
     match text.len() {
         0 => Err(InputError::Empty(field)),
         1..=MAX_INPUT_BYTES => Ok(()),

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
 use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
-use crate::auth::provider::IdentityProvider;
+use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
 /// A sign-out that has happened.
@@ -17,6 +17,9 @@ pub struct SignedOut {
     /// Why the session may not have ended at the provider. The user is signed out here; elsewhere
     /// the session's tokens may stay good until they expire.
     pub not_revoked: Option<NotRevoked>,
+    /// Where to send the browser in which the user has signed in by redirect, so that its own
+    /// session with the provider ends as well. `None` if they did not, or if there is no such page.
+    pub logout_url: Option<String>,
 }
 
 /// Why a session was removed here and not ended at the provider.
@@ -62,9 +65,17 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let leaving = Leaving(self);
         let asked = self.inner.begin(move |machine, _| machine.sign_out(scope));
-        let (left, not_revoked) = match asked.outcome().await {
-            SignOutAsked::Done { left, unread } => (left, unread.map(NotRevoked::Store)),
-            SignOutAsked::Tell { sign_out, call } => {
+        let (left, not_revoked, browser) = match asked.outcome().await {
+            SignOutAsked::Done {
+                left,
+                unread,
+                browser,
+            } => (left, unread.map(NotRevoked::Store), browser),
+            SignOutAsked::Tell {
+                sign_out,
+                call,
+                browser,
+            } => {
                 let provider = self.inner.provider();
                 let told = match call {
                     SignOutCall::Revoke(token) => provider.revoke(&token).await,
@@ -73,14 +84,24 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 let left = self
                     .inner
                     .begin(move |machine, _| machine.signed_out(sign_out));
-                (left.outcome().await, told.err().map(NotRevoked::Provider))
+                let not_revoked = told.err().map(NotRevoked::Provider);
+                (left.outcome().await, not_revoked, browser)
             }
         };
         mem::forget(leaving);
-        left.map(|()| SignedOut { not_revoked })
-            .map_err(SignOutError::Store)
+        left.map_err(SignOutError::Store)?;
+        let logout_url = match browser {
+            Some(session) => self.inner.provider().logout_url(session.id.as_ref()).await,
+            None => None,
+        };
+        Ok(SignedOut {
+            not_revoked,
+            logout_url,
+        })
     }
+}
 
+impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// Deletes the user who is signed in, at the provider; then as a sign-out. Tokens that have
     /// expired are refreshed first.
     ///

@@ -1,9 +1,9 @@
-//! Signing out, and deleting the user: rows F19 to F22, F24 to F26.
+//! Signing out, and deleting the user: rows F19 to F26.
 
 use super::{Known, Machine, SessionId, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{DeleteUserError, SessionError, StoreError};
-use crate::auth::secret::{AccessToken, RefreshToken};
+use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
 
 /// Where a user signs out.
@@ -24,13 +24,21 @@ pub(crate) enum SignOutAsked {
     Done {
         left: Result<(), StoreError>,
         unread: Option<StoreError>,
+        browser: Option<BrowserSession>,
     },
     /// Tell the provider first, and then come back with
     /// [`signed_out`](Machine::signed_out), whatever it says.
     Tell {
         sign_out: SignOut,
         call: SignOutCall,
+        browser: Option<BrowserSession>,
     },
+}
+
+/// The session that a browser has with the provider since a sign-in by redirect.
+#[derive(Clone, Debug)]
+pub(crate) struct BrowserSession {
+    pub(crate) id: Option<IdToken>,
 }
 
 /// A sign-out under way.
@@ -62,7 +70,15 @@ impl Machine {
         // A store that cannot be read is no reason not to empty it.
         self.known(move |machine, read| {
             let unread = read.err();
-            let done = move |left| SignOutAsked::Done { left, unread };
+            let browser = machine.browser_session();
+            let done = {
+                let browser = browser.clone();
+                move |left| SignOutAsked::Done {
+                    left,
+                    unread,
+                    browser,
+                }
+            };
             let told = machine.sign_outs;
             let Known::In(held) = &mut machine.session else {
                 return machine.leave(done);
@@ -77,7 +93,19 @@ impl Machine {
             };
             held.is_leaving = true;
             let sign_out = SignOut { id: held.id, told };
-            Step::silent(SignOutAsked::Tell { sign_out, call })
+            Step::silent(SignOutAsked::Tell {
+                sign_out,
+                call,
+                browser,
+            })
+        })
+    }
+
+    /// What there is to end in a browser (F23).
+    fn browser_session(&self) -> Option<BrowserSession> {
+        let session = &self.held()?.session;
+        session.by_redirect.then(|| BrowserSession {
+            id: session.tokens.id.clone(),
         })
     }
 

@@ -1052,11 +1052,13 @@ impl World {
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
         let step = self.machine.sign_out(scope);
         match self.perform(step) {
-            SignOutAsked::Done { left: done, unread } => {
+            SignOutAsked::Done {
+                left: done, unread, ..
+            } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
                 left(done) + &unread.unwrap_or_default()
             }
-            SignOutAsked::Tell { sign_out, call } => {
+            SignOutAsked::Tell { sign_out, call, .. } => {
                 self.ask(match call {
                     SignOutCall::Revoke(_) => "revoke",
                     SignOutCall::Everywhere(_) => "sign-out everywhere",
@@ -1133,6 +1135,7 @@ fn stored() -> Session {
     Session {
         user: user(),
         tokens: Tokens::received(issued(), SystemTime::UNIX_EPOCH),
+        by_redirect: false,
     }
 }
 

@@ -7,21 +7,27 @@ use crate::auth::error::{ProviderError, ProviderErrorKind};
 /// What a provider is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter)]
 pub enum Operation {
-    /// [`sign_up`](crate::auth::IdentityProvider::sign_up)
+    /// [`sign_up`](crate::auth::UserPool::sign_up)
     SignUp,
-    /// [`confirm_sign_up`](crate::auth::IdentityProvider::confirm_sign_up)
+    /// [`confirm_sign_up`](crate::auth::UserPool::confirm_sign_up)
     ConfirmSignUp,
-    /// [`sign_in`](crate::auth::IdentityProvider::sign_in)
+    /// [`resend_sign_up_code`](crate::auth::UserPool::resend_sign_up_code)
+    ResendSignUpCode,
+    /// [`sign_in`](crate::auth::UserPool::sign_in)
     SignIn,
-    /// [`answer`](crate::auth::IdentityProvider::answer)
+    /// [`answer`](crate::auth::UserPool::answer)
     Answer,
+    /// [`reset_password`](crate::auth::UserPool::reset_password)
+    ResetPassword,
+    /// [`confirm_reset_password`](crate::auth::UserPool::confirm_reset_password)
+    ConfirmResetPassword,
     /// [`refresh`](crate::auth::IdentityProvider::refresh)
     Refresh,
     /// [`revoke`](crate::auth::IdentityProvider::revoke)
     Revoke,
     /// [`sign_out_everywhere`](crate::auth::IdentityProvider::sign_out_everywhere)
     SignOutEverywhere,
-    /// [`delete_user`](crate::auth::IdentityProvider::delete_user)
+    /// [`delete_user`](crate::auth::UserPool::delete_user)
     DeleteUser,
 }
 

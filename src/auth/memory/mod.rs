@@ -5,6 +5,7 @@
 //! does on a bad day.
 //!
 //! - `options`: how it is to behave
+//! - `provider`: what it does when asked
 //! - `pool`: its books; `grants`: those of the sessions
 //! - `fault`: [`Operation`] and [`Fault`], for the bad days
 
@@ -12,6 +13,7 @@ mod fault;
 mod grants;
 mod options;
 mod pool;
+mod provider;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,11 +30,7 @@ use self::grants::Terms;
 use self::pool::Pool;
 use super::clock::Clock;
 use super::error::ProviderError;
-use super::provider::challenge::{Answer, OpenChallenge};
-use super::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep};
-use super::secret::{AccessToken, Code, Password, RefreshToken};
-use super::tokens::IssuedTokens;
-use super::user::AuthUser;
+use super::secret::{Code, Password};
 use crate::sync::{Mutex, MutexGuard};
 
 /// An identity provider in memory. Its clones are one pool.
@@ -127,6 +125,12 @@ impl MemoryProvider {
         self.state().pool.confirmation_code(username)
     }
 
+    /// The code that was "sent" to a user who has forgotten the password.
+    #[must_use]
+    pub fn reset_code(&self, username: &str) -> Option<Code> {
+        self.state().pool.reset_code(username)
+    }
+
     /// From now on, this goes wrong with this operation.
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.set_fault(operation, Some(fault));
@@ -196,89 +200,6 @@ impl MemoryProvider {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
-    }
-}
-
-impl IdentityProvider for MemoryProvider {
-    async fn sign_up(
-        &self,
-        username: &str,
-        password: &Password,
-        attributes: &Attributes,
-    ) -> Result<SignUpStep, ProviderError> {
-        self.perform(Operation::SignUp, |pool, _| {
-            pool.sign_up(username, password, attributes)
-        })
-        .await?;
-        Ok(SignUpStep::Confirm {
-            destination: attributes.get("email").cloned(),
-        })
-    }
-
-    async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
-        self.perform(Operation::ConfirmSignUp, |pool, _| {
-            pool.confirm(username, code)
-        })
-        .await
-    }
-
-    async fn sign_in(
-        &self,
-        username: &str,
-        password: &Password,
-    ) -> Result<SignInReply, ProviderError> {
-        self.perform(Operation::SignIn, |pool, now| {
-            pool.sign_in(username, password, self.terms, now)
-        })
-        .await
-    }
-
-    async fn answer(
-        &self,
-        challenge: &OpenChallenge,
-        answer: &Answer,
-    ) -> Result<SignInReply, ProviderError> {
-        self.perform(Operation::Answer, |pool, now| {
-            pool.answer(challenge, answer, self.terms, now)
-        })
-        .await
-    }
-
-    async fn refresh(
-        &self,
-        _: &AuthUser,
-        token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
-        self.perform(Operation::Refresh, |pool, now| {
-            pool.refresh(token, self.terms, now)
-        })
-        .await
-    }
-
-    async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
-        self.perform(Operation::Revoke, |pool, _| {
-            pool.grants.revoke(token);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
-        self.perform(Operation::SignOutEverywhere, |pool, now| {
-            let username = pool.grants.bearer(token, self.terms, now)?;
-            pool.grants.revoke_all(&username);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
-        self.perform(Operation::DeleteUser, |pool, now| {
-            let username = pool.grants.bearer(token, self.terms, now)?;
-            pool.remove_user(&username);
-            Ok(())
-        })
-        .await
     }
 }
 

@@ -37,6 +37,8 @@ struct User {
     challenges: Vec<MemoryChallenge>,
     /// The code that confirms the sign-up, until it has.
     unconfirmed: Option<Code>,
+    /// The code that replaces a forgotten password, once one was asked for.
+    reset: Option<Code>,
 }
 
 /// A sign-in that waits for an answer.
@@ -61,6 +63,7 @@ impl Pool {
                 password,
                 challenges,
                 unconfirmed: None,
+                reset: None,
             },
         );
     }
@@ -78,8 +81,44 @@ impl Pool {
             ));
         }
         self.add_user(username, password.clone(), Vec::new());
-        let code = Code::from(format!("{:06}", 314_159 + self.next()));
+        let code = self.code();
         self.user(username)?.unconfirmed = Some(code);
+        Ok(())
+    }
+
+    pub(super) fn resend(&mut self, username: &str) -> Result<(), ProviderError> {
+        let code = self.code();
+        match &mut self.user(username)?.unconfirmed {
+            None => Err(not_authorized("this user is confirmed already")),
+            Some(sent) => {
+                *sent = code;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn reset_password(&mut self, username: &str) -> Result<(), ProviderError> {
+        let code = self.code();
+        self.user(username)?.reset = Some(code);
+        Ok(())
+    }
+
+    pub(super) fn reset_code(&self, username: &str) -> Option<Code> {
+        self.users.get(username)?.reset.clone()
+    }
+
+    pub(super) fn confirm_reset(
+        &mut self,
+        username: &str,
+        code: &Code,
+        password: &Password,
+    ) -> Result<(), ProviderError> {
+        let user = self.user(username)?;
+        if user.reset.as_ref() != Some(code) {
+            return Err(wrong_code());
+        }
+        user.reset = None;
+        user.password = password.clone();
         Ok(())
     }
 
@@ -102,12 +141,12 @@ impl Pool {
     pub(super) fn sign_in(
         &mut self,
         username: &str,
-        password: &Password,
+        password: Option<&Password>,
         terms: Terms,
         now: SystemTime,
     ) -> Result<SignInReply, ProviderError> {
         let user = self.user(username)?;
-        if user.password != *password {
+        if password != Some(&user.password) {
             return Err(not_authorized("the user name or the password is wrong"));
         }
         if user.unconfirmed.is_some() {
@@ -205,6 +244,10 @@ impl Pool {
         self.users
             .get_mut(username)
             .ok_or_else(|| rejected("UserNotFoundException", "there is no user of this name"))
+    }
+
+    fn code(&mut self) -> Code {
+        Code::from(format!("{:06}", 314_159 + self.next()))
     }
 
     const fn next(&mut self) -> u64 {

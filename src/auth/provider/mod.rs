@@ -1,22 +1,29 @@
-//! Who knows the users: the trait that an identity provider implements.
+//! Who knows the users: the traits that an identity provider implements.
 //!
-//! - [`IdentityProvider`]: what a provider does when asked
+//! - [`IdentityProvider`]: what every provider does for an open session
+//! - [`UserPool`]: signing in, and up, by password
+//! - `redirect`: signing in by redirect
 //! - `challenge`: what a provider may ask back in the course of a sign-in
 
 pub(super) mod challenge;
+pub(super) mod redirect;
 
 use std::collections::BTreeMap;
+use std::future::ready;
 
 use self::challenge::{Answer, OpenChallenge};
 use super::error::ProviderError;
-use super::secret::{AccessToken, Code, Password, RefreshToken};
+use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 
 /// Facts about a user, by the provider's names for them: `email`, `phone_number`, …
 pub type Attributes = BTreeMap<String, String>;
 
-/// A service that knows users and issues tokens.
+/// A service that issues tokens: what every provider does for a session that is open.
+///
+/// How a session begins is one more trait, or two: [`UserPool`] for a provider that is handed
+/// passwords, [`RedirectProvider`](super::RedirectProvider) for one that asks for them on a page of its own.
 ///
 /// For those who implement it:
 ///
@@ -28,111 +35,7 @@ pub type Attributes = BTreeMap<String, String>;
 ///   whether a request arrived, say [`InTransit`](super::ProviderErrorKind::InTransit): it ends
 ///   nothing.
 /// - No name and no message of an error may carry a password, a token or a code.
-///
-/// A provider with one user, whose session lasts an hour and cannot be refreshed:
-///
-/// ```
-/// use std::time::Duration;
-/// use typed_hub::Hub;
-/// use typed_hub::auth::{
-///     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, IdentityProvider,
-///     IssuedTokens, Lasting, OpenChallenge, Password, ProviderError, ProviderErrorKind,
-///     RefreshToken, SignInReply, SignUpStep,
-/// };
-///
-/// struct OnlyAda;
-///
-/// fn refused() -> ProviderError {
-///     ProviderError::new(ProviderErrorKind::NotAuthorized, "Refused", "there is only Ada")
-/// }
-///
-/// impl IdentityProvider for OnlyAda {
-///     async fn sign_in(&self, name: &str, with: &Password) -> Result<SignInReply, ProviderError> {
-///         if (name, with.expose()) != ("ada", "correct horse") {
-///             return Err(refused());
-///         }
-///         Ok(SignInReply::SignedIn {
-///             user: AuthUser { username: name.to_owned(), user_id: "1".to_owned() },
-///             tokens: IssuedTokens {
-///                 access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
-///                 id: None,
-///                 refresh: None,
-///             },
-///         })
-///     }
-///
-///     async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
-///         Ok(())
-///     }
-///
-///     async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
-///         Ok(())
-///     }
-///
-///     // The rest is refused.
-///     # async fn sign_up(
-///     #     &self,
-///     #     _: &str,
-///     #     _: &Password,
-///     #     _: &Attributes,
-///     # ) -> Result<SignUpStep, ProviderError> {
-///     #     Err(refused())
-///     # }
-///     # async fn confirm_sign_up(&self, _: &str, _: &Code) -> Result<(), ProviderError> {
-///     #     Err(refused())
-///     # }
-///     # async fn answer(&self, _: &OpenChallenge, _: &Answer) -> Result<SignInReply, ProviderError> {
-///     #     Err(refused())
-///     # }
-///     # async fn refresh(
-///     #     &self,
-///     #     _: &AuthUser,
-///     #     _: &RefreshToken,
-///     # ) -> Result<IssuedTokens, ProviderError> {
-///     #     Err(refused())
-///     # }
-///     # async fn delete_user(&self, _: &AccessToken) -> Result<(), ProviderError> {
-///     #     Err(refused())
-///     # }
-/// }
-///
-/// # pollster::block_on(async {
-/// let client = AuthClient::new(Hub::new(), OnlyAda);
-/// assert!(client.sign_in("ada", "correct horse").await.is_ok());
-/// # });
-/// ```
 pub trait IdentityProvider: Send + Sync + 'static {
-    /// Makes a new user.
-    fn sign_up(
-        &self,
-        username: &str,
-        password: &Password,
-        attributes: &Attributes,
-    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
-
-    /// Confirms a new user by the code that was sent to them.
-    fn confirm_sign_up(
-        &self,
-        username: &str,
-        code: &Code,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
-
-    /// Begins a sign-in.
-    fn sign_in(
-        &self,
-        username: &str,
-        password: &Password,
-    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
-
-    /// Goes on with a sign-in. The answer is of the kind that the challenge
-    /// [takes](challenge::Challenge::takes). After an error the same challenge may be answered
-    /// again.
-    fn answer(
-        &self,
-        challenge: &OpenChallenge,
-        answer: &Answer,
-    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
-
     /// Issues new tokens.
     fn refresh(
         &self,
@@ -151,6 +54,160 @@ pub trait IdentityProvider: Send + Sync + 'static {
     fn sign_out_everywhere(
         &self,
         token: &AccessToken,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Where a browser ends its own session with the provider, after a sign-out from a session that
+    /// began by redirect. `None`, unless implemented: the provider has no such page.
+    fn logout_url(&self, _id: Option<&IdToken>) -> impl Future<Output = Option<String>> + Send {
+        ready(None)
+    }
+}
+
+/// A provider that keeps users and is handed their passwords.
+///
+/// A provider with one user, whose session lasts an hour and cannot be refreshed:
+///
+/// ```
+/// use std::time::Duration;
+/// use typed_hub::Hub;
+/// use typed_hub::auth::{
+///     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, IdentityProvider,
+///     IssuedTokens, Lasting, OpenChallenge, Password, ProviderError, ProviderErrorKind,
+///     RefreshToken, SignInReply, SignUpStep, UserPool,
+/// };
+///
+/// struct OnlyAda;
+///
+/// fn refused() -> ProviderError {
+///     ProviderError::new(ProviderErrorKind::NotAuthorized, "Refused", "there is only Ada")
+/// }
+///
+/// impl IdentityProvider for OnlyAda {
+///     async fn refresh(
+///         &self,
+///         _: &AuthUser,
+///         _: &RefreshToken,
+///     ) -> Result<IssuedTokens, ProviderError> {
+///         Err(refused())
+///     }
+///
+///     async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
+///         Ok(())
+///     }
+///
+///     async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
+///         Ok(())
+///     }
+/// }
+///
+/// impl UserPool for OnlyAda {
+///     async fn sign_in(
+///         &self,
+///         name: &str,
+///         with: Option<&Password>,
+///     ) -> Result<SignInReply, ProviderError> {
+///         if (name, with.map(Password::expose)) != ("ada", Some("correct horse")) {
+///             return Err(refused());
+///         }
+///         Ok(SignInReply::SignedIn {
+///             user: AuthUser { username: name.to_owned(), user_id: "1".to_owned() },
+///             tokens: IssuedTokens {
+///                 access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
+///                 id: None,
+///                 refresh: None,
+///             },
+///         })
+///     }
+///
+///     // The rest is refused.
+///     # async fn sign_up(
+///     #     &self,
+///     #     _: &str,
+///     #     _: &Password,
+///     #     _: &Attributes,
+///     # ) -> Result<SignUpStep, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn confirm_sign_up(&self, _: &str, _: &Code) -> Result<(), ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn answer(&self, _: &OpenChallenge, _: &Answer) -> Result<SignInReply, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn resend_sign_up_code(&self, _: &str) -> Result<SignUpStep, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn reset_password(&self, _: &str) -> Result<Option<String>, ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn confirm_reset_password(
+///     #     &self,
+///     #     _: &str,
+///     #     _: &Code,
+///     #     _: &Password,
+///     # ) -> Result<(), ProviderError> {
+///     #     Err(refused())
+///     # }
+///     # async fn delete_user(&self, _: &AccessToken) -> Result<(), ProviderError> {
+///     #     Err(refused())
+///     # }
+/// }
+///
+/// # pollster::block_on(async {
+/// let client = AuthClient::new(Hub::new(), OnlyAda);
+/// assert!(client.sign_in("ada", "correct horse").await.is_ok());
+/// # });
+/// ```
+pub trait UserPool: IdentityProvider {
+    /// Makes a new user.
+    fn sign_up(
+        &self,
+        username: &str,
+        password: &Password,
+        attributes: &Attributes,
+    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
+
+    /// Confirms a new user by the code that was sent to them.
+    fn confirm_sign_up(
+        &self,
+        username: &str,
+        code: &Code,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Sends a new user another code.
+    fn resend_sign_up_code(
+        &self,
+        username: &str,
+    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
+
+    /// Begins a sign-in. Without a password, the provider asks for what it wants.
+    fn sign_in(
+        &self,
+        username: &str,
+        password: Option<&Password>,
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+
+    /// Goes on with a sign-in. The answer is of the kind that the challenge
+    /// [takes](challenge::Challenge::takes). After an error the same challenge may be answered
+    /// again.
+    fn answer(
+        &self,
+        challenge: &OpenChallenge,
+        answer: &Answer,
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+
+    /// Sends a user who has forgotten the password a code, and says where to as far as it tells.
+    fn reset_password(
+        &self,
+        username: &str,
+    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send;
+
+    /// Replaces a forgotten password.
+    fn confirm_reset_password(
+        &self,
+        username: &str,
+        code: &Code,
+        password: &Password,
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
     /// Deletes the user.

@@ -1,0 +1,121 @@
+//! What the pool does when asked.
+
+use super::MemoryProvider;
+use super::fault::Operation;
+use crate::auth::error::ProviderError;
+use crate::auth::provider::challenge::{Answer, OpenChallenge};
+use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
+use crate::auth::secret::{AccessToken, Code, Password, RefreshToken};
+use crate::auth::tokens::IssuedTokens;
+use crate::auth::user::AuthUser;
+
+impl IdentityProvider for MemoryProvider {
+    async fn refresh(
+        &self,
+        _: &AuthUser,
+        token: &RefreshToken,
+    ) -> Result<IssuedTokens, ProviderError> {
+        self.perform(Operation::Refresh, |pool, now| {
+            pool.refresh(token, self.terms, now)
+        })
+        .await
+    }
+
+    async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
+        self.perform(Operation::Revoke, |pool, _| {
+            pool.grants.revoke(token);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
+        self.perform(Operation::SignOutEverywhere, |pool, now| {
+            let username = pool.grants.bearer(token, self.terms, now)?;
+            pool.grants.revoke_all(&username);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl UserPool for MemoryProvider {
+    async fn sign_up(
+        &self,
+        username: &str,
+        password: &Password,
+        attributes: &Attributes,
+    ) -> Result<SignUpStep, ProviderError> {
+        self.perform(Operation::SignUp, |pool, _| {
+            pool.sign_up(username, password, attributes)
+        })
+        .await?;
+        Ok(SignUpStep::Confirm {
+            destination: attributes.get("email").cloned(),
+        })
+    }
+
+    async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
+        self.perform(Operation::ConfirmSignUp, |pool, _| {
+            pool.confirm(username, code)
+        })
+        .await
+    }
+
+    async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
+        self.perform(Operation::ResendSignUpCode, |pool, _| pool.resend(username))
+            .await?;
+        Ok(SignUpStep::Confirm { destination: None })
+    }
+
+    async fn sign_in(
+        &self,
+        username: &str,
+        password: Option<&Password>,
+    ) -> Result<SignInReply, ProviderError> {
+        self.perform(Operation::SignIn, |pool, now| {
+            pool.sign_in(username, password, self.terms, now)
+        })
+        .await
+    }
+
+    async fn answer(
+        &self,
+        challenge: &OpenChallenge,
+        answer: &Answer,
+    ) -> Result<SignInReply, ProviderError> {
+        self.perform(Operation::Answer, |pool, now| {
+            pool.answer(challenge, answer, self.terms, now)
+        })
+        .await
+    }
+
+    async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
+        self.perform(Operation::ResetPassword, |pool, _| {
+            pool.reset_password(username)
+        })
+        .await?;
+        Ok(None)
+    }
+
+    async fn confirm_reset_password(
+        &self,
+        username: &str,
+        code: &Code,
+        password: &Password,
+    ) -> Result<(), ProviderError> {
+        self.perform(Operation::ConfirmResetPassword, |pool, _| {
+            pool.confirm_reset(username, code, password)
+        })
+        .await
+    }
+
+    async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
+        self.perform(Operation::DeleteUser, |pool, now| {
+            let username = pool.grants.bearer(token, self.terms, now)?;
+            pool.remove_user(&username);
+            Ok(())
+        })
+        .await
+    }
+}
