@@ -17,6 +17,8 @@ mod error;
 mod machine;
 mod memory;
 mod provider;
+#[cfg(feature = "redirect")]
+pub mod redirect;
 mod secret;
 mod store;
 mod tokens;
@@ -27,8 +29,8 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, ResetPasswordError,
-    SessionError, SignInError, SignOutError, SignUpError, StoreError,
+    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
+    ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
 };
 pub use self::machine::{SignInStep, SignOutScope};
 pub use self::memory::{

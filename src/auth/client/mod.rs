@@ -3,6 +3,7 @@
 //! - this file: [`AuthClient`], its options, its queries
 //! - `sign_up`: signing up, and replacing a forgotten password
 //! - `sign_in`: signing in, by password
+//! - `redirect`: signing in by redirect
 //! - `sign_out`: signing out, deleting the user
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `queue`: work that whoever waits for it drives; `bell`: those who wait
@@ -11,6 +12,8 @@ mod bell;
 #[cfg(all(test, loom))]
 mod models;
 mod queue;
+#[cfg(feature = "redirect")]
+mod redirect;
 mod sign_in;
 mod sign_out;
 mod sign_up;
@@ -18,6 +21,8 @@ mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "redirect")]
+use std::time::Duration;
 
 use typed_builder::TypedBuilder;
 
@@ -115,6 +120,11 @@ pub struct AuthOptions<P: IdentityProvider, S: TokenStore> {
         setter(transform = |clock: impl Clock| Arc::new(clock) as Arc<dyn Clock>)
     )]
     clock: Arc<dyn Clock>,
+    /// How long to wait for a sign-in by redirect that is under way, where the session is asked
+    /// for; 10 s unless set.
+    #[cfg(feature = "redirect")]
+    #[builder(default = Duration::from_secs(10))]
+    redirect_wait: Duration,
 }
 
 impl<P: IdentityProvider> AuthClient<P> {
@@ -154,7 +164,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Tokens that have expired are refreshed first, and with `force` those that have not as well.
     /// However many callers ask, there is one request, one write to the store, one event
     /// (`TokenRefresh` or `TokenRefreshFailure`), and the same answer for all. A sign-out that
-    /// completes meanwhile wins: the answer is `None`, or the session that has begun since.
+    /// completes meanwhile wins: the answer is `None`, or the session that has begun since. While a
+    /// sign-in by redirect is under way, it is waited for: 10 s, unless the builder says otherwise.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -180,6 +191,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
     /// error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
+        #[cfg(feature = "redirect")]
+        self.redirect_ended(self.inner.redirect_wait).await; // F36
+        self.present_session(force).await
+    }
+
+    /// The session, whether or not a sign-in by redirect is under way.
+    async fn present_session(&self, force: bool) -> Result<Option<Session>, SessionError> {
         let (mut force, mut ended) = (force, self.inner.refreshes_ended());
         loop {
             let landed = self.inner.flights_landed();
@@ -228,9 +246,14 @@ impl<P: IdentityProvider, S: TokenStore> From<AuthOptions<P, S>> for AuthClient<
             provider,
             store,
             clock,
+            #[cfg(feature = "redirect")]
+            redirect_wait,
         } = options;
+        let inner = Inner::new(provider, store, hub, clock);
+        #[cfg(feature = "redirect")]
+        let inner = inner.waiting(redirect_wait);
         Self {
-            inner: Arc::new(Inner::new(provider, store, hub, clock)),
+            inner: Arc::new(inner),
         }
     }
 }

@@ -56,7 +56,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ) -> Result<SignInStep, SignInError> {
         let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.session(false).await;
+        let session = self.present_session(false).await;
         self.inner
             .begin(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
@@ -132,6 +132,14 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
         }
         Answer::Custom(answer) => check(Field::Answer, answer.expose()),
         Answer::Mfa(_) | Answer::FirstFactor(_) => Ok(()),
+    }
+}
+
+#[cfg(feature = "redirect")]
+pub(super) const fn check_longest(field: Field, text: &str) -> Result<(), InputError> {
+    match text.len() {
+        0..=MAX_INPUT_BYTES => Ok(()),
+        _ => Err(InputError::TooLong(field)),
     }
 }
 

@@ -8,6 +8,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
+#[cfg(feature = "redirect")]
+use std::time::Duration;
 use std::time::SystemTime;
 
 use super::bell::Bell;
@@ -15,7 +17,7 @@ use super::queue::{Promise, Queue, Ticket, Work};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 use crate::auth::error::SessionError;
-use crate::auth::machine::{Machine, Refresh, SessionAsked, SessionId, Step};
+use crate::auth::machine::{Machine, Refresh, SessionAsked, SessionId, Step, Write};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::{Session, TokenStore};
 use crate::hub::Hub;
@@ -26,6 +28,8 @@ pub(super) struct Inner<P, S> {
     edge: Arc<Edge<P, S>>,
     transactions: Arc<Queue>,
     flights: Mutex<Flights>,
+    #[cfg(feature = "redirect")]
+    pub(super) redirect_wait: Duration,
 }
 
 /// What transactions act on. They hold this and not [`Inner`], which holds them.
@@ -35,7 +39,7 @@ struct Edge<P, S> {
     hub: Hub,
     clock: Arc<dyn Clock>,
     machine: Mutex<Machine>,
-    /// Rings when a session begins or ends.
+    /// Rings when a session, or a sign-in by redirect, begins or ends.
     sessions: Arc<Bell>,
 }
 
@@ -68,7 +72,33 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             }),
             transactions: Queue::new(),
             flights: Mutex::new(Flights::default()),
+            #[cfg(feature = "redirect")]
+            redirect_wait: Duration::ZERO,
         }
+    }
+
+    #[cfg(feature = "redirect")]
+    pub(super) fn waiting(self, redirect_wait: Duration) -> Self {
+        Self {
+            redirect_wait,
+            ..self
+        }
+    }
+
+    /// Waits until no redirect is under way, or for as long as `limit` does.
+    #[cfg(feature = "redirect")]
+    pub(super) async fn until_not_redirecting(&self, limit: impl Future<Output = ()>) {
+        let mut limit = pin!(limit);
+        let seat = self.edge.sessions.seat(0);
+        poll_fn(|context| {
+            seat.take(context.waker());
+            if self.machine().is_redirecting() {
+                limit.as_mut().poll(context)
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
     }
 
     /// Begins a transaction. From here on it will happen, before any that is begun later.
@@ -191,13 +221,19 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
                     let stored = self.store.load().await;
                     self.decide(|machine| then(machine, stored))
                 }
-                Step::Save(session, then) => {
-                    let saved = self.store.save(&session).await;
-                    self.decide(|machine| then(machine, saved))
+                Step::LoadRedirect(then) => {
+                    let stored = self.store.load_redirect().await;
+                    self.decide(|machine| then(machine, stored))
                 }
-                Step::Clear(then) => {
-                    let cleared = self.store.clear().await;
-                    self.decide(|machine| then(machine, cleared))
+                Step::Write(write, then) => {
+                    let written = match write {
+                        Write::Save(session) => self.store.save(&session).await,
+                        Write::Clear => self.store.clear().await,
+                        #[cfg(feature = "redirect")]
+                        Write::SaveRedirect(pending) => self.store.save_redirect(&pending).await,
+                        Write::ClearRedirect => self.store.clear_redirect().await,
+                    };
+                    self.decide(|machine| then(machine, written))
                 }
                 Step::End { publish, answer } => return (publish, answer),
             };
@@ -207,9 +243,10 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
     fn decide<A>(&self, what: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
         let (step, is_another) = {
             let mut machine = self.machine.lock();
-            let before = machine.session_id();
+            let before = (machine.session_id(), machine.is_redirecting());
             let step = what(&mut machine);
-            (step, machine.session_id() != before)
+            let after = (machine.session_id(), machine.is_redirecting());
+            (step, after != before)
         };
         if is_another {
             self.sessions.ring();

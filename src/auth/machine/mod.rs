@@ -13,21 +13,29 @@
 //! - `refresh`: asking for the session, and renewing it
 //! - `sign_in`: beginning, going on, completing
 //! - `sign_out`: signing out, deleting the user
+//! - `redirect`: signing in by redirect
+//! - `step`: what comes next in a transaction
 
+#[cfg(feature = "redirect")]
+mod redirect;
 mod refresh;
 mod sign_in;
 mod sign_out;
+mod step;
 
+#[cfg(feature = "redirect")]
+pub(super) use self::redirect::{Exchange, Unredirected};
 pub(super) use self::refresh::{Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
+pub(super) use self::step::{Step, Write};
 
 use super::channel::AuthEvent;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
-use super::store::Session;
+use super::store::{PendingRedirect, Session};
 use super::user::AuthUser;
 
 /// What is known of the session, and of the sign-in under way.
@@ -42,6 +50,21 @@ pub(super) struct Machine {
     /// How many sign-outs have been told of.
     sign_outs: u64,
     refreshes: Refreshes,
+    redirect: Redirect,
+}
+
+/// What is known of the sign-in by redirect.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "redirect"), expect(dead_code, reason = "there is none"))]
+enum Redirect {
+    /// Nothing: the store has to be read.
+    #[default]
+    NotYet,
+    None,
+    /// The user is in the browser.
+    Waiting(PendingRedirect),
+    /// The user has come back, and the provider is asked for tokens.
+    Completing(Attempt),
 }
 
 /// How the refreshes so far have ended.
@@ -83,79 +106,6 @@ struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionId(u64);
 
-/// What comes next in a transaction.
-#[must_use = "a transaction ends only when its steps are performed"]
-pub(super) enum Step<A> {
-    /// Read the store.
-    Load(Then<Result<Option<Session>, StoreError>, A>),
-    /// Write the store.
-    Save(Session, Then<Result<(), StoreError>, A>),
-    /// Empty the store.
-    Clear(Then<Result<(), StoreError>, A>),
-    /// Publish, and then tell the caller.
-    End { publish: Vec<AuthEvent>, answer: A },
-}
-
-/// What follows when the store has answered.
-type Then<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
-
-impl<A: 'static> Step<A> {
-    /// The end, with nothing to publish.
-    const fn silent(answer: A) -> Self {
-        Self::End {
-            publish: Vec::new(),
-            answer,
-        }
-    }
-
-    /// The end, with an event.
-    fn publish(event: AuthEvent, answer: A) -> Self {
-        Self::End {
-            publish: vec![event],
-            answer,
-        }
-    }
-
-    /// This, and when it ends, an event before its others.
-    fn preceded_by(self, event: AuthEvent) -> Self {
-        match self {
-            Self::Load(then) => Self::load(|machine, read| then(machine, read).preceded_by(event)),
-            Self::Save(session, then) => Self::save(session, |machine, saved| {
-                then(machine, saved).preceded_by(event)
-            }),
-            Self::Clear(then) => {
-                Self::clear(|machine, cleared| then(machine, cleared).preceded_by(event))
-            }
-            Self::End {
-                mut publish,
-                answer,
-            } => {
-                publish.insert(0, event);
-                Self::End { publish, answer }
-            }
-        }
-    }
-
-    fn load(
-        then: impl FnOnce(&mut Machine, Result<Option<Session>, StoreError>) -> Self + Send + 'static,
-    ) -> Self {
-        Self::Load(Box::new(then))
-    }
-
-    fn save(
-        session: Session,
-        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
-    ) -> Self {
-        Self::Save(session, Box::new(then))
-    }
-
-    fn clear(
-        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
-    ) -> Self {
-        Self::Clear(Box::new(then))
-    }
-}
-
 impl Machine {
     /// Who is signed in, whether or not the tokens have expired (F38).
     pub(super) fn current_user(&mut self) -> Step<Result<Option<AuthUser>, CurrentUserError>> {
@@ -190,7 +140,7 @@ impl Machine {
                     Some(session) => machine.hold(session),
                     None => machine.session = Known::Out,
                 });
-                then(machine, read)
+                machine.known_redirect(move |machine, _| then(machine, read))
             }),
             Known::Spoilt { was_in } => Step::clear(move |machine, cleared| {
                 if cleared.is_err() {
@@ -205,6 +155,51 @@ impl Machine {
                 }
             }),
         }
+    }
+
+    /// Goes on when the store has been asked for a redirect under way: if it cannot be read, that is
+    /// for those to say who want to end it.
+    fn known_redirect<A: 'static>(
+        &mut self,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        if !cfg!(feature = "redirect") || !matches!(self.redirect, Redirect::NotYet) {
+            return then(self, Ok(()));
+        }
+        Step::load_redirect(|machine, stored| {
+            let read = stored.map(|pending| {
+                machine.redirect = pending.map_or(Redirect::None, Redirect::Waiting);
+            });
+            then(machine, read)
+        })
+    }
+
+    /// Goes on when no callback can be taken for that of a redirect under way any more.
+    fn without_redirect<A: 'static>(
+        &mut self,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        match self.redirect {
+            Redirect::NotYet if cfg!(feature = "redirect") => {}
+            Redirect::Waiting(_) => {}
+            Redirect::NotYet | Redirect::None | Redirect::Completing(_) => {
+                return then(self, Ok(()));
+            }
+        }
+        Step::clear_redirect(|machine, cleared| {
+            if cleared.is_ok() {
+                machine.redirect = Redirect::None;
+            }
+            then(machine, cleared)
+        })
+    }
+
+    /// Whether a sign-in by redirect has begun and not ended.
+    pub(super) const fn is_redirecting(&self) -> bool {
+        matches!(
+            self.redirect,
+            Redirect::Waiting(_) | Redirect::Completing(_)
+        )
     }
 
     /// Takes up a session that is in the store, as a new one.

@@ -10,7 +10,7 @@ use crate::auth::error::{
 use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
 use crate::auth::store::Session;
-use crate::auth::tokens::{IssuedTokens, Tokens};
+use crate::auth::tokens::Tokens;
 use crate::auth::user::AuthUser;
 
 /// Where a sign-in stands.
@@ -52,27 +52,40 @@ impl Machine {
         Step::silent(self.attempt.supersede())
     }
 
-    /// The caller has asked for the session.
+    /// The caller has asked for the session. A redirect under way ends here: the later of two
+    /// sign-ins counts.
     pub(crate) fn sign_in(
         &mut self,
         attempt: Attempt,
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Step<Result<(), SignInError>> {
+        if let Err(error) = self.may_sign_in(attempt, session, now) {
+            return Step::silent(Err(error));
+        }
+        self.without_redirect(|_, ended| Step::silent(ended.map_err(SignInError::Store)))
+    }
+
+    pub(super) fn may_sign_in(
+        &self,
+        attempt: Attempt,
+        session: &Result<Option<Session>, SessionError>,
+        now: SystemTime,
+    ) -> Result<(), SignInError> {
         if attempt != self.attempt {
-            return Step::silent(Err(SignInError::Superseded));
+            return Err(SignInError::Superseded);
         }
         if self.held().is_some_and(|held| held.is_leaving) {
-            return Step::silent(Err(SignInError::Superseded));
+            return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {
-            return Step::silent(Err(SignInError::Store(*error)));
+            return Err(SignInError::Store(*error));
         }
         let valid = |session: &Session| session.tokens.are_valid_at(now);
         if self.held().is_some_and(|held| valid(&held.session)) {
-            return Step::silent(Err(SignInError::AlreadySignedIn)); // F6, F7
+            return Err(SignInError::AlreadySignedIn); // F6, F7
         }
-        Step::silent(Ok(()))
+        Ok(())
     }
 
     /// A caller wants to answer the open challenge.
@@ -107,19 +120,15 @@ impl Machine {
             Ok(SignInReply::SignedIn { user, tokens }) => {
                 self.challenge = None;
                 self.attempt.supersede();
-                begin_session(user, tokens, received) // F1, F3
+                let session = Session::new(user, Tokens::received(tokens, received));
+                begin_session(session) // F1, F3
             }
         }
     }
 }
 
 /// Writes the session, reads it back, and only then says that the user is signed in.
-fn begin_session(
-    user: AuthUser,
-    tokens: IssuedTokens,
-    received: SystemTime,
-) -> Step<Result<SignInStep, NotSignedIn>> {
-    let session = Session::new(user, Tokens::received(tokens, received));
+pub(super) fn begin_session(session: Session) -> Step<Result<SignInStep, NotSignedIn>> {
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: what was stored is stored still.
         Err(error) => Step::silent(Err(NotSignedIn::Store(error))),

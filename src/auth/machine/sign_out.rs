@@ -159,21 +159,25 @@ impl Machine {
     ) -> Step<A> {
         self.stop_signing_in();
         self.refreshes.failure = None;
-        if matches!(self.session, Known::Out) {
-            return self.left(answer(Ok(()))); // F22
-        }
-        Step::clear(move |machine, cleared| match cleared {
-            Ok(()) => {
-                machine.session = Known::Out;
-                machine.left(answer(Ok(())))
-            }
-            Err(error) => {
-                if let Known::In(held) = &mut machine.session {
-                    held.is_leaving = false;
+        self.without_redirect(|machine, cleared| match cleared {
+            Ok(()) if matches!(machine.session, Known::Out) => machine.left(answer(Ok(()))), // F22
+            Ok(()) => Step::clear(move |machine, cleared| match cleared {
+                Ok(()) => {
+                    machine.session = Known::Out;
+                    machine.left(answer(Ok(())))
                 }
-                Step::silent(answer(Err(error)))
-            }
+                Err(error) => machine.stayed(answer(Err(error))),
+            }),
+            Err(error) => machine.stayed(answer(Err(error))),
         })
+    }
+
+    /// The store has failed, so the user is still signed in.
+    fn stayed<A: 'static>(&mut self, answer: A) -> Step<A> {
+        if let Known::In(held) = &mut self.session {
+            held.is_leaving = false;
+        }
+        Step::silent(answer)
     }
 
     fn left<A: 'static>(&mut self, answer: A) -> Step<A> {

@@ -21,6 +21,10 @@ pub enum Operation {
     ResetPassword,
     /// [`confirm_reset_password`](crate::auth::UserPool::confirm_reset_password)
     ConfirmResetPassword,
+    /// [`authorize_url`](crate::auth::RedirectProvider::authorize_url)
+    AuthorizeUrl,
+    /// [`exchange`](crate::auth::RedirectProvider::exchange)
+    Exchange,
     /// [`refresh`](crate::auth::IdentityProvider::refresh)
     Refresh,
     /// [`revoke`](crate::auth::IdentityProvider::revoke)

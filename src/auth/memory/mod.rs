@@ -7,6 +7,7 @@
 //! - `options`: how it is to behave
 //! - `provider`: what it does when asked
 //! - `pool`: its books; `grants`: those of the sessions
+//! - `redirect`: its sign-in page
 //! - `fault`: [`Operation`] and [`Fault`], for the bad days
 
 mod fault;
@@ -14,6 +15,8 @@ mod grants;
 mod options;
 mod pool;
 mod provider;
+#[cfg(feature = "redirect")]
+mod redirect;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -27,6 +27,8 @@ pub(super) struct Pool {
     users: BTreeMap<String, User>,
     sign_ins: Vec<SignIn>,
     pub(super) grants: Grants,
+    #[cfg(feature = "redirect")]
+    pub(super) visits: Vec<super::redirect::Visit>,
     /// How many users there have been: the number of the last.
     numbered: u64,
 }

@@ -5,7 +5,7 @@ use super::fault::Operation;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
 use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
-use crate::auth::secret::{AccessToken, Code, Password, RefreshToken};
+use crate::auth::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
@@ -36,6 +36,10 @@ impl IdentityProvider for MemoryProvider {
             Ok(())
         })
         .await
+    }
+
+    async fn logout_url(&self, _: Option<&IdToken>) -> Option<String> {
+        Some("memory://pool/sign-out".to_owned())
     }
 }
 

@@ -3,8 +3,11 @@
 //! - [`IdentityProvider`]: what every provider does for an open session
 //! - [`UserPool`]: signing in, and up, by password
 //! - `redirect`: signing in by redirect
+//! - `callback`: what the browser comes back with
 //! - `challenge`: what a provider may ask back in the course of a sign-in
 
+#[cfg(feature = "redirect")]
+pub(super) mod callback;
 pub(super) mod challenge;
 pub(super) mod redirect;
 

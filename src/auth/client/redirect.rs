@@ -1,0 +1,184 @@
+//! Signing in by redirect.
+
+use std::time::Duration;
+
+use futures_timer::Delay;
+
+use super::AuthClient;
+use super::sign_in::check_longest;
+use crate::auth::error::{Field, RedirectError};
+use crate::auth::machine::{Attempt, Exchange, SignInStep, Unredirected};
+use crate::auth::provider::IdentityProvider;
+use crate::auth::provider::callback::Callback;
+use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
+use crate::auth::redirect::{Proof, RedirectOptions};
+use crate::auth::store::{PendingRedirect, TokenStore};
+use crate::auth::user::AuthUser;
+
+impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
+    /// Begins a sign-in by redirect: open the address it returns in a browser, and hand the URL
+    /// that the browser comes back with to [`complete_redirect`](Self::complete_redirect). Nothing
+    /// is published yet.
+    ///
+    /// What it takes to complete it is in the token store, so the application may end meanwhile
+    /// and be started again by the callback. A sign-in that was under way leads to nothing from
+    /// here on.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::redirect::RedirectOptions;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// pool.add_user("ada", "correct horse", []);
+    /// let client = AuthClient::new(Hub::new(), pool.clone());
+    ///
+    /// let options = RedirectOptions::builder().redirect_uri("org.example.app://back").build();
+    /// let page = client.sign_in_with_redirect(options).await?;
+    /// // With another provider this is done by the user, in a browser.
+    /// let callback = pool.visit(&page, "ada", "correct horse")?;
+    /// let user = client.complete_redirect(&callback).await?;
+    /// assert_eq!(user.username, "ada");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RedirectError`]: no sign-in has begun.
+    pub async fn sign_in_with_redirect(
+        &self,
+        options: RedirectOptions,
+    ) -> Result<AuthorizeUrl, RedirectError> {
+        let custom_state = options.custom_state;
+        if let Some(state) = &custom_state {
+            check_longest(Field::CustomState, state)?;
+        }
+        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let attempt = begun.outcome().await;
+        let session = self.present_session(false).await;
+        self.inner
+            .begin(move |machine, now| machine.redirect(attempt, &session, now))
+            .outcome()
+            .await?;
+
+        let proof = Proof::new(custom_state.as_deref());
+        let request = AuthorizeRequest {
+            redirect_uri: options.redirect_uri.clone(),
+            state: proof.state.clone(),
+            nonce: proof.nonce.clone(),
+            code_challenge: proof.challenge(),
+            scopes: options.scopes,
+            identity_provider: options.identity_provider,
+            prompt: options.prompt,
+            login_hint: options.login_hint,
+            lang: options.lang,
+        };
+        let page = self.inner.provider().authorize_url(&request).await;
+        let page = page.map_err(RedirectError::Provider)?;
+        let pending = PendingRedirect {
+            state: proof.state,
+            verifier: proof.verifier,
+            nonce: proof.nonce,
+            redirect_uri: options.redirect_uri,
+            custom_state,
+            begun_at: self.inner.now(),
+        };
+        self.inner
+            .begin(move |machine, _| machine.redirect_begun(attempt, pending))
+            .outcome()
+            .await?;
+        Ok(page)
+    }
+
+    /// Completes a sign-in by redirect with the URL that the browser has come back with, whatever
+    /// that says: `SignInWithRedirect` and `SignedIn` are published, or
+    /// `SignInWithRedirectFailure`.
+    ///
+    /// The state is compared in full, and a callback is used once. If this future is dropped while
+    /// it waits for the provider, the sign-in has failed.
+    ///
+    /// # Errors
+    ///
+    /// [`RedirectError`]: nobody has been signed in by this call. Unless it says otherwise, that
+    /// was published, and the sign-in is over.
+    pub async fn complete_redirect(&self, url: &str) -> Result<AuthUser, RedirectError> {
+        let callback = Callback::of(url);
+        let Exchange {
+            attempt,
+            grant,
+            custom_state,
+        } = self
+            .inner
+            .begin(move |machine, now| machine.called_back(callback, now))
+            .outcome()
+            .await?;
+        let completing = Completing {
+            client: self,
+            attempt,
+        };
+        let reply = self.inner.provider().exchange(&grant).await;
+        let received = self.inner.now();
+        let refresh = match &reply {
+            Ok((_, tokens)) => tokens.refresh.clone(),
+            Err(_) => None,
+        };
+        let redirected = self
+            .inner
+            .begin(move |machine, _| machine.redirected(attempt, custom_state, reply, received));
+        std::mem::forget(completing);
+        let step = redirected.outcome().await;
+        if let (Err(RedirectError::Superseded), Some(refresh)) = (&step, refresh) {
+            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            let _ = self.inner.provider().revoke(&refresh).await;
+        }
+        match step? {
+            SignInStep::Done(user) => Ok(user),
+            SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
+        }
+    }
+
+    /// Ends the sign-in by redirect that is under way: the user has closed the page, say.
+    /// `SignInWithRedirectFailure` is published. If the callback has been handed in already, that
+    /// call fails.
+    ///
+    /// # Errors
+    ///
+    /// [`RedirectError::NothingUnderWay`], and [`RedirectError::Store`] when the store cannot be
+    /// read.
+    pub async fn cancel_redirect(&self) -> Result<(), RedirectError> {
+        self.end_redirect(Unredirected::Cancelled).await
+    }
+
+    pub(super) async fn end_redirect(&self, why: Unredirected) -> Result<(), RedirectError> {
+        let ended = self
+            .inner
+            .begin(move |machine, _| machine.unredirected(why));
+        ended.outcome().await
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
+    pub(super) async fn redirect_ended(&self, limit: Duration) {
+        let known = self.inner.begin(|machine, _| machine.know_redirect());
+        if known.outcome().await {
+            self.inner.until_not_redirecting(Delay::new(limit)).await;
+        }
+    }
+}
+
+/// A callback has been handed in: if the caller is dropped, the sign-in has failed.
+struct Completing<'a, P: IdentityProvider, S: TokenStore> {
+    client: &'a AuthClient<P, S>,
+    attempt: Attempt,
+}
+
+impl<P: IdentityProvider, S: TokenStore> Drop for Completing<'_, P, S> {
+    fn drop(&mut self) {
+        let attempt = self.attempt;
+        let inner = &self.client.inner;
+        drop(inner.begin(move |machine, _| machine.redirect_abandoned(attempt)));
+    }
+}

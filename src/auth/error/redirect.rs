@@ -1,0 +1,74 @@
+//! Signing in by redirect.
+
+use thiserror::Error;
+
+use super::{AuthFailure, InputError, ProviderError, StoreError};
+
+/// A sign-in by redirect failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RedirectError {
+    /// The input could not be right, and nothing was sent.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A session is open: sign out first.
+    #[error("somebody is signed in already: sign out first")]
+    AlreadySignedIn,
+    /// No sign-in by redirect is under way, or not any more. Nothing was published.
+    #[error("no sign-in by redirect is under way: begin one with `sign_in_with_redirect`")]
+    NothingUnderWay,
+    /// The URL is not one that the sign-in under way comes back to. It is still under way, and
+    /// nothing was published.
+    #[error(
+        "this is not the redirect URI of the sign-in under way: hand in the callback as it came"
+    )]
+    NotTheCallback,
+    /// The callback lacks its code or its state, or has one of them twice.
+    #[error("the callback has no code, no state, or one of them twice: begin again")]
+    Incomplete,
+    /// The callback carries another state: it answers another request, or was forged. Its code was
+    /// not sent.
+    #[error("the callback carries another state, so it may be forged: begin again")]
+    StateMismatch,
+    /// The provider has come back with an error: the user declined, say.
+    #[error("not signed in: {0}")]
+    Declined(AuthFailure),
+    /// The provider refused the code, or was not reached, or does not say who the user is.
+    #[error("not signed in: {0}")]
+    Provider(ProviderError),
+    /// The token store failed.
+    #[error("not signed in: {0}")]
+    Store(StoreError),
+    /// The sign-in was cancelled.
+    #[error("the sign-in was cancelled: begin again")]
+    Cancelled,
+    /// The user did not come back in time.
+    #[error("nobody came back from the sign-in page in time: begin again")]
+    TimedOut,
+    /// A sign-out, or another sign-in, came in between.
+    #[error("not signed in: a sign-out or another sign-in began meanwhile")]
+    Superseded,
+}
+
+impl From<&RedirectError> for AuthFailure {
+    fn from(error: &RedirectError) -> Self {
+        let name = match error {
+            RedirectError::Declined(failure) => return failure.clone(),
+            RedirectError::Provider(error) => return Self::from(error),
+            RedirectError::Input(_) => "Input",
+            RedirectError::AlreadySignedIn => "AlreadySignedIn",
+            RedirectError::NothingUnderWay => "NothingUnderWay",
+            RedirectError::NotTheCallback => "NotTheCallback",
+            RedirectError::Incomplete => "Incomplete",
+            RedirectError::StateMismatch => "StateMismatch",
+            RedirectError::Store(_) => "Store",
+            RedirectError::Cancelled => "Cancelled",
+            RedirectError::TimedOut => "TimedOut",
+            RedirectError::Superseded => "Superseded",
+        };
+        Self {
+            name: name.to_owned(),
+            message: error.to_string(),
+        }
+    }
+}

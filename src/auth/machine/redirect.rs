@@ -1,0 +1,246 @@
+//! Signing in by redirect: rows F27 to F37, and F39.
+
+use std::time::{Duration, SystemTime};
+
+use super::sign_in::begin_session;
+use super::{Attempt, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
+use crate::auth::channel::AuthEvent;
+use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
+use crate::auth::provider::callback::Callback;
+use crate::auth::provider::redirect::RedirectGrant;
+use crate::auth::store::{PendingRedirect, Session};
+use crate::auth::tokens::{IssuedTokens, Tokens};
+use crate::auth::user::AuthUser;
+
+/// How long a user may take on the sign-in page.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// A call to the provider that trades a code for tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) attempt: Attempt,
+    pub(crate) grant: RedirectGrant,
+    pub(crate) custom_state: Option<String>,
+}
+
+/// Why a redirect ends without a callback.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unredirected {
+    Cancelled,
+    #[cfg(feature = "loopback")]
+    TimedOut,
+}
+
+impl Machine {
+    /// Whether a redirect is under way.
+    pub(crate) fn know_redirect(&mut self) -> Step<bool> {
+        self.known(|machine, _| Step::silent(machine.is_redirecting()))
+    }
+
+    /// A caller wants to begin a redirect, and has asked for the session.
+    pub(crate) fn redirect(
+        &self,
+        attempt: Attempt,
+        session: &Result<Option<Session>, SessionError>,
+        now: SystemTime,
+    ) -> Step<Result<(), RedirectError>> {
+        let may = self.may_sign_in(attempt, session, now);
+        Step::silent(may.map_err(|error| match error {
+            SignInError::AlreadySignedIn => RedirectError::AlreadySignedIn, // F6
+            SignInError::Store(error) => RedirectError::Store(error),
+            SignInError::Input(_) | SignInError::Provider(_) | SignInError::Superseded => {
+                RedirectError::Superseded
+            }
+        }))
+    }
+
+    /// The provider has said where to go. A redirect that was under way is not any more (F37).
+    pub(crate) fn redirect_begun(
+        &self,
+        attempt: Attempt,
+        pending: PendingRedirect,
+    ) -> Step<Result<(), RedirectError>> {
+        if attempt != self.attempt {
+            return Step::silent(Err(RedirectError::Superseded));
+        }
+        Step::write(Write::SaveRedirect(pending.clone()), |machine, saved| {
+            if saved.is_ok() {
+                machine.redirect = Redirect::Waiting(pending); // F27
+            }
+            Step::silent(saved.map_err(RedirectError::Store))
+        })
+    }
+
+    /// The browser has come back.
+    pub(crate) fn called_back(
+        &mut self,
+        callback: Callback,
+        now: SystemTime,
+    ) -> Step<Result<Exchange, RedirectError>> {
+        self.pending(move |_, pending| {
+            if !callback.comes_back_to(&pending.redirect_uri) {
+                return Step::silent(Err(RedirectError::NotTheCallback));
+            }
+            match believe(callback, pending, now) {
+                Err(error) => fail(error), // F30, F31, F32
+                Ok((grant, custom_state)) => {
+                    // Used once: it is gone from the store before its code is sent.
+                    Step::clear_redirect(move |machine, cleared| {
+                        if let Err(error) = cleared {
+                            return fail(RedirectError::Store(error));
+                        }
+                        let attempt = machine.attempt.supersede();
+                        machine.redirect = Redirect::Completing(attempt);
+                        Step::silent(Ok(Exchange {
+                            attempt,
+                            grant,
+                            custom_state,
+                        }))
+                    })
+                }
+            }
+        })
+    }
+
+    /// The provider has replied to an [`Exchange`]. `received` is when.
+    pub(crate) fn redirected(
+        &mut self,
+        attempt: Attempt,
+        custom_state: Option<String>,
+        reply: Result<(AuthUser, IssuedTokens), ProviderError>,
+        received: SystemTime,
+    ) -> Step<Result<SignInStep, RedirectError>> {
+        self.completed(attempt);
+        if attempt != self.attempt {
+            return over(RedirectError::Superseded);
+        }
+        self.attempt.supersede();
+        match reply {
+            Err(error) => over(RedirectError::Provider(error)), // F33, F34
+            Ok((user, tokens)) => {
+                let session = Session::new(user, Tokens::received(tokens, received));
+                let custom_state = custom_state.map(|state| AuthEvent::CustomOAuthState { state });
+                begin_session(session.began_by_redirect(true)).ending(|mut publish, begun| {
+                    let answer = begun.map_err(RedirectError::from);
+                    match &answer {
+                        // F28, F29
+                        Ok(_) => {
+                            let redirected = [AuthEvent::SignInWithRedirect];
+                            publish.splice(0..0, custom_state.into_iter().chain(redirected));
+                        }
+                        Err(error) => publish.push(failure(error)),
+                    }
+                    (publish, answer)
+                })
+            }
+        }
+    }
+
+    /// The caller who waited for the provider's reply is gone.
+    pub(crate) fn redirect_abandoned(&mut self, attempt: Attempt) -> Step<()> {
+        self.completed(attempt);
+        Step::publish(failure(&RedirectError::Cancelled), ())
+    }
+
+    /// The user does not come back. If they just have, what comes of it leads to nothing.
+    pub(crate) fn unredirected(&mut self, why: Unredirected) -> Step<Result<(), RedirectError>> {
+        if let Redirect::Completing(attempt) = self.redirect {
+            if attempt == self.attempt {
+                self.attempt.supersede();
+            }
+            return Step::silent(Ok(()));
+        }
+        self.pending(move |_, _| {
+            fail(match why {
+                Unredirected::Cancelled => RedirectError::Cancelled,
+                #[cfg(feature = "loopback")]
+                Unredirected::TimedOut => RedirectError::TimedOut,
+            })
+        })
+        .ending(|publish, answer: Result<(), RedirectError>| {
+            let answer = match answer {
+                Err(RedirectError::Cancelled | RedirectError::TimedOut) => Ok(()),
+                other => other,
+            };
+            (publish, answer)
+        })
+    }
+
+    /// Goes on with the redirect under way, if there is one (F35).
+    fn pending<A: Send + 'static>(
+        &mut self,
+        then: impl FnOnce(&mut Self, PendingRedirect) -> Step<Result<A, RedirectError>> + Send + 'static,
+    ) -> Step<Result<A, RedirectError>> {
+        self.known(move |machine, _| {
+            machine.known_redirect(move |machine, read| match (read, &machine.redirect) {
+                (Err(error), _) => Step::silent(Err(RedirectError::Store(error))),
+                (Ok(()), Redirect::Waiting(pending)) => {
+                    let pending = pending.clone();
+                    then(machine, pending)
+                }
+                (Ok(()), _) => Step::silent(Err(RedirectError::NothingUnderWay)),
+            })
+        })
+    }
+
+    /// This redirect is not under way any more; another may be.
+    fn completed(&mut self, attempt: Attempt) {
+        if matches!(self.redirect, Redirect::Completing(of) if of == attempt) {
+            self.redirect = Redirect::None;
+        }
+    }
+}
+
+/// Whether a callback answers the request, and what to ask the provider if so.
+fn believe(
+    callback: Callback,
+    pending: PendingRedirect,
+    now: SystemTime,
+) -> Result<(RedirectGrant, Option<String>), RedirectError> {
+    let code = match (callback.outcome, callback.state) {
+        (_, Some(state)) if state != pending.state => return Err(RedirectError::StateMismatch),
+        (Err(error), _) => return Err(error),
+        (Ok(_), None) => return Err(RedirectError::Incomplete),
+        (Ok(code), Some(_)) => code,
+    };
+    let took = now.duration_since(pending.begun_at);
+    if took.is_ok_and(|took| took > LIFETIME) {
+        return Err(RedirectError::TimedOut);
+    }
+    let grant = RedirectGrant {
+        code,
+        verifier: pending.verifier,
+        nonce: pending.nonce,
+        redirect_uri: pending.redirect_uri,
+        issuer: callback.issuer,
+    };
+    Ok((grant, pending.custom_state))
+}
+
+/// Ends the redirect under way without a session. It is over here even if the store keeps it.
+fn fail<A: Send + 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
+    Step::clear_redirect(move |machine, _| {
+        machine.redirect = Redirect::None;
+        over(error)
+    })
+}
+
+fn over<A: 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
+    Step::publish(failure(&error), Err(error))
+}
+
+fn failure(error: &RedirectError) -> AuthEvent {
+    AuthEvent::SignInWithRedirectFailure {
+        error: AuthFailure::from(error),
+    }
+}
+
+impl From<NotSignedIn> for RedirectError {
+    fn from(reason: NotSignedIn) -> Self {
+        match reason {
+            NotSignedIn::Provider(error) => Self::Provider(error),
+            NotSignedIn::Store(error) => Self::Store(error),
+            NotSignedIn::Superseded => Self::Superseded,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What comes next in a transaction.
+
+use super::Machine;
+use crate::auth::channel::AuthEvent;
+use crate::auth::error::StoreError;
+use crate::auth::store::{PendingRedirect, Session};
+
+/// What comes next in a transaction.
+#[must_use = "a transaction ends only when its steps are performed"]
+pub(crate) enum Step<A> {
+    /// Read the session from the store.
+    Load(Then<Result<Option<Session>, StoreError>, A>),
+    /// Read the redirect under way from the store.
+    LoadRedirect(Then<Result<Option<PendingRedirect>, StoreError>, A>),
+    /// Change the store.
+    Write(Write, Then<Result<(), StoreError>, A>),
+    /// Publish, and then tell the caller.
+    End { publish: Vec<AuthEvent>, answer: A },
+}
+
+/// A change to the store.
+pub(crate) enum Write {
+    Save(Session),
+    Clear,
+    #[cfg(feature = "redirect")]
+    SaveRedirect(PendingRedirect),
+    ClearRedirect,
+}
+
+/// What follows when the store has answered.
+type Then<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
+
+impl<A: 'static> Step<A> {
+    /// The end, with nothing to publish.
+    pub(super) const fn silent(answer: A) -> Self {
+        Self::End {
+            publish: Vec::new(),
+            answer,
+        }
+    }
+
+    /// The end, with an event.
+    pub(super) fn publish(event: AuthEvent, answer: A) -> Self {
+        Self::End {
+            publish: vec![event],
+            answer,
+        }
+    }
+
+    /// This, and when it ends, an event before its others.
+    pub(super) fn preceded_by(self, event: AuthEvent) -> Self {
+        match self {
+            Self::Load(then) => Self::load(|machine, read| then(machine, read).preceded_by(event)),
+            Self::LoadRedirect(then) => {
+                Self::load_redirect(|machine, read| then(machine, read).preceded_by(event))
+            }
+            Self::Write(write, then) => Self::write(write, |machine, written| {
+                then(machine, written).preceded_by(event)
+            }),
+            Self::End {
+                mut publish,
+                answer,
+            } => {
+                publish.insert(0, event);
+                Self::End { publish, answer }
+            }
+        }
+    }
+
+    /// This, with another end.
+    #[cfg(feature = "redirect")]
+    pub(super) fn ending<B: 'static>(
+        self,
+        end: impl FnOnce(Vec<AuthEvent>, A) -> (Vec<AuthEvent>, B) + Send + 'static,
+    ) -> Step<B> {
+        match self {
+            Self::Load(then) => Step::load(|machine, read| then(machine, read).ending(end)),
+            Self::LoadRedirect(then) => {
+                Step::load_redirect(|machine, read| then(machine, read).ending(end))
+            }
+            Self::Write(write, then) => {
+                Step::write(write, |machine, written| then(machine, written).ending(end))
+            }
+            Self::End { publish, answer } => {
+                let (publish, answer) = end(publish, answer);
+                Step::End { publish, answer }
+            }
+        }
+    }
+
+    pub(super) fn load(
+        then: impl FnOnce(&mut Machine, Result<Option<Session>, StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::Load(Box::new(then))
+    }
+
+    pub(super) fn load_redirect(
+        then: impl FnOnce(&mut Machine, Result<Option<PendingRedirect>, StoreError>) -> Self
+        + Send
+        + 'static,
+    ) -> Self {
+        Self::LoadRedirect(Box::new(then))
+    }
+
+    pub(super) fn save(
+        session: Session,
+        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::write(Write::Save(session), then)
+    }
+
+    pub(super) fn clear(
+        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::write(Write::Clear, then)
+    }
+
+    pub(super) fn clear_redirect(
+        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::write(Write::ClearRedirect, then)
+    }
+
+    pub(super) fn write(
+        write: Write,
+        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::Write(write, Box::new(then))
+    }
+}

@@ -1,0 +1,162 @@
+//! What the browser comes back with: a callback URL, taken apart and not yet believed
+//! ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
+
+use url::Url;
+
+use crate::auth::error::{AuthFailure, RedirectError};
+use crate::auth::secret::{AuthorizationCode, RedirectState};
+
+/// No provider's callback is longer, so no more is looked at.
+const LONGEST: usize = 64 * 1024;
+
+/// No more of a provider's words than this goes on, in characters.
+const LONGEST_WORDS: usize = 256;
+
+/// A callback URL.
+#[derive(Clone, Debug)]
+pub(crate) struct Callback {
+    address: String,
+    /// The state it carries, if it carries exactly one.
+    pub(crate) state: Option<RedirectState>,
+    /// The code, or why there is none.
+    pub(crate) outcome: Result<AuthorizationCode, RedirectError>,
+    /// Who says they have issued the code (RFC 9207).
+    pub(crate) issuer: Option<String>,
+}
+
+impl Callback {
+    /// Takes a URL apart. What it lacks is for the redirect under way to judge.
+    pub(crate) fn of(url: &str) -> Self {
+        let query = Query::of(url);
+        let outcome = match (query.get("error"), query.get("code")) {
+            (Got::Nothing, Got::One(code)) => Ok(AuthorizationCode::from(code)),
+            (Got::One(name), _) => Err(RedirectError::Declined(AuthFailure {
+                name: words(name),
+                message: match query.get("error_description") {
+                    Got::One(description) => words(description),
+                    Got::Nothing | Got::Unfit => "the provider gives no reason".to_owned(),
+                },
+            })),
+            _ => Err(RedirectError::Incomplete),
+        };
+        Self {
+            address: address(url),
+            state: query.get("state").one().map(RedirectState::from),
+            outcome,
+            issuer: query.get("iss").one().map(str::to_owned),
+        }
+    }
+
+    /// Whether it is one of those that come back to this redirect URI.
+    pub(crate) fn comes_back_to(&self, redirect_uri: &str) -> bool {
+        self.address == address(redirect_uri)
+    }
+}
+
+/// A URL without its query, written in one way.
+fn address(url: &str) -> String {
+    let (plain, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
+    Url::parse(plain).map_or_else(|_| plain.to_owned(), String::from)
+}
+
+struct Query(Vec<(String, String)>);
+
+/// What a query has under a name.
+#[derive(Clone, Copy)]
+enum Got<'a> {
+    Nothing,
+    One(&'a str),
+    /// It is there twice, is empty, or is no UTF-8.
+    Unfit,
+}
+
+impl<'a> Got<'a> {
+    const fn one(self) -> Option<&'a str> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Nothing | Self::Unfit => None,
+        }
+    }
+}
+
+impl Query {
+    fn of(url: &str) -> Self {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let (query, _) = query.split_once('#').unwrap_or((query, ""));
+        if url.len() > LONGEST {
+            return Self(Vec::new());
+        }
+        Self(
+            url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    fn get(&self, name: &str) -> Got<'_> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (None, _) => Got::Nothing,
+            (Some((_, value)), None)
+                if !value.is_empty() && !value.contains(char::REPLACEMENT_CHARACTER) =>
+            {
+                Got::One(value)
+            }
+            _ => Got::Unfit,
+        }
+    }
+}
+
+/// Somebody else's words: not too many of them, and on one line.
+fn words(from: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    from.chars().take(LONGEST_WORDS).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_counts_only_alone() {
+        let incomplete = Err(RedirectError::Incomplete);
+        for (query, outcome) in [
+            ("?state=s&code=c", Ok("c".into())),
+            ("?state=s", incomplete.clone()),
+            ("", incomplete.clone()),
+            ("?code=c&code=d&state=s", incomplete.clone()),
+            ("?code=&state=s", incomplete.clone()),
+            ("?code=%FF&state=s", incomplete),
+        ] {
+            let callback = Callback::of(&format!("app://back{query}"));
+            assert_eq!(callback.outcome, outcome, "{query}");
+        }
+        let declined =
+            Callback::of("app://back?error=access_denied&error_description=No%0A!&code=c");
+        assert_eq!(
+            declined.outcome,
+            Err(RedirectError::Declined(AuthFailure {
+                name: "access_denied".into(),
+                message: "No !".into(),
+            }))
+        );
+    }
+
+    #[test]
+    fn a_state_counts_only_alone() {
+        let state = |query| Callback::of(&format!("app://back?code=c{query}")).state;
+        assert_eq!(state("&state=s"), Some("s".into()));
+        assert_eq!(state(""), None);
+        assert_eq!(state("&state=s&state=s"), None);
+        assert_eq!(state(&format!("&state={}", "s".repeat(1_000_000))), None);
+    }
+
+    #[test]
+    fn an_address_is_compared_as_a_url() {
+        let callback = Callback::of("http://LOCALHOST:80?code=c#fragment");
+        assert!(callback.comes_back_to("http://localhost/"));
+        assert!(!callback.comes_back_to("http://localhost:81/"));
+        assert!(!callback.comes_back_to("http://localhost.example.org/"));
+        assert!(!callback.comes_back_to("https://localhost/"));
+    }
+}
