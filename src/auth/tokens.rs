@@ -89,6 +89,15 @@ impl Tokens {
         }
     }
 
+    /// When to refresh them ahead of time: a tenth of their lifetime before they expire, and 10 s
+    /// at least, but not in the first half.
+    pub(super) fn due_at(&self) -> SystemTime {
+        let lifetime = self.expires_at.duration_since(self.received_at);
+        let lifetime = lifetime.unwrap_or(Duration::ZERO);
+        let ahead = (lifetime / 10).max(2 * LEEWAY).min(lifetime / 2);
+        self.received_at + (lifetime - ahead)
+    }
+
     /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.
     ///
     /// A time before they were received tells that the clock has been set back. Nobody knows then

@@ -3,12 +3,14 @@
 //! - this file: [`AuthClient`], its options, its queries
 //! - `sign_up`: signing up, and replacing a forgotten password
 //! - `sign_in`: signing in, by password
+//! - `keep_fresh`: refreshing ahead of time
 //! - `redirect`: signing in by redirect
 //! - `sign_out`: signing out, deleting the user
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `queue`: work that whoever waits for it drives; `bell`: those who wait
 
 mod bell;
+mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;
 mod queue;

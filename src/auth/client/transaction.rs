@@ -78,10 +78,28 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 
     #[cfg(feature = "redirect")]
-    pub(super) fn waiting(self, redirect_wait: Duration) -> Self {
-        Self {
-            redirect_wait,
-            ..self
+    pub(super) fn waiting(mut self, redirect_wait: Duration) -> Self {
+        self.redirect_wait = redirect_wait;
+        self
+    }
+
+    /// Ends when the session is another, and when the client is gone. It does not hold the client.
+    pub(super) fn session_is_not(
+        self: &Arc<Self>,
+        present: Option<SessionId>,
+    ) -> impl Future<Output = ()> + Send + use<P, S> {
+        let sessions = Arc::clone(&self.edge.sessions);
+        let inner = Arc::downgrade(self);
+        async move {
+            let seat = sessions.seat(0);
+            poll_fn(|context| {
+                seat.take(context.waker());
+                match inner.upgrade() {
+                    Some(inner) if inner.machine().session_id() == present => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            })
+            .await;
         }
     }
 
@@ -205,6 +223,13 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
         self.edge.machine.lock()
+    }
+}
+
+/// Those who wait without holding the client learn that it is gone.
+impl<P, S> Drop for Inner<P, S> {
+    fn drop(&mut self) {
+        self.edge.sessions.ring();
     }
 }
 

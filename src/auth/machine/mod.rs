@@ -25,7 +25,7 @@ mod step;
 
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect::{Exchange, Unredirected};
-pub(super) use self::refresh::{Refresh, SessionAsked};
+pub(super) use self::refresh::{Due, Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NotSignedIn};
 pub use self::sign_out::SignOutScope;

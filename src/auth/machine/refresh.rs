@@ -1,6 +1,6 @@
 //! Asking for the session, and renewing it: rows F11 to F18.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::{Held, Known, Machine, Refreshes, SessionId, Step};
 use crate::auth::channel::AuthEvent;
@@ -19,6 +19,23 @@ pub(crate) enum SessionAsked {
     Refresh(Refresh),
 }
 
+/// When the present session is to be refreshed ahead of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Now(Option<SessionId>),
+    In(Duration, Option<SessionId>),
+    /// There is no session, or nothing to refresh it with.
+    Never(Option<SessionId>),
+}
+
+impl Due {
+    pub(crate) const fn session(self) -> Option<SessionId> {
+        match self {
+            Self::Now(session) | Self::In(_, session) | Self::Never(session) => session,
+        }
+    }
+}
+
 /// A call to the provider for new tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Refresh {
@@ -28,6 +45,22 @@ pub(crate) struct Refresh {
 }
 
 impl Machine {
+    /// When the session is to be refreshed so that nobody has to wait for it.
+    pub(crate) fn due(&mut self, now: SystemTime) -> Step<Due> {
+        self.known(move |machine, _| {
+            let id = machine.session_id();
+            let tokens = machine.held().map(|held| &held.session.tokens);
+            let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
+                None => Due::Never(id),
+                Some(tokens) => match tokens.due_at().duration_since(now) {
+                    Ok(left) if !left.is_zero() && now >= tokens.received_at => Due::In(left, id),
+                    _ => Due::Now(id),
+                },
+            };
+            Step::silent(due)
+        })
+    }
+
     /// A caller asks for the session. When they did, so many refreshes had `ended`.
     pub(crate) fn session(
         &mut self,

@@ -1,0 +1,86 @@
+//! Refreshing ahead of time.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use super::AuthClient;
+use super::transaction::Inner;
+use crate::auth::machine::Due;
+use crate::auth::provider::IdentityProvider;
+use crate::auth::store::TokenStore;
+
+/// How long to wait after a refresh that has failed: twice as long each time, up to the last.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LAST_RETRY: Duration = Duration::from_mins(5);
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// A task that refreshes the tokens before they expire, so that nobody who asks for the session
+    /// has to wait: spawn it once. It ends with the last handle of its client, which it does not
+    /// keep alive.
+    ///
+    /// `sleep` is that of the application's runtime: `tokio::time::sleep`, say. A refresh is due
+    /// when a tenth of the tokens' lifetime is left, and not less than 10 s, or half of the lifetime
+    /// if that is shorter. One that fails in transit is tried again after 5 s, then after twice as
+    /// long each time, up to 5 min. The events are those of [`session`](Self::session).
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let task = tokio::spawn(client.keep_fresh(tokio::time::sleep));
+    /// drop(client);
+    /// task.await.unwrap();
+    /// # });
+    /// ```
+    pub fn keep_fresh<F, T>(&self, sleep: F) -> impl Future<Output = ()> + Send + use<F, T, P, S>
+    where
+        F: Fn(Duration) -> T + Send,
+        T: Future<Output = ()> + Send,
+    {
+        let inner = Arc::downgrade(&self.inner);
+        let mut retry = FIRST_RETRY;
+        async move {
+            while let Some(client) = Self::alive(&inner) {
+                let asked = client.inner.begin(|machine, now| machine.due(now));
+                let due = asked.outcome().await;
+                let wait = match due {
+                    Due::In(wait, _) => Some(wait),
+                    Due::Now(_) => match client.session(true).await {
+                        Ok(_) => {
+                            retry = FIRST_RETRY;
+                            continue;
+                        }
+                        Err(_) => {
+                            let wait = retry;
+                            retry = LAST_RETRY.min(retry * 2);
+                            Some(wait)
+                        }
+                    },
+                    Due::Never(_) => None,
+                };
+                let change = client.inner.session_is_not(due.session());
+                drop(client);
+                let mut change = pin!(change);
+                let mut slept = pin!(wait.map(&sleep));
+                poll_fn(|context| {
+                    let slept = slept.as_mut().as_pin_mut();
+                    if slept.is_some_and(|slept| slept.poll(context).is_ready()) {
+                        return Poll::Ready(());
+                    }
+                    change.as_mut().poll(context)
+                })
+                .await;
+            }
+        }
+    }
+
+    fn alive(inner: &Weak<Inner<P, S>>) -> Option<Self> {
+        let inner = inner.upgrade()?;
+        Some(Self { inner })
+    }
+}
