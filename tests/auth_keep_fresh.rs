@@ -58,7 +58,7 @@ fn task(world: &World) -> (Task, Sleeps) {
 }
 
 /// Of a minute, 10 s are left when a refresh is due.
-const AHEAD: Duration = Duration::from_secs(10);
+const BEFORE: Duration = Duration::from_secs(50);
 
 #[test]
 fn a_refresh_comes_before_the_tokens_expire() {
@@ -66,13 +66,13 @@ fn a_refresh_comes_before_the_tokens_expire() {
     let (mut task, sleeps) = task(&world);
     for _ in 0..3 {
         assert!(task.run().is_pending());
-        assert_eq!(sleeps.taken(), [LIFETIME - AHEAD]);
+        assert_eq!(sleeps.taken(), [BEFORE]);
         assert_eq!(world.trace.take(), [""; 0]);
-        world.clock.advance(LIFETIME - AHEAD);
+        world.clock.advance(BEFORE);
         sleeps.wake();
         assert!(task.run().is_pending());
         assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
-        assert_eq!(sleeps.taken(), [LIFETIME - AHEAD]);
+        assert_eq!(sleeps.taken(), [BEFORE]);
         sleeps.wake();
     }
     assert_eq!(world.refreshes(), 3);
@@ -98,7 +98,7 @@ fn it_waits_for_a_session_and_follows_it() {
 fn a_refresh_that_fails_in_transit_is_tried_again_later_and_later() {
     let world = World::signed_in();
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);
-    world.clock.advance(LIFETIME - AHEAD);
+    world.clock.advance(BEFORE);
     let (mut task, sleeps) = task(&world);
     for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
         assert!(task.run().is_pending());
@@ -119,4 +119,18 @@ fn it_ends_with_its_client_and_is_woken_for_it() {
     std::thread::sleep(Duration::from_millis(20));
     drop(world);
     handle.join().unwrap();
+}
+
+#[test]
+fn tokens_that_are_always_due_are_not_asked_for_all_the_time() {
+    let clock = typed_hub::auth::ManualClock::default();
+    let pool = typed_hub::auth::MemoryProvider::builder()
+        .clock(clock.clone())
+        .access_lifetime(Duration::ZERO)
+        .build();
+    let world = World::around(pool, clock).sign_in();
+    let (mut task, sleeps) = task(&world);
+    assert!(task.run().is_pending());
+    assert_eq!(world.refreshes(), 1);
+    assert_eq!(sleeps.taken(), [Duration::from_secs(5)]);
 }

@@ -95,7 +95,7 @@ impl Tokens {
         let lifetime = self.expires_at.duration_since(self.received_at);
         let lifetime = lifetime.unwrap_or(Duration::ZERO);
         let ahead = (lifetime / 10).max(2 * LEEWAY).min(lifetime / 2);
-        self.received_at + (lifetime - ahead)
+        self.received_at + lifetime.saturating_sub(ahead)
     }
 
     /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.

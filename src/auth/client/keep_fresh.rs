@@ -1,6 +1,7 @@
 //! Refreshing ahead of time.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use super::AuthClient;
 use super::transaction::Inner;
-use crate::auth::machine::Due;
+use crate::auth::machine::{Due, Machine};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
 
@@ -43,26 +44,29 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         T: Future<Output = ()> + Send,
     {
         let inner = Arc::downgrade(&self.inner);
-        let mut retry = FIRST_RETRY;
+        let (mut retry, mut tried) = (FIRST_RETRY, false);
         async move {
             while let Some(client) = Self::alive(&inner) {
-                let asked = client.inner.begin(|machine, now| machine.due(now));
+                let asked = client.inner.begin(Machine::due);
                 let due = asked.outcome().await;
                 let wait = match due {
-                    Due::In(wait, _) => Some(wait),
-                    Due::Now(_) => match client.session(true).await {
-                        Ok(_) => {
-                            retry = FIRST_RETRY;
-                            continue;
-                        }
-                        Err(_) => {
-                            let wait = retry;
-                            retry = LAST_RETRY.min(retry * 2);
-                            Some(wait)
-                        }
-                    },
+                    Due::Now(_) if !tried => {
+                        // How it has gone is told by what is due then.
+                        let _ = client.session(true).await;
+                        tried = true;
+                        continue;
+                    }
+                    Due::Now(_) => {
+                        let longer = LAST_RETRY.min(retry * 2);
+                        Some(mem::replace(&mut retry, longer))
+                    }
+                    Due::In(wait, _) => {
+                        retry = FIRST_RETRY;
+                        Some(wait)
+                    }
                     Due::Never(_) => None,
                 };
+                tried = false;
                 let change = client.inner.session_is_not(due.session());
                 drop(client);
                 let mut change = pin!(change);

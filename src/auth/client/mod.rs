@@ -6,10 +6,12 @@
 //! - `keep_fresh`: refreshing ahead of time
 //! - `redirect`: signing in by redirect
 //! - `sign_out`: signing out, deleting the user
+//! - `flight`: a refresh on its way
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `queue`: work that whoever waits for it drives; `bell`: those who wait
 
 mod bell;
+mod flight;
 mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;

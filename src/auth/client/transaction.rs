@@ -5,21 +5,23 @@
 //! the store, and no event is lost between the store and the hub.
 
 use std::future::poll_fn;
+#[cfg(feature = "redirect")]
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
 #[cfg(feature = "redirect")]
 use std::time::Duration;
 use std::time::SystemTime;
 
 use super::bell::Bell;
+use super::flight::Flights;
 use super::queue::{Promise, Queue, Ticket, Work};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 use crate::auth::error::SessionError;
-use crate::auth::machine::{Machine, Refresh, SessionAsked, SessionId, Step, Write};
+use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
 use crate::auth::provider::IdentityProvider;
-use crate::auth::store::{Session, TokenStore};
+use crate::auth::store::TokenStore;
 use crate::hub::Hub;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -27,7 +29,7 @@ use crate::sync::{Mutex, MutexGuard};
 pub(super) struct Inner<P, S> {
     edge: Arc<Edge<P, S>>,
     transactions: Arc<Queue>,
-    flights: Mutex<Flights>,
+    pub(super) flights: Mutex<Flights>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
 }
@@ -42,22 +44,6 @@ struct Edge<P, S> {
     /// Rings when a session, or a sign-in by redirect, begins or ends.
     sessions: Arc<Bell>,
 }
-
-#[derive(Default)]
-struct Flights {
-    present: Option<Flight>,
-    /// How many have landed: whoever has asked the machine before the last did must ask again.
-    landed: u64,
-}
-
-/// A refresh on its way. It lives as long as somebody waits for it.
-struct Flight {
-    id: SessionId,
-    landing: Weak<Ticket<Outcome>>,
-}
-
-/// What the provider has come to say, unless the session ended first.
-type Outcome = Option<Result<Option<Session>, SessionError>>;
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     pub(super) fn new(provider: P, store: S, hub: Hub, clock: Arc<dyn Clock>) -> Self {
@@ -133,57 +119,6 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         })
     }
 
-    /// Renews the tokens of the session: once, however many ask. `landed` is how many refreshes had
-    /// before the machine was asked; there is nothing to wait for if another has since.
-    pub(super) fn refresh(
-        self: &Arc<Self>,
-        call: Refresh,
-        landed: u64,
-    ) -> Option<Arc<Ticket<Outcome>>> {
-        let id = call.id;
-        let mut flights = self.flights.lock();
-        if flights.landed != landed {
-            return None;
-        }
-        if let Some(Flight { id: of, landing }) = &flights.present
-            && *of == id
-            && let Some(landing) = landing.upgrade()
-            && !landing.is_lost()
-        {
-            return Some(landing);
-        }
-        let inner = Arc::clone(self);
-        let landing = Arc::new(Queue::new().push(|promise| {
-            Work::new(async move {
-                promise.keep(inner.fly(call).await);
-                Vec::new()
-            })
-        }));
-        flights.present = Some(Flight {
-            id,
-            landing: Arc::downgrade(&landing),
-        });
-        Some(landing)
-    }
-
-    async fn fly(&self, Refresh { id, user, token }: Refresh) -> Outcome {
-        let reply = self.provider().refresh(&user, &token);
-        let reply = self.while_open(id, reply).await?;
-        let received = self.now();
-        // From here on, whoever asks takes another flight, and finds what this one has done.
-        let refreshed = {
-            let mut flights = self.flights.lock();
-            flights.landed += 1;
-            flights.present.take_if(|flight| flight.id == id);
-            self.begin(move |machine, _| machine.refreshed(id, reply, received))
-        };
-        refreshed.outcome().await
-    }
-
-    pub(super) fn flights_landed(&self) -> u64 {
-        self.flights.lock().landed
-    }
-
     /// Whether there is a session to answer with. `ended` is how many refreshes had when the caller
     /// asked.
     pub(super) fn ask(
@@ -192,21 +127,6 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         ended: u64,
     ) -> Ticket<Result<SessionAsked, SessionError>> {
         self.begin(move |machine, now| machine.session(force, ended, now))
-    }
-
-    /// Waits for the provider's reply for as long as the session is open.
-    async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
-        let mut reply = pin!(reply);
-        let seat = self.edge.sessions.seat(0);
-        poll_fn(|context| {
-            seat.take(context.waker());
-            match reply.as_mut().poll(context) {
-                Poll::Ready(reply) => Poll::Ready(Some(reply)),
-                Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await
     }
 
     pub(super) fn refreshes_ended(&self) -> u64 {
@@ -221,7 +141,11 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         self.edge.clock.now()
     }
 
-    fn machine(&self) -> MutexGuard<'_, Machine> {
+    pub(super) fn sessions(&self) -> &Bell {
+        &self.edge.sessions
+    }
+
+    pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
         self.edge.machine.lock()
     }
 }
