@@ -195,14 +195,25 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
     /// error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
+        let ended = self.inner.refreshes_ended();
         #[cfg(feature = "redirect")]
         self.redirect_ended(self.inner.redirect_wait).await; // F36
-        self.present_session(force).await
+        self.session_since(force, ended).await
     }
 
     /// The session, whether or not a sign-in by redirect is under way.
-    async fn present_session(&self, force: bool) -> Result<Option<Session>, SessionError> {
-        let (mut force, mut ended) = (force, self.inner.refreshes_ended());
+    async fn present_session(&self) -> Result<Option<Session>, SessionError> {
+        self.session_since(false, self.inner.refreshes_ended())
+            .await
+    }
+
+    /// So many refreshes had `ended` when the session was asked for.
+    async fn session_since(
+        &self,
+        force: bool,
+        ended: u64,
+    ) -> Result<Option<Session>, SessionError> {
+        let (mut force, mut ended) = (force, ended);
         loop {
             let landed = self.inner.flights_landed();
             let call = match self.inner.ask(force, ended).outcome().await? {

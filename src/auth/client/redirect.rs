@@ -57,7 +57,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         }
         let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session(false).await;
+        let session = self.present_session().await;
         self.inner
             .begin(move |machine, now| machine.redirect(attempt, &session, now))
             .outcome()

@@ -56,7 +56,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ) -> Result<SignInStep, SignInError> {
         let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session(false).await;
+        let session = self.present_session().await;
         self.inner
             .begin(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()

@@ -125,7 +125,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`DeleteUserError`] says whether the user is still there.
     pub async fn delete_user(&self) -> Result<(), DeleteUserError> {
-        let session = self.present_session(false).await;
+        let session = self.present_session().await;
         let deletion = self
             .inner
             .begin(move |machine, _| machine.delete_user(session))
