@@ -7,7 +7,7 @@ use futures_timer::Delay;
 use super::AuthClient;
 use super::sign_in::check_longest;
 use crate::auth::error::{Field, RedirectError};
-use crate::auth::machine::{Attempt, Exchange, SignInStep, Unredirected};
+use crate::auth::machine::{CallbackId, Exchange, SignInStep, Unredirected};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
@@ -105,28 +105,26 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// was published, and the sign-in is over.
     pub async fn complete_redirect(&self, url: &str) -> Result<AuthUser, RedirectError> {
         let callback = Callback::of(url);
+        let id = self.inner.next_callback();
+        let completing = Completing { client: self, id };
         let Exchange {
             attempt,
             grant,
             custom_state,
         } = self
             .inner
-            .begin(move |machine, now| machine.called_back(callback, now))
+            .begin(move |machine, now| machine.called_back(id, callback, now))
             .outcome()
             .await?;
-        let completing = Completing {
-            client: self,
-            attempt,
-        };
         let reply = self.inner.provider().exchange(&grant).await;
         let received = self.inner.now();
         let refresh = match &reply {
             Ok((_, tokens)) => tokens.refresh.clone(),
             Err(_) => None,
         };
-        let redirected = self
-            .inner
-            .begin(move |machine, _| machine.redirected(attempt, custom_state, reply, received));
+        let redirected = self.inner.begin(move |machine, _| {
+            machine.redirected(id, attempt, custom_state, reply, received)
+        });
         std::mem::forget(completing);
         let step = redirected.outcome().await;
         if let (Err(RedirectError::Superseded), Some(refresh)) = (&step, refresh) {
@@ -172,13 +170,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 /// A callback has been handed in: if the caller is dropped, the sign-in has failed.
 struct Completing<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
-    attempt: Attempt,
+    id: CallbackId,
 }
 
 impl<P: IdentityProvider, S: TokenStore> Drop for Completing<'_, P, S> {
     fn drop(&mut self) {
-        let attempt = self.attempt;
+        let id = self.id;
         let inner = &self.client.inner;
-        drop(inner.begin(move |machine, _| machine.redirect_abandoned(attempt)));
+        drop(inner.begin(move |machine, _| machine.redirect_abandoned(id)));
     }
 }

@@ -19,6 +19,8 @@ use super::queue::{Promise, Queue, Ticket, Work};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 use crate::auth::error::SessionError;
+#[cfg(feature = "redirect")]
+use crate::auth::machine::CallbackId;
 use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
@@ -32,6 +34,9 @@ pub(super) struct Inner<P, S> {
     pub(super) flights: Mutex<Flights>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
+    /// How many callbacks have been handed in.
+    #[cfg(feature = "redirect")]
+    callbacks: Mutex<u64>,
 }
 
 /// What transactions act on. They hold this and not [`Inner`], which holds them.
@@ -60,6 +65,8 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             flights: Mutex::new(Flights::default()),
             #[cfg(feature = "redirect")]
             redirect_wait: Duration::ZERO,
+            #[cfg(feature = "redirect")]
+            callbacks: Mutex::new(0),
         }
     }
 
@@ -67,6 +74,13 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     pub(super) fn waiting(mut self, redirect_wait: Duration) -> Self {
         self.redirect_wait = redirect_wait;
         self
+    }
+
+    #[cfg(feature = "redirect")]
+    pub(super) fn next_callback(&self) -> CallbackId {
+        let mut callbacks = self.callbacks.lock();
+        *callbacks += 1;
+        CallbackId(*callbacks)
     }
 
     /// Ends when the session is another, and when the client is gone. It does not hold the client.

@@ -64,7 +64,7 @@ enum Redirect {
     /// The user is in the browser.
     Waiting(PendingRedirect),
     /// The user has come back, and the provider is asked for tokens.
-    Completing(Attempt),
+    Completing(CallbackId),
 }
 
 /// How the refreshes so far have ended.
@@ -89,6 +89,10 @@ enum Known {
         was_in: bool,
     },
 }
+
+/// Tells one callback from the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CallbackId(pub(super) u64);
 
 /// A session, as held.
 #[derive(Clone, Debug)]

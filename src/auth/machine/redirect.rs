@@ -1,9 +1,10 @@
 //! Signing in by redirect: rows F27 to F37, and F39.
 
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
-use super::{Attempt, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
+use super::{Attempt, CallbackId, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -64,16 +65,23 @@ impl Machine {
             return Step::silent(Err(RedirectError::Superseded));
         }
         Step::write(Write::SaveRedirect(pending.clone()), |machine, saved| {
-            if saved.is_ok() {
-                machine.redirect = Redirect::Waiting(pending); // F27
+            if let Err(error) = saved {
+                return Step::silent(Err(RedirectError::Store(error)));
             }
-            Step::silent(saved.map_err(RedirectError::Store))
+            let earlier = mem::replace(&mut machine.redirect, Redirect::Waiting(pending)); // F27
+            match earlier {
+                Redirect::Completing(_) => {
+                    Step::publish(failure(&RedirectError::Superseded), Ok(()))
+                }
+                Redirect::NotYet | Redirect::None | Redirect::Waiting(_) => Step::silent(Ok(())),
+            }
         })
     }
 
     /// The browser has come back.
     pub(crate) fn called_back(
         &mut self,
+        id: CallbackId,
         callback: Callback,
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
@@ -89,10 +97,9 @@ impl Machine {
                         if let Err(error) = cleared {
                             return fail(RedirectError::Store(error));
                         }
-                        let attempt = machine.attempt.supersede();
-                        machine.redirect = Redirect::Completing(attempt);
+                        machine.redirect = Redirect::Completing(id);
                         Step::silent(Ok(Exchange {
-                            attempt,
+                            attempt: machine.attempt.supersede(),
                             grant,
                             custom_state,
                         }))
@@ -105,12 +112,15 @@ impl Machine {
     /// The provider has replied to an [`Exchange`]. `received` is when.
     pub(crate) fn redirected(
         &mut self,
+        id: CallbackId,
         attempt: Attempt,
         custom_state: Option<String>,
         reply: Result<(AuthUser, IssuedTokens), ProviderError>,
         received: SystemTime,
     ) -> Step<Result<SignInStep, RedirectError>> {
-        self.completed(attempt);
+        if !self.completed(id) {
+            return Step::silent(Err(RedirectError::Superseded)); // which has been told
+        }
         if attempt != self.attempt {
             return over(RedirectError::Superseded);
         }
@@ -136,18 +146,19 @@ impl Machine {
         }
     }
 
-    /// The caller who waited for the provider's reply is gone.
-    pub(crate) fn redirect_abandoned(&mut self, attempt: Attempt) -> Step<()> {
-        self.completed(attempt);
-        Step::publish(failure(&RedirectError::Cancelled), ())
+    /// The caller who has handed in this callback is gone.
+    pub(crate) fn redirect_abandoned(&mut self, id: CallbackId) -> Step<()> {
+        if self.completed(id) {
+            Step::publish(failure(&RedirectError::Cancelled), ())
+        } else {
+            Step::silent(())
+        }
     }
 
     /// The user does not come back. If they just have, what comes of it leads to nothing.
     pub(crate) fn unredirected(&mut self, why: Unredirected) -> Step<Result<(), RedirectError>> {
-        if let Redirect::Completing(attempt) = self.redirect {
-            if attempt == self.attempt {
-                self.attempt.supersede();
-            }
+        if matches!(self.redirect, Redirect::Completing(_)) {
+            self.attempt.supersede();
             return Step::silent(Ok(()));
         }
         self.pending(move |_, _| {
@@ -183,11 +194,14 @@ impl Machine {
         })
     }
 
-    /// This redirect is not under way any more; another may be.
-    fn completed(&mut self, attempt: Attempt) {
-        if matches!(self.redirect, Redirect::Completing(of) if of == attempt) {
+    /// Whether it is this callback that was under way: it is not any more, and whoever ends it says
+    /// so.
+    fn completed(&mut self, id: CallbackId) -> bool {
+        let is_this = matches!(self.redirect, Redirect::Completing(of) if of == id);
+        if is_this {
             self.redirect = Redirect::None;
         }
+        is_this
     }
 }
 
