@@ -147,6 +147,20 @@ fn close_does_not_wait_for_the_call_of_another_listener() {
 }
 
 #[test]
+fn close_returns_when_its_own_call_has_and_the_next_listeners_has_not() {
+    let hub = Hub::new();
+    let (first, first_keeper) = gate();
+    let (second, second_keeper) = gate();
+    let closed = hub.listen::<Numbers>(move |_| first_keeper.pass());
+    let _other = hub.listen::<Numbers>(move |_| second_keeper.pass());
+    hub.publish::<Numbers>(1);
+    first.wait();
+    closes_after(closed, || first.open());
+    second.wait();
+    second.open();
+}
+
+#[test]
 fn close_of_an_idle_listener_returns_at_once() {
     in_time(|| {
         let hub = Hub::new();

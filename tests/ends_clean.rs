@@ -292,22 +292,78 @@ fn the_last_handle_may_be_dropped_by_a_waker_on_the_hubs_own_thread() {
 
 #[test]
 fn two_hubs_whose_callbacks_drop_each_others_last_handle_both_end() {
-    in_time(|| {
+    two_hubs_end(|drop_it| drop_it());
+}
+
+#[test]
+fn two_hubs_end_even_if_it_is_dropped_by_way_of_a_third() {
+    two_hubs_end(|drop_it| {
+        let third = Hub::new();
+        let drop_it = std::sync::Mutex::new(Some(drop_it));
+        let guard = third.listen_inline::<Numbers>(move |_| {
+            let drop_it = drop_it.lock().unwrap().take().unwrap();
+            drop_it();
+        });
+        third.publish::<Numbers>(1);
+        drop(guard);
+    });
+}
+
+/// Two queued callbacks drop the last handle of each other's hub, at the same time, by `way`.
+fn two_hubs_end(way: fn(Box<dyn FnOnce() + Send>)) {
+    in_time(move || {
         let [left, right] = [(); 2].map(|()| Hub::new());
-        let weak = [left.downgrade(), right.downgrade()];
-        let both = Arc::new(Barrier::new(2));
+        let (ended, end) = mpsc::channel();
+        let all = Arc::new(Barrier::new(3));
         for (here, there) in [(&left, &right), (&right, &left)] {
-            let (mut there, both) = (Some(there.clone()), Arc::clone(&both));
+            let (mut there, all) = (Some(there.clone()), Arc::clone(&all));
+            let ended = ended.clone();
             here.listen::<Numbers>(move |_| {
-                both.wait();
-                drop(there.take());
+                all.wait();
+                let last = there.take();
+                let all = Arc::clone(&all);
+                way(Box::new(move || {
+                    all.wait();
+                    drop(last);
+                }));
+                ended.send(()).unwrap();
             })
             .detach();
         }
         left.publish::<Numbers>(1);
         right.publish::<Numbers>(1);
+        all.wait();
         drop((left, right));
-        while weak.iter().any(|hub| hub.upgrade().is_some()) {}
+        all.wait();
+        end.recv().unwrap();
+        end.recv().unwrap();
+    });
+}
+
+#[test]
+fn flush_returns_while_a_later_event_of_the_same_batch_is_delivered() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (first, first_keeper) = gate();
+        let (second, second_keeper) = gate();
+        let _words = hub.listen::<Words>(move |_| first_keeper.pass());
+        let _numbers = hub.listen::<Numbers>(move |n| {
+            if *n == 2 {
+                second_keeper.pass();
+            }
+        });
+        hub.publish::<Words>("holds the next batch back");
+        first.wait();
+        hub.publish::<Numbers>(1);
+        thread::scope(|scope| {
+            let flush = scope.spawn(|| hub.flush());
+            thread::sleep(Duration::from_millis(if cfg!(miri) { 5000 } else { 50 }));
+            hub.publish::<Numbers>(2);
+            first.open();
+            second.wait();
+            while !flush.is_finished() {}
+            second.open();
+        });
     });
 }
 

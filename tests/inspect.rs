@@ -73,6 +73,18 @@ fn a_report_counts_what_has_happened() {
 }
 
 #[test]
+fn an_inline_listener_counts_from_its_own_registration() {
+    let hub = Hub::new();
+    let _early = hub.listen_inline::<Numbers>(|_| {});
+    (0..3).for_each(|n| hub.publish::<Numbers>(n));
+    let _late = hub.listen_inline::<Numbers>(|_| {});
+    (0..2).for_each(|n| hub.publish::<Numbers>(n));
+    let report = hub.inspect();
+    let delivered = report.channels[0].listeners.iter().map(|l| l.delivered);
+    assert_eq!(delivered.collect::<Vec<_>>(), [5, 2]);
+}
+
+#[test]
 fn two_channels_of_one_name_are_two_and_told_apart_by_their_types() {
     let hub = Hub::new();
     hub.publish::<Numbers>(1);

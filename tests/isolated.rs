@@ -54,6 +54,30 @@ fn a_callback_that_panics_every_time_gets_every_event_and_disturbs_nobody() {
     assert_eq!(counts, [(3, 0), (3, 3), (3, 0)]);
 }
 
+/// In a process of its own: standard error is looked at.
+#[cfg(not(miri))]
+#[test]
+fn unless_told_otherwise_a_panic_is_reported_on_standard_error() {
+    const ALONE: &str = "TYPED_HUB_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        let hub = Hub::new();
+        let named = ListenOptions::builder().name("fragile").build();
+        let _fragile = hub.listen_with::<Numbers>(named, |n| panic!("at {n}"));
+        hub.publish::<Numbers>(7);
+        hub.flush();
+        return;
+    }
+    let test = "unless_told_otherwise_a_panic_is_reported_on_standard_error";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(ALONE, "yes")
+        .output()
+        .unwrap();
+    let reported = String::from_utf8(output.stderr).unwrap();
+    let line = "typed-hub: listener fragile on channel number panicked: at 7";
+    assert!(reported.contains(line), "{reported}");
+}
+
 #[test]
 fn an_inline_callback_that_panics_does_not_reach_its_publisher() {
     let (hub, panics) = hub_with_log();

@@ -65,3 +65,27 @@ fn publishers_on_several_threads_never_enter_it_twice_and_it_needs_no_lock() {
     assert_eq!(total.try_iter().last(), Some(4 * rounds(1_000)));
     assert_eq!(hub.inspect().channels[0].listeners[0].panicked, 0);
 }
+
+#[test]
+fn an_inline_callback_is_not_entered_again_by_way_of_another_hub() {
+    let (hub, other) = (Hub::new(), Hub::new());
+    let log = Log::new();
+    let (entries, by_way_of) = (log.clone(), other.clone());
+    let _callback = hub.listen_inline::<Numbers>(move |n| {
+        entries.push(("enter", *n));
+        if *n < 2 {
+            by_way_of.publish::<Numbers>(n + 1);
+        }
+        entries.push(("leave", *n));
+    });
+    let back = hub.downgrade();
+    let _back = other.listen_inline::<Numbers>(move |n| {
+        back.upgrade().unwrap().publish::<Numbers>(*n);
+    });
+    hub.publish::<Numbers>(0);
+    let once = |n| [("enter", n), ("leave", n)];
+    assert_eq!(log.take(), [once(0), once(1), once(2)].concat());
+    // What was innermost is restored: a publish from outside is delivered at once.
+    hub.publish::<Numbers>(2);
+    assert_eq!(log.take(), once(2));
+}

@@ -250,6 +250,16 @@ fn as_an_iterator_it_ends_with_the_hub() {
 }
 
 #[test]
+fn it_may_be_pulled_by_reference() {
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    (1..=3).for_each(|n| hub.publish::<Numbers>(n));
+    let pulled: Vec<_> = receiver.iter().take(2).map(|n| *n.unwrap()).collect();
+    assert_eq!(pulled, [1, 2]);
+    assert_eq!(receiver.recv().map(|n| *n), Ok(3));
+}
+
+#[test]
 fn several_threads_pull_the_same_events_in_the_same_order() {
     in_time(|| {
         let hub = Hub::new();

@@ -226,3 +226,21 @@ fn a_replay_does_not_let_flush_return_too_early() {
         flush.join().unwrap();
     });
 }
+
+#[test]
+fn two_channels_with_listeners_to_catch_up_are_both_told() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    hub.publish::<KeptNumbers>(1);
+    hub.publish::<Custom<Archive>>(2);
+    let log = Log::new();
+    let [kept, more, archive] = [(); 3].map(|()| log.clone());
+    let _kept = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| kept.push(*n));
+    let _archive = hub.listen_with::<Custom<Archive>>(replay(Replay::All), move |n| {
+        archive.push(*n);
+    });
+    let _more = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| more.push(*n));
+    assert_eq!(worker.run_pending(), 3);
+    let mut told = log.take();
+    told.sort_unstable();
+    assert_eq!(told, [1, 1, 2]);
+}

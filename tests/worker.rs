@@ -159,6 +159,11 @@ fn without_its_worker_a_hub_drops_what_nobody_will_deliver_and_nobody_waits() {
         thread::sleep(Duration::from_millis(10)); // it waits for room by now
         drop(worker);
         waiting.join().unwrap();
+        assert_eq!(
+            Arc::strong_count(&event),
+            2,
+            "what waited is dropped with it"
+        );
         (3..10).for_each(|n| hub.publish::<Numbers>(n));
         hub.flush();
         assert_eq!(
