@@ -299,7 +299,7 @@ fn two_hubs_whose_callbacks_drop_each_others_last_handle_both_end() {
 fn two_hubs_end_even_if_it_is_dropped_by_way_of_a_third() {
     two_hubs_end(|drop_it| {
         let third = Hub::new();
-        let drop_it = std::sync::Mutex::new(Some(drop_it));
+        let drop_it = Mutex::new(Some(drop_it));
         let guard = third.listen_inline::<Numbers>(move |_| {
             let drop_it = drop_it.lock().unwrap().take().unwrap();
             drop_it();

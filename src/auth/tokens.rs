@@ -10,6 +10,12 @@ use std::time::{Duration, SystemTime};
 use super::secret::{AccessToken, IdToken, RefreshToken};
 
 /// How much life a token must have left to be handed out: 5 s, exactly 5 s included.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(typed_hub::auth::LEEWAY, Duration::from_secs(5));
+/// ```
 pub const LEEWAY: Duration = Duration::from_secs(5);
 
 /// The tokens of a session, as received by this machine.
@@ -110,6 +116,19 @@ impl Tokens {
 }
 
 /// The tokens an identity provider issues.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use typed_hub::auth::{IssuedTokens, Lasting, Tokens};
+///
+/// let issued = IssuedTokens {
+///     access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
+///     id: None,
+///     refresh: None,
+/// };
+/// let now = SystemTime::now();
+/// assert_eq!(Tokens::received(issued, now).expires_at, now + Duration::from_hours(1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedTokens {
     /// The access token.
@@ -121,6 +140,17 @@ pub struct IssuedTokens {
 }
 
 /// A token, and how long it is good for from the moment it was issued.
+///
+/// ```
+/// use std::time::Duration;
+/// use typed_hub::auth::{AccessToken, Lasting};
+///
+/// let token: Lasting<AccessToken> = Lasting {
+///     token: "…".into(),
+///     lifetime: Duration::from_mins(5),
+/// };
+/// # drop(token);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lasting<T> {
     /// The token.

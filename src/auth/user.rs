@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 /// A user, as the identity provider knows them.
 ///
 /// On the wire: `{"username":"…","userId":"…"}`.
+///
+/// ```
+/// use typed_hub::auth::AuthUser;
+///
+/// let user = AuthUser { username: "ada".into(), user_id: "u-1".into() };
+/// assert_eq!(serde_json::to_string(&user)?, r#"{"username":"ada","userId":"u-1"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthUser {

@@ -11,6 +11,17 @@ use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
 /// A sign-out that has happened.
+///
+/// ```
+/// use typed_hub::auth::SignedOut;
+///
+/// fn after(out: SignedOut) {
+///     if let Some(url) = out.logout_url {
+///         println!("opening {url}");
+///     }
+/// }
+/// after(SignedOut::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedOut {
@@ -23,6 +34,13 @@ pub struct SignedOut {
 }
 
 /// Why a session was removed here and not ended at the provider.
+///
+/// ```
+/// use typed_hub::auth::{NotRevoked, StoreError};
+///
+/// let why = NotRevoked::Store(StoreError::NotReadBack);
+/// assert!(why.to_string().starts_with("the session to end is not known"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotRevoked {

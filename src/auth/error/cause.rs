@@ -7,6 +7,13 @@ use strum::Display;
 use thiserror::Error;
 
 /// Input that cannot be right. Nothing was sent.
+///
+/// ```
+/// use typed_hub::auth::{Field, InputError};
+///
+/// let error = InputError::TooLong(Field::Answer);
+/// assert!(error.to_string().starts_with("the answer is longer than 1024 bytes"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InputError {
     /// Nothing was entered.
@@ -18,9 +25,18 @@ pub enum InputError {
 }
 
 /// The longest user name, password, code, answer or custom state that is sent on: 1,024 bytes.
+///
+/// ```
+/// let typed = "correct horse battery staple";
+/// assert!(typed.len() <= typed_hub::auth::MAX_INPUT_BYTES);
+/// ```
 pub const MAX_INPUT_BYTES: usize = 1024;
 
 /// What a user enters.
+///
+/// ```
+/// assert_eq!(typed_hub::auth::Field::Username.to_string(), "user name");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
 #[strum(serialize_all = "lowercase")]
 pub enum Field {
@@ -39,6 +55,13 @@ pub enum Field {
 }
 
 /// What an identity provider says when it does not do as asked.
+///
+/// ```
+/// use typed_hub::auth::{ProviderError, ProviderErrorKind};
+///
+/// let error = ProviderError::new(ProviderErrorKind::Rejected, "invalid_grant", "it was revoked");
+/// assert_eq!(error.to_string(), "it was revoked (invalid_grant)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message} ({name})")]
 pub struct ProviderError {
@@ -70,6 +93,20 @@ impl ProviderError {
 
 /// What a provider's failure means. It decides about a session only when the session was to be
 /// refreshed: a failed sign-in, revocation or deletion ends none.
+///
+/// ```
+/// use typed_hub::auth::ProviderErrorKind;
+///
+/// /// What an HTTP status says of a refresh.
+/// fn kind_of(status: u16) -> ProviderErrorKind {
+///     match status {
+///         401 => ProviderErrorKind::NotAuthorized,
+///         429 | 500.. => ProviderErrorKind::InTransit,
+///         _ => ProviderErrorKind::Rejected,
+///     }
+/// }
+/// assert_eq!(kind_of(503), ProviderErrorKind::InTransit);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
 pub enum ProviderErrorKind {
     /// Refused as not authorised. Of a refresh: the session is over, as if the user had signed out.
@@ -87,6 +124,14 @@ pub enum ProviderErrorKind {
 ///
 /// It tells the kind of the failure and no more, so that nothing of what was being stored can get
 /// into it.
+///
+/// ```
+/// use std::{fs, io};
+/// use typed_hub::auth::StoreError;
+///
+/// let read = |path| fs::read(path).map_err(|error| StoreError::Read(error.kind()));
+/// assert_eq!(read("no such file"), Err(StoreError::Read(io::ErrorKind::NotFound)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// Reading failed.
@@ -103,6 +148,14 @@ pub enum StoreError {
 /// A failure as an event tells it: a name for programs, a message for people, and no secret.
 ///
 /// On the wire: `{"name":"…","message":"…"}`.
+///
+/// ```
+/// use typed_hub::auth::{AuthFailure, ProviderError, ProviderErrorKind};
+///
+/// let kind = ProviderErrorKind::InTransit;
+/// let failure = AuthFailure::from(&ProviderError::new(kind, "TimedOut", "no answer in 30 s"));
+/// assert_eq!(failure.name, "TimedOut");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message} ({name})")]
 pub struct AuthFailure {

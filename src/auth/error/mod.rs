@@ -18,6 +18,13 @@ pub use self::cause::{
 pub use self::redirect::RedirectError;
 
 /// [`AuthClient::sign_up`](super::AuthClient::sign_up) failed. Nothing was published.
+///
+/// ```
+/// use typed_hub::auth::{Field, InputError, SignUpError};
+///
+/// let error = SignUpError::from(InputError::Empty(Field::Password));
+/// assert_eq!(error.to_string(), "the password is empty: ask the user for it");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignUpError {
@@ -31,6 +38,13 @@ pub enum SignUpError {
 
 /// [`AuthClient::confirm_sign_up`](super::AuthClient::confirm_sign_up) failed. Nothing was
 /// published.
+///
+/// ```
+/// use typed_hub::auth::{ConfirmSignUpError, Field, InputError};
+///
+/// let error = ConfirmSignUpError::from(InputError::Empty(Field::Code));
+/// assert_eq!(error.to_string(), "the code is empty: ask the user for it");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfirmSignUpError {
@@ -45,6 +59,13 @@ pub enum ConfirmSignUpError {
 /// [`AuthClient::reset_password`](super::AuthClient::reset_password) or
 /// [`confirm_reset_password`](super::AuthClient::confirm_reset_password) failed. Nothing was
 /// published.
+///
+/// ```
+/// use typed_hub::auth::{Field, InputError, ResetPasswordError};
+///
+/// let error = ResetPasswordError::from(InputError::Empty(Field::Username));
+/// assert_eq!(error.to_string(), "the user name is empty: ask the user for it");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ResetPasswordError {
@@ -57,6 +78,21 @@ pub enum ResetPasswordError {
 }
 
 /// [`AuthClient::sign_in`](super::AuthClient::sign_in) failed.
+///
+/// ```
+/// use typed_hub::auth::{ProviderErrorKind, SignInError};
+///
+/// /// What to show under a sign-in form.
+/// fn hint(error: &SignInError) -> &str {
+///     match error {
+///         SignInError::Provider(error) if error.kind == ProviderErrorKind::InTransit => "offline?",
+///         SignInError::Provider(_) => "wrong user name or password",
+///         SignInError::AlreadySignedIn => "sign out first",
+///         _ => "try again",
+///     }
+/// }
+/// assert_eq!(hint(&SignInError::AlreadySignedIn), "sign out first");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignInError {
@@ -78,6 +114,17 @@ pub enum SignInError {
 }
 
 /// [`AuthClient::confirm_sign_in`](super::AuthClient::confirm_sign_in) failed.
+///
+/// ```
+/// use typed_hub::auth::ConfirmSignInError;
+///
+/// /// Whether the same challenge can be answered again.
+/// fn is_open(error: &ConfirmSignInError) -> bool {
+///     use ConfirmSignInError::{Input, Provider, UnfittingAnswer};
+///     matches!(error, Input(_) | Provider(_) | UnfittingAnswer)
+/// }
+/// assert!(!is_open(&ConfirmSignInError::Superseded));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfirmSignInError {
@@ -103,6 +150,16 @@ pub enum ConfirmSignInError {
 
 /// [`AuthClient::session`](super::AuthClient::session) has no session to give, though nobody signed
 /// out.
+///
+/// ```
+/// use typed_hub::auth::SessionError;
+///
+/// /// Whether it is of use to try again.
+/// fn is_passing(error: &SessionError) -> bool {
+///     matches!(error, SessionError::Unreachable(_) | SessionError::Store(_))
+/// }
+/// assert!(!is_passing(&SessionError::NoRefreshToken));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -123,6 +180,14 @@ pub enum SessionError {
 }
 
 /// [`AuthClient::current_user`](super::AuthClient::current_user) could not find out.
+///
+/// ```
+/// use std::io;
+/// use typed_hub::auth::{CurrentUserError, StoreError};
+///
+/// let error = CurrentUserError::Store(StoreError::Read(io::ErrorKind::PermissionDenied));
+/// assert_eq!(error.to_string(), "the token store cannot be read: permission denied");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CurrentUserError {
@@ -132,6 +197,13 @@ pub enum CurrentUserError {
 }
 
 /// [`AuthClient::sign_out`](super::AuthClient::sign_out) failed: the user is still signed in.
+///
+/// ```
+/// use typed_hub::auth::{SignOutError, StoreError};
+///
+/// let error = SignOutError::Store(StoreError::NotReadBack);
+/// assert!(error.to_string().starts_with("still signed in, try again"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignOutError {
@@ -141,6 +213,16 @@ pub enum SignOutError {
 }
 
 /// [`AuthClient::delete_user`](super::AuthClient::delete_user) failed.
+///
+/// ```
+/// use typed_hub::auth::DeleteUserError;
+///
+/// /// Whether the user is still there.
+/// fn remains(error: &DeleteUserError) -> bool {
+///     !matches!(error, DeleteUserError::Store(_))
+/// }
+/// assert!(remains(&DeleteUserError::SignedOut));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeleteUserError {

@@ -5,6 +5,16 @@ use thiserror::Error;
 use super::{AuthFailure, InputError, ProviderError, StoreError};
 
 /// A sign-in by redirect failed.
+///
+/// ```
+/// use typed_hub::auth::RedirectError;
+///
+/// /// Whether to go on waiting for the user.
+/// fn is_under_way(error: &RedirectError) -> bool {
+///     matches!(error, RedirectError::NotTheCallback)
+/// }
+/// assert!(!is_under_way(&RedirectError::StateMismatch));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RedirectError {

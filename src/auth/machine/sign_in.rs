@@ -14,6 +14,19 @@ use crate::auth::tokens::Tokens;
 use crate::auth::user::AuthUser;
 
 /// Where a sign-in stands.
+///
+/// ```
+/// use typed_hub::auth::{Challenge, SignInStep};
+///
+/// fn page_for(step: &SignInStep) -> &'static str {
+///     match step {
+///         SignInStep::Done(_) => "home",
+///         SignInStep::Challenge(Challenge::TotpCode) => "code",
+///         SignInStep::Challenge(_) => "challenge",
+///     }
+/// }
+/// assert_eq!(page_for(&SignInStep::Challenge(Challenge::TotpCode)), "code");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a sign-in that was challenged is not complete until the challenge is answered"]
 pub enum SignInStep {

@@ -7,6 +7,12 @@ use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
 
 /// Where a user signs out.
+///
+/// ```
+/// use typed_hub::auth::SignOutScope;
+///
+/// assert_eq!(SignOutScope::default(), SignOutScope::ThisDevice);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignOutScope {
     /// On this device: the provider revokes this session's refresh token.

@@ -5,6 +5,12 @@ use strum::{Display, EnumIter};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 
 /// What a provider is asked to do.
+///
+/// ```
+/// use typed_hub::auth::{MemoryProvider, Operation};
+///
+/// assert_eq!(MemoryProvider::new().count(Operation::Refresh), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter)]
 pub enum Operation {
     /// [`sign_up`](crate::auth::UserPool::sign_up)
@@ -36,6 +42,14 @@ pub enum Operation {
 }
 
 /// What goes wrong with an operation, on demand.
+///
+/// ```
+/// use typed_hub::auth::{Fault, MemoryProvider, Operation};
+///
+/// let pool = MemoryProvider::new();
+/// pool.fail(Operation::Refresh, Fault::Throttled);
+/// pool.mend(Operation::Refresh);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter)]
 pub enum Fault {
     /// The pool is not reached. In transit: it ends no session.

@@ -11,6 +11,12 @@ use crate::auth::clock::{Clock, SystemClock};
 use crate::sync::Mutex;
 
 /// How a [`MemoryProvider`] is to behave.
+///
+/// ```
+/// use typed_hub::auth::MemoryProvider;
+///
+/// let pool = MemoryProvider::builder().rotate_refresh_tokens(false).build();
+/// ```
 #[derive(Debug, TypedBuilder)]
 #[builder(
     builder_type(doc = "Options of a [`MemoryProvider`]."),

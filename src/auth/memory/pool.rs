@@ -12,6 +12,13 @@ use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
 /// What the pool asks of a user on each sign-in, after the password.
+///
+/// ```
+/// use typed_hub::auth::{MemoryChallenge, MemoryProvider};
+///
+/// let pool = MemoryProvider::new();
+/// pool.add_user("ada", "correct horse", [MemoryChallenge::Totp("123456".into())]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemoryChallenge {
     /// The code of an authenticator application: always this one.

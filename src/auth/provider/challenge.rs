@@ -7,6 +7,27 @@ use crate::auth::secret::{Code, Continuation, CustomAnswer, Password, TotpKey};
 ///
 /// Answer it with [`confirm_sign_in`](super::super::AuthClient::confirm_sign_in). The enum is
 /// exhaustive: a sign-in form that matches it has a page for each.
+///
+/// ```
+/// use typed_hub::auth::Challenge;
+///
+/// fn question(challenge: &Challenge) -> String {
+///     match challenge {
+///         Challenge::TotpCode => "The code your authenticator shows:".into(),
+///         Challenge::SmsCode { destination } | Challenge::EmailCode { destination } => {
+///             format!("The code sent to {}:", destination.as_deref().unwrap_or("you"))
+///         }
+///         Challenge::NewPassword { .. } => "A new password:".into(),
+///         Challenge::SetUpTotp { .. } => "Add the key, then enter the code it shows:".into(),
+///         Challenge::SelectMfa { .. } | Challenge::SelectFirstFactor { .. } => "Which way?".into(),
+///         Challenge::Password => "Your password:".into(),
+///         Challenge::ResetPassword => "Your password must be reset first.".into(),
+///         Challenge::ConfirmSignUp => "Confirm your sign-up first.".into(),
+///         Challenge::Custom { parameters } => format!("{parameters:?}"),
+///     }
+/// }
+/// assert_eq!(question(&Challenge::Password), "Your password:");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
     /// A question the application has devised. Takes [`Answer::Custom`].
@@ -83,6 +104,13 @@ impl Challenge {
 }
 
 /// The answer to a [`Challenge`].
+///
+/// ```
+/// use typed_hub::auth::{Answer, Challenge, MfaMethod};
+///
+/// let answer = Answer::Mfa(MfaMethod::Totp);
+/// assert!(Challenge::SelectMfa { allowed: vec![MfaMethod::Totp] }.takes(&answer));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A code that was sent, or that an authenticator application shows.
@@ -105,6 +133,13 @@ pub enum Answer {
 }
 
 /// A second factor.
+///
+/// ```
+/// use typed_hub::auth::{Challenge, MfaMethod};
+///
+/// let challenge = Challenge::SelectMfa { allowed: vec![MfaMethod::Totp, MfaMethod::Sms] };
+/// # drop(challenge);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MfaMethod {
     /// The code of an authenticator application.
@@ -116,6 +151,13 @@ pub enum MfaMethod {
 }
 
 /// A first factor.
+///
+/// ```
+/// use typed_hub::auth::{Challenge, FirstFactor};
+///
+/// let challenge = Challenge::SelectFirstFactor { available: vec![FirstFactor::EmailCode] };
+/// # drop(challenge);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FirstFactor {
     /// The password.
@@ -129,6 +171,17 @@ pub enum FirstFactor {
 }
 
 /// A challenge, and what its provider needs to take up the sign-in where it was left.
+///
+/// ```
+/// use typed_hub::auth::{Challenge, OpenChallenge, SignInReply};
+///
+/// let reply = SignInReply::Challenged(OpenChallenge {
+///     username: "ada".into(),
+///     challenge: Challenge::TotpCode,
+///     continuation: "the provider's own note".into(),
+/// });
+/// # drop(reply);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenChallenge {
     /// The name the sign-in began with.

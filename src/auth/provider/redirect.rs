@@ -16,6 +16,13 @@ use crate::auth::user::AuthUser;
 ///
 /// The client makes the state, the nonce and the verifier, and compares the state; the provider
 /// knows its endpoints.
+///
+/// ```
+/// use typed_hub::auth::{AuthClient, AuthorizeUrl, RedirectProvider, TokenStore};
+///
+/// /// Anything that can be signed in with by redirect.
+/// fn takes<P: RedirectProvider, S: TokenStore>(client: &AuthClient<P, S>) {}
+/// ```
 pub trait RedirectProvider: IdentityProvider {
     /// The address of that page, with all the parameters of this request.
     ///
@@ -36,6 +43,16 @@ pub trait RedirectProvider: IdentityProvider {
 }
 
 /// What the address of a sign-in page is to carry.
+///
+/// ```
+/// use typed_hub::auth::{AuthorizeRequest, AuthorizeUrl};
+///
+/// /// What a provider makes of it, in part.
+/// fn page(request: &AuthorizeRequest) -> AuthorizeUrl {
+///     let challenge = &request.code_challenge;
+///     AuthorizeUrl::new(format!("https://id.example.org/authorize?code_challenge={challenge}"))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizeRequest {
@@ -62,6 +79,13 @@ pub struct AuthorizeRequest {
 /// The address of a sign-in page, to be opened in a browser: once, by this user.
 ///
 /// It carries the state, so it is not printed by `Debug`.
+///
+/// ```
+/// use typed_hub::auth::AuthorizeUrl;
+///
+/// let page = AuthorizeUrl::new("https://id.example.org/authorize?state=s".into());
+/// assert_eq!(format!("{page:?}"), "AuthorizeUrl(https://id.example.org/authorize?…)");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[must_use = "nobody signs in until this is opened in a browser"]
 pub struct AuthorizeUrl(String);
@@ -89,6 +113,15 @@ impl fmt::Debug for AuthorizeUrl {
 }
 
 /// What a code is traded with.
+///
+/// ```
+/// use typed_hub::auth::RedirectGrant;
+///
+/// /// Whether the code may be sent to this provider.
+/// fn may_send(grant: &RedirectGrant) -> bool {
+///     grant.issuer.as_deref().is_none_or(|issuer| issuer == "https://id.example.org")
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedirectGrant {
