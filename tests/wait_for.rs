@@ -107,3 +107,26 @@ fn it_gives_up_in_time_however_busy_the_channel_is() {
         }
     });
 }
+
+#[test]
+fn it_gives_up_in_time_though_there_is_always_another_event() {
+    in_time(|| {
+        let hub = Hub::new();
+        let again = hub.clone();
+        hub.publish::<Numbers>(0);
+        let begun = std::thread::spawn({
+            let hub = hub.clone();
+            move || {
+                while hub.inspect().channels[0].listeners.is_empty() {}
+                hub.publish::<Numbers>(1);
+            }
+        });
+        let each_leads_to_another = |_: &u64| {
+            again.publish::<Numbers>(2);
+            false
+        };
+        let none = hub.wait_for::<Numbers>(each_leads_to_another, Duration::from_millis(20));
+        assert!(none.is_err());
+        begun.join().unwrap();
+    });
+}
