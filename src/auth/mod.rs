@@ -16,6 +16,10 @@ mod clock;
 mod error;
 mod machine;
 mod memory;
+#[cfg(any(feature = "cognito", feature = "oidc"))]
+mod oauth;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod provider;
 #[cfg(feature = "redirect")]
 pub mod redirect;
@@ -42,8 +46,8 @@ pub use self::provider::redirect::{
 };
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 pub use self::secret::{
-    AccessToken, AuthorizationCode, Code, CodeVerifier, Continuation, CustomAnswer, IdToken, Nonce,
-    Password, RedirectState, RefreshToken, TotpKey,
+    AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
+    IdToken, Nonce, Password, RedirectState, RefreshToken, TotpKey,
 };
 pub use self::store::{MemoryStore, PendingRedirect, Session, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};

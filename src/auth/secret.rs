@@ -106,6 +106,10 @@ secrets! {
     /// ([OpenID Connect Core, section 15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)).
     Nonce;
 
+    /// What an application proves itself with to a provider, where it can keep a secret
+    /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+    ClientSecret;
+
     /// What a provider needs to go on with a sign-in that waits for an answer. Only the provider
     /// that made it can read it.
     Continuation;

@@ -1,0 +1,59 @@
+//! What a failure means.
+
+use oauth2::RequestTokenError;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+
+use super::http::HttpError;
+use crate::auth::error::{ProviderError, ProviderErrorKind};
+
+/// The answer of a token endpoint that grants nothing
+/// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+///
+/// It is the grant that ends a session. That the client or the request is wrong says nothing of
+/// the user's session, so that it is kept.
+pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -> ProviderError {
+    let response = match error {
+        RequestTokenError::Request(error) => return in_transit(&error),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            return garbage("the token endpoint gives no answer that can be read");
+        }
+        RequestTokenError::ServerResponse(response) => response,
+    };
+    let kind = match response.error() {
+        BasicErrorResponseType::InvalidGrant => ProviderErrorKind::Rejected,
+        _ => ProviderErrorKind::InTransit,
+    };
+    let description = response.error_description().map_or_else(
+        || "the token endpoint gives no reason".to_owned(),
+        |words| plain(words),
+    );
+    ProviderError::new(kind, response.error().as_ref(), description)
+}
+
+pub(super) fn in_transit(error: &HttpError) -> ProviderError {
+    let name = match error {
+        HttpError::TimedOut => "TimedOut",
+        HttpError::NotReached => "NotReached",
+        HttpError::Broken => "Broken",
+        HttpError::TooLong => "TooLong",
+        HttpError::Status(_) => "Status",
+        HttpError::Redirected => "Redirected",
+        HttpError::NotSecure => "NotSecure",
+    };
+    ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
+}
+
+/// An answer that cannot be read: nobody knows what it was to say.
+pub(super) fn garbage(message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
+}
+
+pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Rejected, name, message)
+}
+
+/// Somebody else's words: not too many of them, and on one line.
+fn plain(words: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    words.chars().take(256).map(plain).collect()
+}

@@ -1,0 +1,115 @@
+//! Requests over HTTP: with a time limit, up to a size, and to where they are meant to go.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Request};
+use thiserror::Error;
+
+/// No document of an identity provider is longer.
+const LONGEST: usize = 1024 * 1024;
+
+/// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    client: Client,
+}
+
+/// Why there is no response. Its words hold nothing of the request.
+#[derive(Debug, Error)]
+pub(crate) enum HttpError {
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("no connection")]
+    NotReached,
+    #[error("the answer has broken off, or is none")]
+    Broken,
+    #[error("the answer is longer than {LONGEST} bytes")]
+    TooLong,
+    #[error("the server is out of order: status {0}")]
+    Status(u16),
+    #[error("the server sends elsewhere, which is not followed")]
+    Redirected,
+    #[error("this address takes https")]
+    NotSecure,
+}
+
+impl Http {
+    /// Trusts these certificates beside those of the system.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no TLS to offer.
+    pub(crate) fn new(time_limit: Duration, trusted: Vec<Certificate>) -> Self {
+        let client = trusted
+            .into_iter()
+            .fold(
+                Client::builder(),
+                reqwest::ClientBuilder::add_root_certificate,
+            )
+            .timeout(time_limit)
+            .redirect(Policy::none())
+            .build();
+        Self {
+            client: client.expect("the system has TLS"),
+        }
+    }
+
+    pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let request = Request::try_from(request).map_err(|_| HttpError::NotReached)?;
+        if request.url().scheme() != "https" && !is_loopback(request.url()) {
+            return Err(HttpError::NotSecure);
+        }
+        let mut response = self.client.execute(request).await.map_err(|e| reason(&e))?;
+        let status = response.status();
+        if status.is_server_error() || status.as_u16() == 429 {
+            return Err(HttpError::Status(status.as_u16()));
+        }
+        if status.is_redirection() {
+            return Err(HttpError::Redirected);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| reason(&e))? {
+            if body.len() + chunk.len() > LONGEST {
+                return Err(HttpError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut whole = HttpResponse::new(body);
+        *whole.status_mut() = status;
+        *whole.headers_mut() = response.headers().clone();
+        Ok(whole)
+    }
+}
+
+/// For the crates that leave the sending to others.
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+fn reason(error: &reqwest::Error) -> HttpError {
+    if error.is_timeout() {
+        HttpError::TimedOut
+    } else if error.is_connect() {
+        HttpError::NotReached
+    } else {
+        HttpError::Broken
+    }
+}
+
+/// Whether an address never leaves this machine.
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! Who has signed in, as the id token says, once it is verified
+//! ([OpenID Connect Core, section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use openidconnect::core::{
+    CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+};
+use openidconnect::{
+    AdditionalClaims, ClaimsVerificationError, ClientId, IdTokenVerifier, IssuerUrl, Nonce,
+    NonceVerifier, SignatureVerificationError,
+};
+use serde::{Deserialize, Serialize};
+
+use super::failure::rejected;
+use crate::auth::error::ProviderError;
+use crate::auth::secret;
+use crate::auth::user::AuthUser;
+
+type Token = openidconnect::IdToken<
+    Extra,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+
+/// What Cognito has beside the standard claims.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Extra {
+    #[serde(rename = "cognito:username")]
+    cognito_username: Option<String>,
+}
+
+impl AdditionalClaims for Extra {}
+
+/// What a verified id token says.
+pub(super) struct Identity {
+    pub(super) user: AuthUser,
+    pub(super) lifetime: Duration,
+}
+
+/// Why an id token says nothing.
+pub(super) enum Unverified {
+    /// None of the keys has signed it: there may be newer ones.
+    UnknownKey,
+    Refused(ProviderError),
+}
+
+/// How far the server's clock may be ahead of ours, in seconds.
+const AHEAD: i64 = 300;
+
+/// `nonce` is what it must carry; after a refresh it need not carry any.
+pub(super) fn verify(
+    token: &str,
+    client: &ClientId,
+    issuer: &IssuerUrl,
+    keys: &CoreJsonWebKeySet,
+    nonce: Option<&secret::Nonce>,
+) -> Result<Identity, Unverified> {
+    let not_a_token = |_| Unverified::Refused(rejected("IdToken", "the id token is none"));
+    let token = Token::from_str(token).map_err(not_a_token)?;
+    let signed_by_key = [
+        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+        CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+        CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+        CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+        CoreJwsSigningAlgorithm::EdDsa,
+    ];
+    let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
+        IdTokenVerifier::new_public_client(client.clone(), issuer.clone(), keys.clone())
+            .set_allowed_algs(signed_by_key)
+            .set_issue_time_verifier_fn(|issued| {
+                let ahead = issued.timestamp() - now();
+                (ahead <= AHEAD)
+                    .then_some(())
+                    .ok_or_else(|| "it is from the future".to_owned())
+            });
+    let claims = token
+        .claims(&verifier, Expected(nonce))
+        .map_err(|error| match error {
+            ClaimsVerificationError::SignatureVerification(
+                SignatureVerificationError::NoMatchingKey
+                | SignatureVerificationError::CryptoError(_),
+            ) => Unverified::UnknownKey,
+            error => Unverified::Refused(rejected("IdToken", flaw(&error))),
+        })?;
+    let sub = claims.subject().as_str();
+    let username = claims
+        .additional_claims()
+        .cognito_username
+        .as_deref()
+        .or_else(|| claims.preferred_username().map(|name| name.as_str()))
+        .or_else(|| claims.email().map(|email| email.as_str()));
+    let lifetime = claims.expiration().timestamp() - claims.issue_time().timestamp();
+    Ok(Identity {
+        user: AuthUser {
+            username: username.unwrap_or(sub).to_owned(),
+            user_id: sub.to_owned(),
+        },
+        lifetime: Duration::from_secs(lifetime.try_into().unwrap_or(0)),
+    })
+}
+
+/// What is wrong with it, in our own words: those of the error repeat what the token says.
+const fn flaw(error: &ClaimsVerificationError) -> &'static str {
+    match error {
+        ClaimsVerificationError::Expired(_) => "the id token has expired, or is from the future",
+        ClaimsVerificationError::InvalidAudience(_) => "the id token is for somebody else",
+        ClaimsVerificationError::InvalidIssuer(_) => "the id token is from somebody else",
+        ClaimsVerificationError::InvalidNonce(_) => "the id token answers another request",
+        ClaimsVerificationError::SignatureVerification(_) => "the id token is not signed by a key",
+        _ => "the id token does not verify",
+    }
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX))
+}
+
+struct Expected<'a>(Option<&'a secret::Nonce>);
+
+impl NonceVerifier for Expected<'_> {
+    fn verify(self, nonce: Option<&Nonce>) -> Result<(), String> {
+        let Some(expected) = self.0 else {
+            return Ok(());
+        };
+        let carries = nonce.map(|nonce| secret::Nonce::from(nonce.secret().as_str()));
+        (carries.as_ref() == Some(expected))
+            .then_some(())
+            .ok_or_else(|| "another".to_owned())
+    }
+}

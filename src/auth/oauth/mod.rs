@@ -1,0 +1,328 @@
+//! What is common to providers that speak OAuth 2.0 and OpenID Connect.
+//!
+//! - this file: [`OAuth`], a client of a provider's endpoints
+//! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
+
+mod failure;
+pub(crate) mod http;
+mod id_token;
+
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, HttpRequest, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use openidconnect::core::CoreJsonWebKeySet;
+use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use self::failure::{garbage, in_transit, refused, rejected};
+use self::http::{Http, is_loopback};
+use self::id_token::{Identity, Unverified};
+use crate::auth::error::ProviderError;
+use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant};
+use crate::auth::secret;
+use crate::auth::tokens::{IssuedTokens, Lasting};
+use crate::auth::user::AuthUser;
+use crate::sync::Mutex;
+
+/// How long an access token is taken to last whose server does not say.
+const UNSAID: Duration = Duration::from_hours(1);
+
+/// Where a provider is to be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) issuer: IssuerUrl,
+    pub(crate) authorize: Url,
+    pub(crate) token: Url,
+    pub(crate) revocation: Option<Url>,
+    pub(crate) end_session: Option<Url>,
+    pub(crate) keys: Url,
+}
+
+/// An application, as registered with a provider.
+pub(crate) struct OAuth {
+    pub(crate) http: Http,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<secret::ClientSecret>,
+    /// Where the browser may come back to.
+    pub(crate) redirect_uris: Vec<String>,
+    /// What to ask for where nothing else is asked for.
+    pub(crate) scopes: Vec<String>,
+    keys: Mutex<Option<CoreJsonWebKeySet>>,
+}
+
+/// What a token endpoint says beside the standard fields.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct WithIdToken {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for WithIdToken {}
+
+type Granted = StandardTokenResponse<WithIdToken, BasicTokenType>;
+
+type TokenEndpoint = Client<
+    BasicErrorResponse,
+    Granted,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+impl OAuth {
+    pub(crate) fn new(
+        http: Http,
+        client_id: String,
+        client_secret: Option<secret::ClientSecret>,
+        redirect_uris: Vec<String>,
+        scopes: Vec<String>,
+    ) -> Self {
+        Self {
+            http,
+            client_id,
+            client_secret,
+            redirect_uris,
+            scopes,
+            keys: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn authorize_url(
+        &self,
+        at: &Endpoints,
+        request: &AuthorizeRequest,
+    ) -> Result<AuthorizeUrl, ProviderError> {
+        self.may_redirect_to(&request.redirect_uri)?;
+        let scopes = if request.scopes.is_empty() {
+            &self.scopes
+        } else {
+            &request.scopes
+        };
+        let state = request.state.expose().to_owned();
+        let client = self.client(at);
+        let mut page = client
+            .authorize_url(|| CsrfToken::new(state))
+            .add_scopes(scopes.iter().cloned().map(Scope::new))
+            .set_redirect_uri(std::borrow::Cow::Owned(redirect_url(
+                &request.redirect_uri,
+            )?))
+            .add_extra_param("code_challenge", &request.code_challenge)
+            .add_extra_param("code_challenge_method", "S256")
+            .add_extra_param("nonce", request.nonce.expose());
+        for (name, value) in [
+            ("identity_provider", &request.identity_provider),
+            ("prompt", &request.prompt),
+            ("login_hint", &request.login_hint),
+            ("lang", &request.lang),
+            ("ui_locales", &request.lang),
+        ] {
+            if let Some(value) = value {
+                page = page.add_extra_param(name, value);
+            }
+        }
+        let (url, _) = page.url();
+        Ok(AuthorizeUrl::new(url.into()))
+    }
+
+    /// Trades a code. The id token decides whose the tokens are, so there must be one.
+    pub(crate) async fn exchange(
+        &self,
+        at: &Endpoints,
+        grant: &RedirectGrant,
+    ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+        let is_other = |issuer: &String| *issuer != *at.issuer.as_str();
+        if grant.issuer.as_ref().is_some_and(is_other) {
+            return Err(rejected(
+                "IssuerMismatch",
+                "another provider has issued the code",
+            ));
+        }
+        let verifier = PkceCodeVerifier::new(grant.verifier.expose().to_owned());
+        let granted = self
+            .client(at)
+            .set_redirect_uri(redirect_url(&grant.redirect_uri)?)
+            .exchange_code(AuthorizationCode::new(grant.code.expose().to_owned()))
+            .set_pkce_verifier(verifier)
+            .request_async(&self.http)
+            .await
+            .map_err(refused)?;
+        let (identity, tokens) = self.read(at, granted, Some(&grant.nonce)).await?;
+        let identity = identity
+            .ok_or_else(|| rejected("IdToken", "there is no id token: ask for the scope openid"))?;
+        Ok((identity.user, tokens))
+    }
+
+    pub(crate) async fn refresh(
+        &self,
+        at: &Endpoints,
+        token: &secret::RefreshToken,
+    ) -> Result<IssuedTokens, ProviderError> {
+        let granted = self
+            .client(at)
+            .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
+            .request_async(&self.http)
+            .await
+            .map_err(refused)?;
+        Ok(self.read(at, granted, None).await?.1)
+    }
+
+    /// Ends the session of a refresh token
+    /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
+    pub(crate) async fn revoke(
+        &self,
+        at: &Endpoints,
+        token: &secret::RefreshToken,
+    ) -> Result<(), ProviderError> {
+        let revocation = at
+            .revocation
+            .as_ref()
+            .ok_or_else(|| rejected("Unsupported", "the provider has no revocation endpoint"))?;
+        let response = self
+            .http
+            .send(post(revocation, self.revocation(token)))
+            .await;
+        let response = response.map_err(|error| in_transit(&error))?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(
+            serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
+                |_| garbage("the revocation endpoint gives no answer that can be read"),
+                |error| refused(oauth2::RequestTokenError::ServerResponse(error)),
+            ),
+        )
+    }
+
+    fn revocation(&self, token: &secret::RefreshToken) -> String {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", token.expose())
+            .append_pair("token_type_hint", "refresh_token")
+            .append_pair("client_id", &self.client_id);
+        if let Some(secret) = &self.client_secret {
+            form.append_pair("client_secret", secret.expose());
+        }
+        form.finish()
+    }
+
+    fn client(&self, at: &Endpoints) -> TokenEndpoint {
+        let client = Client::new(ClientId::new(self.client_id.clone()))
+            .set_auth_uri(AuthUrl::from_url(at.authorize.clone()))
+            .set_token_uri(TokenUrl::from_url(at.token.clone()));
+        match &self.client_secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            None => client,
+        }
+    }
+
+    /// What was granted, and to whom.
+    async fn read(
+        &self,
+        at: &Endpoints,
+        granted: Granted,
+        nonce: Option<&secret::Nonce>,
+    ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
+        let mut issued = IssuedTokens {
+            access: Lasting {
+                token: granted.access_token().secret().as_str().into(),
+                lifetime: granted.expires_in().unwrap_or(UNSAID),
+            },
+            id: None,
+            refresh: granted
+                .refresh_token()
+                .map(|token| token.secret().as_str().into()),
+        };
+        let Some(token) = &granted.extra_fields().id_token else {
+            return Ok((None, issued));
+        };
+        let identity = self.verify(at, token, nonce).await?;
+        issued.id = Some(Lasting {
+            token: token.as_str().into(),
+            lifetime: identity.lifetime,
+        });
+        Ok((Some(identity), issued))
+    }
+
+    /// Verifies an id token; with new keys if those at hand have not signed it.
+    async fn verify(
+        &self,
+        at: &Endpoints,
+        token: &str,
+        nonce: Option<&secret::Nonce>,
+    ) -> Result<Identity, ProviderError> {
+        let client = ClientId::new(self.client_id.clone());
+        let known = self.keys.lock().clone();
+        if let Some(keys) = known {
+            match id_token::verify(token, &client, &at.issuer, &keys, nonce) {
+                Ok(identity) => return Ok(identity),
+                Err(Unverified::Refused(error)) => return Err(error),
+                Err(Unverified::UnknownKey) => {}
+            }
+        }
+        let url = JsonWebKeySetUrl::from_url(at.keys.clone());
+        let keys = CoreJsonWebKeySet::fetch_async(&url, &self.http).await;
+        let keys = keys.map_err(|error| unread(&error, "the keys cannot be read"))?;
+        *self.keys.lock() = Some(keys.clone());
+        id_token::verify(token, &client, &at.issuer, &keys, nonce).map_err(|error| match error {
+            Unverified::Refused(error) => error,
+            Unverified::UnknownKey => rejected("IdToken", "no key of the provider has signed it"),
+        })
+    }
+
+    /// One of those configured; of a loopback address, any port
+    /// ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+    fn may_redirect_to(&self, uri: &str) -> Result<(), ProviderError> {
+        let without_port = |uri: &str| {
+            let mut url = Url::parse(uri).ok().filter(is_loopback)?;
+            url.set_port(None).ok()?;
+            Some(url)
+        };
+        let fits = |known: &String| {
+            known == uri
+                || without_port(known).is_some_and(|known| Some(known) == without_port(uri))
+        };
+        if self.redirect_uris.iter().any(fits) {
+            return Ok(());
+        }
+        Err(rejected(
+            "RedirectUri",
+            "this redirect URI is not one of those configured",
+        ))
+    }
+}
+
+/// Why a document could not be had.
+pub(crate) fn unread(error: &DiscoveryError<http::HttpError>, otherwise: &str) -> ProviderError {
+    match error {
+        DiscoveryError::Request(error) => in_transit(error),
+        _ => garbage(otherwise),
+    }
+}
+
+fn post(url: &Url, form: String) -> HttpRequest {
+    let mut request = HttpRequest::new(form.into_bytes());
+    *request.method_mut() = oauth2::http::Method::POST;
+    *request.uri_mut() = url.as_str().parse().unwrap_or_default();
+    let form = oauth2::http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    request
+        .headers_mut()
+        .insert(oauth2::http::header::CONTENT_TYPE, form);
+    request
+}
+
+fn redirect_url(uri: &str) -> Result<RedirectUrl, ProviderError> {
+    RedirectUrl::new(uri.to_owned())
+        .map_err(|_| rejected("RedirectUri", "this redirect URI is no URL"))
+}
