@@ -23,6 +23,8 @@ mod memory;
 mod provider;
 #[cfg(any(feature = "file-store", feature = "keyring"))]
 mod record;
+#[cfg(feature = "redirect")]
+pub mod redirect;
 mod secret;
 mod store;
 mod tokens;
