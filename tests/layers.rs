@@ -22,6 +22,7 @@ const AUTH: &[&[&str]] = &[
     &["error", "secret", "clock"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
+    &["record"],
     &["machine", "redirect", "memory", "file", "keyring", "oauth"],
     &["cognito", "oidc"],
     &["client"],

@@ -5,7 +5,7 @@
 //! | floor | members |
 //! |--:|---|
 //! | 5 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
-//! | 4 | `machine`: what follows what, in pure code · `memory`: [`MemoryProvider`], an embedded user pool |
+//! | 4 | `machine`: what follows what, in pure code · `memory`: [`MemoryProvider`], an embedded user pool · `file`: `FileStore` · `keyring`: `KeyringStore`; both write what `record` makes of a session |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
@@ -14,6 +14,10 @@ mod channel;
 mod client;
 mod clock;
 mod error;
+#[cfg(feature = "file-store")]
+mod file;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod machine;
 mod memory;
 #[cfg(any(feature = "cognito", feature = "oidc"))]
@@ -21,6 +25,8 @@ mod oauth;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 mod provider;
+#[cfg(any(feature = "file-store", feature = "keyring"))]
+mod record;
 #[cfg(feature = "redirect")]
 pub mod redirect;
 mod secret;
@@ -36,6 +42,10 @@ pub use self::error::{
     InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
     ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
 };
+#[cfg(feature = "file-store")]
+pub use self::file::FileStore;
+#[cfg(feature = "keyring")]
+pub use self::keyring::KeyringStore;
 pub use self::machine::{SignInStep, SignOutScope};
 pub use self::memory::{
     Fault, MemoryChallenge, MemoryOptions, MemoryOptionsBuilder, MemoryProvider, Operation,

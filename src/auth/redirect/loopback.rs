@@ -1,0 +1,265 @@
+//! An address on this machine for the browser to come back to
+//! ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)), and the browser.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Poll, Waker};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use futures_timer::Delay;
+use thiserror::Error;
+
+use super::request::{Place, serve};
+use crate::auth::provider::redirect::AuthorizeUrl;
+use crate::sync::Mutex;
+
+/// Connections that are served at once; more are closed.
+const CONNECTIONS: usize = 64;
+
+/// Callbacks that are kept until somebody asks for them; more are dropped.
+const CALLBACKS: usize = 16;
+
+/// Waits on a loopback address for the browser to come back from a sign-in page.
+///
+/// It answers one kind of request: a `GET` of its own path with a query, from this machine, under
+/// its own name. Whether the sign-in has succeeded it does not know, and its page does not say.
+///
+/// Any program of this machine, and any web page, can send it a callback. So hand what it returns
+/// to the client, which knows by the state whether it is the answer to its request.
+///
+/// It has a thread of its own. Dropping it closes the port and ends the thread.
+///
+/// ```
+/// use typed_hub::auth::redirect::Loopback;
+///
+/// let loopback = Loopback::bind()?;
+/// assert!(loopback.redirect_uri().starts_with("http://127.0.0.1:"));
+/// assert!(loopback.redirect_uri().ends_with("/callback"));
+/// # Ok::<(), typed_hub::auth::redirect::LoopbackError>(())
+/// ```
+#[must_use = "dropping it closes the port that the browser is to come back to"]
+pub struct Loopback {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    place: Place,
+    ended: AtomicBool,
+    connections: AtomicUsize,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    callbacks: VecDeque<String>,
+    waiting: Vec<Waker>,
+}
+
+impl Loopback {
+    /// Listens on a free port, at the path `/callback`. For providers that take any port.
+    ///
+    /// # Errors
+    ///
+    /// [`LoopbackError::Io`] when there is no port, or no thread, to be had.
+    pub fn bind() -> Result<Self, LoopbackError> {
+        Self::bind_to(0, "/callback")
+    }
+
+    /// Listens on this port, or on a free one if it is 0, at this path. For providers that take
+    /// only a redirect URI that was registered.
+    ///
+    /// It listens on 127.0.0.1, or on `[::1]` where there is no such address.
+    ///
+    /// # Errors
+    ///
+    /// [`LoopbackError::Io`] when the port is taken (`AddrInUse`), when the path is not one
+    /// (`InvalidInput`: it starts with `/`, and contains neither spaces nor `?` nor `#`), or when
+    /// there is no thread to be had.
+    pub fn bind_to(port: u16, path: &str) -> Result<Self, LoopbackError> {
+        let plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
+        if !path.starts_with('/') || !path.chars().all(plain) {
+            return Err(LoopbackError::Io(io::ErrorKind::InvalidInput));
+        }
+        let listener = listen(port)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            place: Place {
+                authority: address.to_string(),
+                path: path.to_owned(),
+            },
+            ended: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            inbox: Mutex::new(Inbox::default()),
+        });
+        let thread = {
+            let shared = Arc::clone(&shared);
+            named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
+        };
+        Ok(Self {
+            shared,
+            address,
+            thread: Some(thread),
+        })
+    }
+
+    /// Waits until the browser has come back, and returns the whole URL it came with.
+    ///
+    /// Callbacks are returned in the order they came in, each once. When the future is dropped,
+    /// none is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`LoopbackError::TimedOut`] when the browser does not come back for as long as `limit`.
+    pub async fn callback(&self, limit: Duration) -> Result<String, LoopbackError> {
+        let mut timer = pin!(Delay::new(limit));
+        poll_fn(|context| {
+            {
+                let waker = context.waker().clone();
+                let mut inbox = self.shared.inbox.lock();
+                if let Some(callback) = inbox.callbacks.pop_front() {
+                    return Poll::Ready(Ok(callback));
+                }
+                if !inbox.waiting.iter().any(|known| known.will_wake(&waker)) {
+                    inbox.waiting.push(waker);
+                }
+            }
+            let over = timer.as_mut().poll(context);
+            over.map(|()| Err(LoopbackError::TimedOut))
+        })
+        .await
+    }
+
+    /// Where the browser is to come back to: the redirect URI of the request.
+    #[must_use]
+    pub fn redirect_uri(&self) -> String {
+        self.shared.place.url(&self.shared.place.path)
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread. Where it cannot be reached it is not waited for.
+        let reached = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| reached) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Loopback")
+            .field(&self.redirect_uri())
+            .finish()
+    }
+}
+
+/// Opens the page in the user's browser.
+///
+/// The `webbrowser` crate does it. At level debug that crate logs the address, which carries the
+/// state of the request: leave it out of a log that others read.
+///
+/// # Errors
+///
+/// [`LoopbackError::NoBrowser`] when there is none: show the user the address instead.
+pub fn open(page: &AuthorizeUrl) -> Result<(), LoopbackError> {
+    webbrowser::open(page.as_str()).map_err(|_| LoopbackError::NoBrowser)
+}
+
+/// The browser did not come back, or did not even leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LoopbackError {
+    /// The browser did not come back in time.
+    #[error("the browser did not come back in time")]
+    TimedOut,
+    /// The system has no port or no thread for it.
+    #[error("cannot wait for the browser: {0}")]
+    Io(io::ErrorKind),
+    /// There is no browser that can be opened.
+    #[error("no browser can be opened: show the user the address")]
+    NoBrowser,
+}
+
+impl From<io::Error> for LoopbackError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv6Addr::LOCALHOST, port)).map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned())
+}
+
+/// A thread for each connection: one that is slow holds up nobody else.
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    loop {
+        let connection = listener.accept();
+        if shared.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok((stream, peer)) = connection else {
+            // Out of file handles, say: in a moment there may be one.
+            thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        if !peer.ip().is_loopback() {
+            continue;
+        }
+        let Some(slot) = Slot::take(shared) else {
+            continue;
+        };
+        let _ = named("typed-hub loopback connection").spawn(move || {
+            serve(stream, &slot.0.place, |callback| slot.0.deliver(callback));
+        });
+    }
+}
+
+impl Shared {
+    fn deliver(&self, callback: String) {
+        let waiting = {
+            let mut inbox = self.inbox.lock();
+            if inbox.callbacks.len() < CALLBACKS {
+                inbox.callbacks.push_back(callback);
+            }
+            std::mem::take(&mut inbox.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// One of the connections that are served at once.
+struct Slot(Arc<Shared>);
+
+impl Slot {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let slot = Self(Arc::clone(shared));
+        let taken = shared.connections.fetch_add(1, Ordering::SeqCst);
+        (taken < CONNECTIONS).then_some(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+}

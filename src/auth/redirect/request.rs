@@ -1,0 +1,133 @@
+//! One request to a loopback address, and the answer to it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The longest request: 16 KiB.
+const LONGEST: usize = 16 * 1024;
+
+/// How long a connection may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to hear the answer.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+const PAGE: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+    <title>Back to the application</title></head>\
+    <body><p>You can close this window and go back to the application.</p></body></html>";
+
+/// What a request must be addressed to.
+pub(super) struct Place {
+    /// `127.0.0.1:49152`
+    pub(super) authority: String,
+    /// `/callback`
+    pub(super) path: String,
+}
+
+impl Place {
+    pub(super) fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.authority)
+    }
+}
+
+/// Answers one connection. A callback is answered before it is delivered, since the process may
+/// end when it has it.
+pub(super) fn serve(mut stream: TcpStream, place: &Place, deliver: impl FnOnce(String)) {
+    let request = read_head(&mut stream);
+    let wanted = request.and_then(|head| callback(&head, place));
+    let (status, page) = match &wanted {
+        Ok(_) => ("200 OK", PAGE),
+        Err(status) => (*status, ""),
+    };
+    let _ = respond(&mut stream, status, page);
+    if let Ok(callback) = wanted {
+        deliver(callback);
+    }
+    // Closed with something unread, a connection is reset, and the answer may be lost.
+    let _ = stream.shutdown(Shutdown::Write);
+    let over = Instant::now() + FAREWELL;
+    let mut rest = [0; 4096];
+    while let Ok(1..) = read_until(&mut stream, &mut rest, over) {}
+}
+
+/// The request line and the headers. The error is the status of the answer.
+fn read_head(stream: &mut TcpStream) -> Result<String, &'static str> {
+    const END: &[u8] = b"\r\n\r\n";
+    let over = Instant::now() + PATIENCE;
+    let mut head = Vec::new();
+    let mut some = [0; 1024];
+    loop {
+        match read_until(stream, &mut some, over) {
+            Ok(0) => return Err("400 Bad Request"),
+            Ok(length) => head.extend_from_slice(&some[..length]),
+            Err(_) => return Err("408 Request Timeout"),
+        }
+        if let Some(end) = head.windows(END.len()).position(|bytes| bytes == END) {
+            head.truncate(end);
+        } else if head.len() <= LONGEST {
+            continue;
+        }
+        if head.len() > LONGEST {
+            return Err("431 Request Header Fields Too Large");
+        }
+        return String::from_utf8(head).map_err(|_| "400 Bad Request");
+    }
+}
+
+fn read_until(stream: &mut TcpStream, into: &mut [u8], over: Instant) -> io::Result<usize> {
+    let left = over.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    stream.set_read_timeout(Some(left))?;
+    stream.read(into)
+}
+
+/// The URL of the callback, if this is one. The error is the status of the answer.
+fn callback(head: &str, place: &Place) -> Result<String, &'static str> {
+    const BAD: &str = "400 Bad Request";
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let (Some(method), Some(target), Some("HTTP/1.1" | "HTTP/1.0"), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(BAD);
+    };
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BAD);
+    }
+    let mut hosts = lines
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
+        .map(|(_, host)| host.trim());
+    // Another name means that some page has its own name lead here (DNS rebinding).
+    if hosts.next() != Some(&*place.authority) || hosts.next().is_some() {
+        return Err("421 Misdirected Request");
+    }
+    match target.split_once('?') {
+        Some((path, query)) if path == place.path && !query.is_empty() => {}
+        _ => return Err("404 Not Found"),
+    }
+    if method != "GET" {
+        return Err("405 Method Not Allowed");
+    }
+    Ok(place.url(target))
+}
+
+fn respond(stream: &mut TcpStream, status: &str, page: &str) -> io::Result<()> {
+    let length = page.len();
+    stream.set_write_timeout(Some(FAREWELL))?;
+    let answer = format!(
+        "HTTP/1.1 {status}\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\
+         Content-Length: {length}\r\n\
+         Allow: GET\r\n\
+         Cache-Control: no-store\r\n\
+         Referrer-Policy: no-referrer\r\n\
+         Content-Security-Policy: default-src 'none'\r\n\
+         X-Content-Type-Options: nosniff\r\n\
+         Connection: close\r\n\r\n{page}"
+    );
+    stream.write_all(answer.as_bytes())
+}
