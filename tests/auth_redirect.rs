@@ -366,6 +366,20 @@ fn f37_a_second_redirect_supersedes_the_first() {
 }
 
 #[test]
+fn f37_the_callback_of_the_first_does_not_end_the_second() {
+    let (world, first) = redirecting();
+    let page = begin(&world.client);
+    let second = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+    world.trace.take();
+    assert_eq!(
+        complete(&world, &first),
+        Err(RedirectError::NothingUnderWay)
+    );
+    assert_eq!(world.trace.take(), [""; 0]);
+    complete(&world, &second).unwrap();
+}
+
+#[test]
 fn f37_the_later_of_two_kinds_of_sign_in_counts() {
     let (world, callback) = redirecting();
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();

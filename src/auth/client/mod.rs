@@ -4,13 +4,15 @@
 //! - `sign_up`: signing up, and replacing a forgotten password
 //! - `sign_in`: signing in, by password
 //! - `keep_fresh`: refreshing ahead of time
-//! - `redirect`: signing in by redirect
+//! - `redirect`: signing in by redirect; `browser`: in a browser on this machine
 //! - `sign_out`: signing out, deleting the user
 //! - `flight`: a refresh on its way
 //! - `transaction`: the machine's decisions carried out, one after the other
 //! - `queue`: work that whoever waits for it drives; `bell`: those who wait
 
 mod bell;
+#[cfg(feature = "loopback")]
+mod browser;
 mod flight;
 mod keep_fresh;
 #[cfg(all(test, loom))]

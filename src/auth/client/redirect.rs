@@ -12,6 +12,7 @@ use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{Proof, RedirectOptions};
+use crate::auth::secret::RedirectState;
 use crate::auth::store::{PendingRedirect, TokenStore};
 use crate::auth::user::AuthUser;
 
@@ -51,6 +52,14 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         &self,
         options: RedirectOptions,
     ) -> Result<AuthorizeUrl, RedirectError> {
+        Ok(self.begin_redirect(options).await?.0)
+    }
+
+    /// The page, and the state that its callback will carry.
+    pub(super) async fn begin_redirect(
+        &self,
+        options: RedirectOptions,
+    ) -> Result<(AuthorizeUrl, RedirectState), RedirectError> {
         let custom_state = options.custom_state;
         if let Some(state) = &custom_state {
             check_longest(Field::CustomState, state)?;
@@ -77,6 +86,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         };
         let page = self.inner.provider().authorize_url(&request).await;
         let page = page.map_err(RedirectError::Provider)?;
+        let state = proof.state.clone();
         let pending = PendingRedirect {
             state: proof.state,
             verifier: proof.verifier,
@@ -89,7 +99,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             .begin(move |machine, _| machine.redirect_begun(attempt, pending))
             .outcome()
             .await?;
-        Ok(page)
+        Ok((page, state))
     }
 
     /// Completes a sign-in by redirect with the URL that the browser has come back with, whatever
@@ -146,10 +156,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`RedirectError::NothingUnderWay`], and [`RedirectError::Store`] when the store cannot be
     /// read.
     pub async fn cancel_redirect(&self) -> Result<(), RedirectError> {
-        self.end_redirect(Unredirected::Cancelled).await
-    }
-
-    pub(super) async fn end_redirect(&self, why: Unredirected) -> Result<(), RedirectError> {
+        let why = Unredirected::Cancelled;
         let ended = self
             .inner
             .begin(move |machine, _| machine.unredirected(why));

@@ -13,7 +13,7 @@
 //! - `refresh`: asking for the session, and renewing it
 //! - `sign_in`: beginning, going on, completing
 //! - `sign_out`: signing out, deleting the user
-//! - `redirect`: signing in by redirect
+//! - `redirect`: signing in by redirect; `unredirected`: its ends without a callback
 //! - `step`: what comes next in a transaction
 
 #[cfg(feature = "redirect")]
@@ -22,15 +22,19 @@ mod refresh;
 mod sign_in;
 mod sign_out;
 mod step;
+#[cfg(feature = "redirect")]
+mod unredirected;
 
 #[cfg(feature = "redirect")]
-pub(super) use self::redirect::{Exchange, Unredirected};
+pub(super) use self::redirect::Exchange;
 pub(super) use self::refresh::{Due, Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
 pub(super) use self::step::{Step, Write};
+#[cfg(feature = "redirect")]
+pub(super) use self::unredirected::Unredirected;
 
 use super::channel::AuthEvent;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
@@ -51,6 +55,9 @@ pub(super) struct Machine {
     sign_outs: u64,
     refreshes: Refreshes,
     redirect: Redirect,
+    /// The states of the redirects that a later one has superseded: their callbacks mean nothing.
+    #[cfg(feature = "redirect")]
+    superseded: unredirected::Superseded,
 }
 
 /// What is known of the sign-in by redirect.

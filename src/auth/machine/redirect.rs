@@ -4,6 +4,7 @@ use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
+use super::unredirected::Unredirected;
 use super::{Attempt, CallbackId, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
@@ -22,14 +23,6 @@ pub(crate) struct Exchange {
     pub(crate) attempt: Attempt,
     pub(crate) grant: RedirectGrant,
     pub(crate) custom_state: Option<String>,
-}
-
-/// Why a redirect ends without a callback.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Unredirected {
-    Cancelled,
-    #[cfg(feature = "loopback")]
-    TimedOut,
 }
 
 impl Machine {
@@ -71,10 +64,12 @@ impl Machine {
             let earlier = mem::replace(&mut machine.redirect, Redirect::Waiting(pending)); // F27
             match earlier {
                 Redirect::Completing(_) => {
-                    Step::publish(failure(&RedirectError::Superseded), Ok(()))
+                    return Step::publish(failure(&RedirectError::Superseded), Ok(()));
                 }
-                Redirect::NotYet | Redirect::None | Redirect::Waiting(_) => Step::silent(Ok(())),
+                Redirect::Waiting(earlier) => machine.superseded.add(earlier.state), // F37
+                Redirect::NotYet | Redirect::None => {}
             }
+            Step::silent(Ok(()))
         })
     }
 
@@ -85,7 +80,10 @@ impl Machine {
         callback: Callback,
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
-        self.pending(move |_, pending| {
+        self.pending(move |machine, pending| {
+            if machine.superseded.contains(callback.state.as_ref()) {
+                return Step::silent(Err(RedirectError::NothingUnderWay)); // F37
+            }
             if !callback.comes_back_to(&pending.redirect_uri) {
                 return Step::silent(Err(RedirectError::NotTheCallback));
             }
@@ -158,14 +156,21 @@ impl Machine {
     /// The user does not come back. If they just have, what comes of it leads to nothing.
     pub(crate) fn unredirected(&mut self, why: Unredirected) -> Step<Result<(), RedirectError>> {
         if matches!(self.redirect, Redirect::Completing(_)) {
-            self.attempt.supersede();
+            if matches!(why, Unredirected::Cancelled) {
+                self.attempt.supersede();
+            }
             return Step::silent(Ok(()));
         }
-        self.pending(move |_, _| {
+        self.pending(move |_, pending| {
+            if !why.is_of(&pending) {
+                return Step::silent(Err(RedirectError::Superseded));
+            }
             fail(match why {
                 Unredirected::Cancelled => RedirectError::Cancelled,
                 #[cfg(feature = "loopback")]
-                Unredirected::TimedOut => RedirectError::TimedOut,
+                Unredirected::GivenUp(_) => RedirectError::Cancelled,
+                #[cfg(feature = "loopback")]
+                Unredirected::TimedOut(_) => RedirectError::TimedOut,
             })
         })
         .ending(|publish, answer: Result<(), RedirectError>| {

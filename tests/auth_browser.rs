@@ -1,0 +1,140 @@
+//! Signing in in a browser: `AuthClient::sign_in_in_browser`. The browser is a thread here that
+//! requests what it is sent to; a real one is in `tests/real_browser.rs`.
+#![cfg(feature = "loopback")]
+
+mod auth_world;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::pin::pin;
+use std::thread;
+use std::time::Duration;
+
+use auth_world::{PASSWORD, World, start};
+use pollster::block_on;
+use typed_hub::auth::redirect::{Loopback, RedirectOptions};
+use typed_hub::auth::{AuthorizeUrl, RedirectError};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn options(loopback: &Loopback) -> RedirectOptions {
+    RedirectOptions::builder()
+        .redirect_uri(loopback.redirect_uri())
+        .build()
+}
+
+/// Requests a URL, as a browser that is sent there.
+fn get(url: &str) {
+    let (host, path) = url
+        .strip_prefix("http://")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+}
+
+#[test]
+fn from_the_first_page_to_the_last() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let pool = world.pool.clone();
+    let open = |page: &AuthorizeUrl| {
+        let callback = pool.visit(page, "ada", PASSWORD).unwrap();
+        thread::spawn(move || get(&callback));
+    };
+    let signed_in = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, LIMIT);
+    assert_eq!(block_on(signed_in).unwrap().username, "ada");
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "store",
+        "→signInWithRedirect",
+        "→signedIn",
+    ];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
+fn the_user_declines() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let pool = world.pool.clone();
+    let open = |page: &AuthorizeUrl| {
+        let callback = pool.decline(page).unwrap();
+        thread::spawn(move || get(&callback));
+    };
+    let declined = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, LIMIT);
+    assert!(matches!(
+        block_on(declined),
+        Err(RedirectError::Declined(_))
+    ));
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "→signInWithRedirect_failure",
+    ];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
+fn f31_nobody_comes_back_in_time() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let limit = Duration::from_millis(20);
+    let late = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), |_| {}, limit);
+    assert_eq!(block_on(late), Err(RedirectError::TimedOut));
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "→signInWithRedirect_failure",
+    ];
+    assert_eq!(world.trace.take(), trace);
+    assert_eq!(block_on(world.client.session(false)), Ok(None));
+}
+
+#[test]
+fn f31_it_is_given_up() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    {
+        let given_up =
+            world
+                .client
+                .sign_in_in_browser(&loopback, options(&loopback), |_| {}, LIMIT);
+        let mut given_up = pin!(given_up);
+        start(given_up.as_mut());
+    }
+    assert_eq!(block_on(world.client.current_user()), Ok(None));
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "→signInWithRedirect_failure",
+    ];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
+fn f37_giving_up_the_first_leaves_the_second_alone() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let second = {
+        let first = world
+            .client
+            .sign_in_in_browser(&loopback, options(&loopback), |_| {}, LIMIT);
+        let mut first = pin!(first);
+        start(first.as_mut());
+        let begun = world.client.sign_in_with_redirect(options(&loopback));
+        let page = block_on(begun).unwrap();
+        world.pool.visit(&page, "ada", PASSWORD).unwrap()
+    };
+    block_on(world.client.complete_redirect(&second)).unwrap();
+}
