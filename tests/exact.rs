@@ -83,7 +83,7 @@ fn an_inline_listener_registered_from_inside_an_inline_callback_misses_the_prese
         kept.lock().unwrap().push(guard);
     });
     hub.publish::<Numbers>(1);
-    assert_eq!(log.take(), []);
+    assert_eq!(log.take(), [] as [u64; 0]);
     hub.publish::<Numbers>(2);
     assert_eq!(log.take(), [2]);
     guards.lock().unwrap().clear();

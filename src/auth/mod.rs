@@ -13,6 +13,8 @@
 mod channel;
 mod client;
 mod clock;
+#[cfg(feature = "cognito")]
+pub mod cognito;
 mod error;
 #[cfg(feature = "file-store")]
 mod file;

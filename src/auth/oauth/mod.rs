@@ -1,11 +1,13 @@
 //! What is common to providers that speak OAuth 2.0 and OpenID Connect.
 //!
 //! - this file: [`OAuth`], a client of a provider's endpoints
+//! - `page`: where a user signs in
 //! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
 
 mod failure;
 pub(crate) mod http;
 mod id_token;
+mod page;
 
 use std::time::Duration;
 
@@ -14,9 +16,9 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, HttpRequest, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, HttpRequest, PkceCodeVerifier, RefreshToken, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use openidconnect::core::CoreJsonWebKeySet;
 use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
@@ -24,10 +26,11 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use self::failure::{garbage, in_transit, refused, rejected};
-use self::http::{Http, is_loopback};
+use self::http::Http;
 use self::id_token::{Identity, Unverified};
+use self::page::redirect_url;
 use crate::auth::error::ProviderError;
-use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant};
+use crate::auth::provider::redirect::RedirectGrant;
 use crate::auth::secret;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
@@ -98,43 +101,6 @@ impl OAuth {
             scopes,
             keys: Mutex::new(None),
         }
-    }
-
-    pub(crate) fn authorize_url(
-        &self,
-        at: &Endpoints,
-        request: &AuthorizeRequest,
-    ) -> Result<AuthorizeUrl, ProviderError> {
-        self.may_redirect_to(&request.redirect_uri)?;
-        let scopes = if request.scopes.is_empty() {
-            &self.scopes
-        } else {
-            &request.scopes
-        };
-        let state = request.state.expose().to_owned();
-        let client = self.client(at);
-        let mut page = client
-            .authorize_url(|| CsrfToken::new(state))
-            .add_scopes(scopes.iter().cloned().map(Scope::new))
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect_url(
-                &request.redirect_uri,
-            )?))
-            .add_extra_param("code_challenge", &request.code_challenge)
-            .add_extra_param("code_challenge_method", "S256")
-            .add_extra_param("nonce", request.nonce.expose());
-        for (name, value) in [
-            ("identity_provider", &request.identity_provider),
-            ("prompt", &request.prompt),
-            ("login_hint", &request.login_hint),
-            ("lang", &request.lang),
-            ("ui_locales", &request.lang),
-        ] {
-            if let Some(value) = value {
-                page = page.add_extra_param(name, value);
-            }
-        }
-        let (url, _) = page.url();
-        Ok(AuthorizeUrl::new(url.into()))
     }
 
     /// Trades a code. The id token decides whose the tokens are, so there must be one.
@@ -280,27 +246,6 @@ impl OAuth {
             Unverified::UnknownKey => rejected("IdToken", "no key of the provider has signed it"),
         })
     }
-
-    /// One of those configured; of a loopback address, any port
-    /// ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
-    fn may_redirect_to(&self, uri: &str) -> Result<(), ProviderError> {
-        let without_port = |uri: &str| {
-            let mut url = Url::parse(uri).ok().filter(is_loopback)?;
-            url.set_port(None).ok()?;
-            Some(url)
-        };
-        let fits = |known: &String| {
-            known == uri
-                || without_port(known).is_some_and(|known| Some(known) == without_port(uri))
-        };
-        if self.redirect_uris.iter().any(fits) {
-            return Ok(());
-        }
-        Err(rejected(
-            "RedirectUri",
-            "this redirect URI is not one of those configured",
-        ))
-    }
 }
 
 /// Why a document could not be had.
@@ -320,9 +265,4 @@ fn post(url: &Url, form: String) -> HttpRequest {
         .headers_mut()
         .insert(oauth2::http::header::CONTENT_TYPE, form);
     request
-}
-
-fn redirect_url(uri: &str) -> Result<RedirectUrl, ProviderError> {
-    RedirectUrl::new(uri.to_owned())
-        .map_err(|_| rejected("RedirectUri", "this redirect URI is no URL"))
 }

@@ -1,0 +1,139 @@
+//! The service's challenges, and ours.
+
+use std::collections::HashMap;
+
+use aws_sdk_cognitoidentityprovider::types::ChallengeNameType as Name;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod};
+use crate::auth::secret::Continuation;
+
+type Parameters = HashMap<String, String>;
+
+/// Where a sign-in stands at the service.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Stand {
+    pub(super) name: String,
+    pub(super) session: Option<String>,
+    /// What the service calls the user from here on.
+    pub(super) username: String,
+}
+
+impl Stand {
+    pub(super) fn note(&self) -> Continuation {
+        serde_json::to_string(self).unwrap_or_default().into()
+    }
+
+    pub(super) fn read(note: &Continuation) -> Option<Self> {
+        serde_json::from_str(note.expose()).ok()
+    }
+}
+
+/// What the service asks, in our words, if it can be asked so.
+pub(super) fn asked(name: &Name, parameters: &Parameters) -> Option<Challenge> {
+    let destination = || parameters.get("CODE_DELIVERY_DESTINATION").cloned();
+    Some(match name {
+        Name::CustomChallenge => Challenge::Custom {
+            parameters: parameters.clone().into_iter().collect(),
+        },
+        Name::NewPasswordRequired => Challenge::NewPassword {
+            missing_attributes: list(parameters, "requiredAttributes")
+                .into_iter()
+                .map(|name| name.trim_start_matches("userAttributes.").to_owned())
+                .collect(),
+        },
+        Name::SelectMfaType => Challenge::SelectMfa {
+            allowed: list(parameters, "MFAS_CAN_CHOOSE")
+                .iter()
+                .filter_map(|m| mfa(m))
+                .collect(),
+        },
+        Name::SoftwareTokenMfa => Challenge::TotpCode,
+        Name::SmsMfa | Name::SmsOtp => Challenge::SmsCode {
+            destination: destination(),
+        },
+        Name::EmailOtp => Challenge::EmailCode {
+            destination: destination(),
+        },
+        Name::Password | Name::PasswordSrp => Challenge::Password,
+        _ => return None,
+    })
+}
+
+/// The first factors a user may choose from.
+pub(super) fn first_factors(available: &[Name]) -> Challenge {
+    let factor = |name: &Name| match name {
+        Name::Password | Name::PasswordSrp => Some(FirstFactor::Password),
+        Name::SmsOtp => Some(FirstFactor::SmsCode),
+        Name::EmailOtp => Some(FirstFactor::EmailCode),
+        Name::WebAuthn => Some(FirstFactor::Passkey),
+        _ => None,
+    };
+    let mut available: Vec<_> = available.iter().filter_map(factor).collect();
+    available.dedup();
+    Challenge::SelectFirstFactor { available }
+}
+
+/// An answer in the service's words: under which names it goes to this challenge.
+pub(super) fn answered(name: &str, answer: &Answer) -> Option<Vec<(String, String)>> {
+    let one = |key: &str, value: &str| Some(vec![(key.to_owned(), value.to_owned())]);
+    match (name, answer) {
+        ("SOFTWARE_TOKEN_MFA", Answer::Code(code)) => one("SOFTWARE_TOKEN_MFA_CODE", code.expose()),
+        ("SMS_MFA", Answer::Code(code)) => one("SMS_MFA_CODE", code.expose()),
+        ("SMS_OTP", Answer::Code(code)) => one("SMS_OTP_CODE", code.expose()),
+        ("EMAIL_OTP", Answer::Code(code)) => one("EMAIL_OTP_CODE", code.expose()),
+        ("CUSTOM_CHALLENGE", Answer::Custom(answer)) => one("ANSWER", answer.expose()),
+        ("SELECT_MFA_TYPE", Answer::Mfa(method)) => one(
+            "ANSWER",
+            match method {
+                MfaMethod::Totp => "SOFTWARE_TOKEN_MFA",
+                MfaMethod::Sms => "SMS_MFA",
+                MfaMethod::Email => "EMAIL_OTP",
+            },
+        ),
+        ("SELECT_CHALLENGE", Answer::FirstFactor(factor)) => one(
+            "ANSWER",
+            match factor {
+                FirstFactor::Password => "PASSWORD",
+                FirstFactor::SmsCode => "SMS_OTP",
+                FirstFactor::EmailCode => "EMAIL_OTP",
+                FirstFactor::Passkey => "WEB_AUTHN",
+            },
+        ),
+        ("SELECT_CHALLENGE", Answer::Password(password)) => Some(vec![
+            ("ANSWER".to_owned(), "PASSWORD".to_owned()),
+            ("PASSWORD".to_owned(), password.expose().to_owned()),
+        ]),
+        ("PASSWORD", Answer::Password(password)) => one("PASSWORD", password.expose()),
+        (
+            "NEW_PASSWORD_REQUIRED",
+            Answer::NewPassword {
+                password,
+                attributes,
+            },
+        ) => {
+            let named = |(name, value): (&String, &String)| {
+                (format!("userAttributes.{name}"), value.clone())
+            };
+            let mut responses: Vec<_> = attributes.iter().map(named).collect();
+            responses.push(("NEW_PASSWORD".to_owned(), password.expose().to_owned()));
+            Some(responses)
+        }
+        _ => None,
+    }
+}
+
+fn mfa(name: &str) -> Option<MfaMethod> {
+    match name {
+        "SOFTWARE_TOKEN_MFA" => Some(MfaMethod::Totp),
+        "SMS_MFA" => Some(MfaMethod::Sms),
+        "EMAIL_OTP" => Some(MfaMethod::Email),
+        _ => None,
+    }
+}
+
+/// A list, which the service sends as JSON in a text.
+fn list(parameters: &Parameters, name: &str) -> Vec<String> {
+    let text = parameters.get(name).map_or("[]", String::as_str);
+    serde_json::from_str(text).unwrap_or_default()
+}

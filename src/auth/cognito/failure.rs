@@ -1,0 +1,80 @@
+//! What an error of the service means.
+
+use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
+use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+
+use crate::auth::error::{ProviderError, ProviderErrorKind};
+
+/// The service's own name of the error is kept; so are its words, which repeat no input.
+pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
+    let in_transit =
+        |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
+    let service = match error {
+        SdkError::ServiceError(service) => service,
+        SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
+        SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
+        SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
+        _ => return in_transit("Unreadable", "the answer cannot be read"),
+    };
+    let status = service.raw().status().as_u16();
+    let error = service.err();
+    let Some(name) = error.code() else {
+        return in_transit("Unreadable", "the answer cannot be read");
+    };
+    let message = error.message().unwrap_or("the service gives no reason");
+    ProviderError::new(kind(name, message, status), name, message)
+}
+
+fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
+    match name {
+        "TooManyRequestsException"
+        | "LimitExceededException"
+        | "InternalErrorException"
+        | "ThrottlingException"
+        | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
+        _ if status == 429 || status >= 500 => ProviderErrorKind::InTransit,
+        "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
+        "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
+        _ => ProviderErrorKind::Rejected,
+    }
+}
+
+pub(super) fn unreadable(message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
+}
+
+pub(super) fn unsupported(message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Rejected, "Unsupported", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_session_and_what_does_not() {
+        use ProviderErrorKind::{InTransit, NotAuthorized, Rejected};
+        for (name, message, status, meaning) in [
+            (
+                "NotAuthorizedException",
+                "Refresh Token has expired",
+                400,
+                NotAuthorized,
+            ),
+            (
+                "NotAuthorizedException",
+                "Refresh Token has been revoked",
+                400,
+                Rejected,
+            ),
+            ("RefreshTokenReuseException", "reused", 400, Rejected),
+            ("UserNotFoundException", "gone", 400, Rejected),
+            ("PasswordResetRequiredException", "reset", 400, Rejected),
+            ("TooManyRequestsException", "slow down", 400, InTransit),
+            ("InternalErrorException", "sorry", 500, InTransit),
+            ("Whatever", "?", 503, InTransit),
+        ] {
+            assert_eq!(kind(name, message, status), meaning, "{name}: {message}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Amazon Cognito user pools.
+//!
+//! - this file: [`CognitoProvider`], and what it does for an open session and by redirect
+//! - `options`: which pool; `users`: its users; `sign_in`: signing in, step by step
+//! - `challenge`: the service's challenges and ours; `tokens`: what it issues
+//! - `failure`: what its errors mean
+
+mod challenge;
+mod failure;
+mod options;
+mod sign_in;
+mod tokens;
+mod users;
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_cognitoidentityprovider::Client;
+
+pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
+
+use self::failure::{failed, unreadable, unsupported};
+use self::tokens::issued;
+use super::error::ProviderError;
+use super::oauth::{Endpoints, OAuth};
+use super::provider::IdentityProvider;
+use super::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider};
+use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
+use super::tokens::IssuedTokens;
+use super::user::AuthUser;
+
+/// A Cognito user pool: by its API, with the official SDK, and by its sign-in pages.
+///
+/// Sign-in is by SRP unless the options say otherwise; every challenge of the service's is a
+/// [`Challenge`](super::Challenge). No AWS credentials are needed. It works on a tokio runtime.
+///
+/// ```
+/// use typed_hub::Hub;
+/// use typed_hub::auth::AuthClient;
+/// use typed_hub::auth::cognito::CognitoProvider;
+///
+/// let pool = CognitoProvider::builder()
+///     .region("eu-central-1")
+///     .user_pool_id("eu-central-1_Example")
+///     .client_id("1example23456789")
+///     .build();
+/// let client = AuthClient::new(Hub::new(), pool);
+/// ```
+#[derive(Clone)]
+pub struct CognitoProvider {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    hosted: Option<Hosted>,
+    user_pool_id: String,
+    client_id: String,
+    client_secret: Option<ClientSecret>,
+    flow: CognitoFlow,
+}
+
+/// The pool's own sign-in pages.
+struct Hosted {
+    oauth: OAuth,
+    endpoints: Endpoints,
+    logout_uri: Option<String>,
+}
+
+impl CognitoProvider {
+    /// A pool, and how this application is registered with it.
+    pub fn builder() -> CognitoOptionsBuilder {
+        CognitoOptions::builder()
+    }
+
+    fn secret(&self) -> Option<&str> {
+        self.inner.client_secret.as_ref().map(ClientSecret::expose)
+    }
+
+    fn hosted(&self) -> Result<&Hosted, ProviderError> {
+        self.inner
+            .hosted
+            .as_ref()
+            .ok_or_else(|| unsupported("the domain of the sign-in pages is not known"))
+    }
+}
+
+impl IdentityProvider for CognitoProvider {
+    async fn refresh(
+        &self,
+        _: &AuthUser,
+        token: &RefreshToken,
+    ) -> Result<IssuedTokens, ProviderError> {
+        let refreshed = self
+            .inner
+            .client
+            .get_tokens_from_refresh_token()
+            .refresh_token(token.expose())
+            .client_id(&self.inner.client_id)
+            .set_client_secret(self.secret().map(str::to_owned))
+            .send()
+            .await
+            .map_err(failed)?;
+        let result = refreshed.authentication_result;
+        let (_, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        Ok(tokens)
+    }
+
+    async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
+        let revoked = self
+            .inner
+            .client
+            .revoke_token()
+            .token(token.expose())
+            .client_id(&self.inner.client_id)
+            .set_client_secret(self.secret().map(str::to_owned));
+        revoked.send().await.map(drop).map_err(failed)
+    }
+
+    async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
+        let out = self
+            .inner
+            .client
+            .global_sign_out()
+            .access_token(token.expose());
+        out.send().await.map(drop).map_err(failed)
+    }
+
+    async fn logout_url(&self, _: Option<&IdToken>) -> Option<String> {
+        let hosted = self.hosted().ok()?;
+        let mut url = hosted.endpoints.end_session.clone()?;
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.inner.client_id)
+            .append_pair("logout_uri", hosted.logout_uri.as_deref()?);
+        Some(url.into())
+    }
+}
+
+impl RedirectProvider for CognitoProvider {
+    async fn authorize_url(
+        &self,
+        request: &AuthorizeRequest,
+    ) -> Result<AuthorizeUrl, ProviderError> {
+        let hosted = self.hosted()?;
+        hosted.oauth.authorize_url(&hosted.endpoints, request)
+    }
+
+    async fn exchange(
+        &self,
+        grant: &RedirectGrant,
+    ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+        let hosted = self.hosted()?;
+        hosted.oauth.exchange(&hosted.endpoints, grant).await
+    }
+}
+
+impl fmt::Debug for CognitoProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CognitoProvider")
+            .field("user_pool_id", &self.inner.user_pool_id)
+            .field("client_id", &self.inner.client_id)
+            .finish_non_exhaustive()
+    }
+}

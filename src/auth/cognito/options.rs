@@ -1,0 +1,171 @@
+//! Which pool, and how the application is registered with it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
+use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
+use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Region};
+use aws_sdk_cognitoidentityprovider::{Client, Config};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use openidconnect::IssuerUrl;
+use typed_builder::TypedBuilder;
+use url::Url;
+
+use super::{CognitoProvider, Hosted, Inner};
+use crate::auth::oauth::http::Http;
+use crate::auth::oauth::{Endpoints, OAuth};
+use crate::auth::secret::ClientSecret;
+
+/// How a user proves to know the password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CognitoFlow {
+    /// Without sending it: Secure Remote Password (`USER_SRP_AUTH`).
+    #[default]
+    Srp,
+    /// By sending it (`USER_PASSWORD_AUTH`).
+    Password,
+    /// By what the pool's Lambda functions ask for (`CUSTOM_AUTH`).
+    Custom,
+    /// By a factor of the user's choice (`USER_AUTH`).
+    Choice,
+}
+
+/// What a [`CognitoProvider`] is made of.
+///
+/// ```
+/// use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
+///
+/// let provider = CognitoProvider::builder()
+///     .region("eu-central-1")
+///     .user_pool_id("eu-central-1_Example")
+///     .client_id("1example23456789")
+///     .flow(CognitoFlow::Srp)
+///     .build();
+/// ```
+#[derive(TypedBuilder)]
+#[builder(
+    builder_type(doc = "Options of a [`CognitoProvider`]."),
+    build_method(doc = "Nothing is sent yet.", into = CognitoProvider)
+)]
+pub struct CognitoOptions {
+    /// The region of the pool: `eu-central-1`.
+    #[builder(setter(into))]
+    region: String,
+    /// The pool: `eu-central-1_Example`.
+    #[builder(setter(into))]
+    user_pool_id: String,
+    /// The app client.
+    #[builder(setter(into))]
+    client_id: String,
+    /// Its secret, where it has one.
+    #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
+    client_secret: Option<ClientSecret>,
+    /// How a user signs in; unless set, by SRP.
+    #[builder(default)]
+    flow: CognitoFlow,
+    /// Where the service is; unless set, where it is in this region.
+    #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
+    endpoint: Option<String>,
+    /// How long to wait for each answer; unless set, 30 s. Nothing is sent twice by itself.
+    #[builder(default = Duration::from_secs(30))]
+    time_limit: Duration,
+    /// The domain of the pool's sign-in pages, for signing in by redirect:
+    /// `https://example.auth.eu-central-1.amazoncognito.com`.
+    #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
+    domain: Option<String>,
+    /// Where the browser may come back to, as the app client says.
+    #[builder(
+        default,
+        setter(transform = |uris: impl IntoIterator<Item: Into<String>>| texts(uris))
+    )]
+    redirect_uris: Vec<String>,
+    /// Where the browser goes when the user has signed out, as the app client says.
+    #[builder(default, setter(transform = |uri: impl Into<String>| Some(uri.into())))]
+    logout_uri: Option<String>,
+    /// What to ask for by redirect; unless set, `openid`.
+    #[builder(
+        default = vec!["openid".to_owned()],
+        setter(transform = |scopes: impl IntoIterator<Item: Into<String>>| texts(scopes))
+    )]
+    scopes: Vec<String>,
+}
+
+fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
+    from.into_iter().map(Into::into).collect()
+}
+
+impl CognitoOptions {
+    fn client(&self) -> Client {
+        let time_limit = TimeoutConfig::builder().operation_timeout(self.time_limit);
+        let tls = Provider::Rustls(CryptoMode::Ring);
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .http_client(Builder::new().tls_provider(tls).build_https())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(time_limit.build())
+            .allow_no_auth();
+        config.set_endpoint_url(self.endpoint.clone());
+        Client::from_conf(config.build())
+    }
+
+    /// The pool's own pages, if its domain is known and is one.
+    fn hosted(&self) -> Option<Hosted> {
+        let domain = Url::parse(self.domain.as_deref()?).ok()?;
+        let service = format!("https://cognito-idp.{}.amazonaws.com", self.region);
+        let pool = &self.user_pool_id;
+        let at = self
+            .endpoint
+            .as_ref()
+            .unwrap_or(&service)
+            .trim_end_matches('/');
+        let endpoints = Endpoints {
+            issuer: IssuerUrl::new(format!("{service}/{pool}")).ok()?,
+            authorize: domain.join("/oauth2/authorize").ok()?,
+            token: domain.join("/oauth2/token").ok()?,
+            revocation: domain.join("/oauth2/revoke").ok(),
+            end_session: domain.join("/logout").ok(),
+            keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
+        };
+        let oauth = OAuth::new(
+            Http::new(self.time_limit, Vec::new()),
+            self.client_id.clone(),
+            self.client_secret.clone(),
+            self.redirect_uris.clone(),
+            self.scopes.clone(),
+        );
+        Some(Hosted {
+            oauth,
+            endpoints,
+            logout_uri: self.logout_uri.clone(),
+        })
+    }
+}
+
+impl From<CognitoOptions> for CognitoProvider {
+    fn from(options: CognitoOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                client: options.client(),
+                hosted: options.hosted(),
+                user_pool_id: options.user_pool_id,
+                client_id: options.client_id,
+                client_secret: options.client_secret,
+                flow: options.flow,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for CognitoOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CognitoOptions")
+            .field("user_pool_id", &self.user_pool_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}

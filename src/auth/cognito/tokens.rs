@@ -1,0 +1,66 @@
+//! What the service has issued, and to whom.
+
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use serde::Deserialize;
+
+use super::failure::unreadable;
+use crate::auth::error::ProviderError;
+use crate::auth::tokens::{IssuedTokens, Lasting};
+use crate::auth::user::AuthUser;
+
+/// What is read of a token. It has come straight from the service, so it is not verified.
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(rename = "cognito:username")]
+    cognito_username: Option<String>,
+    username: Option<String>,
+    exp: u64,
+    iat: u64,
+}
+
+pub(super) fn issued(
+    result: AuthenticationResultType,
+) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+    let access = result
+        .access_token
+        .ok_or_else(|| unreadable("there is no access token"))?;
+    let id = result
+        .id_token
+        .ok_or_else(|| unreadable("there is no id token"))?;
+    let claims = claims(&id)?;
+    let seconds = u64::try_from(result.expires_in).unwrap_or(0);
+    let user = AuthUser {
+        username: claims
+            .cognito_username
+            .or(claims.username)
+            .unwrap_or_else(|| claims.sub.clone()),
+        user_id: claims.sub,
+    };
+    let tokens = IssuedTokens {
+        access: Lasting {
+            token: access.into(),
+            lifetime: Duration::from_secs(seconds),
+        },
+        id: Some(Lasting {
+            token: id.into(),
+            lifetime: Duration::from_secs(claims.exp.saturating_sub(claims.iat)),
+        }),
+        refresh: result.refresh_token.map(Into::into),
+    };
+    Ok((user, tokens))
+}
+
+fn claims(token: &str) -> Result<Claims, ProviderError> {
+    let payload = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| BASE64.decode(part).ok());
+    payload
+        .and_then(|payload| serde_json::from_slice(&payload).ok())
+        .ok_or_else(|| unreadable("the id token is none"))
+}

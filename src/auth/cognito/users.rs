@@ -1,0 +1,128 @@
+//! The users of the pool.
+
+use aws_sdk_cognitoidentityprovider::types::AttributeType;
+
+use super::CognitoProvider;
+use super::failure::{failed, unsupported};
+use crate::auth::error::ProviderError;
+use crate::auth::provider::challenge::{Answer, OpenChallenge};
+use crate::auth::provider::{Attributes, SignInReply, SignUpStep, UserPool};
+use crate::auth::secret::{AccessToken, Code, Password};
+
+impl UserPool for CognitoProvider {
+    async fn sign_up(
+        &self,
+        username: &str,
+        password: &Password,
+        attributes: &Attributes,
+    ) -> Result<SignUpStep, ProviderError> {
+        let attribute = |(name, value): (&String, &String)| {
+            AttributeType::builder().name(name).value(value).build()
+        };
+        let attributes: Result<Vec<_>, _> = attributes.iter().map(attribute).collect();
+        let signed_up = self
+            .inner
+            .client
+            .sign_up()
+            .client_id(&self.inner.client_id)
+            .set_secret_hash(self.secret_hash(username))
+            .username(username)
+            .password(password.expose())
+            .set_user_attributes(Some(
+                attributes.map_err(|_| unsupported("an attribute has no name"))?,
+            ))
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok(if signed_up.user_confirmed {
+            SignUpStep::Done
+        } else {
+            SignUpStep::Confirm {
+                destination: signed_up
+                    .code_delivery_details
+                    .and_then(|sent| sent.destination),
+            }
+        })
+    }
+
+    async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
+        let confirmed = self
+            .inner
+            .client
+            .confirm_sign_up()
+            .client_id(&self.inner.client_id)
+            .set_secret_hash(self.secret_hash(username))
+            .username(username)
+            .confirmation_code(code.expose());
+        confirmed.send().await.map(drop).map_err(failed)
+    }
+
+    async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
+        let sent = self
+            .inner
+            .client
+            .resend_confirmation_code()
+            .client_id(&self.inner.client_id)
+            .set_secret_hash(self.secret_hash(username))
+            .username(username)
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok(SignUpStep::Confirm {
+            destination: sent.code_delivery_details.and_then(|sent| sent.destination),
+        })
+    }
+
+    async fn sign_in(
+        &self,
+        username: &str,
+        password: Option<&Password>,
+    ) -> Result<SignInReply, ProviderError> {
+        self.begin(username, password).await
+    }
+
+    async fn answer(
+        &self,
+        challenge: &OpenChallenge,
+        answer: &Answer,
+    ) -> Result<SignInReply, ProviderError> {
+        self.go_on_with(challenge, answer).await
+    }
+
+    async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
+        let sent = self
+            .inner
+            .client
+            .forgot_password()
+            .client_id(&self.inner.client_id)
+            .set_secret_hash(self.secret_hash(username))
+            .username(username)
+            .send()
+            .await
+            .map_err(failed)?;
+        Ok(sent.code_delivery_details.and_then(|sent| sent.destination))
+    }
+
+    async fn confirm_reset_password(
+        &self,
+        username: &str,
+        code: &Code,
+        password: &Password,
+    ) -> Result<(), ProviderError> {
+        let replaced = self
+            .inner
+            .client
+            .confirm_forgot_password()
+            .client_id(&self.inner.client_id)
+            .set_secret_hash(self.secret_hash(username))
+            .username(username)
+            .confirmation_code(code.expose())
+            .password(password.expose());
+        replaced.send().await.map(drop).map_err(failed)
+    }
+
+    async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
+        let deleted = self.inner.client.delete_user().access_token(token.expose());
+        deleted.send().await.map(drop).map_err(failed)
+    }
+}
