@@ -399,7 +399,7 @@ mod file {
         let store = folder.store();
         block_on(store.save(&session("old"))).unwrap();
         let mut early = session("new");
-        early.tokens.received_at = SystemTime::UNIX_EPOCH - Duration::from_nanos(1_000);
+        early.tokens.received_at = SystemTime::UNIX_EPOCH - Duration::from_micros(1);
         let error = block_on(store.save(&early)).unwrap_err();
         assert_eq!(error, StoreError::Write(ErrorKind::InvalidInput));
         assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
