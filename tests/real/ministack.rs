@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_cognitoidentityprovider::types::{
-    ExplicitAuthFlowsType, OAuthFlowType, SoftwareTokenMfaConfigType, TimeUnitsType,
-    TokenValidityUnitsType, UserPoolMfaType,
+    ExplicitAuthFlowsType, OAuthFlowType, SoftwareTokenMfaConfigType, SoftwareTokenMfaSettingsType,
+    TimeUnitsType, TokenValidityUnitsType, UserPoolMfaType,
 };
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 
@@ -150,6 +150,32 @@ impl Ministack {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Gives a user an authenticator application, and returns its key.
+    pub(crate) async fn set_up_totp(
+        &self,
+        pool: &Pool,
+        name: &str,
+        access: &str,
+        code: impl Fn(&str) -> String,
+    ) -> String {
+        let associate = self.admin.associate_software_token().access_token(access);
+        let key = associate.send().await.unwrap().secret_code.unwrap();
+        let verify = self.admin.verify_software_token().access_token(access);
+        verify.user_code(code(&key)).send().await.unwrap();
+        let totp = SoftwareTokenMfaSettingsType::builder()
+            .enabled(true)
+            .preferred_mfa(true);
+        let prefer = self
+            .admin
+            .admin_set_user_mfa_preference()
+            .user_pool_id(&pool.id);
+        let prefer = prefer
+            .username(name)
+            .software_token_mfa_settings(totp.build());
+        prefer.send().await.unwrap();
+        key
     }
 
     pub(crate) fn provider(&self, pool: &Pool, flow: CognitoFlow) -> CognitoProvider {

@@ -127,7 +127,8 @@ impl CognitoOptions {
             issuer: IssuerUrl::new(format!("{service}/{pool}")).ok()?,
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
-            revocation: domain.join("/oauth2/revoke").ok(),
+            #[cfg(feature = "oidc")]
+            revocation: None, // its API does that
             end_session: domain.join("/logout").ok(),
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
         };

@@ -162,14 +162,11 @@ impl Machine {
             return Step::silent(Ok(()));
         }
         self.pending(move |_, pending| {
-            if !why.is_of(&pending) {
+            if !why.is_of(&pending.state) {
                 return Step::silent(Err(RedirectError::Superseded));
             }
             fail(match why {
-                Unredirected::Cancelled => RedirectError::Cancelled,
-                #[cfg(feature = "loopback")]
-                Unredirected::GivenUp(_) => RedirectError::Cancelled,
-                #[cfg(feature = "loopback")]
+                Unredirected::Cancelled | Unredirected::GivenUp(_) => RedirectError::Cancelled,
                 Unredirected::TimedOut(_) => RedirectError::TimedOut,
             })
         })

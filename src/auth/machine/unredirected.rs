@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use crate::auth::secret::RedirectState;
-use crate::auth::store::PendingRedirect;
 
 /// The last few redirects that have been superseded.
 #[derive(Debug, Default)]
@@ -25,24 +24,25 @@ impl Superseded {
 
 /// Why a redirect ends without a callback.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "loopback"),
+    expect(dead_code, reason = "nobody waits here")
+)]
 pub(crate) enum Unredirected {
     /// Whichever is under way.
     Cancelled,
     /// The one of this state has been given up.
-    #[cfg(feature = "loopback")]
     GivenUp(RedirectState),
     /// So long has the one of this state been waited for.
-    #[cfg(feature = "loopback")]
     TimedOut(RedirectState),
 }
 
 impl Unredirected {
     /// Whether it is this one that ends.
-    pub(super) fn is_of(&self, pending: &PendingRedirect) -> bool {
+    pub(super) fn is_of(&self, under_way: &RedirectState) -> bool {
         match self {
             Self::Cancelled => true,
-            #[cfg(feature = "loopback")]
-            Self::GivenUp(state) | Self::TimedOut(state) => *state == pending.state,
+            Self::GivenUp(state) | Self::TimedOut(state) => state == under_way,
         }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! - this file: [`OAuth`], a client of a provider's endpoints
 //! - `page`: where a user signs in
+//! - `session`: what is done about one that is open
 //! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
 
 mod failure;
 pub(crate) mod http;
 mod id_token;
 mod page;
+#[cfg(feature = "oidc")]
+mod session;
 
 use std::time::Duration;
 
@@ -17,8 +20,8 @@ use oauth2::basic::{
 };
 use oauth2::{
     AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    ExtraTokenFields, HttpRequest, PkceCodeVerifier, RefreshToken, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse, TokenUrl,
+    ExtraTokenFields, PkceCodeVerifier, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse, TokenUrl,
 };
 use openidconnect::core::CoreJsonWebKeySet;
 use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
@@ -45,6 +48,7 @@ pub(crate) struct Endpoints {
     pub(crate) issuer: IssuerUrl,
     pub(crate) authorize: Url,
     pub(crate) token: Url,
+    #[cfg(feature = "oidc")]
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
@@ -131,58 +135,6 @@ impl OAuth {
         Ok((identity.user, tokens))
     }
 
-    pub(crate) async fn refresh(
-        &self,
-        at: &Endpoints,
-        token: &secret::RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
-        let granted = self
-            .client(at)
-            .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
-            .request_async(&self.http)
-            .await
-            .map_err(refused)?;
-        Ok(self.read(at, granted, None).await?.1)
-    }
-
-    /// Ends the session of a refresh token
-    /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
-    pub(crate) async fn revoke(
-        &self,
-        at: &Endpoints,
-        token: &secret::RefreshToken,
-    ) -> Result<(), ProviderError> {
-        let revocation = at
-            .revocation
-            .as_ref()
-            .ok_or_else(|| rejected("Unsupported", "the provider has no revocation endpoint"))?;
-        let response = self
-            .http
-            .send(post(revocation, self.revocation(token)))
-            .await;
-        let response = response.map_err(|error| in_transit(&error))?;
-        if response.status().is_success() {
-            return Ok(());
-        }
-        Err(
-            serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
-                |_| garbage("the revocation endpoint gives no answer that can be read"),
-                |error| refused(oauth2::RequestTokenError::ServerResponse(error)),
-            ),
-        )
-    }
-
-    fn revocation(&self, token: &secret::RefreshToken) -> String {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token.expose())
-            .append_pair("token_type_hint", "refresh_token")
-            .append_pair("client_id", &self.client_id);
-        if let Some(secret) = &self.client_secret {
-            form.append_pair("client_secret", secret.expose());
-        }
-        form.finish()
-    }
-
     fn client(&self, at: &Endpoints) -> TokenEndpoint {
         let client = Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(at.authorize.clone()))
@@ -254,15 +206,4 @@ pub(crate) fn unread(error: &DiscoveryError<http::HttpError>, otherwise: &str) -
         DiscoveryError::Request(error) => in_transit(error),
         _ => garbage(otherwise),
     }
-}
-
-fn post(url: &Url, form: String) -> HttpRequest {
-    let mut request = HttpRequest::new(form.into_bytes());
-    *request.method_mut() = oauth2::http::Method::POST;
-    *request.uri_mut() = url.as_str().parse().unwrap_or_default();
-    let form = oauth2::http::HeaderValue::from_static("application/x-www-form-urlencoded");
-    request
-        .headers_mut()
-        .insert(oauth2::http::header::CONTENT_TYPE, form);
-    request
 }

@@ -166,14 +166,11 @@ impl fmt::Debug for Loopback {
 
 /// Opens the page in the user's browser.
 ///
-/// The `webbrowser` crate does it. At level debug that crate logs the address, which carries the
-/// state of the request: leave it out of a log that others read.
-///
 /// # Errors
 ///
 /// [`LoopbackError::NoBrowser`] when there is none: show the user the address instead.
 pub fn open(page: &AuthorizeUrl) -> Result<(), LoopbackError> {
-    webbrowser::open(page.as_str()).map_err(|_| LoopbackError::NoBrowser)
+    open::that_detached(page.as_str()).map_err(|_| LoopbackError::NoBrowser)
 }
 
 /// The browser did not come back, or did not even leave.
