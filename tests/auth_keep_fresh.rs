@@ -83,7 +83,7 @@ fn it_waits_for_a_session_and_follows_it() {
     let world = World::new();
     let (mut task, sleeps) = task(&world);
     assert!(task.run().is_pending());
-    assert_eq!(sleeps.taken(), []);
+    assert_eq!(sleeps.taken(), [] as [Duration; 0]);
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     assert!(task.run().is_pending());
     assert_eq!(sleeps.taken().len(), 1);

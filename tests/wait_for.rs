@@ -114,7 +114,7 @@ fn it_gives_up_in_time_though_there_is_always_another_event() {
         let hub = Hub::new();
         let again = hub.clone();
         hub.publish::<Numbers>(0);
-        let begun = std::thread::spawn({
+        let begun = thread::spawn({
             let hub = hub.clone();
             move || {
                 while hub.inspect().channels[0].listeners.is_empty() {}
