@@ -530,3 +530,36 @@ fn what_a_listener_does_between_the_events_comes_after_them() {
     let events: Vec<_> = trace.iter().filter(|line| line.starts_with('→')).collect();
     assert_eq!(events, order);
 }
+
+/// (g) What is shown of a redirect, whatever becomes of it.
+#[test]
+fn no_secret_of_a_redirect_is_shown() {
+    for fault in [None, Some(Fault::Rejected), Some(Fault::NetworkDown)] {
+        let (world, callback) = redirecting();
+        let shown = auth_world::Trace::default();
+        let events = shown.clone();
+        let _listener = world.hub.listen_inline::<Auth>(move |event: &AuthEvent| {
+            events.push(format!(
+                "{event:?}{}",
+                serde_json::to_string(event).unwrap()
+            ));
+        });
+        let pending = block_on(world.store.load_redirect()).unwrap().unwrap();
+        let (_, code) = callback.split_once("code=").unwrap();
+        let code = code.split('&').next().unwrap().to_owned();
+        if let Some(fault) = fault {
+            world.pool.fail(Operation::Exchange, fault);
+        }
+        shown.push(format!("{pending:?}{:?}", world.client));
+        shown.push(format!("{:?}{}", world.pool, world.hub.inspect()));
+        match block_on(world.client.complete_redirect(&callback)) {
+            Ok(user) => shown.push(format!("{user:?}")),
+            Err(error) => shown.push(format!("{error:?}{error}")),
+        }
+        let shown = shown.take().concat();
+        let [state, verifier] = [pending.state.expose(), pending.verifier.expose()];
+        for secret in [state, verifier, pending.nonce.expose(), &code] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}

@@ -4,8 +4,9 @@
 //!
 //! | floor | members |
 //! |--:|---|
-//! | 5 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
-//! | 4 | `machine`: what follows what, in pure code · `memory`: [`MemoryProvider`], an embedded user pool · `file`: `FileStore` · `keyring`: `KeyringStore`; both write what `record` makes of a session |
+//! | 6 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
+//! | 5 | `cognito`: `CognitoProvider` · `oidc`: `OidcProvider` |
+//! | 4 | `machine`: what follows what, in pure code · `redirect`: what a redirect takes · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write what `record` makes of a session |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |

@@ -274,8 +274,11 @@ impl TokenStore for TestStore {
         if self.has(StoreFault::Clear) {
             return Err(StoreError::Write(io::ErrorKind::StorageFull));
         }
+        let pending = self.inner.load_redirect().await?;
         self.inner.clear_redirect().await?;
-        self.trace.push("clear redirect");
+        if pending.is_some() {
+            self.trace.push("clear redirect");
+        }
         Ok(())
     }
 }
