@@ -85,7 +85,9 @@ fn an_inline_callback_is_not_entered_again_by_way_of_another_hub() {
     hub.publish::<Numbers>(0);
     let once = |n| [("enter", n), ("leave", n)];
     assert_eq!(log.take(), [once(0), once(1), once(2)].concat());
-    // What was innermost is restored: a publish from outside is delivered at once.
+    // What was around it is restored, and then what was innermost.
+    other.publish::<Numbers>(2);
+    assert_eq!(log.take(), once(2));
     hub.publish::<Numbers>(2);
     assert_eq!(log.take(), once(2));
 }
