@@ -13,14 +13,18 @@ use super::progress::Progress;
 use super::trace;
 use crate::channel::Channel;
 
-/// Tells one hub of this process from another.
+/// Tells one hub of this process from another. Never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HubId(u64);
 
 impl HubId {
     fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0
     }
 }
 
@@ -43,6 +47,7 @@ impl Context {
     }
 
     /// Runs code of a user's. Its panic ends here: it is reported, and `false` comes back.
+    #[inline]
     pub(crate) fn isolate(
         &self,
         channel: &'static str,

@@ -8,55 +8,78 @@ use std::collections::VecDeque;
 
 use super::context::HubId;
 
-/// A kind of callback, and the hub whose it is.
+/// A kind of callback and the hub whose it is, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Outside,
-    Inline(HubId),
-    Dispatch(HubId),
+struct Place(u64);
+
+impl Place {
+    const OUTSIDE: Self = Self(0);
+
+    fn inline(hub: HubId) -> Self {
+        Self(hub.get() << 1)
+    }
+
+    fn dispatch(hub: HubId) -> Self {
+        Self(hub.get() << 1 | 1)
+    }
+
+    fn is_dispatch(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 pub(crate) type Job = Box<dyn FnOnce()>;
 
 thread_local! {
-    static INNERMOST: Cell<Place> = const { Cell::new(Place::Outside) };
+    static INNERMOST: Cell<Place> = const { Cell::new(Place::OUTSIDE) };
     /// The places around the innermost one: empty unless callbacks of several kinds or hubs nest.
     static AROUND: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
     static DEFERRED: RefCell<VecDeque<(HubId, Job)>> = const { RefCell::new(VecDeque::new()) };
+    /// How many jobs are deferred: unlike the list, to be looked at for nothing.
+    static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Whether this thread is inside a callback of any hub.
+#[inline]
 pub(crate) fn any_callback() -> bool {
-    INNERMOST.get() != Place::Outside
+    INNERMOST.get() != Place::OUTSIDE
 }
 
 /// Whether this thread is inside a callback of this hub.
 pub(crate) fn callback_of(hub: HubId) -> bool {
-    within(Place::Inline(hub)) || within(Place::Dispatch(hub))
+    within(Place::inline(hub)) || within(Place::dispatch(hub))
 }
 
 /// Whether this thread is inside a queued callback of any hub.
 pub(crate) fn any_dispatch() -> bool {
-    let is_dispatch = |place: &Place| matches!(place, Place::Dispatch(_));
-    is_dispatch(&INNERMOST.get())
-        || around(|places| places.iter().any(is_dispatch)).unwrap_or(false)
+    INNERMOST.get().is_dispatch()
+        || around(|places| places.iter().any(|place| place.is_dispatch())).unwrap_or(false)
 }
 
 /// Runs queued callbacks of this hub.
 pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
-    let _inside = Inside::enter(Place::Dispatch(hub));
+    let _inside = Inside::enter(Place::dispatch(hub));
     callbacks()
 }
 
 /// Whether this thread is inside an inline callback of this hub.
+#[inline]
 pub(crate) fn inline_of(hub: HubId) -> bool {
-    within(Place::Inline(hub))
+    within(Place::inline(hub))
 }
 
 /// Runs inline callbacks of this hub, then what they deferred.
+#[inline]
 pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
-    let _inside = Inside::enter(Place::Inline(hub));
+    let _inside = Inside::enter(Place::inline(hub));
     callbacks();
+    if WAITING.get() != 0 {
+        run_deferred(hub);
+    }
+}
+
+#[cold]
+fn run_deferred(hub: HubId) {
     while let Some(job) = next_deferred(hub) {
         job();
     }
@@ -65,7 +88,10 @@ pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
 /// From inside an inline callback of this hub: runs the job when the callbacks are through.
 pub(crate) fn defer(hub: HubId, job: Job) {
     let mut job = Some((hub, job));
-    let deferred = DEFERRED.try_with(|jobs| jobs.borrow_mut().extend(job.take()));
+    let deferred = DEFERRED.try_with(|jobs| {
+        jobs.borrow_mut().extend(job.take());
+        WAITING.set(WAITING.get() + 1);
+    });
     if deferred.is_err()
         && let Some((_, job)) = job
     {
@@ -78,17 +104,24 @@ fn next_deferred(hub: HubId) -> Option<Job> {
     let next = DEFERRED.try_with(|jobs| {
         let mut jobs = jobs.borrow_mut();
         let next = jobs.iter().position(|(of, _)| *of == hub)?;
+        WAITING.set(WAITING.get() - 1);
         jobs.remove(next).map(|(_, job)| job)
     });
     next.ok().flatten()
 }
 
+#[inline]
 fn within(place: Place) -> bool {
     match INNERMOST.get() {
-        Place::Outside => false,
+        Place::OUTSIDE => false,
         innermost if innermost == place => true,
-        _ => around(|places| places.contains(&place)).unwrap_or(false),
+        _ => is_around(place),
     }
+}
+
+#[cold]
+fn is_around(place: Place) -> bool {
+    around(|places| places.contains(&place)).unwrap_or(false)
 }
 
 /// `None` in the destructors of an ending thread, where the list is gone.
@@ -98,26 +131,38 @@ fn around<R>(look: impl FnOnce(&mut Vec<Place>) -> R) -> Option<R> {
         .ok()
 }
 
+#[cold]
+fn nest(before: Place) {
+    around(|places| places.push(before));
+}
+
+#[cold]
+fn unnest() {
+    around(Vec::pop);
+}
+
 /// Restores on drop what was innermost before.
 struct Inside {
     before: Place,
 }
 
 impl Inside {
+    #[inline]
     fn enter(place: Place) -> Self {
         let before = INNERMOST.replace(place);
-        if before != Place::Outside {
-            around(|places| places.push(before));
+        if before != Place::OUTSIDE {
+            nest(before);
         }
         Self { before }
     }
 }
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
         INNERMOST.set(self.before);
-        if self.before != Place::Outside {
-            around(Vec::pop);
+        if self.before != Place::OUTSIDE {
+            unnest();
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::panic::Location;
 use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
 use super::context::Context;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use crate::envelope::Source;
+use crate::sync::atomic::AtomicU32;
 
 /// Tells one listener of this process from another; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenerId(NonZeroU64);
 
 impl ListenerId {
-    fn next() -> Self {
+    pub(super) fn next() -> Self {
         static NEXT: StdAtomicU64 = StdAtomicU64::new(1);
         Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("2⁶⁴ listeners"))
     }
@@ -26,15 +26,16 @@ impl ListenerId {
 /// What people call a listener: the name it was given, or where it was registered.
 #[derive(Clone, Debug)]
 pub(crate) struct Label {
-    name: Option<Box<str>>,
-    registered: &'static Location<'static>,
+    registered: Source,
+    /// Seldom there, so that it takes little room where it is not.
+    name: Option<Box<String>>,
 }
 
 impl Label {
-    pub(crate) fn new(name: Option<String>, registered: &'static Location<'static>) -> Self {
+    pub(crate) fn new(name: Option<String>, registered: Source) -> Self {
         Self {
-            name: name.map(String::into_boxed_str),
             registered,
+            name: name.map(Box::new),
         }
     }
 
@@ -53,44 +54,63 @@ impl fmt::Display for Label {
     }
 }
 
-/// The part that all kinds of listeners share.
+/// The part that all kinds of listeners share. What every call looks at comes first.
+#[repr(C)]
 pub(crate) struct Listener {
-    pub(crate) id: ListenerId,
-    pub(crate) label: Label,
+    /// How many times it has panicked, with [`ENDED`] and [`AWAITED`].
+    state: AtomicU32,
     /// Where its roster has it; the roster's alone to use.
-    pub(super) place: AtomicUsize,
-    active: AtomicBool,
-    panicked: AtomicU64,
+    pub(super) place: AtomicU32,
+    pub(crate) label: Label,
 }
+
+/// Set in [`Listener::state`] when no call begins any more.
+const ENDED: u32 = 1;
+
+/// Set in it when somebody waits for its drop.
+const AWAITED: u32 = 2;
+
+/// What a panic adds to it.
+const PANIC: u32 = 4;
 
 impl Listener {
     pub(crate) fn new(label: Label) -> Self {
         Self {
-            id: ListenerId::next(),
+            state: AtomicU32::new(0),
+            place: AtomicU32::new(0),
             label,
-            place: AtomicUsize::new(0),
-            active: AtomicBool::new(true),
-            panicked: AtomicU64::new(0),
         }
     }
 
     /// From here on no call begins.
     pub(crate) fn deactivate(&self) {
-        self.active.store(false, Ordering::Release);
+        self.state.fetch_or(ENDED, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_active(&self) -> bool {
-        self.active.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & ENDED == 0
+    }
+
+    /// Somebody will wait for its drop.
+    pub(crate) fn await_drop(&self) {
+        self.state.fetch_or(AWAITED, Ordering::Relaxed);
+    }
+
+    /// At its drop: whether somebody waits for it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & AWAITED != 0
     }
 
     /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.
+    #[inline]
     pub(crate) fn isolate(&self, context: &Context, channel: &'static str, code: impl FnOnce()) {
         if !context.isolate(channel, &self.label, code) {
-            self.panicked.fetch_add(1, Ordering::Relaxed);
+            self.state.fetch_add(PANIC, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn panicked(&self) -> u64 {
-        self.panicked.load(Ordering::Relaxed)
+        u64::from(self.state.load(Ordering::Relaxed) / PANIC)
     }
 }

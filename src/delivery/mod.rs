@@ -16,10 +16,12 @@
 //!
 //! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
 //!   [`subscription`] ends one;
+//! - [`audience`]: who listens on a channel, in one word for its publishers;
 //! - [`context`]: what the listeners of one hub share; their panics stop there;
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.
 
+pub(crate) mod audience;
 pub(crate) mod batch;
 pub(crate) mod context;
 pub(crate) mod dispatcher;

@@ -11,6 +11,7 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
+use super::audience::{Audience, Way};
 use super::batch::Batch;
 use super::context::Context;
 use super::dispatcher::Worker;
@@ -41,6 +42,7 @@ fn model(threads: impl Fn() + Sync + Send + 'static) {
 
 struct House {
     context: Arc<Context>,
+    audience: Arc<Audience>,
     queue: Arc<Queue>,
     queued: Arc<QueuedListeners<Numbers>>,
     inline: Arc<InlineListeners<Numbers>>,
@@ -52,12 +54,18 @@ fn house(capacity: usize) -> House {
         eprintln!("{panic}");
         std::process::abort();
     })));
+    let audience = audience(&context);
     House {
         queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
-        queued: Arc::new(QueuedListeners::new(0, Arc::clone(&context))),
-        inline: Arc::new(InlineListeners::new(Arc::clone(&context))),
+        queued: Arc::new(QueuedListeners::new(0, Arc::clone(&audience))),
+        inline: Arc::new(InlineListeners::new(Arc::clone(&audience))),
+        audience,
         context,
     }
+}
+
+fn audience(context: &Arc<Context>) -> Arc<Audience> {
+    Arc::new(Audience::new(Arc::clone(context)))
 }
 
 #[track_caller]
@@ -244,7 +252,7 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
         let house = house(4);
         let watch = Watch::new();
         let watched = watch.clone();
-        let callback = Box::new(move |_: &u64| watched.call());
+        let callback = move |_: &u64| watched.call();
         let guard = house.inline.listen(Label::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || inline.publish_here(&0));
@@ -287,11 +295,11 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let (house, retained) = &*publishing;
             for n in 0..2 {
                 let past = retained.lock();
-                let sequence = if house.queued.is_empty() {
-                    house.queue.number()
-                } else {
+                let sequence = if house.audience.present().has(Way::Queued) {
                     let pushed = house.queue.push(&house.queued, event(n), Limit::None);
                     pushed.unwrap_or_else(|_| unreachable!("it has no limit"))
+                } else {
+                    house.queue.number()
                 };
                 let mut kept = event(n);
                 kept.accept(sequence);

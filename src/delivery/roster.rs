@@ -5,52 +5,111 @@ use std::sync::atomic::Ordering;
 
 use super::listener::Listener;
 
-/// Listeners, to join and to leave in constant time however many there are.
+/// Members in a piece of a roster.
+const PIECE: usize = 64;
+
+/// Listeners in the order of registration, to join and to leave in constant time however many there
+/// are.
 ///
-/// Each remembers its place; one that leaves gives its place to the last. The order of
-/// registration is restored where somebody asks for it, by [`Roster::in_order`].
-pub(crate) struct Roster<S> {
-    members: Vec<Arc<S>>,
+/// Each remembers its place. One that leaves leaves it empty; when most places are empty, the rest
+/// move together. The pieces are shared with [views](View) until they change, so that to look at
+/// all members holds nobody up.
+pub(crate) struct Roster<S: ?Sized> {
+    pieces: Vec<Piece<S>>,
+    len: usize,
 }
 
-impl<S: AsRef<Listener>> Roster<S> {
+type Piece<S> = Arc<Vec<Option<Arc<S>>>>;
+
+/// A roster at one moment.
+pub(crate) struct View<S: ?Sized> {
+    pieces: Vec<Piece<S>>,
+}
+
+impl<S: AsRef<Listener> + ?Sized> Roster<S> {
     pub(crate) fn new() -> Self {
         Self {
-            members: Vec::new(),
+            pieces: Vec::new(),
+            len: 0,
         }
     }
 
     pub(crate) fn join(&mut self, member: Arc<S>) {
-        seat(&*member, self.members.len());
-        self.members.push(member);
+        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
+            self.pieces.push(Arc::default());
+        }
+        let before = (self.pieces.len() - 1) * PIECE;
+        if let Some(last) = self.pieces.last_mut() {
+            let place = u32::try_from(before + last.len()).expect("2³² listeners at a time");
+            (*member).as_ref().place.store(place, Ordering::Relaxed);
+            Arc::make_mut(last).push(Some(member));
+            self.len += 1;
+        }
     }
 
     /// Hands the member back, to be dropped where no lock is held.
-    pub(crate) fn leave(&mut self, member: &S) -> Option<Arc<S>> {
-        let place = member.as_ref().place.load(Ordering::Relaxed);
-        let found = self.members.get(place)?;
-        if found.as_ref().as_ref().id != member.as_ref().id {
+    pub(crate) fn leave(&mut self, member: &Listener) -> Option<Arc<S>> {
+        let place = member.place.load(Ordering::Relaxed) as usize;
+        let piece = self.pieces.get_mut(place / PIECE)?;
+        let found = piece.get(place % PIECE)?.as_ref()?;
+        if !std::ptr::eq((**found).as_ref(), member) {
             return None;
         }
-        let left = self.members.swap_remove(place);
-        if let Some(moved) = self.members.get(place) {
-            seat(&**moved, place);
+        let left = Arc::make_mut(piece)[place % PIECE].take();
+        self.len -= 1;
+        self.tidy();
+        left
+    }
+
+    /// Everybody at once, likewise.
+    pub(crate) fn clear(&mut self) -> View<S> {
+        self.len = 0;
+        View {
+            pieces: std::mem::take(&mut self.pieces),
         }
-        Some(left)
     }
 
-    /// In the order of registration.
-    pub(crate) fn in_order(&self) -> Vec<Arc<S>> {
-        let mut members = self.members.clone();
-        members.sort_unstable_by_key(|member| (**member).as_ref().id);
-        members
+    pub(crate) fn view(&self) -> View<S> {
+        View {
+            pieces: self.pieces.clone(),
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn tidy(&mut self) {
+        while let Some(last) = self.pieces.last_mut() {
+            while last.last().is_some_and(Option::is_none) {
+                Arc::make_mut(last).pop();
+            }
+            // One piece stays, for the next who joins.
+            if !last.is_empty() || self.pieces.len() == 1 {
+                break;
+            }
+            self.pieces.pop();
+        }
+        if self.pieces.len() * PIECE > 2 * self.len + 2 * PIECE {
+            let members = self.clear();
+            members.for_each(|member| self.join(Arc::clone(member)));
+        }
     }
 }
 
-fn seat<S: AsRef<Listener>>(member: &S, place: usize) {
-    member.as_ref().place.store(place, Ordering::Relaxed);
+impl<S: ?Sized> View<S> {
+    /// Looks at everybody in the order of registration.
+    #[inline]
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&Arc<S>)) {
+        for piece in &self.pieces {
+            piece.iter().flatten().for_each(&mut look);
+        }
+    }
+
+    /// Likewise, to keep.
+    pub(crate) fn members(&self) -> Vec<Arc<S>> {
+        let mut members = Vec::new();
+        self.for_each(|member| members.push(Arc::clone(member)));
+        members
+    }
 }

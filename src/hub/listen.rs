@@ -188,8 +188,8 @@ impl Hub {
     ) -> Subscription {
         let label = Label::new(None, Location::caller());
         self.listeners::<C>()
-            .inline
-            .listen(label, Box::new(callback))
+            .inline()
+            .listen(label, callback)
     }
 
     /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).

@@ -1,7 +1,7 @@
 //! One channel's listeners, and the way of an event to them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::SystemTime;
 
@@ -9,8 +9,9 @@ use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use super::sources::Sources;
 use crate::channel::Channel;
+use crate::delivery::audience::{Audience, Present, Way};
 use crate::delivery::context::Context;
-use crate::delivery::inline::InlineListeners;
+use crate::delivery::inline::{Desk, InlineListeners};
 use crate::delivery::inside;
 use crate::delivery::listener::Label;
 use crate::delivery::log::{Log, Overflow};
@@ -22,14 +23,18 @@ use crate::delivery::subscription::Subscription;
 use crate::delivery::tasks::Place;
 use crate::envelope::{Envelope, Payload, Portions, Source};
 
+/// What of it nobody has asked for is not there.
 pub(super) struct Listeners<C: Channel> {
+    audience: Arc<Audience>,
+    /// How many events have been accepted that no desk has counted.
     published: AtomicU64,
     sources: Sources,
-    pub(super) inline: Arc<InlineListeners<C>>,
-    queued: Arc<QueuedListeners<C>>,
-    log: Arc<Log<C>>,
-    retained: Retained<C>,
-    context: Arc<Context>,
+    inline: OnceLock<Arc<InlineListeners<C>>>,
+    /// The number of the channel's lane in every batch of its hub.
+    lane: usize,
+    queued: OnceLock<Arc<QueuedListeners<C>>>,
+    log: OnceLock<Arc<Log<C>>>,
+    retained: OnceLock<Box<Retained<C>>>,
 }
 
 /// What lets no more in.
@@ -52,25 +57,85 @@ type Refused<C> = (Payload<<C as Channel>::Event>, Full);
 impl<C: Channel> Listeners<C> {
     pub(super) fn new(lane: usize, context: &Arc<Context>) -> Self {
         Self {
+            audience: Arc::new(Audience::new(Arc::clone(context))),
             published: AtomicU64::new(0),
             sources: Sources::default(),
-            inline: Arc::new(InlineListeners::new(Arc::clone(context))),
-            queued: Arc::new(QueuedListeners::new(lane, Arc::clone(context))),
-            log: Arc::new(Log::new(Arc::clone(context))),
-            retained: Retained::new(),
-            context: Arc::clone(context),
+            inline: OnceLock::new(),
+            lane,
+            queued: OnceLock::new(),
+            log: OnceLock::new(),
+            retained: OnceLock::new(),
         }
     }
 
-    /// Publishes an event; waits for room.
-    pub(super) fn publish(&self, queue: &Queue, event: C::Event, source: Source) {
+    pub(super) fn inline(&self) -> &Arc<InlineListeners<C>> {
+        let inline = || Arc::new(InlineListeners::new(Arc::clone(&self.audience)));
+        self.inline.get_or_init(inline)
+    }
+
+    fn queued(&self) -> &Arc<QueuedListeners<C>> {
+        let queued = || QueuedListeners::new(self.lane, Arc::clone(&self.audience));
+        self.queued.get_or_init(|| Arc::new(queued()))
+    }
+
+    fn log(&self) -> &Arc<Log<C>> {
+        let log = || Arc::new(Log::new(Arc::clone(&self.audience)));
+        self.log.get_or_init(log)
+    }
+
+    fn retained(&self) -> &Retained<C> {
+        self.retained.get_or_init(|| Box::new(Retained::new()))
+    }
+
+    /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
+    #[inline]
+    pub(super) fn publish(
+        &self,
+        queue: &Queue,
+        event: C::Event,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) {
+        let present = self.audience.present();
+        if C::RETAIN == 0 && present.inline_at_most() {
+            // Nothing is in the way here.
+            self.sources.note(source);
+            if !present.has(Way::Inline) {
+                self.count(desk);
+            } else if self.inline().is_calling_here() {
+                self.inline().publish(Payload::Own(event), desk);
+            } else {
+                self.inline().publish_now(&event, desk);
+            }
+        } else {
+            self.publish_queued(queue, event, source, desk);
+        }
+    }
+
+    /// Apart, so that the way above is short.
+    #[inline(never)]
+    fn publish_queued(
+        &self,
+        queue: &Queue,
+        event: C::Event,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) {
         let mut event = Payload::Own(event);
-        while let Err((refused, full)) = self.offer(queue, event, source) {
+        while let Err((refused, full)) = self.offer(queue, event, source, desk) {
             event = refused;
             match full {
                 Full::Queue => queue.wait_for_room(),
-                Full::Receiver => self.log.wait_for_room(),
+                Full::Receiver => self.log().wait_for_room(),
             }
+        }
+    }
+
+    #[inline]
+    fn count(&self, desk: Option<&Desk<C>>) {
+        match desk {
+            Some(desk) => desk.count(),
+            None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
@@ -80,9 +145,10 @@ impl<C: Channel> Listeners<C> {
         queue: &Queue,
         event: C::Event,
         source: Source,
+        desk: Option<&Desk<C>>,
     ) -> Result<(), C::Event> {
         let event = Payload::Own(event);
-        self.attempt(queue, event, source, Limit::Capacity)
+        self.attempt(queue, event, source, Limit::Capacity, desk)
             .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
     }
 
@@ -96,11 +162,11 @@ impl<C: Channel> Listeners<C> {
         seat: &mut Seat,
         task: &Waker,
     ) -> Result<(), Payload<C::Event>> {
-        while let Err((refused, full)) = self.offer(queue, event, source) {
+        while let Err((refused, full)) = self.offer(queue, event, source, None) {
             event = refused;
             let waits = match full {
                 Full::Queue => queue.wake_at_room(&mut seat.queue, task.clone()),
-                Full::Receiver => self.log.wake_at_room(&mut seat.log, task.clone()),
+                Full::Receiver => self.log().wake_at_room(&mut seat.log, task.clone()),
             };
             if waits {
                 return Err(event);
@@ -115,7 +181,7 @@ impl<C: Channel> Listeners<C> {
             queue.forget(place);
         }
         if let Some(place) = seat.log.take() {
-            self.log.forget(place);
+            self.log().forget(place);
         }
     }
 
@@ -126,11 +192,12 @@ impl<C: Channel> Listeners<C> {
         queue: &Queue,
         event: Payload<C::Event>,
         source: Source,
+        desk: Option<&Desk<C>>,
     ) -> Result<(), Refused<C>> {
-        self.attempt(queue, event, source, Limit::Capacity)
+        self.attempt(queue, event, source, Limit::Capacity, desk)
             .or_else(|(refused, full)| {
                 if inside::any_callback() || queue.may_be_attended_here() {
-                    self.attempt(queue, refused, source, Limit::None)
+                    self.attempt(queue, refused, source, Limit::None, desk)
                 } else {
                     Err((refused, full))
                 }
@@ -145,18 +212,20 @@ impl<C: Channel> Listeners<C> {
         event: Payload<C::Event>,
         source: Source,
         limit: Limit,
+        desk: Option<&Desk<C>>,
     ) -> Result<(), Refused<C>> {
-        let inline = if C::RETAIN > 0 || !self.log.is_empty() {
-            self.keep(queue, event, source, limit)?
-        } else if self.queued.is_empty() {
-            Some(event).filter(|_| !self.inline.is_empty())
+        let present = self.audience.present();
+        let inline = if C::RETAIN > 0 || present.has(Way::Pulled) {
+            self.keep(queue, event, source, limit, present)?
+        } else if present.has(Way::Queued) {
+            self.enqueue(queue, event, source, limit, present)?
         } else {
-            self.enqueue(queue, event, source, limit)?
+            Some(event).filter(|_| present.has(Way::Inline))
         };
-        self.published.fetch_add(1, Ordering::Relaxed);
         self.sources.note(source);
-        if let Some(event) = inline {
-            self.inline.publish(event);
+        match inline {
+            Some(event) => self.inline().publish(event, desk),
+            None => self.count(desk),
         }
         Ok(())
     }
@@ -168,11 +237,13 @@ impl<C: Channel> Listeners<C> {
         event: Payload<C::Event>,
         source: Source,
         limit: Limit,
+        present: Present,
     ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let mut portions = Portions::new(event, 1 + usize::from(!self.inline.is_empty()));
-        let time = self.queued.wants_time().then(SystemTime::now);
+        let queued = self.queued();
+        let mut portions = Portions::new(event, 1 + usize::from(present.has(Way::Inline)));
+        let time = queued.wants_time().then(SystemTime::now);
         let envelope = Envelope::<C>::new(portions.next(), source, time);
-        match queue.push(&self.queued, envelope, limit) {
+        match queue.push(queued, envelope, limit) {
             Ok(_) => Ok(portions.rest()),
             Err(refused) => Err((refused.into_payload(), Full::Queue)),
         }
@@ -187,25 +258,27 @@ impl<C: Channel> Listeners<C> {
         event: Payload<C::Event>,
         source: Source,
         limit: Limit,
+        present: Present,
     ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let retained = (C::RETAIN > 0).then(|| self.retained.lock());
-        let log = (!self.log.is_empty()).then(|| self.log.lock());
+        let retained = (C::RETAIN > 0).then(|| self.retained().lock());
+        let log = present.has(Way::Pulled).then(|| self.log().lock());
         if log.as_ref().is_some_and(|log| log.is_full(limit)) {
             return Err((event, Full::Receiver));
         }
-        let queued = !self.queued.is_empty();
+        let queued = present.has(Way::Queued).then(|| self.queued());
         let parties = [
             retained.is_some(),
             log.is_some(),
-            queued,
-            !self.inline.is_empty(),
+            queued.is_some(),
+            present.has(Way::Inline),
         ];
         let parties = parties.into_iter().filter(|party| *party).count();
         let mut portions = Portions::new(event, parties);
-        let time = (C::RETAIN > 0 || self.queued.wants_time()).then(SystemTime::now);
-        let sequence = if queued {
+        let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
+        let time = timed.then(SystemTime::now);
+        let sequence = if let Some(queued) = queued {
             let envelope = Envelope::<C>::new(portions.next(), source, time);
-            match queue.push(&self.queued, envelope, limit) {
+            match queue.push(queued, envelope, limit) {
                 Ok(sequence) => sequence,
                 Err(refused) => return Err((refused.into_payload(), Full::Queue)),
             }
@@ -222,9 +295,9 @@ impl<C: Channel> Listeners<C> {
         });
         // The locks are free again: here begins what others wrote.
         if let Some(pushed) = pushed {
-            self.log.settle(pushed);
+            self.log().settle(pushed);
         }
-        self.context.discard_event::<C>(evicted);
+        self.audience.context.discard_event::<C>(evicted);
         Ok(portions.rest())
     }
 
@@ -237,12 +310,12 @@ impl<C: Channel> Listeners<C> {
         listener: NewListener<C>,
     ) -> Subscription {
         if C::RETAIN == 0 || replay == Replay::None {
-            return self.queued.listen(listener, queue.next(), Vec::new());
+            return self.queued().listen(listener, queue.next(), Vec::new());
         }
-        let retained = self.retained.lock();
+        let retained = self.retained().lock();
         let missed = retained.replay(replay);
-        let subscription = self.queued.listen(listener, queue.next(), missed);
-        queue.nudge(&self.queued);
+        let subscription = self.queued().listen(listener, queue.next(), missed);
+        queue.nudge(self.queued());
         subscription
     }
 
@@ -254,39 +327,50 @@ impl<C: Channel> Listeners<C> {
         overflow: Overflow,
         replay: Replay,
     ) -> Receiver<C> {
-        let retained = self.retained.lock();
+        if C::RETAIN == 0 || replay == Replay::None {
+            return Receiver::new(self.log(), label, capacity, overflow, Vec::new());
+        }
+        let retained = self.retained().lock();
         let missed = retained.replay(replay);
         let missed = missed.into_iter().map(Envelope::into_payload).collect();
-        Receiver::new(&self.log, label, capacity, overflow, missed)
+        Receiver::new(self.log(), label, capacity, overflow, missed)
     }
 }
 
 impl<C: Channel> AnyChannel for Listeners<C> {
     fn close(&self) {
-        self.log.close();
+        if let Some(inline) = self.inline.get() {
+            inline.close();
+        }
+        if let Some(log) = self.log.get() {
+            log.close();
+        }
     }
 
     fn report(&self) -> ChannelReport {
-        let queued = self.queued.listeners();
-        let queued = queued.iter().map(|listener| {
-            ListenerReport::new(
-                (**listener).as_ref(),
-                DeliveryKind::Queued,
-                listener.delivered(),
-            )
+        let inline = self.inline.get().map(|inline| inline.listeners());
+        let inline = inline.unwrap_or_default().into_iter();
+        let inline = inline.map(|(listener, delivered)| {
+            ListenerReport::new((*listener).as_ref(), DeliveryKind::Inline, delivered)
         });
-        let inline = self.inline.listeners();
-        let inline = inline.iter().map(|(listener, delivered)| {
-            ListenerReport::new((**listener).as_ref(), DeliveryKind::Inline, *delivered)
+        let queued = self.queued.get().map(|queued| queued.listeners());
+        let queued = queued.unwrap_or_default().into_iter().map(|listener| {
+            let delivered = listener.delivered();
+            ListenerReport::new((*listener).as_ref(), DeliveryKind::Queued, delivered)
         });
-        let receivers = self.log.readers(ListenerReport::of_reader);
+        let log = self.log.get();
+        let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
+        let at_desks = self.inline.get().map_or(0, |inline| inline.published());
         ChannelReport {
             name: C::NAME,
             type_name: std::any::type_name::<C>(),
-            published: self.published.load(Ordering::Relaxed),
-            retained: self.retained.len(),
+            published: self.published.load(Ordering::Relaxed) + at_desks,
+            retained: self.retained.get().map_or(0, |retained| retained.len()),
             publishers: self.sources.lines(),
-            listeners: inline.chain(queued).chain(receivers).collect(),
+            listeners: inline
+                .chain(queued)
+                .chain(receivers.unwrap_or_default())
+                .collect(),
         }
     }
 }

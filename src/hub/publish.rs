@@ -31,7 +31,8 @@ impl Hub {
     #[track_caller]
     pub fn publish<C: Open>(&self, event: C::Event) {
         let source = Location::caller();
-        self.listeners::<C>().publish(self.queue(), event, source);
+        self.listeners::<C>()
+            .publish(self.queue(), event, source, None);
     }
 
     /// [`publish`](Self::publish) that does not wait.
@@ -60,7 +61,7 @@ impl Hub {
         let source = Location::caller();
         let accepted = self
             .listeners::<C>()
-            .try_publish(self.queue(), event, source);
+            .try_publish(self.queue(), event, source, None);
         accepted.map_err(TryPublishError)
     }
 
@@ -96,7 +97,8 @@ impl Hub {
     #[track_caller]
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
-        self.listeners::<C>().publish(self.queue(), event, source);
+        self.listeners::<C>()
+            .publish(self.queue(), event, source, None);
     }
 
     /// [`publish_async`](Self::publish_async) on a protected channel, for whoever holds its key.

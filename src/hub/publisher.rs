@@ -8,11 +8,15 @@ use super::Hub;
 use super::listeners::Listeners;
 use super::publishing::Publishing;
 use crate::channel::{Channel, Open, Protected};
+use crate::delivery::inline::Desk;
 use crate::error::TryPublishError;
 
 /// A channel of a hub, looked up once: for loops that publish much.
 ///
 /// It is a handle of its hub, and keeps it alive as every [`Hub`] does.
+///
+/// It belongs to one thread at a time (`Send`, not `Sync`), so that publishing on two threads, each
+/// with a clone of its own, is no slower than on one.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -30,13 +34,18 @@ use crate::error::TryPublishError;
 /// }
 /// ```
 pub struct Publisher<C: Channel> {
-    hub: Hub,
+    desk: Desk<C>,
     listeners: Arc<Listeners<C>>,
+    hub: Hub,
 }
 
 impl<C: Channel> Publisher<C> {
     pub(super) fn new(hub: Hub, listeners: Arc<Listeners<C>>) -> Self {
-        Self { hub, listeners }
+        Self {
+            desk: listeners.inline().open_desk(),
+            listeners,
+            hub,
+        }
     }
 
     /// See [`Hub::publish`].
@@ -46,7 +55,9 @@ impl<C: Channel> Publisher<C> {
         C: Open,
     {
         let source = Location::caller();
-        self.listeners.publish(self.hub.queue(), event, source);
+        let desk = Some(&self.desk);
+        self.listeners
+            .publish(self.hub.queue(), event, source, desk);
     }
 
     /// See [`Hub::try_publish`].
@@ -60,7 +71,8 @@ impl<C: Channel> Publisher<C> {
         C: Open,
     {
         let source = Location::caller();
-        let accepted = self.listeners.try_publish(self.hub.queue(), event, source);
+        let (queue, desk) = (self.hub.queue(), Some(&self.desk));
+        let accepted = self.listeners.try_publish(queue, event, source, desk);
         accepted.map_err(TryPublishError)
     }
 
@@ -81,7 +93,9 @@ impl<C: Channel> Publisher<C> {
         C: Protected,
     {
         let source = Location::caller();
-        self.listeners.publish(self.hub.queue(), event, source);
+        let desk = Some(&self.desk);
+        self.listeners
+            .publish(self.hub.queue(), event, source, desk);
     }
 
     /// The hub it publishes on.
@@ -93,6 +107,12 @@ impl<C: Channel> Publisher<C> {
 impl<C: Channel> Clone for Publisher<C> {
     fn clone(&self) -> Self {
         Self::new(self.hub.clone(), Arc::clone(&self.listeners))
+    }
+}
+
+impl<C: Channel> Drop for Publisher<C> {
+    fn drop(&mut self) {
+        self.listeners.inline().close_desk(&self.desk);
     }
 }
 

@@ -25,6 +25,14 @@ struct Node {
 impl Sources {
     #[inline]
     pub(super) fn note(&self, source: Source) {
+        let is_it = |node: &Box<Node>| ptr::eq(node.source, source);
+        if !self.first.get().is_some_and(is_it) {
+            self.look_up(source);
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, source: Source) {
         let mut link = &self.first;
         for _ in 0..KNOWN {
             let node = link.get_or_init(|| {

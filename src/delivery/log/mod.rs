@@ -8,18 +8,16 @@ mod state;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
-use super::context::Context;
+use super::audience::{Audience, Way};
 use super::listener::Label;
 use super::queue::Limit;
 use super::tasks::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use state::State;
 
@@ -34,8 +32,7 @@ pub(crate) use state::{Batch, ReaderId, Taken};
 /// takes everything that waits for it at once: its cursor is then at the end of the log. What was
 /// lost to it is plain from the distance of the two, so that publishers need not keep count.
 pub(crate) struct Log<C: Channel> {
-    context: Arc<Context>,
-    count: AtomicUsize,
+    audience: Arc<Audience>,
     state: Mutex<State<C>>,
     /// Publishers wait here for a receiver that lets nothing more in.
     room: Condvar,
@@ -50,18 +47,12 @@ pub(crate) enum Nothing {
 }
 
 impl<C: Channel> Log<C> {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
+    pub(crate) fn new(audience: Arc<Audience>) -> Self {
         Self {
-            context,
-            count: AtomicUsize::new(0),
+            audience,
             state: Mutex::new(State::new()),
             room: Condvar::new(),
         }
-    }
-
-    /// Whether it has no receiver.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
     }
 
     /// Registers a receiver for what is pushed from now on.
@@ -75,19 +66,24 @@ impl<C: Channel> Log<C> {
         let mut state = self.state.lock();
         let reader = Reader::new(label, capacity, overflow, state.end(), bell);
         let id = state.join(reader);
-        self.count.store(state.readers.len(), Ordering::Release);
+        self.changed(&state);
         id
     }
 
     pub(crate) fn leave(&self, id: ReaderId) {
         let mut state = self.state.lock();
         let left = state.leave(id);
-        self.count.store(state.readers.len(), Ordering::Release);
+        self.changed(&state);
         let mut garbage = state.trim();
         garbage.extend(state.collect());
         self.make_room(state);
         drop(left);
         self.discard(garbage);
+    }
+
+    fn changed(&self, state: &State<C>) {
+        let any = !state.readers.is_empty();
+        self.audience.changed(Way::Pulled, any);
     }
 
     /// Everything that waits for the reader.
@@ -124,7 +120,7 @@ impl<C: Channel> Log<C> {
         if publishers {
             self.room.notify_all();
         }
-        self.context.wake(C::NAME, tasks);
+        self.audience.context.wake(C::NAME, tasks);
     }
 
     /// The log, to push into.
@@ -136,7 +132,7 @@ impl<C: Channel> Log<C> {
 
     /// Wakes the tasks and drops the events that a push had to do with: others' code.
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
-        self.context.wake(C::NAME, pushed.wakers);
+        self.audience.context.wake(C::NAME, pushed.wakers);
         self.discard(pushed.garbage);
     }
 
@@ -172,7 +168,7 @@ impl<C: Channel> Log<C> {
         state.closed = true;
         let wakers = state.ring();
         drop(state);
-        self.context.wake(C::NAME, wakers);
+        self.audience.context.wake(C::NAME, wakers);
     }
 
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
@@ -194,7 +190,7 @@ impl<C: Channel> Log<C> {
             .filter_map(Arc::into_inner)
             .flat_map(|batch| batch.events)
         {
-            self.context.discard_event::<C>(event);
+            self.audience.context.discard_event::<C>(event);
         }
     }
 }

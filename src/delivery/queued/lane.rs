@@ -47,7 +47,7 @@ impl<C: Channel> Lane<C> {
 impl<C: Channel> AnyLane for Lane<C> {
     fn deliver(&mut self, count: usize) {
         self.take_seats();
-        let context = &self.listeners.context;
+        let context = &self.listeners.audience.context;
         for mut event in self.events.drain(..count) {
             if self.listeners.wants_time() {
                 event.stamp();
@@ -76,7 +76,7 @@ impl<C: Channel> AnyLane for Lane<C> {
 
     fn discard(&mut self) {
         for event in self.events.drain(..) {
-            self.listeners.context.discard_event::<C>(event);
+            self.listeners.audience.context.discard_event::<C>(event);
         }
     }
 }
@@ -115,7 +115,7 @@ impl<C: Channel> Seat<C> {
             return;
         };
         let progress = &listener.context.progress;
-        progress.enter(listener.common.id, sequence);
+        progress.enter(listener.id, sequence);
         if listener.common.is_active() {
             listener.delivered.fetch_add(1, Ordering::Relaxed);
             listener.common.isolate(&listener.context, C::NAME, || {

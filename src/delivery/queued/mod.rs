@@ -7,9 +7,10 @@ mod lane;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use super::audience::{Audience, Way};
 use super::context::Context;
 use super::inside;
-use super::listener::{Label, Listener};
+use super::listener::{Label, Listener, ListenerId};
 use super::roster::Roster;
 use super::subscription::{Ending, Subscription};
 use crate::channel::Channel;
@@ -35,19 +36,17 @@ pub(crate) struct NewListener<C: Channel> {
 pub(crate) struct QueuedListeners<C: Channel> {
     /// The number of the channel's lane in every batch of its hub.
     lane: usize,
-    context: Arc<Context>,
-    count: AtomicUsize,
+    audience: Arc<Audience>,
     /// How many of them may ask for the time of events.
     timed: AtomicUsize,
     roster: Mutex<Roster<QueuedListener<C>>>,
 }
 
 impl<C: Channel> QueuedListeners<C> {
-    pub(crate) fn new(lane: usize, context: Arc<Context>) -> Self {
+    pub(crate) fn new(lane: usize, audience: Arc<Audience>) -> Self {
         Self {
             lane,
-            context,
-            count: AtomicUsize::new(0),
+            audience,
             timed: AtomicUsize::new(0),
             roster: Mutex::new(Roster::new()),
         }
@@ -63,6 +62,7 @@ impl<C: Channel> QueuedListeners<C> {
     ) -> Subscription {
         let callback = new.callback;
         let listener = Arc::new(QueuedListener {
+            id: ListenerId::next(),
             common: Listener::new(new.label),
             since,
             timed: new.timed,
@@ -70,7 +70,7 @@ impl<C: Channel> QueuedListeners<C> {
             duty: Mutex::new(Some(Duty { missed, callback })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
-            context: Arc::clone(&self.context),
+            context: Arc::clone(&self.audience.context),
         });
         if new.timed {
             self.timed.fetch_add(1, Ordering::Release);
@@ -84,7 +84,7 @@ impl<C: Channel> QueuedListeners<C> {
 
     fn leave(&self, listener: &QueuedListener<C>) {
         let mut roster = self.roster.lock();
-        let left = roster.leave(listener);
+        let left = roster.leave(&listener.common);
         self.changed(&roster);
         drop(roster);
         if left.is_some_and(|left| left.timed) {
@@ -93,16 +93,12 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     fn changed(&self, roster: &Roster<QueuedListener<C>>) {
-        self.count.store(roster.len(), Ordering::Release);
+        self.audience.changed(Way::Queued, !roster.is_empty());
     }
 
     /// Whether an event needs to know when it was published.
     pub(crate) fn wants_time(&self) -> bool {
         self.timed.load(Ordering::Acquire) != 0
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn lane(&self) -> usize {
@@ -111,11 +107,13 @@ impl<C: Channel> QueuedListeners<C> {
 
     /// The listeners in the order of registration.
     pub(crate) fn listeners(&self) -> Vec<Arc<QueuedListener<C>>> {
-        self.roster.lock().in_order()
+        let view = self.roster.lock().view();
+        view.members()
     }
 }
 
 pub(crate) struct QueuedListener<C: Channel> {
+    id: ListenerId,
     common: Listener,
     since: u64,
     timed: bool,
@@ -172,7 +170,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
 
     fn wait_out(self: Arc<Self>) {
         if !inside::callback_of(self.context.hub) {
-            self.context.progress.wait_out(self.common.id);
+            self.context.progress.wait_out(self.id);
         }
     }
 }

@@ -1,0 +1,74 @@
+//! Where a publisher of its own calls inline listeners from.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
+use super::Snapshot;
+use crate::channel::Channel;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// A publisher's own: it remembers who listens, so that a publish takes no lock, and writes to
+/// nothing that another publisher writes to. One thread at a time uses it.
+///
+/// It remembers weakly. Whoever changes the listeners takes the sheets of all desks away, so that a
+/// desk which still finds its own has the right one, and a publisher which happens not to publish
+/// keeps nobody alive. That is what the two atomic writes of a publish are for: a desk holds its
+/// sheet while it calls.
+pub(crate) struct Desk<C: Channel> {
+    tally: Arc<Tally>,
+    sheet: RefCell<Weak<Sheet<C>>>,
+}
+
+/// The list of one desk. Desks share the list itself, but not the count of its holders.
+///
+/// Two lines of a cache, as processors fetch them.
+#[repr(align(128))]
+pub(super) struct Sheet<C: Channel> {
+    pub(super) listeners: Snapshot<C>,
+}
+
+/// How many events have gone over a desk. Its publisher alone writes.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Tally(AtomicU64);
+
+impl<C: Channel> Desk<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            tally: Arc::default(),
+            sheet: RefCell::new(Weak::new()),
+        }
+    }
+
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Counts an event.
+    #[inline]
+    pub(crate) fn count(&self) {
+        let Tally(published) = &*self.tally;
+        let before = published.load(Ordering::Relaxed);
+        published.store(before + 1, Ordering::Relaxed);
+    }
+
+    /// Its sheet, unless that has been taken away.
+    #[inline]
+    pub(super) fn sheet(&self) -> Option<Arc<Sheet<C>>> {
+        self.sheet.borrow().upgrade()
+    }
+
+    pub(super) fn learn(&self, sheet: &Arc<Sheet<C>>) {
+        self.sheet.replace(Arc::downgrade(sheet));
+    }
+
+    pub(super) fn has(&self, sheet: &Arc<Sheet<C>>) -> bool {
+        std::ptr::eq(self.sheet.borrow().as_ptr(), Arc::as_ptr(sheet))
+    }
+}
+
+impl Tally {
+    pub(super) fn published(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
