@@ -19,6 +19,21 @@ pub(crate) use std::thread;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
 
+/// Looks again a few times before its caller sleeps: to be woken takes tens of microseconds, and
+/// what one waits for is often there in one. Between two looks the other side is left alone, so that
+/// it finds its lines of the cache where it left them.
+pub(crate) fn look_out(mut there: impl FnMut() -> bool) -> bool {
+    // A model has nothing to gain, and an interpreter no time to lose.
+    let looks = if cfg!(any(loom, miri)) { 0 } else { LOOKS };
+    (0..looks).any(|_| {
+        thread::yield_now();
+        there()
+    })
+}
+
+/// Some microseconds in all.
+const LOOKS: u32 = 16;
+
 /// A mutex without poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 

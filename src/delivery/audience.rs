@@ -56,6 +56,11 @@ impl Present {
         self.0 & way as u8 != 0
     }
 
+    #[inline]
+    pub(crate) fn is_queued_only(self) -> bool {
+        self.0 == Way::Queued as u8
+    }
+
     /// Nobody but inline listeners, if anybody.
     #[inline]
     pub(crate) fn inline_at_most(self) -> bool {

@@ -64,6 +64,7 @@ impl Batch {
         self.order.is_empty()
     }
 
+    #[inline]
     pub(crate) fn push<C: Channel>(
         &mut self,
         listeners: &Arc<QueuedListeners<C>>,
@@ -100,6 +101,7 @@ impl Batch {
         }
     }
 
+    #[inline]
     fn lane<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut Lane<C> {
         let index = listeners.lane();
         if self.lanes.len() <= index {

@@ -11,7 +11,8 @@ use super::queued::QueuedListeners;
 use super::tasks::{Place, Tasks};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, look_out};
 
 /// A lock around the batch that fills. The dispatcher takes it whole, so that neither side pays
 /// for the other at each event.
@@ -23,6 +24,10 @@ pub(crate) struct Queue {
     arrival: Condvar,
     /// Publishers wait here while the batch is full.
     room: Condvar,
+    /// What the batch was like when somebody last left the lock, for those who look out before they
+    /// sleep. A hint: what counts is in the lock.
+    is_filling: AtomicBool,
+    is_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -80,10 +85,13 @@ impl Queue {
             state: Mutex::new(State::default()),
             arrival: Condvar::new(),
             room: Condvar::new(),
+            is_filling: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
         }
     }
 
     /// Accepts an event and says which sequence number it got, or hands it back when full.
+    #[inline]
     pub(crate) fn push<C: Channel>(
         &self,
         listeners: &Arc<QueuedListeners<C>>,
@@ -95,7 +103,11 @@ impl Queue {
             return Ok(state.number());
         }
         if limit == Limit::Capacity && state.filling.len() >= self.capacity {
+            self.is_full.store(true, Ordering::Relaxed);
             return Err(envelope);
+        }
+        if state.filling.is_empty() {
+            self.is_filling.store(true, Ordering::Relaxed);
         }
         let sequence = state.number();
         state.end = state.next;
@@ -118,6 +130,7 @@ impl Queue {
         self.wake_dispatcher(state);
     }
 
+    #[inline]
     fn wake_dispatcher(&self, mut state: MutexGuard<'_, State>) {
         let asleep = mem::take(&mut state.dispatcher_sleeps);
         drop(state);
@@ -128,6 +141,9 @@ impl Queue {
 
     /// Waits until the queue is not full. It may be full again.
     pub(crate) fn wait_for_room(&self) {
+        if look_out(|| !self.is_full.load(Ordering::Relaxed)) {
+            return;
+        }
         let mut state = self.state.lock();
         state.waiting_publishers += 1;
         while state.filling.len() >= self.capacity {
@@ -154,6 +170,7 @@ impl Queue {
 
     /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
     pub(crate) fn take(&self, empty: &mut Batch) -> Taken {
+        look_out(|| self.is_filling.load(Ordering::Relaxed));
         let mut state = self.state.lock();
         while state.filling.is_empty() && !state.closed {
             state.dispatcher_sleeps = true;
@@ -177,6 +194,8 @@ impl Queue {
             };
         }
         mem::swap(&mut state.filling, empty);
+        self.is_filling.store(false, Ordering::Relaxed);
+        self.is_full.store(false, Ordering::Relaxed);
         self.wake_publishers(state);
         Taken::Batch
     }

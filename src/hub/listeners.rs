@@ -99,10 +99,11 @@ impl<C: Channel> Listeners<C> {
         let present = self.audience.present();
         if C::RETAIN == 0 && present.inline_at_most() {
             // Nothing is in the way here.
-            self.sources.note(source);
             if !present.has(Way::Inline) {
-                self.count(desk);
-            } else if self.inline().is_calling_here() {
+                return self.note(source, desk);
+            }
+            self.sources.note(source);
+            if self.inline().is_calling_here() {
                 self.inline().publish(Payload::Own(event), desk);
             } else {
                 self.inline().publish_now(&event, desk);
@@ -121,7 +122,27 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        let mut event = Payload::Own(event);
+        let present = self.audience.present();
+        if C::RETAIN > 0 || !present.is_queued_only() {
+            return self.publish_to_all(queue, Payload::Own(event), source, desk);
+        }
+        // Nobody shares the event, so that it goes where it is to lie at once.
+        let queued = self.queued();
+        let time = queued.wants_time().then(SystemTime::now);
+        let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
+        match queue.push(queued, envelope, Limit::Capacity) {
+            Ok(_) => self.note(source, desk),
+            Err(refused) => self.publish_to_all(queue, refused.into_payload(), source, desk),
+        }
+    }
+
+    fn publish_to_all(
+        &self,
+        queue: &Queue,
+        mut event: Payload<C::Event>,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) {
         while let Err((refused, full)) = self.offer(queue, event, source, desk) {
             event = refused;
             match full {
@@ -129,6 +150,12 @@ impl<C: Channel> Listeners<C> {
                 Full::Receiver => self.log().wait_for_room(),
             }
         }
+    }
+
+    #[inline]
+    fn note(&self, source: Source, desk: Option<&Desk<C>>) {
+        self.sources.note(source);
+        self.count(desk);
     }
 
     #[inline]
