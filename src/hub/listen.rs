@@ -187,9 +187,7 @@ impl Hub {
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
         let label = Label::new(None, Location::caller());
-        self.listeners::<C>()
-            .inline()
-            .listen(label, callback)
+        self.listeners::<C>().inline().listen(label, callback)
     }
 
     /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).

@@ -207,7 +207,9 @@ impl<C: Channel> State<C> {
     }
 
     fn snapshot(&mut self) -> Snapshot<C> {
-        let snapshot = self.snapshot.get_or_insert_with(|| Arc::new(self.roster.view()));
+        let snapshot = self
+            .snapshot
+            .get_or_insert_with(|| Arc::new(self.roster.view()));
         Arc::clone(snapshot)
     }
 }

@@ -1,41 +1,17 @@
-//! One channel's listeners, and the way of an event to them.
+//! The way of an event to one channel's listeners.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 
-use super::registry::AnyChannel;
-use super::report::{ChannelReport, DeliveryKind, ListenerReport};
-use super::sources::Sources;
+use super::Listeners;
 use crate::channel::Channel;
-use crate::delivery::audience::{Audience, Present, Way};
-use crate::delivery::context::Context;
-use crate::delivery::inline::{Desk, InlineListeners};
+use crate::delivery::audience::{Present, Way};
+use crate::delivery::inline::Desk;
 use crate::delivery::inside;
-use crate::delivery::listener::Label;
-use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::{Limit, Queue};
-use crate::delivery::queued::{NewListener, QueuedListeners};
-use crate::delivery::receiver::Receiver;
-use crate::delivery::retained::{Replay, Retained};
-use crate::delivery::subscription::Subscription;
 use crate::delivery::tasks::Place;
 use crate::envelope::{Envelope, Payload, Portions, Source};
-
-/// What of it nobody has asked for is not there.
-pub(super) struct Listeners<C: Channel> {
-    audience: Arc<Audience>,
-    /// How many events have been accepted that no desk has counted.
-    published: AtomicU64,
-    sources: Sources,
-    inline: OnceLock<Arc<InlineListeners<C>>>,
-    /// The number of the channel's lane in every batch of its hub.
-    lane: usize,
-    queued: OnceLock<Arc<QueuedListeners<C>>>,
-    log: OnceLock<Arc<Log<C>>>,
-    retained: OnceLock<Box<Retained<C>>>,
-}
 
 /// What lets no more in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +22,7 @@ enum Full {
 
 /// Where an async publisher waits for room.
 #[derive(Default)]
-pub(super) struct Seat {
+pub(in crate::hub) struct Seat {
     queue: Option<Place>,
     log: Option<Place>,
 }
@@ -55,41 +31,9 @@ pub(super) struct Seat {
 type Refused<C> = (Payload<<C as Channel>::Event>, Full);
 
 impl<C: Channel> Listeners<C> {
-    pub(super) fn new(lane: usize, context: &Arc<Context>) -> Self {
-        Self {
-            audience: Arc::new(Audience::new(Arc::clone(context))),
-            published: AtomicU64::new(0),
-            sources: Sources::default(),
-            inline: OnceLock::new(),
-            lane,
-            queued: OnceLock::new(),
-            log: OnceLock::new(),
-            retained: OnceLock::new(),
-        }
-    }
-
-    pub(super) fn inline(&self) -> &Arc<InlineListeners<C>> {
-        let inline = || Arc::new(InlineListeners::new(Arc::clone(&self.audience)));
-        self.inline.get_or_init(inline)
-    }
-
-    fn queued(&self) -> &Arc<QueuedListeners<C>> {
-        let queued = || QueuedListeners::new(self.lane, Arc::clone(&self.audience));
-        self.queued.get_or_init(|| Arc::new(queued()))
-    }
-
-    fn log(&self) -> &Arc<Log<C>> {
-        let log = || Arc::new(Log::new(Arc::clone(&self.audience)));
-        self.log.get_or_init(log)
-    }
-
-    fn retained(&self) -> &Retained<C> {
-        self.retained.get_or_init(|| Box::new(Retained::new()))
-    }
-
     /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
     #[inline]
-    pub(super) fn publish(
+    pub(in crate::hub) fn publish(
         &self,
         queue: &Queue,
         event: C::Event,
@@ -167,7 +111,7 @@ impl<C: Channel> Listeners<C> {
     }
 
     /// Publishes an event, or hands it back where there is no room.
-    pub(super) fn try_publish(
+    pub(in crate::hub) fn try_publish(
         &self,
         queue: &Queue,
         event: C::Event,
@@ -181,7 +125,7 @@ impl<C: Channel> Listeners<C> {
 
     /// Publishes an event; where there is no room, hands it back and has the task woken when there
     /// may be some.
-    pub(super) fn poll_publish(
+    pub(in crate::hub) fn poll_publish(
         &self,
         queue: &Queue,
         mut event: Payload<C::Event>,
@@ -203,7 +147,7 @@ impl<C: Channel> Listeners<C> {
     }
 
     /// The task does not wait any more.
-    pub(super) fn stand_up(&self, queue: &Queue, seat: &mut Seat) {
+    pub(in crate::hub) fn stand_up(&self, queue: &Queue, seat: &mut Seat) {
         if let Some(place) = seat.queue.take() {
             queue.forget(place);
         }
@@ -326,78 +270,5 @@ impl<C: Channel> Listeners<C> {
         }
         self.audience.context.discard_event::<C>(evicted);
         Ok(portions.rest())
-    }
-
-    /// Registers a queued listener: for what is accepted from now on and, where it asks for
-    /// `replay`, for what is retained of the time before.
-    pub(super) fn listen(
-        &self,
-        queue: &Queue,
-        replay: Replay,
-        listener: NewListener<C>,
-    ) -> Subscription {
-        if C::RETAIN == 0 || replay == Replay::None {
-            return self.queued().listen(listener, queue.next(), Vec::new());
-        }
-        let retained = self.retained().lock();
-        let missed = retained.replay(replay);
-        let subscription = self.queued().listen(listener, queue.next(), missed);
-        queue.nudge(self.queued());
-        subscription
-    }
-
-    /// Registers a receiver, likewise.
-    pub(super) fn receive(
-        &self,
-        label: Label,
-        capacity: usize,
-        overflow: Overflow,
-        replay: Replay,
-    ) -> Receiver<C> {
-        if C::RETAIN == 0 || replay == Replay::None {
-            return Receiver::new(self.log(), label, capacity, overflow, Vec::new());
-        }
-        let retained = self.retained().lock();
-        let missed = retained.replay(replay);
-        let missed = missed.into_iter().map(Envelope::into_payload).collect();
-        Receiver::new(self.log(), label, capacity, overflow, missed)
-    }
-}
-
-impl<C: Channel> AnyChannel for Listeners<C> {
-    fn close(&self) {
-        if let Some(inline) = self.inline.get() {
-            inline.close();
-        }
-        if let Some(log) = self.log.get() {
-            log.close();
-        }
-    }
-
-    fn report(&self) -> ChannelReport {
-        let inline = self.inline.get().map(|inline| inline.listeners());
-        let inline = inline.unwrap_or_default().into_iter();
-        let inline = inline.map(|(listener, delivered)| {
-            ListenerReport::new((*listener).as_ref(), DeliveryKind::Inline, delivered)
-        });
-        let queued = self.queued.get().map(|queued| queued.listeners());
-        let queued = queued.unwrap_or_default().into_iter().map(|listener| {
-            let delivered = listener.delivered();
-            ListenerReport::new((*listener).as_ref(), DeliveryKind::Queued, delivered)
-        });
-        let log = self.log.get();
-        let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
-        let at_desks = self.inline.get().map_or(0, |inline| inline.published());
-        ChannelReport {
-            name: C::NAME,
-            type_name: std::any::type_name::<C>(),
-            published: self.published.load(Ordering::Relaxed) + at_desks,
-            retained: self.retained.get().map_or(0, |retained| retained.len()),
-            publishers: self.sources.lines(),
-            listeners: inline
-                .chain(queued)
-                .chain(receivers.unwrap_or_default())
-                .collect(),
-        }
     }
 }

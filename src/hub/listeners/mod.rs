@@ -1,0 +1,145 @@
+//! One channel's listeners; in [`accept`], the way of an event to them.
+
+mod accept;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::registry::AnyChannel;
+use super::report::{ChannelReport, DeliveryKind, ListenerReport};
+use super::sources::Sources;
+use crate::channel::Channel;
+use crate::delivery::audience::Audience;
+use crate::delivery::context::Context;
+use crate::delivery::inline::InlineListeners;
+use crate::delivery::listener::Label;
+use crate::delivery::log::{Log, Overflow};
+use crate::delivery::queue::Queue;
+use crate::delivery::queued::{NewListener, QueuedListeners};
+use crate::delivery::receiver::Receiver;
+use crate::delivery::retained::{Replay, Retained};
+use crate::delivery::subscription::Subscription;
+use crate::envelope::Envelope;
+
+pub(super) use accept::Seat;
+
+/// What of it nobody has asked for is not there.
+pub(in crate::hub) struct Listeners<C: Channel> {
+    audience: Arc<Audience>,
+    /// How many events have been accepted that no desk has counted.
+    published: AtomicU64,
+    sources: Sources,
+    inline: OnceLock<Arc<InlineListeners<C>>>,
+    /// The number of the channel's lane in every batch of its hub.
+    lane: usize,
+    queued: OnceLock<Arc<QueuedListeners<C>>>,
+    log: OnceLock<Arc<Log<C>>>,
+    retained: OnceLock<Box<Retained<C>>>,
+}
+
+impl<C: Channel> Listeners<C> {
+    pub(in crate::hub) fn new(lane: usize, context: &Arc<Context>) -> Self {
+        Self {
+            audience: Arc::new(Audience::new(Arc::clone(context))),
+            published: AtomicU64::new(0),
+            sources: Sources::default(),
+            inline: OnceLock::new(),
+            lane,
+            queued: OnceLock::new(),
+            log: OnceLock::new(),
+            retained: OnceLock::new(),
+        }
+    }
+
+    pub(in crate::hub) fn inline(&self) -> &Arc<InlineListeners<C>> {
+        let inline = || Arc::new(InlineListeners::new(Arc::clone(&self.audience)));
+        self.inline.get_or_init(inline)
+    }
+
+    fn queued(&self) -> &Arc<QueuedListeners<C>> {
+        let queued = || QueuedListeners::new(self.lane, Arc::clone(&self.audience));
+        self.queued.get_or_init(|| Arc::new(queued()))
+    }
+
+    fn log(&self) -> &Arc<Log<C>> {
+        let log = || Arc::new(Log::new(Arc::clone(&self.audience)));
+        self.log.get_or_init(log)
+    }
+
+    fn retained(&self) -> &Retained<C> {
+        self.retained.get_or_init(|| Box::new(Retained::new()))
+    }
+
+    /// Registers a queued listener: for what is accepted from now on and, where it asks for
+    /// `replay`, for what is retained of the time before.
+    pub(in crate::hub) fn listen(
+        &self,
+        queue: &Queue,
+        replay: Replay,
+        listener: NewListener<C>,
+    ) -> Subscription {
+        if C::RETAIN == 0 || replay == Replay::None {
+            return self.queued().listen(listener, queue.next(), Vec::new());
+        }
+        let retained = self.retained().lock();
+        let missed = retained.replay(replay);
+        let subscription = self.queued().listen(listener, queue.next(), missed);
+        queue.nudge(self.queued());
+        subscription
+    }
+
+    /// Registers a receiver, likewise.
+    pub(in crate::hub) fn receive(
+        &self,
+        label: Label,
+        capacity: usize,
+        overflow: Overflow,
+        replay: Replay,
+    ) -> Receiver<C> {
+        if C::RETAIN == 0 || replay == Replay::None {
+            return Receiver::new(self.log(), label, capacity, overflow, Vec::new());
+        }
+        let retained = self.retained().lock();
+        let missed = retained.replay(replay);
+        let missed = missed.into_iter().map(Envelope::into_payload).collect();
+        Receiver::new(self.log(), label, capacity, overflow, missed)
+    }
+}
+
+impl<C: Channel> AnyChannel for Listeners<C> {
+    fn close(&self) {
+        if let Some(inline) = self.inline.get() {
+            inline.close();
+        }
+        if let Some(log) = self.log.get() {
+            log.close();
+        }
+    }
+
+    fn report(&self) -> ChannelReport {
+        let inline = self.inline.get().map(|inline| inline.listeners());
+        let inline = inline.unwrap_or_default().into_iter();
+        let inline = inline.map(|(listener, delivered)| {
+            ListenerReport::new((*listener).as_ref(), DeliveryKind::Inline, delivered)
+        });
+        let queued = self.queued.get().map(|queued| queued.listeners());
+        let queued = queued.unwrap_or_default().into_iter().map(|listener| {
+            let delivered = listener.delivered();
+            ListenerReport::new((*listener).as_ref(), DeliveryKind::Queued, delivered)
+        });
+        let log = self.log.get();
+        let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
+        let at_desks = self.inline.get().map_or(0, |inline| inline.published());
+        ChannelReport {
+            name: C::NAME,
+            type_name: std::any::type_name::<C>(),
+            published: self.published.load(Ordering::Relaxed) + at_desks,
+            retained: self.retained.get().map_or(0, |retained| retained.len()),
+            publishers: self.sources.lines(),
+            listeners: inline
+                .chain(queued)
+                .chain(receivers.unwrap_or_default())
+                .collect(),
+        }
+    }
+}
