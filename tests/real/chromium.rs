@@ -103,6 +103,20 @@ impl Chromium {
     }
 }
 
+/// What a user does on the pages of oidc-provider.
+impl Chromium {
+    pub(crate) async fn log_in(&self, login: &str) {
+        self.fill("input[name=login]", login).await;
+        self.fill("input[name=password]", "any").await;
+        self.click("button[type=submit]").await;
+    }
+
+    pub(crate) async fn consent(&self) {
+        self.find("input[name=prompt][value=consent]").await;
+        self.click("button[type=submit]").await;
+    }
+}
+
 impl Driver {
     fn start() -> Self {
         let port = free_port();
