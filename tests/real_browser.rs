@@ -4,7 +4,6 @@
 
 #[path = "real/chromium.rs"]
 mod chromium;
-#[allow(dead_code, reason = "it is written for another file too")]
 #[path = "real/ministack.rs"]
 mod ministack;
 mod real;

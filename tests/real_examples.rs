@@ -1,10 +1,8 @@
 //! The examples that take a server, from their first line to their last.
 #![cfg(all(feature = "oidc", feature = "cognito", feature = "loopback"))]
 
-#[allow(dead_code, reason = "it is written for another file too")]
 #[path = "real/chromium.rs"]
 mod chromium;
-#[allow(dead_code, reason = "it is written for another file too")]
 #[path = "real/ministack.rs"]
 mod ministack;
 mod real;

@@ -6,7 +6,6 @@
 #![cfg(all(feature = "oidc", feature = "cognito"))]
 
 mod auth_world;
-#[allow(dead_code, reason = "it is written for another file too")]
 #[path = "real/ministack.rs"]
 mod ministack;
 #[path = "real/pages.rs"]

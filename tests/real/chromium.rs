@@ -1,4 +1,5 @@
 //! A real browser: Debian's chromium, driven over the WebDriver protocol.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
 //! A Cognito user pool on this machine.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
