@@ -1,4 +1,4 @@
-//! A real browser: Debian's chromium, driven over the WebDriver protocol.
+//! A real browser: Debian's chromium, driven over the `WebDriver` protocol.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{Read, Write};
