@@ -342,6 +342,31 @@ async fn f31_f35_the_user_goes_back_and_forward() {
 
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+async fn f31_f35_the_user_takes_too_long() {
+    let server = OidcServer::start(3600);
+    let browser = Chromium::start().await;
+    let app = on_oidc(&server);
+    let mut page = String::new();
+    let open = |url: &AuthorizeUrl| url.as_str().clone_into(&mut page);
+    let limit = Duration::from_millis(100);
+    let late = app
+        .client
+        .sign_in_in_browser(&app.loopback, app.options(), open, limit);
+    assert_eq!(late.await, Err(RedirectError::TimedOut));
+    assert_eq!((app.trace)(), ["signInWithRedirect_failure"], "F31");
+    assert_eq!(app.store.load_redirect().await, Ok(None));
+
+    browser.open(&page).await;
+    browser.log_in("ada").await;
+    browser.consent().await;
+    let late = app.client.complete_redirect(&app.callback().await).await;
+    assert_eq!(late, Err(RedirectError::NothingUnderWay), "F35");
+    assert_eq!((app.trace)(), [""; 0]);
+    assert_eq!(server.count("grant.success authorization_code"), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
 async fn f28_two_applications_at_once_in_one_browser() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
