@@ -54,7 +54,8 @@ macro_rules! rows {
 
 rows! { embedded, super::Memory,
     f1_sign_in f2_f3_a_challenge f5_sign_in_fails f6_signed_in_already
-    f7_sign_in_refreshes_first f8_sign_in_after_the_session_was_ended f10_not_read_back
+    f7_sign_in_refreshes_first f8_sign_in_after_the_session_was_ended
+    f9_sign_in_after_the_refresh_was_lost f10_not_read_back
     f11_f12_session f13_disabled f14_ended_elsewhere f15_f20_f26_nobody_there
     f16_no_refresh_token f17_many_ask_at_once f18_f22_signed_out f19_sign_out
     f21_everywhere f25_delete_user f38_restart
@@ -65,7 +66,8 @@ rows! { embedded, super::Memory,
 
 rows! { user_pool, super::Cognito, needs "needs ministack: tests/run installs it",
     f1_sign_in f2_f3_a_challenge f5_sign_in_fails f6_signed_in_already
-    f7_sign_in_refreshes_first f8_sign_in_after_the_session_was_ended f10_not_read_back
+    f7_sign_in_refreshes_first f8_sign_in_after_the_session_was_ended
+    f9_sign_in_after_the_refresh_was_lost f10_not_read_back
     f11_f12_session f13_disabled f14_ended_elsewhere f15_f20_f26_nobody_there
     f16_no_refresh_token f17_many_ask_at_once f18_f22_signed_out f19_sign_out
     f21_everywhere f25_delete_user f38_restart
@@ -260,6 +262,16 @@ async fn f8_sign_in_after_the_session_was_ended<S: Passwords>() {
     assert!(matches!(step, SignInStep::Done(_)));
     let failed = "→tokenRefresh_failure, ended";
     world.assert(&["clear", failed, "store", "→signedIn"]);
+}
+
+async fn f9_sign_in_after_the_refresh_was_lost<S: Passwords>() {
+    let mut world = World::<S>::expired().await;
+    world.stage.lose_refreshes();
+    world.restart();
+    let step = world.client.sign_in("ada", PASSWORD).await.unwrap();
+    assert!(matches!(step, SignInStep::Done(_)));
+    let failed = "→tokenRefresh_failure, kept";
+    world.assert(&[failed, "store", "→signedIn"]);
 }
 
 async fn f10_not_read_back<S: Passwords>() {

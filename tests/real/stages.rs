@@ -1,6 +1,9 @@
 //! Providers to play the table of events on, and what happens there beside what a client asks.
 
 use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -53,6 +56,9 @@ pub(crate) trait Passwords: Stage<Provider: UserPool> {
 
     /// Ada may do nothing any more.
     async fn disable_ada(&mut self);
+
+    /// To a client that is started after this, requests for new tokens get lost on the way.
+    fn lose_refreshes(&mut self);
 }
 
 /// One whose page has a way out.
@@ -105,6 +111,10 @@ impl Passwords for Memory {
 
     async fn disable_ada(&mut self) {
         self.0.fail(Operation::Refresh, Fault::NotAuthorized);
+    }
+
+    fn lose_refreshes(&mut self) {
+        self.0.fail(Operation::Refresh, Fault::NetworkDown);
     }
 }
 
@@ -185,6 +195,45 @@ impl Passwords for Cognito {
         let disable = disable.user_pool_id(&self.pool.id).username("ada");
         disable.send().await.unwrap();
     }
+
+    fn lose_refreshes(&mut self) {
+        let options = CognitoProvider::builder()
+            .region("us-east-1")
+            .user_pool_id(&self.pool.id)
+            .client_id(&self.pool.client_id)
+            .endpoint(lossy(&self.server().endpoint));
+        self.provider = options.build();
+    }
+}
+
+/// An address that leads to a pool, but where the first request of a connection is lost if it is
+/// for new tokens. A client that is new there has no connection yet.
+fn lossy(endpoint: &str) -> String {
+    let pool = endpoint.strip_prefix("http://").unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let pool = pool.clone();
+            thread::spawn(move || forward(connection, &pool));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn forward(mut client: TcpStream, pool: &str) -> io::Result<()> {
+    let mut first = [0; 16 * 1024];
+    let length = client.read(&mut first)?;
+    let first = &first[..length];
+    if String::from_utf8_lossy(first).contains("GetTokensFromRefreshToken") {
+        return Ok(());
+    }
+    let mut pool = TcpStream::connect(pool)?;
+    pool.write_all(first)?;
+    let (mut answer, mut to) = (pool.try_clone()?, client.try_clone()?);
+    thread::spawn(move || io::copy(&mut answer, &mut to));
+    io::copy(&mut client, &mut pool)?;
+    pool.shutdown(Shutdown::Write)
 }
 
 async fn by_password<S: Passwords>(client: &Client<S>) {
