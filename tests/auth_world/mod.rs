@@ -166,7 +166,7 @@ pub enum StoreFault {
 }
 
 impl TestStore {
-    fn new(trace: Trace) -> Self {
+    pub fn new(trace: Trace) -> Self {
         Self {
             inner: MemoryStore::new(),
             trace,

@@ -1,4 +1,5 @@
 //! A Cognito user pool on this machine.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -13,13 +14,14 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 
-use crate::real::{Server, free_port, installed};
+use crate::real::{Folder, Server, free_port, installed};
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const BACK: &str = "http://127.0.0.1:49153/callback";
 
 pub(crate) struct Ministack {
     _server: Server,
+    _state: Folder,
     pub(crate) endpoint: String,
     pub(crate) admin: Client,
 }
@@ -34,14 +36,15 @@ pub(crate) struct Pool {
 impl Ministack {
     pub(crate) fn start() -> Self {
         let port = free_port();
-        let state = std::env::temp_dir().join(format!("typed-hub-ministack-{port}"));
+        let state = Folder::new(&format!("ministack-{port}"));
         let mut command = Command::new(installed("ministack/bin/ministack"));
         command
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("AUTH", "true")
-            .env("STATE_DIR", state)
+            .env("STATE_DIR", state.path())
             .env("SERVICES", "cognito-idp,cognito-identity,ses,iam,sts")
+            .env("IOT_MTLS_ENABLED", "0")
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let server = Server::start(&mut command);
@@ -62,6 +65,7 @@ impl Ministack {
             .endpoint_url(&endpoint);
         Self {
             _server: server,
+            _state: state,
             endpoint,
             admin: Client::from_conf(config.build()),
         }
@@ -126,6 +130,14 @@ impl Ministack {
             client_id: client.client_id.unwrap(),
             client_secret: client.client_secret,
         }
+    }
+
+    /// Has the pool's pages send the browser to these addresses.
+    pub(crate) async fn register(&self, pool: &Pool, back: &str, bye: &str) {
+        let client = self.admin.update_user_pool_client();
+        let client = client.user_pool_id(&pool.id).client_id(&pool.client_id);
+        let client = client.callback_urls(back).logout_urls(bye);
+        client.send().await.unwrap();
     }
 
     pub(crate) async fn add_user(&self, pool: &Pool, name: &str) {

@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use typed_hub::{Auth, AuthEvent, Hub};
 
 /// How long a server may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where `tests/servers/install` puts the servers.
 pub fn installed(path: &str) -> PathBuf {
@@ -45,12 +45,37 @@ impl Server {
                 .expect("tests/run installs the servers"),
         )
     }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// A folder of its own that is removed with this.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The name must be taken by nobody else: with the port of the server, say.
+    pub fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("typed-hub-{name}")))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,13 +1,17 @@
-//! Signs in to a Cognito user pool, and shows what a listener hears.
+//! Signs in to a Cognito user pool, refreshes the session and signs out.
 //!
 //! ```text
-//! cargo run --example cognito --features cognito -- \
-//!     REGION USER_POOL_ID CLIENT_ID USER_NAME [ENDPOINT]
+//! cargo run --example auth_events --features cognito -- \
+//!     --cognito REGION USER_POOL_ID CLIENT_ID USER_NAME [ENDPOINT]
 //! ```
 //!
-//! The password, and the answers to challenges, are read from standard input; the secret of the app
-//! client, if it has one, from the environment variable `CLIENT_SECRET`.
+//! What is left out, from the right, is read from the environment: `COGNITO_REGION`,
+//! `COGNITO_USER_POOL_ID`, `COGNITO_CLIENT_ID`, `COGNITO_USER_NAME` and `COGNITO_ENDPOINT`. The
+//! endpoint is Amazon's unless it is said. The secret of the app client, if it has one, is
+//! `COGNITO_CLIENT_SECRET`. The password, and the answers to challenges, are read from standard
+//! input.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 
@@ -15,39 +19,54 @@ use typed_hub::auth::cognito::CognitoProvider;
 use typed_hub::auth::{Answer, AuthClient, Challenge, SignInStep, SignOutScope};
 use typed_hub::{Auth, Hub};
 
+use crate::in_plain_words;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [region, pool, client, username, rest @ ..] = &*arguments else {
-        return Err("REGION USER_POOL_ID CLIENT_ID USER_NAME [ENDPOINT]".into());
+pub(crate) async fn in_a_cognito_pool(
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<(), Box<dyn Error>> {
+    let mut setting = |name: &str| {
+        let missing = || format!("say {name}, as an argument or in the environment");
+        let argument = arguments.next();
+        argument.or_else(|| env::var(name).ok()).ok_or_else(missing)
     };
-    let region_endpoint = format!("https://cognito-idp.{region}.amazonaws.com");
+    let region = setting("COGNITO_REGION")?;
+    let pool = setting("COGNITO_USER_POOL_ID")?;
+    let client = setting("COGNITO_CLIENT_ID")?;
+    let username = setting("COGNITO_USER_NAME")?;
+    let amazon = format!("https://cognito-idp.{region}.amazonaws.com");
     let options = CognitoProvider::builder()
         .region(region)
         .user_pool_id(pool)
         .client_id(client)
-        .endpoint(rest.first().unwrap_or(&region_endpoint));
-    let provider = match std::env::var("CLIENT_SECRET") {
+        .endpoint(setting("COGNITO_ENDPOINT").unwrap_or(amazon));
+    let provider = match env::var("COGNITO_CLIENT_SECRET") {
         Ok(secret) => options.client_secret(secret).build(),
         Err(_) => options.build(),
     };
 
     let hub = Hub::new();
-    let _listener = hub.listen::<Auth>(|event| println!("    event: {}", event.kind()));
+    let listener = hub.listen::<Auth>(|event| println!("    {}", in_plain_words(event)));
     let client = AuthClient::new(hub.clone(), provider);
+    let done = in_and_out(&client, &username).await;
+    hub.flush(); // everything published so far has been heard
+    drop(listener);
+    done
+}
 
+async fn in_and_out(
+    client: &AuthClient<CognitoProvider>,
+    username: &str,
+) -> Result<(), Box<dyn Error>> {
     let mut step = client.sign_in(username, ask("Password")?).await?;
     while let SignInStep::Challenge(challenge) = step {
         step = client.confirm_sign_in(answer(&challenge)?).await?;
     }
-    if client.session(true).await?.is_some() {
-        println!("The session has been refreshed.");
-    }
+    client.session(true).await?;
     let out = client.sign_out(SignOutScope::ThisDevice).await?;
     if let Some(why) = out.not_revoked {
         println!("Signed out here, but {why}");
     }
-    hub.flush();
     Ok(())
 }
 
@@ -94,5 +113,5 @@ fn ask(what: &str) -> io::Result<String> {
     io::stdout().flush()?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
-    Ok(line.trim_end().to_owned())
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -2,6 +2,11 @@
 //!
 //! Run it with `cargo run --example auth_events`. Nothing has to be set up: the identity provider
 //! is a user pool embedded in this program, and its clock is moved by hand.
+//!
+//! With `--cognito` it is a Cognito user pool of yours: see `cognito.rs`.
+
+#[cfg(feature = "cognito")]
+mod cognito;
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,6 +26,26 @@ impl CustomChannel for Diary {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        None => in_the_embedded_pool(),
+        Some("--cognito") => in_a_cognito_pool(arguments),
+        Some(_) => Err("it takes no argument, or --cognito and what comes with it".into()),
+    }
+}
+
+#[cfg(feature = "cognito")]
+use cognito::in_a_cognito_pool;
+
+#[cfg(not(feature = "cognito"))]
+fn in_a_cognito_pool(_: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    Err("this takes the feature cognito: \
+        cargo run --example auth_events --features cognito -- --cognito \
+        REGION USER_POOL_ID CLIENT_ID USER_NAME [ENDPOINT]"
+        .into())
+}
+
+fn in_the_embedded_pool() -> Result<(), Box<dyn Error>> {
     let hub = Hub::new();
 
     // Listening. Each guard listens until it is dropped.
