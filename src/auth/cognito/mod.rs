@@ -3,8 +3,9 @@
 //! - this file: [`CognitoProvider`], and what it does for an open session and by redirect
 //! - `options`: which pool; `users`: its users; `sign_in`: signing in, step by step
 //! - `challenge`: the service's challenges and ours; `tokens`: what it issues
-//! - `failure`: what its errors mean
+//! - `failure`: what its errors mean; `bounded`: how much of an answer is read
 
+mod bounded;
 mod challenge;
 mod failure;
 mod options;

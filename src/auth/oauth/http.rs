@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, Request};
 use thiserror::Error;
 
 /// No document of an identity provider is longer.
-const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
 #[derive(Clone, Debug)]
