@@ -20,7 +20,7 @@ use aws_sdk_cognitoidentityprovider::Client;
 
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 
-use self::failure::{failed, unreadable, unsupported};
+use self::failure::{failed, not_refreshed, unreadable, unsupported};
 use self::tokens::issued;
 use super::error::ProviderError;
 use super::oauth::{Endpoints, OAuth};
@@ -101,7 +101,7 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(not_refreshed)?;
         let result = refreshed.authentication_result;
         let (_, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
         Ok(tokens)
