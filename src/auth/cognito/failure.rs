@@ -4,8 +4,10 @@ use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
+use crate::auth::oauth::failure;
 
-/// The service's own name of the error is kept; so are its words, which repeat no input.
+/// The service's own name of the error is kept; so are its words, as far as they repeat nothing
+/// secret: see [`hiding`](crate::auth::oauth::failure::hiding).
 pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
@@ -27,7 +29,8 @@ pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) 
         };
     };
     let message = error.message().unwrap_or("the service gives no reason");
-    ProviderError::new(kind(name, message, status), name, message)
+    let kind = kind(name, message, status);
+    ProviderError::new(kind, failure::name(name), failure::plain(message))
 }
 
 /// What ends a session. Any other refusal of a refresh (by a firewall before the service, say, or of
@@ -80,6 +83,11 @@ const fn is_out_of_order(status: u16) -> bool {
 
 pub(super) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
+}
+
+pub(super) fn another_user() -> ProviderError {
+    let message = "the tokens are another user's";
+    ProviderError::new(ProviderErrorKind::Rejected, "IdToken", message)
 }
 
 pub(super) fn unsupported(message: &str) -> ProviderError {

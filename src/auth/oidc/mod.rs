@@ -144,11 +144,11 @@ fn are_secure(at: &Endpoints) -> bool {
 impl IdentityProvider for OidcProvider {
     async fn refresh(
         &self,
-        _: &AuthUser,
+        user: &AuthUser,
         token: &RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
         let at = self.endpoints().await?;
-        self.inner.oauth.refresh(&at, token).await
+        self.inner.oauth.refresh(&at, user, token).await
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
