@@ -319,7 +319,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
     secrets.extend(store.load().await.unwrap().iter().flat_map(shown::tokens));
     shown.debug(&client);
     #[cfg(feature = "tracing")]
-    let logged = shown::log().first_of(&secrets).is_some();
+    let logged = shown::log().any_of(&secrets);
     #[cfg(not(feature = "tracing"))]
     let logged = false;
     Cell {
@@ -333,7 +333,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
         took,
         requests,
         flood,
-        secret: logged || shown.first_of(&secrets).is_some(),
+        secret: logged || shown.any_of(&secrets),
     }
 }
 

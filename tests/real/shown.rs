@@ -40,13 +40,10 @@ impl Shown {
         self.push(&format!("{error} {error:#}"));
     }
 
-    /// The first of these that is in what was shown.
-    pub(crate) fn first_of<'s>(&self, secrets: &'s [String]) -> Option<&'s str> {
+    pub(crate) fn any_of(&self, secrets: &[String]) -> bool {
         let all = self.0.lock().unwrap();
         let mut secrets = secrets.iter().filter(|secret| !secret.is_empty());
-        secrets
-            .find(|secret| all.contains(&***secret))
-            .map(|secret| &**secret)
+        secrets.any(|secret| all.contains(secret))
     }
 }
 
