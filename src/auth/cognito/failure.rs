@@ -11,22 +11,23 @@ use crate::auth::oauth::failure;
 pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
-    let service = match error {
-        SdkError::ServiceError(service) => service,
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let unreadable = || match status {
+        Some(status) if is_out_of_order(status) => {
+            let message = format!("the server is out of order: status {status}");
+            ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
+        }
+        _ => in_transit("Unreadable", "the answer cannot be read"),
+    };
+    let error = match error {
+        SdkError::ServiceError(service) => service.into_err(),
         SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
         SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
         SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
-        _ => return in_transit("Unreadable", "the answer cannot be read"),
+        _ => return unreadable(),
     };
-    let status = service.raw().status().as_u16();
-    let error = service.err();
-    let Some(name) = error.code() else {
-        return if is_out_of_order(status) {
-            let message = format!("the server is out of order: status {status}");
-            ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
-        } else {
-            in_transit("Unreadable", "the answer cannot be read")
-        };
+    let (Some(name), Some(status)) = (error.code(), status) else {
+        return unreadable();
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, message, status);
