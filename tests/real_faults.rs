@@ -155,6 +155,9 @@ trait Site {
     /// One that waits for so long at this step, or is sent to a place nobody trusts.
     fn provider_for(&self, operation: Operation, fault: Fault) -> Self::Provider;
 
+    /// What it is registered with and nobody else is to see.
+    fn secret(&self) -> Option<String>;
+
     /// How many requests of this operation go before the one that fails.
     fn passes(operation: Operation) -> usize;
 
@@ -252,6 +255,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
             .build()
     };
     let mut secrets = vec![PASSWORD.to_owned()];
+    secrets.extend(site.secret());
     let proxy = site.proxy();
     site.add_user(user).await;
     if operation.begins_signed_in() {
@@ -318,10 +322,6 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
     let after = after(site, operation, &client, user, &trace).await;
     secrets.extend(store.load().await.unwrap().iter().flat_map(shown::tokens));
     shown.debug(&client);
-    #[cfg(feature = "tracing")]
-    let logged = shown::log().any_of(&secrets);
-    #[cfg(not(feature = "tracing"))]
-    let logged = false;
     Cell {
         seen: Seen {
             answer,
@@ -333,7 +333,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
         took,
         requests,
         flood,
-        secret: logged || shown.any_of(&secrets),
+        secret: shown.any_of(&secrets),
     }
 }
 
@@ -354,7 +354,13 @@ async fn after<S: Site>(
     trace: &impl Fn() -> Vec<String>,
 ) -> &'static str {
     let signed_in = async || {
-        site.sign_in(client, user).await;
+        if matches!(operation, Operation::Code | Operation::Keys) {
+            let page = client.sign_in_with_redirect(options()).await.unwrap();
+            let callback = site.visit(page.as_str(), user).await;
+            client.complete_redirect(&callback).await.unwrap();
+        } else {
+            site.sign_in(client, user).await;
+        }
         let events = trace();
         let signed_in = events.last().is_some_and(|event| event == "signedIn");
         signed_in
@@ -399,8 +405,6 @@ async fn after<S: Site>(
 
 /// Runs the matrix, prints it, and returns what is not as it should be.
 async fn matrix<S: Site>(site: &S, name: &str) -> Vec<String> {
-    #[cfg(feature = "tracing")]
-    shown::log();
     let users = AtomicUsize::new(0);
     let (mut wrong, mut table) = (Vec::new(), String::new());
     write!(table, "\nWhat a fault does: {name}\n{:24}", "").unwrap();
@@ -529,6 +533,10 @@ impl Site for CognitoSite {
         self.provider_at(api, pages, limit(fault), CognitoFlow::Srp)
     }
 
+    fn secret(&self) -> Option<String> {
+        self.pool.client_secret.clone()
+    }
+
     fn passes(operation: Operation) -> usize {
         usize::from(matches!(operation, Operation::Proof | Operation::Keys))
     }
@@ -637,6 +645,10 @@ impl Site for OidcSite {
         };
         self.proxy.send_elsewhere(member, &self.elsewhere);
         self.provider()
+    }
+
+    fn secret(&self) -> Option<String> {
+        None
     }
 
     fn passes(operation: Operation) -> usize {
