@@ -20,7 +20,7 @@ use proxy::Proxy;
 use real::{OidcServer, free_port, trace};
 use shown::Shown;
 use typed_hub::Hub;
-use typed_hub::auth::cognito::CognitoFlow;
+use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
@@ -29,10 +29,12 @@ use typed_hub::auth::{
 
 const FAILED: [&str; 1] = ["signInWithRedirect_failure"];
 
+type Spoil = fn(&str) -> String;
+
 type Expected = fn(&RedirectError) -> bool;
 
 /// What is wrong, how a good callback is made so, and what it comes to.
-const SPOILT: &[(&str, fn(&str) -> String, Expected)] = &[
+const SPOILT: &[(&str, Spoil, Expected)] = &[
     (
         "another state",
         |url| url.replace("state=", "state=x"),
@@ -133,7 +135,7 @@ const SPOILT: &[(&str, fn(&str) -> String, Expected)] = &[
 ];
 
 /// Callbacks to somewhere else, which end nothing.
-const ELSEWHERE: &[fn(&str) -> String] = &[
+const ELSEWHERE: &[Spoil] = &[
     |url| url.replace("127.0.0.1", "id.example.org"),
     |url| url.replace("127.0.0.1", "127.0.0.2"),
     |url| url.replace("127.0.0.1", "localhost"),
@@ -272,14 +274,14 @@ async fn bad_callbacks<S: Site>(site: &S) {
 }
 
 struct CognitoSite {
-    server: Ministack,
-    provider: typed_hub::auth::cognito::CognitoProvider,
+    _server: Ministack,
+    provider: CognitoProvider,
     proxy: Proxy,
     direct: String,
 }
 
 impl Site for CognitoSite {
-    type Provider = typed_hub::auth::cognito::CognitoProvider;
+    type Provider = CognitoProvider;
 
     fn provider(&self) -> Self::Provider {
         self.provider.clone()
@@ -290,7 +292,6 @@ impl Site for CognitoSite {
     }
 
     async fn visit(&self, page: &str) -> String {
-        let _ = &self.server;
         ministack::visit(page, &self.direct, "ada").await
     }
 }
@@ -306,7 +307,7 @@ async fn f30_to_f35_bad_callbacks_of_a_user_pool() {
     let direct = std::mem::replace(&mut server.endpoint, proxy.url());
     let site = CognitoSite {
         provider: server.provider(&pool, CognitoFlow::Password),
-        server,
+        _server: server,
         proxy,
         direct,
     };

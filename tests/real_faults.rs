@@ -560,15 +560,12 @@ impl Site for CognitoSite {
         client: &AuthClient<CognitoProvider>,
         user: &str,
     ) -> Result<&'static str, Failed> {
-        match operation {
-            Operation::DeleteUser => {
-                let deleted = client.delete_user().await;
-                deleted.map(|()| "deleted").map_err(Failed::delete)
-            }
-            _ => {
-                let step = client.sign_in(user, PASSWORD).await;
-                step.map(|_| "signed in").map_err(Failed::sign_in)
-            }
+        if operation == Operation::DeleteUser {
+            let deleted = client.delete_user().await;
+            deleted.map(|()| "deleted").map_err(Failed::delete)
+        } else {
+            let step = client.sign_in(user, PASSWORD).await;
+            step.map(|_| "signed in").map_err(Failed::sign_in)
         }
     }
 }
@@ -600,7 +597,7 @@ struct OidcSite {
 }
 
 impl OidcSite {
-    fn provider_at(&self, issuer: &str, limit: Duration) -> OidcProvider {
+    fn provider_at(issuer: &str, limit: Duration) -> OidcProvider {
         OidcProvider::builder()
             .issuer(issuer)
             .client_id("app")
@@ -630,15 +627,15 @@ impl Site for OidcSite {
     }
 
     fn provider(&self) -> OidcProvider {
-        self.provider_at(&self.proxy.url(), LONG)
+        Self::provider_at(&self.proxy.url(), LONG)
     }
 
     fn provider_for(&self, operation: Operation, fault: Fault) -> OidcProvider {
         if fault != Fault::Untrusted {
-            return self.provider_at(&self.proxy.url(), limit(fault));
+            return Self::provider_at(&self.proxy.url(), limit(fault));
         }
         let member = match operation {
-            Operation::Begin | Operation::Find => return self.provider_at(&self.elsewhere, LONG),
+            Operation::Begin | Operation::Find => return Self::provider_at(&self.elsewhere, LONG),
             Operation::Keys => "jwks_uri",
             Operation::SignOut => "revocation_endpoint",
             _ => "token_endpoint",

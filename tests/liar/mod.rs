@@ -207,7 +207,7 @@ impl Asked {
             return Answer::Json(200, key_set(&[key(1)]));
         }
         if path.contains("/token") {
-            return self.grant(&self.sign(&self.claims()));
+            return grant(&sign(&self.claims()));
         }
         if path.contains("/revoke") {
             return Answer::Json(200, "{}".to_owned());
@@ -255,21 +255,6 @@ impl Asked {
         claims
     }
 
-    pub(crate) fn sign(&self, claims: &Value) -> String {
-        signed(&json!({"alg": "EdDSA", "kid": "1"}), claims, 1)
-    }
-
-    pub(crate) fn grant(&self, id_token: &str) -> Answer {
-        let tokens = json!({
-            "access_token": "an-access-token-of-the-liar",
-            "token_type": "Bearer",
-            "expires_in": 3600,
-            "refresh_token": "a-refresh-token-of-the-liar",
-            "id_token": id_token,
-        });
-        Answer::Json(200, tokens.to_string())
-    }
-
     /// What the form of the request has under a name.
     pub(crate) fn sent(&self, name: &str) -> String {
         let (_, form) = self.request.split_once("\r\n\r\n").unwrap();
@@ -277,6 +262,22 @@ impl Asked {
         let found = fields.find(|(key, _)| key == name);
         found.map_or_else(String::new, |(_, value)| value.into_owned())
     }
+}
+
+pub(crate) fn sign(claims: &Value) -> String {
+    signed(&json!({"alg": "EdDSA", "kid": "1"}), claims, 1)
+}
+
+/// What a token endpoint grants.
+pub(crate) fn grant(id_token: &str) -> Answer {
+    let tokens = json!({
+        "access_token": "an-access-token-of-the-liar",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "refresh_token": "a-refresh-token-of-the-liar",
+        "id_token": id_token,
+    });
+    Answer::Json(200, tokens.to_string())
 }
 
 pub(crate) fn now() -> u64 {

@@ -55,7 +55,7 @@ impl Shown {
         self.push(&format!("{value:?} {value:#?}"));
     }
 
-    pub(crate) fn error(&self, error: &(impl std::error::Error + Debug)) {
+    pub(crate) fn error(&self, error: &impl std::error::Error) {
         self.debug(error);
         self.push(&format!("{error} {error:#}"));
     }
