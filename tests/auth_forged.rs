@@ -30,25 +30,32 @@ const CODE: &str = "a-code-that-nobody-is-to-see";
 const CLIENT_SECRET: &str = "a-client-secret-of-the-application";
 const PASSWORD: &str = "correct horse battery staple";
 
-/// How long a provider may take, and how long anything here may take after all.
-const LIMIT: Duration = Duration::from_millis(800);
+/// How long a provider may take that does not come to an end, and one that does.
+const SHORT: Duration = Duration::from_millis(800);
+const LONG: Duration = Duration::from_secs(5);
+
+fn limit(lie: &str) -> Duration {
+    if lie.ends_with("slowly") { SHORT } else { LONG }
+}
+
+/// How long anything here may take after all.
 const BOUND: Duration = Duration::from_secs(6);
 
 /// What a body without end may cost, the buffers of the system included.
 const FLOOD: u64 = 24 * 1024 * 1024;
 
-fn oidc(liar: &Liar) -> OidcProvider {
+fn oidc(liar: &Liar, lie: &str) -> OidcProvider {
     OidcProvider::builder()
         .issuer(liar.origin())
         .client_id(CLIENT)
         .client_secret(CLIENT_SECRET)
         .redirect_uris([BACK])
-        .time_limit(LIMIT)
+        .time_limit(limit(lie))
         .build()
 }
 
 /// The same lies at the sign-in pages of a user pool, and its API.
-fn cognito(liar: &Liar) -> CognitoProvider {
+fn cognito(liar: &Liar, lie: &str) -> CognitoProvider {
     liar.issue_as("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Liar");
     CognitoProvider::builder()
         .region("us-east-1")
@@ -58,7 +65,7 @@ fn cognito(liar: &Liar) -> CognitoProvider {
         .endpoint(liar.origin())
         .domain(liar.origin())
         .redirect_uris([BACK])
-        .time_limit(LIMIT)
+        .time_limit(limit(lie))
         .flow(CognitoFlow::Password)
         .build()
 }
@@ -331,12 +338,12 @@ const GRANTS: &[Lie] = &[
 #[tokio::test]
 async fn an_honest_provider_signs_a_user_in() {
     let liar = Liar::start();
-    let mut world = World::new(oidc(&liar));
+    let mut world = World::new(oidc(&liar, "none"));
     let user = world.complete(&liar).await.unwrap();
     assert_eq!(user.user_id, "ada");
     assert_eq!((world.trace)(), ["signInWithRedirect", "signedIn"]);
     let liar = Liar::start();
-    let mut world = World::new(cognito(&liar));
+    let mut world = World::new(cognito(&liar, "none"));
     assert_eq!(world.complete(&liar).await.unwrap().user_id, "ada");
     assert_eq!((world.trace)(), ["signInWithRedirect", "signedIn"]);
 }
@@ -346,8 +353,8 @@ async fn f33_f34_an_id_token_that_proves_nothing_signs_nobody_in() {
     for (name, lie) in ID_TOKENS {
         let liar = Liar::start();
         liar.lie("/token", 0, Arc::new(lie));
-        fails(oidc(&liar), &liar, name).await;
-        fails(cognito(&liar), &liar, name).await;
+        fails(oidc(&liar, name), &liar, name).await;
+        fails(cognito(&liar, name), &liar, name).await;
     }
 }
 
@@ -356,8 +363,8 @@ async fn f33_a_token_endpoint_that_lies_signs_nobody_in() {
     for (name, lie) in GRANTS {
         let liar = Liar::start();
         liar.lie("/token", 0, Arc::new(lie));
-        fails(oidc(&liar), &liar, name).await;
-        fails(cognito(&liar), &liar, name).await;
+        fails(oidc(&liar, name), &liar, name).await;
+        fails(cognito(&liar, name), &liar, name).await;
     }
 }
 
@@ -377,10 +384,10 @@ async fn f33_keys_that_are_none_sign_nobody_in() {
         let liar = Liar::start();
         // They are read with the discovery document, and to verify.
         liar.lie("/jwks", 1, Arc::new(lie));
-        fails(oidc(&liar), &liar, name).await;
+        fails(oidc(&liar, name), &liar, name).await;
         let liar = Liar::start();
         liar.lie("/jwks", 0, Arc::new(lie));
-        fails(cognito(&liar), &liar, name).await;
+        fails(cognito(&liar, name), &liar, name).await;
     }
 }
 
@@ -454,7 +461,7 @@ async fn a_discovery_document_that_lies_begins_nothing() {
     for (name, lie) in DOCUMENTS {
         let liar = Liar::start();
         liar.lie("/openid-configuration", 0, Arc::new(lie));
-        let mut world = World::new(oidc(&liar));
+        let mut world = World::new(oidc(&liar, name));
         let begun = world.callback(&liar).await;
         assert!(
             matches!(&begun, Err(RedirectError::Provider(_))),
@@ -525,7 +532,7 @@ async fn f14_f15_a_refresh_by_a_liar() {
     for ((name, lie), ends) in REFRESHES {
         let liar = Liar::start();
         liar.lie("/token", 1, Arc::new(lie));
-        let mut world = World::new(oidc(&liar));
+        let mut world = World::new(oidc(&liar, name));
         world.complete(&liar).await.unwrap();
         (world.trace)();
         let before = world.store.load().await.unwrap();
@@ -564,7 +571,7 @@ async fn f20_a_revocation_by_a_liar() {
     for (name, lie) in REVOCATIONS {
         let liar = Liar::start();
         liar.lie("/revoke", 0, Arc::new(lie));
-        let mut world = World::new(oidc(&liar));
+        let mut world = World::new(oidc(&liar, name));
         world.complete(&liar).await.unwrap();
         (world.trace)();
         let out = world
@@ -623,7 +630,7 @@ async fn f5_a_user_pool_that_lies() {
     for (name, lie) in SIGN_INS {
         let liar = Liar::start();
         liar.lie("/", 0, Arc::new(lie));
-        let world = World::new(cognito(&liar));
+        let world = World::new(cognito(&liar, name));
         let failed = world.client.sign_in("ada", PASSWORD).await;
         assert!(
             matches!(failed, Err(SignInError::Provider(_))),
@@ -656,7 +663,7 @@ async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
     ];
     for ((name, lie), ends) in REFRESHES {
         let liar = Liar::start();
-        let world = World::new(cognito(&liar));
+        let world = World::new(cognito(&liar, name));
         liar.lie("/", 0, Arc::new(|asked| result(&sign(&asked.claims()))));
         let step = world.client.sign_in("ada", PASSWORD).await.unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
@@ -689,7 +696,7 @@ async fn an_issuer_in_the_clear_is_not_asked() {
             .issuer(issuer)
             .client_id(CLIENT)
             .redirect_uris([BACK])
-            .time_limit(LIMIT)
+            .time_limit(SHORT)
             .build();
         let world = World::new(provider);
         let options = RedirectOptions::builder().redirect_uri(BACK).build();
