@@ -379,5 +379,6 @@ pub(crate) fn untrusted() -> (Server, String) {
         assert!(since.elapsed() < PATIENCE, "openssl does not start");
         thread::sleep(Duration::from_millis(20));
     }
+    let _ = std::fs::remove_dir_all(folder); // it has read them
     (server, format!("https://127.0.0.1:{port}"))
 }
