@@ -27,7 +27,7 @@ pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -
         || "the token endpoint gives no reason".to_owned(),
         |words| plain(words),
     );
-    ProviderError::new(kind, response.error().as_ref(), description)
+    ProviderError::new(kind, name(response.error().as_ref()), description)
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
@@ -52,8 +52,69 @@ pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
 }
 
+/// An error without what was sent: a provider may repeat it, and errors are shown.
+pub(crate) fn hiding<'s>(
+    error: ProviderError,
+    sent: impl IntoIterator<Item = &'s str>,
+) -> ProviderError {
+    let ProviderError {
+        kind,
+        mut name,
+        mut message,
+    } = error;
+    for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
+        if name.contains(secret) {
+            UNNAMED.clone_into(&mut name);
+        }
+        if message.contains(secret) {
+            "the provider repeats what it was sent, which is not shown".clone_into(&mut message);
+        }
+    }
+    ProviderError {
+        kind,
+        name,
+        message,
+    }
+}
+
+/// What an error is called whose name is none.
+const UNNAMED: &str = "Unnamed";
+
+/// Somebody else's name of an error, if it looks like one.
+pub(crate) fn name(name: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        UNNAMED
+    } else {
+        name
+    }
+}
+
 /// Somebody else's words: not too many of them, and on one line.
-fn plain(words: &str) -> String {
+pub(crate) fn plain(words: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     words.chars().take(256).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_shown() {
+        let error = || rejected("invalid_grant", "no s3cret here");
+        let hidden = hiding(error(), ["", "another", "s3cret"]);
+        assert_eq!(hidden.name, "invalid_grant");
+        assert!(!hidden.to_string().contains("s3cret"));
+        assert_eq!(hiding(error(), ["", "another"]), error());
+        assert_eq!(hiding(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
+    }
+
+    #[test]
+    fn a_name_looks_like_one() {
+        assert_eq!(name("invalid_grant"), "invalid_grant");
+        for none in ["", "two words", "a\nline", "ä", &"x".repeat(65)] {
+            assert_eq!(name(none), UNNAMED);
+        }
+    }
 }

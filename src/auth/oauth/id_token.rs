@@ -26,11 +26,14 @@ type Token = openidconnect::IdToken<
     CoreJwsSigningAlgorithm,
 >;
 
-/// What Cognito has beside the standard claims.
+/// What there is beside the claims of OpenID Connect.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     #[serde(rename = "cognito:username")]
     cognito_username: Option<String>,
+    /// Since when it is valid, in seconds of the Unix time
+    /// ([RFC 7519, section 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
+    nbf: Option<f64>,
 }
 
 impl AdditionalClaims for Extra {}
@@ -90,7 +93,20 @@ pub(super) fn verify(
             ) => Unverified::UnknownKey,
             error => Unverified::Refused(rejected("IdToken", flaw(&error))),
         })?;
+    let refuse = |flaw| Err(Unverified::Refused(rejected("IdToken", flaw)));
+    if claims.additional_claims().nbf.is_some_and(is_ahead) {
+        return refuse("the id token is not valid yet");
+    }
+    if claims
+        .authorized_party()
+        .is_some_and(|party| party != client)
+    {
+        return refuse("the id token is for somebody else");
+    }
     let sub = claims.subject().as_str();
+    if sub.is_empty() {
+        return refuse("the id token does not say who has signed in");
+    }
     let username = claims
         .additional_claims()
         .cognito_username
@@ -117,6 +133,13 @@ const fn flaw(error: &ClaimsVerificationError) -> &'static str {
         ClaimsVerificationError::SignatureVerification(_) => "the id token is not signed by a key",
         _ => "the id token does not verify",
     }
+}
+
+/// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
+fn is_ahead(time: f64) -> bool {
+    let latest = now().saturating_add(AHEAD).try_into().unwrap_or(0);
+    // A time that is no duration is before 1970, or beyond all.
+    Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > Duration::from_secs(latest))
 }
 
 fn now() -> i64 {

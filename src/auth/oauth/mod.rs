@@ -5,7 +5,7 @@
 //! - `session`: what is done about one that is open
 //! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
 
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod http;
 mod id_token;
 mod page;
@@ -28,7 +28,7 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use self::failure::{garbage, in_transit, refused, rejected};
+use self::failure::{garbage, hiding, in_transit, refused, rejected};
 use self::http::Http;
 use self::id_token::{Identity, Unverified};
 use self::page::redirect_url;
@@ -128,7 +128,10 @@ impl OAuth {
             .set_pkce_verifier(verifier)
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
+            .map_err(|error| {
+                let sent = [grant.code.expose(), grant.verifier.expose()];
+                hiding(refused(error), sent.into_iter().chain(self.secret()))
+            })?;
         let (identity, tokens) = self.read(at, granted, Some(&grant.nonce)).await?;
         let identity = identity
             .ok_or_else(|| rejected("IdToken", "there is no id token: ask for the scope openid"))?;
@@ -145,6 +148,12 @@ impl OAuth {
         }
     }
 
+    fn secret(&self) -> Option<&str> {
+        self.client_secret
+            .as_ref()
+            .map(secret::ClientSecret::expose)
+    }
+
     /// What was granted, and to whom.
     async fn read(
         &self,
@@ -152,6 +161,9 @@ impl OAuth {
         granted: Granted,
         nonce: Option<&secret::Nonce>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
+        if granted.access_token().secret().is_empty() {
+            return Err(garbage("the access token is empty"));
+        }
         let mut issued = IssuedTokens {
             access: Lasting {
                 token: granted.access_token().secret().as_str().into(),

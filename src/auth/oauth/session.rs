@@ -4,16 +4,20 @@ use oauth2::basic::BasicErrorResponse;
 use oauth2::{HttpRequest, RefreshToken};
 use url::Url;
 
-use super::failure::{garbage, in_transit, refused, rejected};
+use super::failure::{garbage, hiding, in_transit, refused, rejected};
 use super::{Endpoints, OAuth};
 use crate::auth::error::ProviderError;
 use crate::auth::secret;
 use crate::auth::tokens::IssuedTokens;
+use crate::auth::user::AuthUser;
 
 impl OAuth {
+    /// The id token, if there is one, must be of the same user
+    /// ([OpenID Connect Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
     pub(crate) async fn refresh(
         &self,
         at: &Endpoints,
+        user: &AuthUser,
         token: &secret::RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
         let granted = self
@@ -21,8 +25,12 @@ impl OAuth {
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
-        Ok(self.read(at, granted, None).await?.1)
+            .map_err(|error| self.hiding(refused(error), token))?;
+        let (identity, tokens) = self.read(at, granted, None).await?;
+        if identity.is_some_and(|identity| identity.user.user_id != user.user_id) {
+            return Err(rejected("IdToken", "the id token is another user's"));
+        }
+        Ok(tokens)
     }
 
     /// Ends the session of a refresh token
@@ -47,9 +55,16 @@ impl OAuth {
         Err(
             serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
                 |_| garbage("the revocation endpoint gives no answer that can be read"),
-                |error| refused(oauth2::RequestTokenError::ServerResponse(error)),
+                |error| {
+                    let error = refused(oauth2::RequestTokenError::ServerResponse(error));
+                    self.hiding(error, token)
+                },
             ),
         )
+    }
+
+    fn hiding(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
+        hiding(error, [token.expose()].into_iter().chain(self.secret()))
     }
 
     fn revocation(&self, token: &secret::RefreshToken) -> String {
