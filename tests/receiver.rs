@@ -48,6 +48,43 @@ fn a_receiver_gets_exactly_what_is_accepted_while_it_lives_and_needs_no_thread()
 }
 
 #[test]
+fn drain_looks_at_what_waits_and_ends_though_more_is_published() {
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    (0..200).for_each(|n| hub.publish::<Numbers>(n));
+    let mut seen = Vec::new();
+    let more = |n: &u64| {
+        seen.push(*n);
+        hub.publish::<Numbers>(1_000 + n);
+    };
+    assert_eq!(receiver.drain(more), Ok(200));
+    assert_eq!(seen, (0..200).collect::<Vec<_>>());
+    assert_eq!(receiver.try_recv().map(|n| *n), Ok(1_000));
+    assert_eq!(receiver.drain(|_| {}), Ok(199), "what is left of it");
+    assert_eq!(receiver.drain(|_| {}), Ok(0));
+    hub.publish::<Numbers>(1);
+    drop(hub);
+    assert_eq!(receiver.drain(|_| {}), Ok(1));
+    assert_eq!(receiver.drain(|_| {}), Err(RecvError::Closed));
+}
+
+#[test]
+fn drain_tells_what_was_lost_in_its_place() {
+    let hub = Hub::new();
+    let lagged = |missed| Err(RecvError::Lagged(Lagged { missed }));
+    let oldest = bounded(2, Overflow::DropOldest);
+    let mut oldest = hub.receiver_with::<Numbers>(oldest);
+    let newest = bounded(2, Overflow::DropNewest);
+    let mut newest = hub.receiver_with::<Numbers>(newest);
+    (0..5).for_each(|n| hub.publish::<Numbers>(n));
+    assert_eq!(oldest.drain(|_| {}), lagged(3));
+    assert_eq!(oldest.drain(|n| assert!(*n >= 3)), Ok(2));
+    assert_eq!(newest.drain(|n| assert!(*n < 2)), Ok(2));
+    assert_eq!(newest.drain(|_| {}), lagged(3));
+    assert_eq!(newest.drain(|_| {}), Ok(0));
+}
+
+#[test]
 fn receivers_share_the_event_and_it_is_dropped_with_the_last_of_them() {
     enum Shared {}
 

@@ -1,5 +1,8 @@
 //! Receivers: events are pulled, by a thread or a task of the user's own.
 
+mod events;
+mod taking;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -14,6 +17,8 @@ use super::trace;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
+
+pub use events::Events;
 
 /// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in
 /// an async task with [`recv_async`](Self::recv_async) or, with the feature `stream`, as a
@@ -146,7 +151,63 @@ impl<C: Channel> Receiver<C> {
     /// assert_eq!(large.as_deref(), Some(&6));
     /// ```
     pub fn iter(&mut self) -> impl Iterator<Item = Result<Received<C>, Lagged>> {
-        std::iter::from_fn(|| ended(self.recv()))
+        std::iter::from_fn(|| events::ended(self.recv()))
+    }
+
+    /// Calls `look` with the events that wait, and returns how many there were, 0 if none. It does not
+    /// wait, and what is published meanwhile is for the next call, so that each one ends: the fast
+    /// path, which shares no event.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let mut ticks = hub.receiver::<Custom<Ticks>>();
+    /// (1..=3).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    /// let mut sum = 0;
+    /// assert_eq!(ticks.drain(|tick| sum += tick), Ok(3));
+    /// assert_eq!(sum, 6);
+    /// assert_eq!(ticks.drain(|_| {}), Ok(0));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv`](Self::recv), and only before the first event: one that is lost behind others
+    /// ends the call, and the next call says so.
+    pub fn drain(&mut self, mut look: impl FnMut(&C::Event)) -> Result<usize, RecvError> {
+        let mut count = 0;
+        if self.taken.is_empty() {
+            match self.refill(None) {
+                Err(Nothing::Yet) => return Ok(0),
+                Err(Nothing::More) => return Err(RecvError::Closed),
+                Ok(()) => {}
+            }
+        }
+        while let Some(taken) = self.taken.front_mut() {
+            match taken {
+                Taken::Events(batch, part) => {
+                    for index in part {
+                        trace::delivery(C::NAME, &self.label);
+                        count += 1;
+                        look(&batch.events[index]);
+                    }
+                    self.taken.pop_front();
+                }
+                Taken::Lost(_) if count > 0 => break,
+                Taken::Lost(missed) => {
+                    let missed = *missed;
+                    return Err(RecvError::Lagged(self.lagged(missed)));
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// Waits for the next event without blocking the thread. Dropping the future loses nothing.
@@ -201,84 +262,6 @@ impl<C: Channel> Receiver<C> {
     /// ```
     pub fn bell(&self) -> &crossbeam_channel::Receiver<()> {
         &self.bell
-    }
-
-    fn next_taken(&mut self, waker: Option<&Waker>) -> Result<Received<C>, TryRecvError> {
-        loop {
-            match self.taken.front_mut() {
-                Some(Taken::Events(batch, part)) => {
-                    if let Some(index) = part.next() {
-                        let batch = Arc::clone(batch);
-                        trace::delivery(C::NAME, &self.label);
-                        return Ok(Received::new(batch, index));
-                    }
-                    self.taken.pop_front();
-                }
-                Some(Taken::Lost(missed)) => {
-                    let lagged = Lagged { missed: *missed };
-                    self.taken.pop_front();
-                    trace::loss(C::NAME, &self.label, lagged.missed);
-                    return Err(TryRecvError::Lagged(lagged));
-                }
-                None => {
-                    self.taken =
-                        self.log
-                            .take(self.id, waker)
-                            .map_err(|nothing| match nothing {
-                                Nothing::Yet => TryRecvError::Empty,
-                                Nothing::More => TryRecvError::Closed,
-                            })?;
-                }
-            }
-        }
-    }
-}
-
-/// Waits for each event; ends at the end of the hub.
-///
-/// A receiver is not an iterator itself: it would be one and a stream at a time, and `next()` of
-/// the one would be in the way of the other's.
-impl<C: Channel> IntoIterator for Receiver<C> {
-    type Item = Result<Received<C>, Lagged>;
-    type IntoIter = Events<C>;
-
-    fn into_iter(self) -> Events<C> {
-        Events { receiver: self }
-    }
-}
-
-/// The events of a [`Receiver`], on this thread.
-#[derive(Debug)]
-pub struct Events<C: Channel> {
-    receiver: Receiver<C>,
-}
-
-impl<C: Channel> Iterator for Events<C> {
-    type Item = Result<Received<C>, Lagged>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        ended(self.receiver.recv())
-    }
-}
-
-fn ended<T>(received: Result<T, RecvError>) -> Option<Result<T, Lagged>> {
-    match received {
-        Ok(event) => Some(Ok(event)),
-        Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
-        Err(RecvError::Closed) => None,
-    }
-}
-
-/// Ends at the end of the hub.
-#[cfg(feature = "stream")]
-impl<C: Channel> futures_core::Stream for Receiver<C> {
-    type Item = Result<Received<C>, Lagged>;
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        task: &mut std::task::Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_recv(task.waker()).map(ended)
     }
 }
 

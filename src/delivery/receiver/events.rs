@@ -1,0 +1,57 @@
+//! A receiver as an iterator and as a stream.
+
+#[cfg(feature = "stream")]
+use std::task::Poll;
+
+use super::Receiver;
+use crate::channel::Channel;
+use crate::delivery::received::Received;
+use crate::error::{Lagged, RecvError};
+
+/// Waits for each event; ends at the end of the hub.
+///
+/// A receiver is not an iterator itself: it would be one and a stream at a time, and `next()` of
+/// the one would be in the way of the other's.
+impl<C: Channel> IntoIterator for Receiver<C> {
+    type Item = Result<Received<C>, Lagged>;
+    type IntoIter = Events<C>;
+
+    fn into_iter(self) -> Events<C> {
+        Events { receiver: self }
+    }
+}
+
+/// The events of a [`Receiver`], on this thread.
+#[derive(Debug)]
+pub struct Events<C: Channel> {
+    receiver: Receiver<C>,
+}
+
+impl<C: Channel> Iterator for Events<C> {
+    type Item = Result<Received<C>, Lagged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        ended(self.receiver.recv())
+    }
+}
+
+pub(super) fn ended<T>(received: Result<T, RecvError>) -> Option<Result<T, Lagged>> {
+    match received {
+        Ok(event) => Some(Ok(event)),
+        Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
+        Err(RecvError::Closed) => None,
+    }
+}
+
+/// Ends at the end of the hub.
+#[cfg(feature = "stream")]
+impl<C: Channel> futures_core::Stream for Receiver<C> {
+    type Item = Result<Received<C>, Lagged>;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_recv(task.waker()).map(ended)
+    }
+}
