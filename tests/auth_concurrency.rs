@@ -256,6 +256,23 @@ fn f24_sign_out_overtakes_a_sign_in_while_the_provider_is_told() {
 }
 
 #[test]
+fn f24_no_sign_in_takes_the_place_of_a_session_that_ends_while_it_is_left() {
+    let world = World::expired();
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut sign_out = pin!(world.client.sign_out(HERE));
+    start(sign_out.as_mut());
+    world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
+    let sign_in = block_on(world.client.sign_in("ada", PASSWORD));
+    assert_eq!(sign_in, Err(SignInError::Superseded));
+    world.pool.mend(Operation::Revoke);
+    block_on(sign_out).unwrap();
+    let trace = ["clear", "→tokenRefresh_failure, ended", "→signedOut"];
+    assert_eq!(world.trace.take(), trace);
+    let step = block_on(world.client.sign_in("ada", PASSWORD));
+    assert!(matches!(step, Ok(SignInStep::Done(_))));
+}
+
+#[test]
 fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
     let world = World::new();
     world.pool.fail(Operation::SignIn, Fault::NoAnswer);

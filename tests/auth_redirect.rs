@@ -420,6 +420,32 @@ fn a_sign_out_ends_the_redirect() {
 }
 
 #[test]
+fn f24_no_callback_begins_a_session_while_the_provider_is_told_of_a_sign_out() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let page = begin(&world.client);
+    let callback = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut out = pin!(world.client.sign_out(SignOutScope::ThisDevice));
+    start(out.as_mut());
+    assert_eq!(
+        complete(&world, &callback),
+        Err(RedirectError::NothingUnderWay)
+    );
+    world.pool.mend(Operation::Revoke);
+    block_on(out).unwrap();
+    let trace = [
+        "→tokenRefresh_failure, kept",
+        "store redirect",
+        "clear redirect",
+        "clear",
+        "→signedOut",
+    ];
+    assert_eq!(world.trace.take(), trace);
+    assert_over(&world);
+}
+
+#[test]
 fn a_sign_out_overtakes_a_callback_and_its_tokens_are_revoked() {
     let (world, callback) = redirecting();
     world.pool.fail(Operation::Exchange, Fault::NoAnswer);

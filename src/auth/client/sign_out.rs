@@ -152,7 +152,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
         self.inner
-            .begin(move |machine, _| machine.deleted(deletion.sign_out))
+            .begin(move |machine, _| machine.signed_out(deletion.sign_out))
             .outcome()
             .await
             .map_err(DeleteUserError::Store)

@@ -53,6 +53,9 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been told of.
     sign_outs: u64,
+    /// Whether a sign-out waits for the provider. No session begins until it has ended, not even
+    /// when the one it was asked for is over by then.
+    is_leaving: bool,
     refreshes: Refreshes,
     redirect: Redirect,
     /// The states of the redirects that a later one has superseded: their callbacks mean nothing.
@@ -109,8 +112,6 @@ struct Held {
     /// Whether the store has it too. It has not when the provider had already replaced the tokens
     /// and the store then failed: they are kept here, and saved by the next call.
     saved: bool,
-    /// Whether a sign-out has begun.
-    is_leaving: bool,
 }
 
 /// Tells one session from the next, so that what was asked for one does not touch another.
@@ -221,7 +222,6 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
-            is_leaving: false,
         });
     }
 

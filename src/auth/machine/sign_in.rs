@@ -85,10 +85,7 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt {
-            return Err(SignInError::Superseded);
-        }
-        if self.held().is_some_and(|held| held.is_leaving) {
+        if attempt != self.attempt || self.is_leaving {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {

@@ -85,9 +85,12 @@ impl Machine {
                     browser,
                 }
             };
-            let told = machine.sign_outs;
-            let Known::In(held) = &mut machine.session else {
+            let Some(held) = machine.held() else {
                 return machine.leave(done);
+            };
+            let sign_out = SignOut {
+                id: held.id,
+                told: machine.sign_outs,
             };
             let tokens = &held.session.tokens;
             let call = match scope {
@@ -97,12 +100,17 @@ impl Machine {
             let Some(call) = call else {
                 return machine.leave(done);
             };
-            held.is_leaving = true;
-            let sign_out = SignOut { id: held.id, told };
-            Step::silent(SignOutAsked::Tell {
-                sign_out,
-                call,
-                browser,
+            // Or its callback would begin a session while the provider is being told.
+            machine.without_redirect(move |machine, cleared| {
+                if cleared.is_err() {
+                    return machine.stayed(done(cleared));
+                }
+                machine.is_leaving = true;
+                Step::silent(SignOutAsked::Tell {
+                    sign_out,
+                    call,
+                    browser,
+                })
             })
         })
     }
@@ -133,25 +141,21 @@ impl Machine {
         })
     }
 
-    /// The provider has been told of this sign-out.
+    /// The provider has been told of this sign-out, or has deleted the user.
     pub(crate) fn signed_out(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
-        if self.held_as(sign_out.id).is_none() && self.sign_outs > sign_out.told {
-            return Step::silent(Ok(())); // another has ended that session, and said so
+        let is_over = match self.held() {
+            Some(held) => held.id != sign_out.id, // that session is over, and this is another
+            None => self.sign_outs > sign_out.told, // another has ended it, and said so
+        };
+        if is_over {
+            return Step::silent(Ok(()));
         }
         self.leave(|left| left)
     }
 
-    /// The provider has deleted the user.
-    pub(crate) fn deleted(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
-        if self.held().is_some_and(|held| held.id != sign_out.id) {
-            return Step::silent(Ok(())); // that session is over, and this is another
-        }
-        self.signed_out(sign_out)
-    }
-
     /// A caller who began a sign-out is gone.
     pub(crate) fn sign_out_alone(&mut self) -> Step<Result<(), StoreError>> {
-        if self.held().is_some_and(|held| held.is_leaving) {
+        if self.is_leaving {
             self.leave(|left| left)
         } else {
             Step::silent(Ok(()))
@@ -180,14 +184,13 @@ impl Machine {
 
     /// The store has failed, so the user is still signed in.
     fn stayed<A: 'static>(&mut self, answer: A) -> Step<A> {
-        if let Known::In(held) = &mut self.session {
-            held.is_leaving = false;
-        }
+        self.is_leaving = false;
         Step::silent(answer)
     }
 
     fn left<A: 'static>(&mut self, answer: A) -> Step<A> {
         self.sign_outs += 1;
+        self.is_leaving = false;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

@@ -673,6 +673,52 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "F24 and no sign-in takes its place until the sign-out is over",
+        from: Expired,
+        act: |world| {
+            let sign_out = world.sign_out_asked();
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session();
+            let superseded = world.sign_in();
+            let step = world.machine.signed_out(sign_out);
+            let left = left(world.perform(step));
+            format!("{superseded}; {left}; {}", world.sign_in())
+        },
+        trace: &[
+            "ask revoke",
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "superseded; left; done",
+        to: In,
+    },
+    Row {
+        name: "F24 the same when the caller of the sign-out is gone",
+        from: Expired,
+        act: |world| {
+            let _ = world.sign_out_asked();
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session();
+            let step = world.machine.sign_out_alone();
+            left(world.perform(step))
+        },
+        trace: &[
+            "ask revoke",
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "→signedOut",
+        ],
+        answer: "left",
+        to: Out,
+    },
+    Row {
         name: "a sign-out whose caller is gone",
         from: In,
         act: |world| {
@@ -1081,7 +1127,7 @@ impl World {
                 if self.told.is_err() {
                     return "refused by the provider".to_owned();
                 }
-                let step = self.machine.deleted(deletion.sign_out);
+                let step = self.machine.signed_out(deletion.sign_out);
                 left(self.perform(step))
             }
             Err(DeleteUserError::SignedOut) => "nobody".to_owned(),
