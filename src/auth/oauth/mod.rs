@@ -30,7 +30,7 @@ use url::Url;
 
 use self::failure::{garbage, in_transit, refused, rejected};
 use self::http::Http;
-use self::id_token::{Identity, Unverified};
+use self::id_token::{Answers, Identity, Unverified};
 use self::page::redirect_url;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::redirect::RedirectGrant;
@@ -120,6 +120,7 @@ impl OAuth {
                 "another provider has issued the code",
             ));
         }
+        self.keys(at).await?; // or the code is spent, and nobody can say for whom
         let verifier = PkceCodeVerifier::new(grant.verifier.expose().to_owned());
         let granted = self
             .client(at)
@@ -129,7 +130,7 @@ impl OAuth {
             .request_async(&self.http)
             .await
             .map_err(refused)?;
-        let (identity, tokens) = self.read(at, granted, Some(&grant.nonce)).await?;
+        let (identity, tokens) = self.read(at, granted, Answers::Code(&grant.nonce)).await?;
         let identity = identity
             .ok_or_else(|| rejected("IdToken", "there is no id token: ask for the scope openid"))?;
         Ok((identity.user, tokens))
@@ -145,12 +146,12 @@ impl OAuth {
         }
     }
 
-    /// What was granted, and to whom.
+    /// What was granted, and to whom, if there is an id token that says so.
     async fn read(
         &self,
         at: &Endpoints,
         granted: Granted,
-        nonce: Option<&secret::Nonce>,
+        answers: Answers<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
         let mut issued = IssuedTokens {
             access: Lasting {
@@ -165,7 +166,15 @@ impl OAuth {
         let Some(token) = &granted.extra_fields().id_token else {
             return Ok((None, issued));
         };
-        let identity = self.verify(at, token, nonce).await?;
+        let identity = match self.verify(at, token, answers).await {
+            Ok(identity) => identity,
+            // The refresh token may have been replaced: it must not be lost for want of a key.
+            Err(Unverified::NoKeys(_)) if answers.is_refresh() => return Ok((None, issued)),
+            Err(Unverified::NoKeys(error) | Unverified::Refused(error)) => return Err(error),
+            Err(Unverified::UnknownKey) => {
+                return Err(rejected("IdToken", "no key of the provider has signed it"));
+            }
+        };
         issued.id = Some(Lasting {
             token: token.as_str().into(),
             lifetime: identity.lifetime,
@@ -173,30 +182,43 @@ impl OAuth {
         Ok((Some(identity), issued))
     }
 
-    /// Verifies an id token; with new keys if those at hand have not signed it.
+    /// Verifies an id token; with newer keys if those at hand have not signed it.
     async fn verify(
         &self,
         at: &Endpoints,
         token: &str,
-        nonce: Option<&secret::Nonce>,
-    ) -> Result<Identity, ProviderError> {
+        answers: Answers<'_>,
+    ) -> Result<Identity, Unverified> {
         let client = ClientId::new(self.client_id.clone());
-        let known = self.keys.lock().clone();
-        if let Some(keys) = known {
-            match id_token::verify(token, &client, &at.issuer, &keys, nonce) {
-                Ok(identity) => return Ok(identity),
-                Err(Unverified::Refused(error)) => return Err(error),
-                Err(Unverified::UnknownKey) => {}
-            }
+        let keys = self.keys(at).await.map_err(Unverified::NoKeys)?;
+        match id_token::verify(token, &client, &at.issuer, &keys, answers) {
+            Err(Unverified::UnknownKey) => {}
+            verified => return verified,
         }
+        let keys = self.newest_keys(at).await.map_err(Unverified::NoKeys)?;
+        id_token::verify(token, &client, &at.issuer, &keys, answers)
+    }
+
+    /// The provider's keys, as far as they are known, or else as they are now.
+    async fn keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let known = self.keys.lock().clone();
+        match known {
+            Some(keys) => Ok(keys),
+            None => self.newest_keys(at).await,
+        }
+    }
+
+    async fn newest_keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
         let url = JsonWebKeySetUrl::from_url(at.keys.clone());
         let keys = CoreJsonWebKeySet::fetch_async(&url, &self.http).await;
         let keys = keys.map_err(|error| unread(&error, "the keys cannot be read"))?;
-        *self.keys.lock() = Some(keys.clone());
-        id_token::verify(token, &client, &at.issuer, &keys, nonce).map_err(|error| match error {
-            Unverified::Refused(error) => error,
-            Unverified::UnknownKey => rejected("IdToken", "no key of the provider has signed it"),
-        })
+        self.know_keys(keys.clone());
+        Ok(keys)
+    }
+
+    /// These are the provider's keys from here on.
+    pub(crate) fn know_keys(&self, keys: CoreJsonWebKeySet) {
+        *self.keys.lock() = Some(keys);
     }
 }
 

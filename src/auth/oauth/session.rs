@@ -5,24 +5,34 @@ use oauth2::{HttpRequest, RefreshToken};
 use url::Url;
 
 use super::failure::{garbage, in_transit, refused, rejected};
+use super::id_token::Answers;
 use super::{Endpoints, OAuth};
 use crate::auth::error::ProviderError;
 use crate::auth::secret;
 use crate::auth::tokens::IssuedTokens;
+use crate::auth::user::AuthUser;
 
 impl OAuth {
+    /// Renews the tokens of this user
+    /// ([OpenID Connect Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
     pub(crate) async fn refresh(
         &self,
         at: &Endpoints,
+        user: &AuthUser,
         token: &secret::RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
+        self.keys(at).await?; // while nothing is lost if they cannot be had
         let granted = self
             .client(at)
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
             .map_err(refused)?;
-        Ok(self.read(at, granted, None).await?.1)
+        let (identity, tokens) = self.read(at, granted, Answers::Refresh).await?;
+        if identity.is_some_and(|identity| identity.user.user_id != user.user_id) {
+            return Err(rejected("OtherUser", "the new tokens are another user's"));
+        }
+        Ok(tokens)
     }
 
     /// Ends the session of a refresh token

@@ -120,6 +120,7 @@ impl OidcProvider {
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
+        self.inner.oauth.know_keys(document.jwks().clone());
         *self.inner.endpoints.lock() = Some(endpoints.clone());
         Ok(endpoints)
     }
@@ -128,11 +129,11 @@ impl OidcProvider {
 impl IdentityProvider for OidcProvider {
     async fn refresh(
         &self,
-        _: &AuthUser,
+        user: &AuthUser,
         token: &RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
         let at = self.endpoints().await?;
-        self.inner.oauth.refresh(&at, token).await
+        self.inner.oauth.refresh(&at, user, token).await
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
