@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let out = client.sign_out(SignOutScope::ThisDevice).await?;
     hub.flush();
     if let Some(url) = out.logout_url {
-        println!("To sign out of the browser as well, open {url}");
+        println!("To sign out of the browser as well, open {}", url.as_str());
     }
     Ok(())
 }

@@ -111,11 +111,11 @@ async fn f28_to_f30_and_f35_signing_in() {
         .unwrap();
     assert_eq!(out.not_revoked, None);
     let logout = out.logout_url.expect("F23");
-    assert!(logout.starts_with(&format!(
+    assert!(logout.as_str().starts_with(&format!(
         "{}/session/end?client_id=app",
         world.server.issuer
     )));
-    assert!(logout.contains("id_token_hint="));
+    assert!(logout.as_str().contains("id_token_hint="));
     assert_eq!((world.trace)(), ["signedOut"]);
 
     let custom = "日本語 👩‍🚀 /cart?a=b&c=d#e";

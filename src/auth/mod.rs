@@ -55,7 +55,7 @@ pub use self::memory::{
 };
 pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
 pub use self::provider::redirect::{
-    AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider,
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 pub use self::secret::{

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
 use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
+use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
@@ -17,7 +18,7 @@ use crate::auth::store::TokenStore;
 ///
 /// fn after(out: SignedOut) {
 ///     if let Some(url) = out.logout_url {
-///         println!("opening {url}");
+///         println!("opening {url:?}");
 ///     }
 /// }
 /// after(SignedOut::default());
@@ -30,7 +31,7 @@ pub struct SignedOut {
     pub not_revoked: Option<NotRevoked>,
     /// Where to send the browser in which the user has signed in by redirect, so that its own
     /// session with the provider ends as well. `None` if they did not, or if there is no such page.
-    pub logout_url: Option<String>,
+    pub logout_url: Option<LogoutUrl>,
 }
 
 /// Why a session was removed here and not ended at the provider.

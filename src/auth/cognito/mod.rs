@@ -24,7 +24,9 @@ use self::tokens::issued;
 use super::error::ProviderError;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
-use super::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider};
+use super::provider::redirect::{
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
+};
 use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -126,13 +128,13 @@ impl IdentityProvider for CognitoProvider {
         out.send().await.map(drop).map_err(failed)
     }
 
-    async fn logout_url(&self, _: Option<&IdToken>) -> Option<String> {
+    async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {
         let hosted = self.hosted().ok()?;
         let mut url = hosted.endpoints.end_session.clone()?;
         url.query_pairs_mut()
             .append_pair("client_id", &self.inner.client_id)
             .append_pair("logout_uri", hosted.logout_uri.as_deref()?);
-        Some(url.into())
+        Some(LogoutUrl::new(url.into()))
     }
 }
 

@@ -22,7 +22,9 @@ pub use self::options::{OidcOptions, OidcOptionsBuilder};
 use super::error::{ProviderError, ProviderErrorKind};
 use super::oauth::{Endpoints, OAuth, unread};
 use super::provider::IdentityProvider;
-use super::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider};
+use super::provider::redirect::{
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
+};
 use super::secret::{AccessToken, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -149,7 +151,7 @@ impl IdentityProvider for OidcProvider {
         ))
     }
 
-    async fn logout_url(&self, id: Option<&IdToken>) -> Option<String> {
+    async fn logout_url(&self, id: Option<&IdToken>) -> Option<LogoutUrl> {
         let mut url = self.endpoints().await.ok()?.end_session?;
         {
             let mut query = url.query_pairs_mut();
@@ -161,7 +163,7 @@ impl IdentityProvider for OidcProvider {
                 query.append_pair("post_logout_redirect_uri", back);
             }
         }
-        Some(url.into())
+        Some(LogoutUrl::new(url.into()))
     }
 }
 
