@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oidc_stub::{BACK, CLIENT, Server};
-use typed_hub::auth::oidc::OidcProvider;
+use typed_hub::auth::oidc::{ClientAuth, OidcProvider};
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
-    AuthClient, AuthUser, MemoryStore, RedirectError, Session, SessionError, TokenStore,
+    AuthClient, AuthUser, MemoryStore, RedirectError, Session, SessionError, SignOutScope,
+    TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -23,6 +24,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(provider)
+    }
+
+    fn with(provider: impl FnOnce(&Server) -> OidcProvider) -> Self {
         let server = Server::start();
         let store = MemoryStore::new();
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -181,4 +186,41 @@ async fn the_tokens_of_another_user_are_refused() {
     assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "OtherUser"));
     assert_eq!(world.events(), ["tokenRefresh_failure"]);
     assert_eq!(world.store.load().await, Ok(None));
+}
+
+#[tokio::test]
+async fn an_application_with_a_secret_proves_itself_in_one_way() {
+    for way in [ClientAuth::Basic, ClientAuth::Post] {
+        let world = World::with(|server| {
+            OidcProvider::builder()
+                .issuer(&server.issuer)
+                .client_id(CLIENT)
+                .client_secret("s3cret&")
+                .client_auth(way)
+                .redirect_uris([BACK])
+                .build()
+        });
+        world.sign_in().await.unwrap();
+        world.client.session(true).await.unwrap();
+        let here = SignOutScope::ThisDevice;
+        world.client.sign_out(here).await.unwrap();
+        let mut requests = world.server.requests("/token");
+        requests.extend(world.server.requests("/revoke"));
+        assert_eq!(requests.len(), 3);
+        for request in requests {
+            let header = request.authorization.as_deref();
+            let secret = request.field("client_secret");
+            match way {
+                ClientAuth::Basic => {
+                    assert_eq!(header, Some("Basic YXBwOnMzY3JldCUyNg=="));
+                    assert_eq!(secret, None);
+                }
+                ClientAuth::Post => {
+                    assert_eq!(header, None);
+                    assert_eq!(secret.as_deref(), Some("s3cret&"));
+                    assert_eq!(request.field("client_id").as_deref(), Some(CLIENT));
+                }
+            }
+        }
+    }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use aws_sdk_cognitoidentityprovider::Client;
 
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
+pub use super::oauth::ClientAuth;
 
 use self::failure::{failed, unreadable, unsupported};
 use self::tokens::issued;

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{CognitoProvider, Hosted, Inner};
 use crate::auth::oauth::http::Http;
-use crate::auth::oauth::{Endpoints, OAuth};
+use crate::auth::oauth::{ClientAuth, Endpoints, OAuth};
 use crate::auth::secret::ClientSecret;
 
 /// How a user proves to know the password.
@@ -64,6 +64,9 @@ pub struct CognitoOptions {
     /// Its secret, where it has one.
     #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
     client_secret: Option<ClientSecret>,
+    /// How it proves itself to the sign-in pages with that secret; unless set, by HTTP Basic.
+    #[builder(default)]
+    client_auth: ClientAuth,
     /// How a user signs in; unless set, by SRP.
     #[builder(default)]
     flow: CognitoFlow,
@@ -136,6 +139,7 @@ impl CognitoOptions {
             Http::new(self.time_limit, Vec::new()),
             self.client_id.clone(),
             self.client_secret.clone(),
+            self.client_auth,
             self.redirect_uris.clone(),
             self.scopes.clone(),
         );

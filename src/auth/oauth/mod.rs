@@ -19,8 +19,8 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    ExtraTokenFields, PkceCodeVerifier, StandardRevocableToken, StandardTokenResponse,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, PkceCodeVerifier, StandardRevocableToken, StandardTokenResponse,
     TokenResponse, TokenUrl,
 };
 use openidconnect::core::CoreJsonWebKeySet;
@@ -54,11 +54,23 @@ pub(crate) struct Endpoints {
     pub(crate) keys: Url,
 }
 
+/// How an application with a secret proves itself, wherever it does
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In a header: HTTP Basic (`client_secret_basic`).
+    #[default]
+    Basic,
+    /// In the body (`client_secret_post`).
+    Post,
+}
+
 /// An application, as registered with a provider.
 pub(crate) struct OAuth {
     pub(crate) http: Http,
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<secret::ClientSecret>,
+    pub(crate) client_auth: ClientAuth,
     /// Where the browser may come back to.
     pub(crate) redirect_uris: Vec<String>,
     /// What to ask for where nothing else is asked for.
@@ -94,6 +106,7 @@ impl OAuth {
         http: Http,
         client_id: String,
         client_secret: Option<secret::ClientSecret>,
+        client_auth: ClientAuth,
         redirect_uris: Vec<String>,
         scopes: Vec<String>,
     ) -> Self {
@@ -101,6 +114,7 @@ impl OAuth {
             http,
             client_id,
             client_secret,
+            client_auth,
             redirect_uris,
             scopes,
             keys: Mutex::new(None),
@@ -139,7 +153,11 @@ impl OAuth {
     fn client(&self, at: &Endpoints) -> TokenEndpoint {
         let client = Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(at.authorize.clone()))
-            .set_token_uri(TokenUrl::from_url(at.token.clone()));
+            .set_token_uri(TokenUrl::from_url(at.token.clone()))
+            .set_auth_type(match self.client_auth {
+                ClientAuth::Basic => AuthType::BasicAuth,
+                ClientAuth::Post => AuthType::RequestBody,
+            });
         match &self.client_secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
             None => client,

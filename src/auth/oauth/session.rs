@@ -1,12 +1,17 @@
 //! What is done about a session that is open.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use oauth2::basic::BasicErrorResponse;
+use oauth2::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use oauth2::http::{HeaderValue, Method};
 use oauth2::{HttpRequest, RefreshToken};
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::failure::{garbage, in_transit, refused, rejected};
 use super::id_token::Answers;
-use super::{Endpoints, OAuth};
+use super::{ClientAuth, Endpoints, OAuth};
 use crate::auth::error::ProviderError;
 use crate::auth::secret;
 use crate::auth::tokens::IssuedTokens;
@@ -46,10 +51,7 @@ impl OAuth {
             .revocation
             .as_ref()
             .ok_or_else(|| rejected("Unsupported", "the provider has no revocation endpoint"))?;
-        let response = self
-            .http
-            .send(post(revocation, self.revocation(token)))
-            .await;
+        let response = self.http.send(self.revocation(revocation, token)).await;
         let response = response.map_err(|error| in_transit(&error))?;
         if response.status().is_success() {
             return Ok(());
@@ -62,25 +64,40 @@ impl OAuth {
         )
     }
 
-    fn revocation(&self, token: &secret::RefreshToken) -> String {
+    fn revocation(&self, at: &Url, token: &secret::RefreshToken) -> HttpRequest {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("token", token.expose())
-            .append_pair("token_type_hint", "refresh_token")
-            .append_pair("client_id", &self.client_id);
-        if let Some(secret) = &self.client_secret {
-            form.append_pair("client_secret", secret.expose());
+            .append_pair("token_type_hint", "refresh_token");
+        let mut authorization = None;
+        match (&self.client_secret, self.client_auth) {
+            (Some(secret), ClientAuth::Basic) => {
+                authorization = basic(&self.client_id, secret);
+            }
+            (secret, _) => {
+                form.append_pair("client_id", &self.client_id);
+                if let Some(secret) = secret {
+                    form.append_pair("client_secret", secret.expose());
+                }
+            }
         }
-        form.finish()
+        let mut request = HttpRequest::new(form.finish().into_bytes());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = at.as_str().parse().unwrap_or_default();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+        request
     }
 }
 
-fn post(url: &Url, form: String) -> HttpRequest {
-    let mut request = HttpRequest::new(form.into_bytes());
-    *request.method_mut() = oauth2::http::Method::POST;
-    *request.uri_mut() = url.as_str().parse().unwrap_or_default();
-    let form = oauth2::http::HeaderValue::from_static("application/x-www-form-urlencoded");
-    request
-        .headers_mut()
-        .insert(oauth2::http::header::CONTENT_TYPE, form);
-    request
+/// The name and the secret, each encoded as in a form
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+fn basic(client_id: &str, secret: &secret::ClientSecret) -> Option<HeaderValue> {
+    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
+    let mut header = HeaderValue::try_from(format!("Basic {}", BASE64.encode(pair))).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::options::{OidcOptions, OidcOptionsBuilder};
+pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
 use super::oauth::{Endpoints, OAuth, unread};
