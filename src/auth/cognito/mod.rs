@@ -20,10 +20,10 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{failed, unreadable, unsupported};
+use self::failure::{failed, not_refreshed, unreadable, unsupported};
 use self::tokens::issued;
 use super::error::ProviderError;
-use super::oauth::{Endpoints, OAuth};
+use super::oauth::{Endpoints, OAuth, other_user};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
@@ -91,7 +91,7 @@ impl CognitoProvider {
 impl IdentityProvider for CognitoProvider {
     async fn refresh(
         &self,
-        _: &AuthUser,
+        user: &AuthUser,
         token: &RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
         let refreshed = self
@@ -103,9 +103,12 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(not_refreshed)?;
         let result = refreshed.authentication_result;
-        let (_, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        let (whose, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        if whose.user_id != user.user_id {
+            return Err(other_user());
+        }
         Ok(tokens)
     }
 

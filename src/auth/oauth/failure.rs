@@ -48,6 +48,10 @@ pub(super) fn garbage(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
+pub(crate) fn other_user() -> ProviderError {
+    rejected("OtherUser", "the new tokens are another user's")
+}
+
 pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
 }

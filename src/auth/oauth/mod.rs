@@ -28,6 +28,7 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(crate) use self::failure::other_user;
 use self::failure::{garbage, in_transit, refused, rejected};
 use self::http::Http;
 use self::id_token::{Answers, Identity, Unverified};

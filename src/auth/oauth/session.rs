@@ -9,7 +9,7 @@ use oauth2::{HttpRequest, RefreshToken};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::failure::{garbage, in_transit, refused, rejected};
+use super::failure::{garbage, in_transit, other_user, refused, rejected};
 use super::id_token::Answers;
 use super::{ClientAuth, Endpoints, OAuth};
 use crate::auth::error::ProviderError;
@@ -35,7 +35,7 @@ impl OAuth {
             .map_err(refused)?;
         let (identity, tokens) = self.read(at, granted, Answers::Refresh).await?;
         if identity.is_some_and(|identity| identity.user.user_id != user.user_id) {
-            return Err(rejected("OtherUser", "the new tokens are another user's"));
+            return Err(other_user());
         }
         Ok(tokens)
     }
