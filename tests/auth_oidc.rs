@@ -224,3 +224,56 @@ async fn an_application_with_a_secret_proves_itself_in_one_way() {
         }
     }
 }
+
+/// (g) A provider may say again what it was sent.
+#[tokio::test]
+async fn what_was_sent_is_not_said_again() {
+    const WHY: &str = "is not good";
+    for secret in ["{secret}", "{verifier}"] {
+        for body in [
+            format!(r#"{{"error":"invalid_grant","error_description":"{secret} {WHY}"}}"#),
+            format!(r#"{{"error":"{secret} {WHY}"}}"#),
+        ] {
+            let world = World::new();
+            world.server.state().refuses = Some((400, body));
+            let failed = world.sign_in().await.unwrap_err();
+            let sent = world.server.requests("/token").pop().unwrap();
+            let shown = format!("{failed:?}{failed}");
+            for field in ["code", "code_verifier"] {
+                assert!(!shown.contains(&sent.field(field).unwrap()), "{shown}");
+            }
+        }
+    }
+    let world = World::signed_in().await;
+    let body = r#"{"error":"temporarily_unavailable","error_description":"{secret}"}"#;
+    world.server.state().refuses = Some((400, body.to_owned()));
+    let failed = world.client.session(true).await.unwrap_err();
+    assert!(!format!("{failed:?}{failed}").contains("refresh-1"));
+    let body = r#"{"error":"temporarily_unavailable","error_description":"come back later"}"#;
+    world.server.state().refuses = Some((400, body.to_owned()));
+    let failed = world.client.session(true).await.unwrap_err();
+    assert!(failed.to_string().contains("come back later"), "{failed}");
+}
+
+#[tokio::test]
+async fn tokens_that_are_not_what_they_should_be_are_revoked() {
+    let revoked = |world: &World| {
+        let requests = world.server.requests("/revoke");
+        let tokens = requests.iter().map(|request| request.field("token"));
+        tokens.collect::<Option<Vec<_>>>().unwrap()
+    };
+    let world = World::new();
+    world.server.state().signs_with = 2;
+    assert!(world.sign_in().await.is_err());
+    assert_eq!(revoked(&world), ["refresh-1"]);
+
+    let world = World::new();
+    world.server.state().issues_id_tokens = false;
+    assert!(world.sign_in().await.is_err());
+    assert_eq!(revoked(&world), ["refresh-1"]);
+
+    let world = World::signed_in().await;
+    world.server.state().subject = "eve";
+    assert!(world.client.session(true).await.is_err());
+    assert_eq!(revoked(&world), ["refresh-2"]);
+}

@@ -48,7 +48,8 @@ pub struct State {
     /// When it says that it has issued an id token.
     pub issued_at: SystemTime,
     pub lifetime: Duration,
-    /// The status and the body with which the token endpoint refuses, if it does.
+    /// The status and the body with which the token endpoint refuses, if it does. `{secret}` is the
+    /// code or the refresh token it was sent, `{verifier}` the verifier.
     pub refuses: Option<(u16, String)>,
     pub says_issuer: bool,
     refresh_tokens: u32,
@@ -195,7 +196,13 @@ impl State {
                 (200, serde_json::to_string(&keys).unwrap())
             }
             "/token" => match self.refuses.clone() {
-                Some(refusal) => refusal,
+                Some((status, body)) => {
+                    let sent = self.requests.last().unwrap();
+                    let secret = sent.field("code").or_else(|| sent.field("refresh_token"));
+                    let verifier = sent.field("code_verifier").unwrap_or_default();
+                    let body = body.replace("{secret}", &secret.unwrap());
+                    (status, body.replace("{verifier}", &verifier))
+                }
                 None => (200, self.tokens()),
             },
             "/revoke" => (200, String::new()),

@@ -130,8 +130,7 @@ impl CognitoOptions {
             issuer: IssuerUrl::new(format!("{service}/{pool}")).ok()?,
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
-            #[cfg(feature = "oidc")]
-            revocation: None, // its API does that
+            revocation: domain.join("/oauth2/revoke").ok(),
             end_session: domain.join("/logout").ok(),
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
         };

@@ -10,8 +10,11 @@ use crate::auth::error::{ProviderError, ProviderErrorKind};
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 ///
 /// It is the grant that ends a session. That the client or the request is wrong says nothing of
-/// the user's session, so that it is kept.
-pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -> ProviderError {
+/// the user's session, so that it is kept. Words that repeat what was `sent` go no further.
+pub(super) fn refused(
+    error: RequestTokenError<HttpError, BasicErrorResponse>,
+    sent: &[&str],
+) -> ProviderError {
     let response = match error {
         RequestTokenError::Request(error) => return in_transit(&error),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
@@ -23,11 +26,19 @@ pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -
         BasicErrorResponseType::InvalidGrant => ProviderErrorKind::Rejected,
         _ => ProviderErrorKind::InTransit,
     };
-    let description = response.error_description().map_or_else(
-        || "the token endpoint gives no reason".to_owned(),
-        |words| plain(words),
-    );
-    ProviderError::new(kind, response.error().as_ref(), description)
+    let repeats = |words: &str| sent.iter().any(|secret| words.contains(secret));
+    let name = match response.error().as_ref() {
+        name if repeats(name) => "Refused".to_owned(),
+        name => plain(name),
+    };
+    let description = match response.error_description() {
+        None => "the token endpoint gives no reason".to_owned(),
+        Some(words) if repeats(words) => {
+            "the reason repeats a secret, so it is not told".to_owned()
+        }
+        Some(words) => plain(words),
+    };
+    ProviderError::new(kind, name, description)
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
@@ -39,6 +50,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
         HttpError::Status(_) => "Status",
         HttpError::Redirected => "Redirected",
         HttpError::NotSecure => "NotSecure",
+        HttpError::NoTls => "NoTls",
     };
     ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
 }

@@ -9,7 +9,6 @@ mod failure;
 pub(crate) mod http;
 mod id_token;
 mod page;
-#[cfg(feature = "oidc")]
 mod session;
 
 use std::time::Duration;
@@ -49,7 +48,6 @@ pub(crate) struct Endpoints {
     pub(crate) issuer: IssuerUrl,
     pub(crate) authorize: Url,
     pub(crate) token: Url,
-    #[cfg(feature = "oidc")]
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
@@ -144,11 +142,21 @@ impl OAuth {
             .set_pkce_verifier(verifier)
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
-        let (identity, tokens) = self.read(at, granted, Answers::Code(&grant.nonce)).await?;
-        let identity = identity
-            .ok_or_else(|| rejected("IdToken", "there is no id token: ask for the scope openid"))?;
-        Ok((identity.user, tokens))
+            .map_err(|error| refused(error, &[grant.code.expose(), grant.verifier.expose()]))?;
+        let refresh = granted.refresh_token().map(|token| token.secret().clone());
+        let read = self.read(at, granted, Answers::Code(&grant.nonce)).await;
+        let identified = read.and_then(|(identity, tokens)| match identity {
+            Some(identity) => Ok((identity.user, tokens)),
+            None => Err(rejected(
+                "IdToken",
+                "there is no id token: ask for the scope openid",
+            )),
+        });
+        if let (Err(_), Some(refresh)) = (&identified, refresh) {
+            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            let _ = self.revoke(at, &refresh.into()).await;
+        }
+        identified
     }
 
     fn client(&self, at: &Endpoints) -> TokenEndpoint {

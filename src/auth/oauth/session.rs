@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use oauth2::basic::BasicErrorResponse;
 use oauth2::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use oauth2::http::{HeaderValue, Method};
-use oauth2::{HttpRequest, RefreshToken};
+use oauth2::{HttpRequest, RefreshToken, TokenResponse};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -18,8 +18,13 @@ use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
 impl OAuth {
-    /// Renews the tokens of this user
+    /// Renews the tokens of this user. An error says that they are not renewed, or that the new ones
+    /// are not what they should be; then the session is ended.
     /// ([OpenID Connect Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+    #[cfg_attr(
+        not(feature = "oidc"),
+        expect(dead_code, reason = "a user pool refreshes by its API")
+    )]
     pub(crate) async fn refresh(
         &self,
         at: &Endpoints,
@@ -32,12 +37,19 @@ impl OAuth {
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
-        let (identity, tokens) = self.read(at, granted, Answers::Refresh).await?;
-        if identity.is_some_and(|identity| identity.user.user_id != user.user_id) {
-            return Err(other_user());
+            .map_err(|error| refused(error, &[token.expose()]))?;
+        let renewed = granted.refresh_token().map(|token| token.secret().clone());
+        let read = self.read(at, granted, Answers::Refresh).await;
+        let tokens = read.and_then(|(identity, tokens)| match identity {
+            Some(identity) if identity.user.user_id != user.user_id => Err(other_user()),
+            _ => Ok(tokens),
+        });
+        if tokens.is_err() {
+            // The session ends here, so it is to end there as well.
+            let last = renewed.map_or_else(|| token.clone(), Into::into);
+            let _ = self.revoke(at, &last).await;
         }
-        Ok(tokens)
+        tokens
     }
 
     /// Ends the session of a refresh token
@@ -59,7 +71,10 @@ impl OAuth {
         Err(
             serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
                 |_| garbage("the revocation endpoint gives no answer that can be read"),
-                |error| refused(oauth2::RequestTokenError::ServerResponse(error)),
+                |error| {
+                    let error = oauth2::RequestTokenError::ServerResponse(error);
+                    refused(error, &[token.expose()])
+                },
             ),
         )
     }
