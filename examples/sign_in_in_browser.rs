@@ -44,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if redirect::open(page).is_err() {
             println!("Open this page: {}", page.as_str());
         }
+        Ok(())
     };
     let limit = Duration::from_mins(5);
     let signed_in = client

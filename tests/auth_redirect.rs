@@ -4,6 +4,7 @@
 mod auth_world;
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use auth_world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
@@ -349,6 +350,62 @@ fn f36_and_not_for_ever() {
         .build();
     let _page = begin(&client);
     assert_eq!(block_on(client.session(false)), Ok(None));
+}
+
+#[test]
+fn f36_nobody_waits_for_a_redirect_of_an_earlier_process() {
+    let (world, callback) = redirecting();
+    let client = world.restarted();
+    let mut asked = pin!(client.session(false));
+    assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
+    block_on(client.complete_redirect(&callback)).unwrap(); // F39
+
+    let (world, _) = redirecting();
+    world.clock.advance(Duration::from_secs(3601));
+    assert_eq!(block_on(world.restarted().session(false)), Ok(None));
+    assert_eq!(world.trace.take(), ["clear redirect"]);
+}
+
+#[test]
+fn f36_nor_for_one_that_has_taken_too_long() {
+    let (world, callback) = redirecting();
+    world.clock.advance(Duration::from_secs(3601));
+    let mut asked = pin!(world.client.session(false));
+    assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
+    assert_eq!(
+        world.trace.take(),
+        ["clear redirect", "→signInWithRedirect_failure"]
+    );
+    let late = complete(&world, &callback);
+    assert_eq!(late, Err(RedirectError::NothingUnderWay));
+    assert_over(&world);
+}
+
+#[test]
+fn f35_the_callback_of_a_redirect_that_is_over_does_not_end_the_next() {
+    let end: [fn(&World, &str); 4] = [
+        |world, _| block_on(world.client.cancel_redirect()).unwrap(),
+        |world, _| drop(block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap()),
+        |world, callback| {
+            let forged = callback.replace("state=", "state=x");
+            complete(world, &forged).unwrap_err();
+        },
+        |world, callback| {
+            complete(world, callback).unwrap();
+            block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        },
+    ];
+    for end in end {
+        let (world, first) = redirecting();
+        end(&world, &first);
+        let page = begin(&world.client);
+        let second = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+        world.trace.take();
+        let late = complete(&world, &first);
+        assert_eq!(late, Err(RedirectError::NothingUnderWay));
+        assert_eq!(world.trace.take(), [""; 0]);
+        complete(&world, &second).unwrap();
+    }
 }
 
 #[test]

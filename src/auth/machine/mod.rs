@@ -36,7 +36,11 @@ pub(super) use self::step::{Step, Write};
 #[cfg(feature = "redirect")]
 pub(super) use self::unredirected::Unredirected;
 
+use std::mem;
+
 use super::channel::AuthEvent;
+#[cfg(feature = "redirect")]
+use super::error::RedirectError;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
 use super::store::{PendingRedirect, Session};
@@ -58,9 +62,11 @@ pub(super) struct Machine {
     is_leaving: bool,
     refreshes: Refreshes,
     redirect: Redirect,
-    /// The states of the redirects that a later one has superseded: their callbacks mean nothing.
+    /// How often a redirect has begun, been called back, or ended.
+    redirect_turns: u64,
+    /// The redirects that are over: their callbacks mean nothing.
     #[cfg(feature = "redirect")]
-    superseded: unredirected::Superseded,
+    over: unredirected::Over,
 }
 
 /// What is known of the sign-in by redirect.
@@ -71,8 +77,11 @@ enum Redirect {
     #[default]
     NotYet,
     None,
-    /// The user is in the browser.
-    Waiting(PendingRedirect),
+    /// The user is in the browser; or was, when an earlier process ended that had sent them there.
+    Waiting {
+        pending: PendingRedirect,
+        is_ours: bool,
+    },
     /// The user has come back, and the provider is asked for tokens.
     Completing(CallbackId),
 }
@@ -180,7 +189,10 @@ impl Machine {
         }
         Step::load_redirect(|machine, stored| {
             let read = stored.map(|pending| {
-                machine.redirect = pending.map_or(Redirect::None, Redirect::Waiting);
+                machine.redirect = pending.map_or(Redirect::None, |pending| Redirect::Waiting {
+                    pending,
+                    is_ours: false,
+                });
             });
             then(machine, read)
         })
@@ -193,25 +205,37 @@ impl Machine {
     ) -> Step<A> {
         match self.redirect {
             Redirect::NotYet if cfg!(feature = "redirect") => {}
-            Redirect::Waiting(_) => {}
+            Redirect::Waiting { .. } => {}
             Redirect::NotYet | Redirect::None | Redirect::Completing(_) => {
                 return then(self, Ok(()));
             }
         }
         Step::clear_redirect(|machine, cleared| {
             if cleared.is_ok() {
-                machine.redirect = Redirect::None;
+                machine.end_redirect();
             }
             then(machine, cleared)
         })
     }
 
-    /// Whether a sign-in by redirect has begun and not ended.
-    pub(super) const fn is_redirecting(&self) -> bool {
-        matches!(
-            self.redirect,
-            Redirect::Waiting(_) | Redirect::Completing(_)
-        )
+    /// The redirect under way leads to nothing any more.
+    fn end_redirect(&mut self) {
+        let earlier = self.turn(Redirect::None);
+        #[cfg(feature = "redirect")]
+        self.over.add(earlier, RedirectError::Superseded);
+        #[cfg(not(feature = "redirect"))]
+        drop(earlier);
+    }
+
+    /// Takes up another redirect, or none, and gives back the one before.
+    fn turn(&mut self, to: Redirect) -> Redirect {
+        self.redirect_turns += 1;
+        mem::replace(&mut self.redirect, to)
+    }
+
+    /// Grows when a redirect begins, is called back, or ends.
+    pub(super) const fn redirect_turns(&self) -> u64 {
+        self.redirect_turns
     }
 
     /// Takes up a session that is in the store, as a new one.
