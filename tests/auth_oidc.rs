@@ -277,3 +277,23 @@ async fn tokens_that_are_not_what_they_should_be_are_revoked() {
     assert!(world.client.session(true).await.is_err());
     assert_eq!(revoked(&world), ["refresh-2"]);
 }
+
+#[tokio::test]
+async fn a_provider_that_always_names_itself_has_not_sent_what_does_not() {
+    for (iss, is_fine) in [(None, false), (Some("other"), false), (Some("own"), true)] {
+        let world = World::new();
+        world.server.state().says_issuer = true;
+        let options = RedirectOptions::builder().redirect_uri(BACK).build();
+        let page = world.client.sign_in_with_redirect(options).await.unwrap();
+        let mut callback = world.server.visit(&page);
+        match iss {
+            None => {}
+            Some("own") => callback += &format!("&iss={}", world.server.issuer),
+            Some(other) => callback += &format!("&iss={other}"),
+        }
+        let completed = world.client.complete_redirect(&callback).await;
+        assert_eq!(completed.is_ok(), is_fine, "{iss:?}");
+        let sent = world.server.requests("/token").len();
+        assert_eq!(sent, usize::from(is_fine));
+    }
+}

@@ -175,6 +175,12 @@ fn f31_code_or_state_missing_or_there_twice() {
         |url: &str| format!("{url}&state=another"),
         |url: &str| format!("{url}&padding={}", "x".repeat(1_000_000)),
         |url: &str| url.replace("code=", "code=%FF"),
+        |url: &str| format!("{url}&iss=another"),
+        |url: &str| url.replace("iss=", "iss=%FF"),
+        |url: &str| {
+            url.replace("code=", "error=access_denied&kode=")
+                .replace("state=", "stage=")
+        },
         |_: &str| BACK.to_owned(),
     ] {
         let (world, callback) = redirecting();
@@ -250,6 +256,21 @@ fn f33_another_issuer_does_not_get_the_code() {
         world.trace.take(),
         ["clear redirect", "→signInWithRedirect_failure"]
     );
+}
+
+#[test]
+fn f30_the_words_of_another_issuer_are_not_believed() {
+    let world = World::new();
+    let page = begin(&world.client);
+    let declined = world.pool.decline(&page).unwrap();
+    let failed = complete(&world, &declined.replace("iss=memory", "iss=other")).unwrap_err();
+    assert!(matches!(&failed, RedirectError::Provider(why) if why.name == "IssuerMismatch"));
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "→signInWithRedirect_failure",
+    ];
+    assert_eq!(world.trace.take(), trace);
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         url: &str,
         over: impl Future<Output = ()> + Send,
     ) -> Result<AuthUser, RedirectError> {
-        let callback = Callback::of(url);
+        let callback = Callback::of(url).from_issuer(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
         let completing = Completing { client: self, id };
         let Exchange {

@@ -151,6 +151,15 @@ impl RedirectProvider for CognitoProvider {
         hosted.oauth.authorize_url(&hosted.endpoints, request)
     }
 
+    fn is_issuer(&self, issuer: &str) -> bool {
+        let own = self
+            .inner
+            .hosted
+            .as_ref()
+            .map(|hosted| &hosted.endpoints.issuer);
+        own.is_none_or(|own| own.as_str() == issuer)
+    }
+
     async fn exchange(
         &self,
         grant: &RedirectGrant,

@@ -183,8 +183,9 @@ fn believe(
 ) -> Result<(RedirectGrant, Option<String>), RedirectError> {
     let code = match (callback.outcome, callback.state) {
         (_, Some(state)) if state != pending.state => return Err(RedirectError::StateMismatch),
+        // Anybody can say that the user has declined; only the provider knows the state.
+        (_, None) => return Err(RedirectError::Incomplete),
         (Err(error), _) => return Err(error),
-        (Ok(_), None) => return Err(RedirectError::Incomplete),
         (Ok(code), Some(_)) => code,
     };
     let took = now.duration_since(pending.begun_at);

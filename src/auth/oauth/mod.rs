@@ -51,6 +51,8 @@ pub(crate) struct Endpoints {
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
+    /// Whether every callback names the issuer (RFC 9207).
+    pub(crate) names_itself: bool,
 }
 
 /// How an application with a secret proves itself, wherever it does
@@ -131,6 +133,12 @@ impl OAuth {
             return Err(rejected(
                 "IssuerMismatch",
                 "another provider has issued the code",
+            ));
+        }
+        if at.names_itself && grant.issuer.is_none() {
+            return Err(rejected(
+                "IssuerMissing",
+                "the callback does not say who has issued the code, and this provider always does",
             ));
         }
         self.keys(at).await?; // or the code is spent, and nobody can say for whom

@@ -62,11 +62,13 @@ struct Inner {
     endpoints: Mutex<Option<Endpoints>>,
 }
 
-/// What the document says of RFC 7009 and of OpenID Connect RP-Initiated Logout.
+/// What the document says of RFC 7009, of RFC 9207 and of OpenID Connect RP-Initiated Logout.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     revocation_endpoint: Option<Url>,
     end_session_endpoint: Option<Url>,
+    #[serde(default, rename = "authorization_response_iss_parameter_supported")]
+    names_itself: bool,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -120,6 +122,7 @@ impl OidcProvider {
                 .clone(),
             revocation: extra.revocation_endpoint.clone(),
             end_session: extra.end_session_endpoint.clone(),
+            names_itself: extra.names_itself,
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
@@ -175,6 +178,10 @@ impl RedirectProvider for OidcProvider {
     ) -> Result<AuthorizeUrl, ProviderError> {
         let at = self.endpoints().await?;
         self.inner.oauth.authorize_url(&at, request)
+    }
+
+    fn is_issuer(&self, issuer: &str) -> bool {
+        issuer == self.inner.issuer
     }
 
     async fn exchange(

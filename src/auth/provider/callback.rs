@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::auth::error::{AuthFailure, RedirectError};
+use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
 use crate::auth::secret::{AuthorizationCode, RedirectState};
 
 /// No provider's callback is longer, so no more is looked at.
@@ -28,9 +28,10 @@ impl Callback {
     /// Takes a URL apart. What it lacks is for the redirect under way to judge.
     pub(crate) fn of(url: &str) -> Self {
         let query = Query::of(url);
-        let outcome = match (query.get("error"), query.get("code")) {
-            (Got::Nothing, Got::One(code)) => Ok(AuthorizationCode::from(code)),
-            (Got::One(name), _) => Err(RedirectError::Declined(AuthFailure {
+        let outcome = match (query.get("error"), query.get("code"), query.get("iss")) {
+            (_, _, Got::Unfit) => Err(RedirectError::Incomplete),
+            (Got::Nothing, Got::One(code), _) => Ok(AuthorizationCode::from(code)),
+            (Got::One(name), _, _) => Err(RedirectError::Declined(AuthFailure {
                 name: words(name),
                 message: match query.get("error_description") {
                     Got::One(description) => words(description),
@@ -45,6 +46,20 @@ impl Callback {
             outcome,
             issuer: query.get("iss").one().map(str::to_owned),
         }
+    }
+
+    /// Believes neither a code nor an error of another issuer
+    /// ([RFC 9207, section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)).
+    pub(crate) fn from_issuer(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
+        let is_other = self.issuer.as_deref().is_some_and(|iss| !is_issuer(iss));
+        if is_other && !matches!(self.outcome, Err(RedirectError::Incomplete)) {
+            self.outcome = Err(RedirectError::Provider(ProviderError::new(
+                ProviderErrorKind::Rejected,
+                "IssuerMismatch",
+                "another provider has sent the user back",
+            )));
+        }
+        self
     }
 
     /// Whether it is one of those that come back to this redirect URI.
@@ -126,7 +141,10 @@ mod tests {
             ("", incomplete.clone()),
             ("?code=c&code=d&state=s", incomplete.clone()),
             ("?code=&state=s", incomplete.clone()),
-            ("?code=%FF&state=s", incomplete),
+            ("?code=%FF&state=s", incomplete.clone()),
+            ("?code=c&state=s&iss=i&iss=i", incomplete.clone()),
+            ("?code=c&state=s&iss=", incomplete.clone()),
+            ("?error=e&state=s&iss=%FF", incomplete),
         ] {
             let callback = Callback::of(&format!("app://back{query}"));
             assert_eq!(callback.outcome, outcome, "{query}");

@@ -32,6 +32,13 @@ pub trait RedirectProvider: IdentityProvider {
         request: &AuthorizeRequest,
     ) -> impl Future<Output = Result<AuthorizeUrl, ProviderError>> + Send;
 
+    /// Whether this is the provider's own issuer identifier, where a callback names one (`iss`,
+    /// [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). Nothing that another has sent is
+    /// believed. Any is taken for its own, unless implemented.
+    fn is_issuer(&self, _issuer: &str) -> bool {
+        true
+    }
+
     /// Trades the code that the browser has brought for tokens, and says whose they are.
     ///
     /// Refuses, before the code is sent, an [`issuer`](RedirectGrant::issuer) that is not its own;
