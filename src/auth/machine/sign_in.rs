@@ -91,8 +91,7 @@ impl Machine {
         if let Err(SessionError::Store(error)) = session {
             return Err(SignInError::Store(*error));
         }
-        let valid = |session: &Session| session.tokens.are_valid_at(now);
-        if self.held().is_some_and(|held| valid(&held.session)) {
+        if self.is_valid(now) {
             return Err(SignInError::AlreadySignedIn); // F6, F7
         }
         Ok(())

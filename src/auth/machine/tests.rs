@@ -426,6 +426,19 @@ const ROWS: &[Row] = &[
         to: Expired,
     },
     Row {
+        name: "F17 but not to a caller who did not need it",
+        from: In,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            let ended = world.machine.refreshes();
+            let forced = world.forced_session();
+            format!("{forced}; {}", session(&world.session_asked(false, ended)))
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "unreachable; session",
+        to: In,
+    },
+    Row {
         name: "F17 also when it was the end",
         from: Expired,
         act: |world| {
