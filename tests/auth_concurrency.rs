@@ -285,6 +285,45 @@ fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
 }
 
 #[test]
+fn f24_a_token_that_comes_while_the_old_one_is_revoked_is_revoked_as_well() {
+    let world = World::expired();
+    hold_refreshes(&world);
+    let mut refresh = pin!(world.client.session(false));
+    start(refresh.as_mut());
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut sign_out = pin!(world.client.sign_out(HERE));
+    start(sign_out.as_mut());
+    world.pool.mend(Operation::Refresh);
+    assert!(block_on(refresh).unwrap().is_some());
+    world.pool.mend(Operation::Revoke);
+    assert_eq!(block_on(sign_out).unwrap().not_revoked, None);
+    assert_eq!(world.pool.count(Operation::Revoke), 2);
+    let trace = ["store", "→tokenRefresh", "clear", "→signedOut"];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
+fn f10_the_tokens_of_a_session_that_cannot_be_stored_are_revoked() {
+    for fault in [StoreFault::Save, StoreFault::Forget] {
+        let world = World::new();
+        world.store.fail(fault);
+        let failed = block_on(world.client.sign_in("ada", PASSWORD));
+        assert!(matches!(failed, Err(SignInError::Store(_))));
+        assert_eq!(world.pool.count(Operation::Revoke), 1);
+    }
+}
+
+#[test]
+fn f9_the_session_whose_place_a_sign_in_takes_is_revoked() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
+    world.pool.mend(Operation::Refresh);
+    assert!(block_on(world.client.session(true)).unwrap().is_some());
+}
+
+#[test]
 fn a_session_that_ends_while_it_is_asked_for_is_not_the_answer_when_another_has_begun() {
     let world = World::expired();
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);

@@ -281,6 +281,7 @@ fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
         complete(&world, &callback),
         Err(RedirectError::Store(_))
     ));
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
     assert_eq!(
         world.trace.take(),
         ["clear redirect", "→signInWithRedirect_failure"]

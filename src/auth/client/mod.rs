@@ -82,7 +82,11 @@ use crate::hub::Hub;
 /// # Dropped futures
 ///
 /// Any future of a client may be dropped at any time. While it waits for the provider, dropping it
-/// takes the request back as far as this machine is concerned. Once the provider has replied,
+/// takes the request back as far as this machine is concerned. The provider may have it all the
+/// same: where each refresh replaces the refresh token, dropping the last
+/// [`session`](Self::session) that waits for one can cost the session, since the new token is lost
+/// on its way. So put no short time limit around `session`; hand it to a task, or let
+/// [`keep_fresh`](Self::keep_fresh) ask. Once the provider has replied,
 /// what follows from the reply (a write to the store, an event) will happen: the next call of any
 /// handle carries it through. A [`sign_out`](Self::sign_out) that has begun will happen in any
 /// case.

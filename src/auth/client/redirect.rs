@@ -155,12 +155,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             machine.redirected(id, attempt, custom_state, reply, received)
         });
         std::mem::forget(completing);
-        let step = redirected.outcome().await;
-        if let (Err(RedirectError::Superseded), Some(refresh)) = (&step, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
-            let _ = self.inner.provider().revoke(&refresh).await;
-        }
-        match step? {
+        let begun = redirected.outcome().await;
+        match self.begun(begun, refresh).await? {
             SignInStep::Done(user) => Ok(user),
             SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
         }

@@ -4,11 +4,30 @@ use super::AuthClient;
 use crate::auth::error::{
     ConfirmSignInError, Field, InputError, MAX_INPUT_BYTES, ProviderError, SignInError,
 };
-use crate::auth::machine::{Attempt, NotSignedIn, SignInStep};
+use crate::auth::machine::{Attempt, Begun, NotSignedIn, SignInStep};
 use crate::auth::provider::challenge::Answer;
-use crate::auth::provider::{SignInReply, UserPool};
-use crate::auth::secret::Password;
+use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
+use crate::auth::secret::{Password, RefreshToken};
 use crate::auth::store::TokenStore;
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// Revokes what nobody will use: the tokens that have `come`, if no session has begun with them,
+    /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
+    pub(super) async fn begun<E: Send>(
+        &self,
+        begun: Result<Begun, E>,
+        come: Option<RefreshToken>,
+    ) -> Result<SignInStep, E> {
+        let (step, useless) = match begun {
+            Ok((step, replaced)) => (Ok(step), replaced),
+            Err(error) => (Err(error), come),
+        };
+        if let Some(token) = useless {
+            let _ = self.inner.provider().revoke(&token).await;
+        }
+        step
+    }
+}
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
@@ -111,16 +130,12 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
             _ => None,
         };
-        let step = self
+        let begun = self
             .inner
             .begin(move |machine, _| machine.signed_in(attempt, reply, received))
             .outcome()
             .await;
-        if let (Err(NotSignedIn::Superseded), Some(refresh)) = (&step, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
-            let _ = self.inner.provider().revoke(&refresh).await;
-        }
-        step
+        self.begun(begun, refresh).await
     }
 }
 

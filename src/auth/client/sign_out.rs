@@ -103,8 +103,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 let left = self
                     .inner
                     .begin(move |machine, _| machine.signed_out(sign_out));
+                let left = left.outcome().await;
+                let told = match &left {
+                    Ok(Some(another)) => told.and(provider.revoke(another).await),
+                    _ => told,
+                };
                 let not_revoked = told.err().map(NotRevoked::Provider);
-                (left.outcome().await, not_revoked, browser)
+                (left.map(drop), not_revoked, browser)
             }
         };
         mem::forget(leaving);
@@ -156,6 +161,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             .begin(move |machine, _| machine.signed_out(deletion.sign_out))
             .outcome()
             .await
+            .map(drop)
             .map_err(DeleteUserError::Store)
     }
 }

@@ -29,7 +29,7 @@ mod unredirected;
 pub(super) use self::redirect::Exchange;
 pub(super) use self::refresh::{Due, Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
-pub(super) use self::sign_in::{Attempt, NotSignedIn};
+pub(super) use self::sign_in::{Attempt, Begun, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
 pub(super) use self::step::{Step, Write};

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
-use super::{Attempt, CallbackId, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
+use super::{Attempt, Begun, CallbackId, Machine, NotSignedIn, Redirect, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -109,7 +109,7 @@ impl Machine {
         custom_state: Option<String>,
         reply: Result<(AuthUser, IssuedTokens), ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<SignInStep, RedirectError>> {
+    ) -> Step<Result<Begun, RedirectError>> {
         if !self.completed(id) {
             return Step::silent(Err(RedirectError::Superseded)); // which has been told
         }

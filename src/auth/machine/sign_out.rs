@@ -48,9 +48,11 @@ pub(crate) struct BrowserSession {
 }
 
 /// A sign-out under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SignOut {
     id: SessionId,
+    /// What the provider is told to revoke.
+    token: Option<RefreshToken>,
     /// How many had been told of when it began.
     told: u64,
 }
@@ -88,10 +90,7 @@ impl Machine {
             let Some(held) = machine.held() else {
                 return machine.leave(done);
             };
-            let sign_out = SignOut {
-                id: held.id,
-                told: machine.sign_outs,
-            };
+            let id = held.id;
             let tokens = &held.session.tokens;
             let call = match scope {
                 SignOutScope::Everywhere => Some(SignOutCall::Everywhere(tokens.access.clone())),
@@ -99,6 +98,14 @@ impl Machine {
             };
             let Some(call) = call else {
                 return machine.leave(done);
+            };
+            let sign_out = SignOut {
+                id,
+                token: match &call {
+                    SignOutCall::Revoke(token) => Some(token.clone()),
+                    SignOutCall::Everywhere(_) => None,
+                },
+                told: machine.sign_outs,
             };
             // Or its callback would begin a session while the provider is being told.
             machine.without_redirect(move |machine, cleared| {
@@ -133,6 +140,7 @@ impl Machine {
             (Ok(Some(asked)), Some(held)) if asked.user == held.session.user => Ok(Deletion {
                 sign_out: SignOut {
                     id: held.id,
+                    token: None,
                     told: self.sign_outs,
                 },
                 token: held.session.tokens.access.clone(),
@@ -141,16 +149,24 @@ impl Machine {
         })
     }
 
-    /// The provider has been told of this sign-out, or has deleted the user.
-    pub(crate) fn signed_out(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
+    /// The provider has been told of this sign-out, or has deleted the user. A refresh may have
+    /// landed meanwhile: then there is another token to revoke.
+    pub(crate) fn signed_out(
+        &mut self,
+        sign_out: SignOut,
+    ) -> Step<Result<Option<RefreshToken>, StoreError>> {
         let is_over = match self.held() {
             Some(held) => held.id != sign_out.id, // that session is over, and this is another
             None => self.sign_outs > sign_out.told, // another has ended it, and said so
         };
         if is_over {
-            return Step::silent(Ok(()));
+            return Step::silent(Ok(None));
         }
-        self.leave(|left| left)
+        let held = self
+            .held()
+            .and_then(|held| held.session.tokens.refresh.clone());
+        let another = held.filter(|token| sign_out.token.is_some_and(|told| told != *token));
+        self.leave(|left| left.map(|()| another))
     }
 
     /// A caller who began a sign-out is gone.
