@@ -156,6 +156,17 @@ mod keyring {
         super::contract(|| KeyringStore::new(SERVICE, "ada"));
     }
 
+    /// Some keyrings have a runtime inside, which panics when it is entered from within another.
+    #[tokio::test]
+    async fn it_can_be_asked_from_within_a_runtime() {
+        keyring();
+        let store = KeyringStore::new(SERVICE, "within");
+        store.save(&session("x")).await.unwrap();
+        assert_eq!(store.load().await, Ok(Some(session("x"))));
+        store.clear().await.unwrap();
+        assert_eq!(store.load().await, Ok(None));
+    }
+
     #[test]
     fn accounts_and_services_do_not_mix() {
         keyring();
@@ -403,6 +414,20 @@ mod file {
         let error = block_on(store.save(&early)).unwrap_err();
         assert_eq!(error, StoreError::Write(ErrorKind::InvalidInput));
         assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+    }
+
+    #[test]
+    fn another_process_that_keeps_the_lock_is_not_waited_for_without_end() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let lock = fs::File::open(folder.file("session.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let late = Err(StoreError::Write(ErrorKind::TimedOut));
+        assert_eq!(block_on(store.save(&session("new"))), late);
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+        drop(lock);
+        block_on(store.save(&session("new"))).unwrap();
     }
 
     #[test]
