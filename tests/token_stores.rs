@@ -264,7 +264,7 @@ mod keyring {
         let shown = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{shown}\n{errors}");
-        assert!(shown.contains("4 passed"), "{shown}\n{errors}");
+        assert!(shown.contains("5 passed"), "{shown}\n{errors}");
     }
 }
 
