@@ -297,3 +297,35 @@ async fn a_provider_that_always_names_itself_has_not_sent_what_does_not() {
         assert_eq!(sent, usize::from(is_fine));
     }
 }
+
+#[tokio::test]
+async fn a_nonce_can_be_given() {
+    let world = World::new();
+    let options = RedirectOptions::builder()
+        .redirect_uri(BACK)
+        .nonce("chosen by another party")
+        .build();
+    let page = world.client.sign_in_with_redirect(options).await.unwrap();
+    let callback = world.server.visit(&page);
+    let nonce = world.server.state().nonce.clone();
+    assert_eq!(nonce.as_deref(), Some("chosen by another party"));
+    world.client.complete_redirect(&callback).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_a_page_that_would_not_say_who_they_are() {
+    let world = World::new();
+    let options = |scope: &str| {
+        RedirectOptions::builder()
+            .redirect_uri(BACK)
+            .scopes([scope])
+            .build()
+    };
+    for scopes in ["email", "openid2 email"] {
+        let begun = world.client.sign_in_with_redirect(options(scopes)).await;
+        let refused = matches!(&begun, Err(RedirectError::Provider(why)) if why.name == "Scopes");
+        assert!(refused, "{scopes}");
+    }
+    let begun = world.client.sign_in_with_redirect(options("email openid"));
+    assert!(begun.await.is_ok());
+}

@@ -172,16 +172,10 @@ async fn f33_a_code_that_is_spoilt_or_another_issuers_or_asked_for_by_another() 
     // Another verifier and another nonce: what is stored is not what was asked with.
     let callback = world.callback().await;
     let pending = world.store.load_redirect().await.unwrap().unwrap();
-    for spoilt in [
-        typed_hub::auth::PendingRedirect {
-            nonce: "another".into(),
-            ..pending.clone()
-        },
-        typed_hub::auth::PendingRedirect {
-            verifier: "x".repeat(43).into(),
-            ..pending
-        },
-    ] {
+    let (mut nonce, mut verifier) = (pending.clone(), pending);
+    nonce.nonce = "another".into();
+    verifier.verifier = "x".repeat(43).into();
+    for spoilt in [nonce, verifier] {
         world.store.save_redirect(&spoilt).await.unwrap();
         let failed = world
             .restarted()

@@ -33,14 +33,14 @@ fn bare(access: &str) -> Session {
 }
 
 fn redirect(mark: &str) -> PendingRedirect {
-    PendingRedirect {
-        state: format!("state-{SECRET}-{mark}").into(),
-        verifier: format!("verifier-{SECRET}-{mark}").into(),
-        nonce: format!("nonce-{SECRET}-{mark}").into(),
-        redirect_uri: "http://127.0.0.1:49152/callback".to_owned(),
-        custom_state: Some(mark.to_owned()),
-        begun_at: SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
-    }
+    PendingRedirect::restored(
+        format!("state-{SECRET}-{mark}").into(),
+        format!("verifier-{SECRET}-{mark}").into(),
+        format!("nonce-{SECRET}-{mark}").into(),
+        "http://127.0.0.1:49152/callback".to_owned(),
+        Some(mark.to_owned()),
+        SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
+    )
 }
 
 /// `open` opens the same place each time.

@@ -42,7 +42,7 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
+    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
     ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
 };
 #[cfg(feature = "file-store")]

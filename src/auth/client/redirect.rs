@@ -75,7 +75,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             .outcome()
             .await?;
 
-        let proof = Proof::new(custom_state.as_deref());
+        let proof = Proof::new(custom_state.as_deref(), options.nonce);
         let request = AuthorizeRequest {
             redirect_uri: options.redirect_uri.clone(),
             state: proof.state.clone(),
@@ -126,7 +126,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         url: &str,
         over: impl Future<Output = ()> + Send,
     ) -> Result<AuthUser, RedirectError> {
-        let callback = Callback::of(url).from_issuer(|iss| self.inner.provider().is_issuer(iss));
+        let callback = Callback::of(url).sent_by(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
         let completing = Completing { client: self, id };
         let Exchange {

@@ -1,9 +1,7 @@
 //! Signing in, by password.
 
 use super::AuthClient;
-use crate::auth::error::{
-    ConfirmSignInError, Field, InputError, MAX_INPUT_BYTES, ProviderError, SignInError,
-};
+use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
 use crate::auth::machine::{Attempt, Begun, NotSignedIn, SignInStep};
 use crate::auth::provider::challenge::Answer;
 use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
@@ -150,18 +148,16 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
     }
 }
 
-#[cfg(feature = "redirect")]
 pub(super) const fn check_longest(field: Field, text: &str) -> Result<(), InputError> {
-    match text.len() {
-        0..=MAX_INPUT_BYTES => Ok(()),
-        _ => Err(InputError::TooLong(field)),
+    if text.len() > field.longest() {
+        return Err(InputError::TooLong(field));
     }
+    Ok(())
 }
 
 pub(super) const fn check(field: Field, text: &str) -> Result<(), InputError> {
-    match text.len() {
-        0 => Err(InputError::Empty(field)),
-        1..=MAX_INPUT_BYTES => Ok(()),
-        _ => Err(InputError::TooLong(field)),
+    if text.is_empty() {
+        return Err(InputError::Empty(field));
     }
+    check_longest(field, text)
 }

@@ -35,7 +35,9 @@ use super::user::AuthUser;
 /// A Cognito user pool: by its API, with the official SDK, and by its sign-in pages.
 ///
 /// Sign-in is by SRP unless the options say otherwise; every challenge of the service's is a
-/// [`Challenge`](super::Challenge). No AWS credentials are needed. It works on a tokio runtime.
+/// [`Challenge`](super::Challenge), but for passkeys, which are left out of the choice of a first
+/// factor. It does not remember devices: in a pool that always does, a refresh asks for a device key
+/// that this provider does not have, so leave device tracking off. No AWS credentials are needed. It works on a tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -56,7 +58,7 @@ pub struct CognitoProvider {
 
 struct Inner {
     client: Client,
-    hosted: Option<Hosted>,
+    hosted: Result<Hosted, &'static str>,
     user_pool_id: String,
     client_id: String,
     client_secret: Option<ClientSecret>,
@@ -81,10 +83,7 @@ impl CognitoProvider {
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
-        self.inner
-            .hosted
-            .as_ref()
-            .ok_or_else(|| unsupported("the domain of the sign-in pages is not known"))
+        self.inner.hosted.as_ref().map_err(|why| unsupported(why))
     }
 }
 
@@ -156,6 +155,7 @@ impl RedirectProvider for CognitoProvider {
             .inner
             .hosted
             .as_ref()
+            .ok()
             .map(|hosted| &hosted.endpoints.issuer);
         own.is_none_or(|own| own.as_str() == issuer)
     }

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{CognitoProvider, Hosted, Inner};
 use crate::auth::oauth::http::Http;
-use crate::auth::oauth::{ClientAuth, Endpoints, OAuth};
+use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 
 /// How a user proves to know the password.
@@ -97,10 +97,6 @@ pub struct CognitoOptions {
     scopes: Vec<String>,
 }
 
-fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
-    from.into_iter().map(Into::into).collect()
-}
-
 impl CognitoOptions {
     fn client(&self) -> Client {
         let time_limit = TimeoutConfig::builder().operation_timeout(self.time_limit);
@@ -116,9 +112,17 @@ impl CognitoOptions {
         Client::from_conf(config.build())
     }
 
-    /// The pool's own pages, if its domain is known and is one.
-    fn hosted(&self) -> Option<Hosted> {
-        let domain = Url::parse(self.domain.as_deref()?).ok()?;
+    /// The pool's own pages, or why there are none.
+    fn hosted(&self) -> Result<Hosted, &'static str> {
+        let Some(domain) = &self.domain else {
+            return Err("the domain of the sign-in pages is not known");
+        };
+        let domain = Url::parse(domain).ok().filter(Url::has_host);
+        let domain = domain.and_then(|domain| self.hosted_at(&domain));
+        domain.ok_or("the domain of the sign-in pages is no URL: begin it with https://")
+    }
+
+    fn hosted_at(&self, domain: &Url) -> Option<Hosted> {
         let service = format!("https://cognito-idp.{}.amazonaws.com", self.region);
         let pool = &self.user_pool_id;
         let at = self

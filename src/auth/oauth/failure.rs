@@ -5,6 +5,7 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
+use crate::auth::provider::callback::words;
 
 /// The answer of a token endpoint that grants nothing
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
@@ -29,14 +30,14 @@ pub(super) fn refused(
     let repeats = |words: &str| sent.iter().any(|secret| words.contains(secret));
     let name = match response.error().as_ref() {
         name if repeats(name) => "Refused".to_owned(),
-        name => plain(name),
+        name => words(name),
     };
     let description = match response.error_description() {
         None => "the token endpoint gives no reason".to_owned(),
-        Some(words) if repeats(words) => {
+        Some(reason) if repeats(reason) => {
             "the reason repeats a secret, so it is not told".to_owned()
         }
-        Some(words) => plain(words),
+        Some(reason) => words(reason),
     };
     ProviderError::new(kind, name, description)
 }
@@ -66,10 +67,4 @@ pub(crate) fn other_user() -> ProviderError {
 
 pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
-}
-
-/// Somebody else's words: not too many of them, and on one line.
-fn plain(words: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    words.chars().take(256).map(plain).collect()
 }

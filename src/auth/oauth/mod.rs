@@ -257,6 +257,11 @@ impl OAuth {
     }
 }
 
+/// A list, as options take one.
+pub(crate) fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
+    from.into_iter().map(Into::into).collect()
+}
+
 /// Why a document could not be had.
 pub(crate) fn unread(error: &DiscoveryError<http::HttpError>, otherwise: &str) -> ProviderError {
     match error {

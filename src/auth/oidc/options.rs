@@ -8,7 +8,7 @@ use typed_builder::TypedBuilder;
 
 use super::{Inner, OidcProvider};
 use crate::auth::oauth::http::Http;
-use crate::auth::oauth::{ClientAuth, OAuth};
+use crate::auth::oauth::{ClientAuth, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 use crate::sync::Mutex;
 
@@ -62,10 +62,6 @@ pub struct OidcOptions {
     /// A certificate to trust beside those of the system.
     #[builder(default, setter(strip_option))]
     root_certificate: Option<reqwest::Certificate>,
-}
-
-fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
-    from.into_iter().map(Into::into).collect()
 }
 
 impl From<OidcOptions> for OidcProvider {

@@ -1,6 +1,7 @@
 //! What the browser comes back with: a callback URL, taken apart and not yet believed
 //! ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 
+use secrecy::zeroize::Zeroizing;
 use url::Url;
 
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
@@ -50,7 +51,7 @@ impl Callback {
 
     /// Believes neither a code nor an error of another issuer
     /// ([RFC 9207, section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)).
-    pub(crate) fn from_issuer(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
+    pub(crate) fn sent_by(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
         let is_other = self.issuer.as_deref().is_some_and(|iss| !is_issuer(iss));
         if is_other && !matches!(self.outcome, Err(RedirectError::Incomplete)) {
             self.outcome = Err(RedirectError::Provider(ProviderError::new(
@@ -74,7 +75,8 @@ fn address(url: &str) -> String {
     Url::parse(plain).map_or_else(|_| plain.to_owned(), String::from)
 }
 
-struct Query(Vec<(String, String)>);
+/// Its values are zeroed, since the code is one of them.
+struct Query(Vec<(String, Zeroizing<String>)>);
 
 /// What a query has under a name.
 #[derive(Clone, Copy)]
@@ -103,7 +105,7 @@ impl Query {
         }
         Self(
             url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
+                .map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned())))
                 .collect(),
         )
     }
@@ -123,7 +125,7 @@ impl Query {
 }
 
 /// Somebody else's words: not too many of them, and on one line.
-fn words(from: &str) -> String {
+pub(crate) fn words(from: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     from.chars().take(LONGEST_WORDS).map(plain).collect()
 }
