@@ -285,12 +285,12 @@ async fn a_provider_that_always_names_itself_has_not_sent_what_does_not() {
         world.server.state().says_issuer = true;
         let options = RedirectOptions::builder().redirect_uri(BACK).build();
         let page = world.client.sign_in_with_redirect(options).await.unwrap();
-        let mut callback = world.server.visit(&page);
-        match iss {
-            None => {}
-            Some("own") => callback += &format!("&iss={}", world.server.issuer),
-            Some(other) => callback += &format!("&iss={other}"),
-        }
+        let callback = world.server.visit(&page);
+        let callback = match iss {
+            None => callback,
+            Some("own") => format!("{callback}&iss={}", world.server.issuer),
+            Some(other) => format!("{callback}&iss={other}"),
+        };
         let completed = world.client.complete_redirect(&callback).await;
         assert_eq!(completed.is_ok(), is_fine, "{iss:?}");
         let sent = world.server.requests("/token").len();
