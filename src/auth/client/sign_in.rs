@@ -35,7 +35,8 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// A session whose tokens have expired is refreshed first, to see whether it is still open
     /// (`TokenRefresh`, or `TokenRefreshFailure` and on with the sign-in). A sign-in that another
     /// one, or a sign-out, overtakes leads to nothing, and tokens that come of it all the same are
-    /// revoked, as far as the provider lets them be. While a sign-out waits for the provider, no
+    /// revoked, as far as the provider lets them be; so are those of a session whose place it takes.
+    /// While a sign-out waits for the provider, no
     /// sign-in takes the place of the session.
     ///
     /// # Errors

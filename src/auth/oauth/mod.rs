@@ -27,6 +27,7 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+#[cfg(feature = "cognito")]
 pub(crate) use self::failure::other_user;
 use self::failure::{garbage, in_transit, refused, rejected};
 use self::http::Http;
