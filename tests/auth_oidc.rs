@@ -183,7 +183,7 @@ async fn the_tokens_of_another_user_are_refused() {
     let world = World::signed_in().await;
     world.server.state().subject = "eve";
     let ended = world.client.session(true).await;
-    assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "OtherUser"));
+    assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "IdToken"));
     assert_eq!(world.events(), ["tokenRefresh_failure"]);
     assert_eq!(world.store.load().await, Ok(None));
 }

@@ -1,4 +1,5 @@
 //! A Cognito user pool on this machine.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -194,4 +195,25 @@ impl Ministack {
             None => options.build(),
         }
     }
+}
+
+/// Does what a user does on the pool's own sign-in page, and returns the callback.
+pub(crate) async fn visit(page: &str, origin: &str, user: &str) -> String {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let page = reqwest::Url::parse(page).unwrap();
+    let mut form = reqwest::Url::parse(origin).unwrap();
+    form.query_pairs_mut()
+        .extend_pairs(page.query_pairs())
+        .append_pair("username", user)
+        .append_pair("password", PASSWORD);
+    let filled_in = client
+        .post(format!("{origin}/login"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.query().unwrap().to_owned());
+    let response = filled_in.send().await.unwrap();
+    let back = response.headers()["location"].to_str().unwrap();
+    back.to_owned()
 }

@@ -65,11 +65,17 @@ impl OidcServer {
     /// Its tokens last so many seconds.
     pub fn start(access_ttl: u32) -> Self {
         let port = free_port();
+        Self::start_behind(port, &format!("http://127.0.0.1:{port}"), access_ttl)
+    }
+
+    /// At this port, and reached by its users at this origin.
+    pub fn start_behind(port: u16, origin: &str, access_ttl: u32) -> Self {
         let mut command = Command::new("node");
         command
             .arg("server.mjs")
             .current_dir(installed("oidc-provider"))
             .env("PORT", port.to_string())
+            .env("PROXY", origin)
             .env("ACCESS_TTL", access_ttl.to_string())
             .env("NODE_NO_WARNINGS", "1")
             .stdout(Stdio::piped())
@@ -90,7 +96,7 @@ impl OidcServer {
         });
         let server = Self {
             _server: server,
-            issuer: format!("http://127.0.0.1:{port}"),
+            issuer: origin.to_owned(),
             events,
         };
         let since = Instant::now();

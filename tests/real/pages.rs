@@ -1,4 +1,5 @@
 //! Does with plain requests what a user does in a browser on the provider's pages.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 

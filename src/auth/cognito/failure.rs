@@ -4,50 +4,34 @@ use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
+use crate::auth::oauth::failure;
 
-/// The service's own name of the error is kept; so are its words, unless they repeat what was
-/// entered.
+/// The service's own name of the error is kept; so are its words, as far as they repeat nothing
+/// secret: see [`hiding`](crate::auth::oauth::failure::hiding).
 pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
-    let service = match error {
-        SdkError::ServiceError(service) => service,
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let unreadable = || match status {
+        Some(status) if is_out_of_order(status) => {
+            let message = format!("the server is out of order: status {status}");
+            ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
+        }
+        _ => in_transit("Unreadable", "the answer cannot be read"),
+    };
+    let error = match error {
+        SdkError::ServiceError(service) => service.into_err(),
         SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
         SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
         SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
-        _ => return in_transit("Unreadable", "the answer cannot be read"),
+        _ => return unreadable(),
     };
-    let status = service.raw().status().as_u16();
-    let error = service.err();
-    let Some(name) = error.code() else {
-        return in_transit("Unreadable", "the answer cannot be read");
+    let (Some(name), Some(status)) = (error.code(), status) else {
+        return unreadable();
     };
     let message = error.message().unwrap_or("the service gives no reason");
-    ProviderError::new(kind(name, message, status), name, shown(message))
-}
-
-/// The same of a refresh, where only what is known to end a session does. A function of the pool's
-/// that fails, a firewall, a setting: none of them says anything of the session.
-pub(super) fn not_refreshed<E: ProvideErrorMetadata>(
-    error: SdkError<E, HttpResponse>,
-) -> ProviderError {
-    let mut error = failed(error);
-    if error.kind == ProviderErrorKind::Rejected && !ends_session(&error.name) {
-        error.kind = ProviderErrorKind::InTransit;
-    }
-    error
-}
-
-fn ends_session(name: &str) -> bool {
-    matches!(
-        name,
-        "NotAuthorizedException"
-            | "PasswordResetRequiredException"
-            | "RefreshTokenReuseException"
-            | "TokenRevokedException"
-            | "UserNotConfirmedException"
-            | "UserNotFoundException"
-    )
+    let kind = kind(name, message, status);
+    ProviderError::new(kind, failure::name(name), failure::plain(shown(message)))
 }
 
 /// What a constraint has refused is repeated in the words of the refusal.
@@ -59,6 +43,36 @@ fn shown(message: &str) -> &str {
     }
 }
 
+/// What ends a session. Any other refusal of a refresh (by a firewall before the service, say, or of
+/// an app client that is not set up for it) says nothing of the session, so that it is kept.
+const ENDS_A_SESSION: [&str; 6] = [
+    "NotAuthorizedException",
+    "PasswordResetRequiredException",
+    "RefreshTokenReuseException",
+    "TokenRevokedException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+];
+
+/// As [`failed`], of a refresh.
+pub(super) fn not_refreshed<E: ProvideErrorMetadata>(
+    error: SdkError<E, HttpResponse>,
+) -> ProviderError {
+    let error = failed(error);
+    ProviderError {
+        kind: kind_of_refresh(&error.name, error.kind),
+        ..error
+    }
+}
+
+fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
+    if ENDS_A_SESSION.contains(&name) {
+        kind
+    } else {
+        ProviderErrorKind::InTransit
+    }
+}
+
 fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
     match name {
         "TooManyRequestsException"
@@ -66,15 +80,24 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
         | "InternalErrorException"
         | "ThrottlingException"
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
-        _ if status == 429 || status >= 500 => ProviderErrorKind::InTransit,
+        _ if is_out_of_order(status) => ProviderErrorKind::InTransit,
         "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
         _ => ProviderErrorKind::Rejected,
     }
 }
 
+const fn is_out_of_order(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
 pub(super) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
+}
+
+pub(super) fn another_user() -> ProviderError {
+    let message = "the tokens are another user's";
+    ProviderError::new(ProviderErrorKind::Rejected, "IdToken", message)
 }
 
 pub(super) fn unsupported(message: &str) -> ProviderError {
@@ -86,6 +109,20 @@ mod tests {
     use aws_sdk_cognitoidentityprovider::error::ErrorMetadata;
 
     use super::*;
+
+    #[test]
+    fn a_refusal_that_is_not_of_the_session_does_not_end_it() {
+        for name in [
+            "ForbiddenException",
+            "InvalidParameterException",
+            "ResourceNotFoundException",
+        ] {
+            let kind = kind(name, "refused", 400);
+            assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
+            let kind = kind_of_refresh(name, kind);
+            assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
+        }
+    }
 
     #[test]
     fn what_ends_a_session_and_what_does_not() {
@@ -110,7 +147,9 @@ mod tests {
             ("InternalErrorException", "sorry", 500, InTransit),
             ("Whatever", "?", 503, InTransit),
         ] {
-            assert_eq!(kind(name, message, status), meaning, "{name}: {message}");
+            let kind = kind(name, message, status);
+            assert_eq!(kind, meaning, "{name}: {message}");
+            assert_eq!(kind_of_refresh(name, kind), meaning, "{name}: {message}");
         }
     }
 

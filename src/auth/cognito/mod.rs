@@ -3,8 +3,9 @@
 //! - this file: [`CognitoProvider`], and what it does for an open session and by redirect
 //! - `options`: which pool; `users`: its users; `sign_in`: signing in, step by step
 //! - `challenge`: the service's challenges and ours; `tokens`: what it issues
-//! - `failure`: what its errors mean
+//! - `failure`: what its errors mean; `bounded`: how much of an answer is read
 
+mod bounded;
 mod challenge;
 mod failure;
 mod options;
@@ -20,10 +21,11 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{failed, not_refreshed, unreadable, unsupported};
+use self::failure::{another_user, failed, not_refreshed, unreadable, unsupported};
 use self::tokens::issued;
 use super::error::ProviderError;
-use super::oauth::{Endpoints, OAuth, other_user};
+use super::oauth::failure::hiding;
+use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
@@ -82,6 +84,11 @@ impl CognitoProvider {
         self.inner.client_secret.as_ref().map(ClientSecret::expose)
     }
 
+    /// An error without this secret, which was sent, and without the app client's.
+    fn hiding(&self, error: ProviderError, sent: &str) -> ProviderError {
+        hiding(error, [sent].into_iter().chain(self.secret()))
+    }
+
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
         self.inner.hosted.as_ref().map_err(|why| unsupported(why))
     }
@@ -102,11 +109,11 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(not_refreshed)?;
+            .map_err(|error| self.hiding(not_refreshed(error), token.expose()))?;
         let result = refreshed.authentication_result;
-        let (whose, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
-        if whose.user_id != user.user_id {
-            return Err(other_user());
+        let (of, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        if of.user_id != user.user_id {
+            return Err(another_user());
         }
         Ok(tokens)
     }
@@ -119,7 +126,8 @@ impl IdentityProvider for CognitoProvider {
             .token(token.expose())
             .client_id(&self.inner.client_id)
             .set_client_secret(self.secret().map(str::to_owned));
-        revoked.send().await.map(drop).map_err(failed)
+        let revoked = revoked.send().await.map(drop);
+        revoked.map_err(|error| self.hiding(failed(error), token.expose()))
     }
 
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
@@ -128,7 +136,8 @@ impl IdentityProvider for CognitoProvider {
             .client
             .global_sign_out()
             .access_token(token.expose());
-        out.send().await.map(drop).map_err(failed)
+        let out = out.send().await.map(drop);
+        out.map_err(|error| self.hiding(failed(error), token.expose()))
     }
 
     async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {

@@ -15,6 +15,7 @@ use openidconnect::IssuerUrl;
 use typed_builder::TypedBuilder;
 use url::Url;
 
+use super::bounded::Bounded;
 use super::{CognitoProvider, Hosted, Inner};
 use crate::auth::oauth::http::Http;
 use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
@@ -107,6 +108,7 @@ impl CognitoOptions {
             .http_client(Builder::new().tls_provider(tls).build_https())
             .retry_config(RetryConfig::disabled())
             .timeout_config(time_limit.build())
+            .interceptor(Bounded)
             .allow_no_auth();
         config.set_endpoint_url(self.endpoint.clone());
         Client::from_conf(config.build())

@@ -33,6 +33,9 @@ pub(super) fn issued(
         .id_token
         .ok_or_else(|| unreadable("there is no id token"))?;
     let claims = claims(&id)?;
+    if access.is_empty() || claims.sub.is_empty() {
+        return Err(unreadable("the tokens are of nobody"));
+    }
     let seconds = u64::try_from(result.expires_in).unwrap_or(0);
     let user = AuthUser {
         username: claims

@@ -33,7 +33,7 @@ impl UserPool for CognitoProvider {
             ))
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(|error| self.hiding(failed(error), password.expose()))?;
         Ok(if signed_up.user_confirmed {
             SignUpStep::Done
         } else {
@@ -54,7 +54,8 @@ impl UserPool for CognitoProvider {
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .confirmation_code(code.expose());
-        confirmed.send().await.map(drop).map_err(failed)
+        let confirmed = confirmed.send().await.map(drop);
+        confirmed.map_err(|error| self.hiding(failed(error), code.expose()))
     }
 
     async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
@@ -78,7 +79,8 @@ impl UserPool for CognitoProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        self.begin(username, password).await
+        let begun = self.begin(username, password).await;
+        begun.map_err(|error| self.hiding(error, password.map_or("", Password::expose)))
     }
 
     async fn answer(
@@ -86,7 +88,8 @@ impl UserPool for CognitoProvider {
         challenge: &OpenChallenge,
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
-        self.go_on_with(challenge, answer).await
+        let answered = self.go_on_with(challenge, answer).await;
+        answered.map_err(|error| self.hiding(error, secret_of(answer)))
     }
 
     async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
@@ -118,11 +121,26 @@ impl UserPool for CognitoProvider {
             .username(username)
             .confirmation_code(code.expose())
             .password(password.expose());
-        replaced.send().await.map(drop).map_err(failed)
+        let replaced = replaced.send().await.map(drop);
+        replaced.map_err(|error| {
+            let error = self.hiding(failed(error), code.expose());
+            self.hiding(error, password.expose())
+        })
     }
 
     async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
         let deleted = self.inner.client.delete_user().access_token(token.expose());
-        deleted.send().await.map(drop).map_err(failed)
+        let deleted = deleted.send().await.map(drop);
+        deleted.map_err(|error| self.hiding(failed(error), token.expose()))
+    }
+}
+
+/// What of an answer is nobody else's business.
+fn secret_of(answer: &Answer) -> &str {
+    match answer {
+        Answer::Password(password) | Answer::NewPassword { password, .. } => password.expose(),
+        Answer::Code(code) => code.expose(),
+        Answer::Custom(answer) => answer.expose(),
+        Answer::Mfa(_) | Answer::FirstFactor(_) => "",
     }
 }

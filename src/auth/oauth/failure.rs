@@ -5,17 +5,14 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-use crate::auth::provider::callback::words;
+pub(crate) use crate::auth::provider::callback::words as plain;
 
 /// The answer of a token endpoint that grants nothing
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 ///
 /// It is the grant that ends a session. That the client or the request is wrong says nothing of
-/// the user's session, so that it is kept. Words that repeat what was `sent` go no further.
-pub(super) fn refused(
-    error: RequestTokenError<HttpError, BasicErrorResponse>,
-    sent: &[&str],
-) -> ProviderError {
+/// the user's session, so that it is kept.
+pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -> ProviderError {
     let response = match error {
         RequestTokenError::Request(error) => return in_transit(&error),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
@@ -27,19 +24,11 @@ pub(super) fn refused(
         BasicErrorResponseType::InvalidGrant => ProviderErrorKind::Rejected,
         _ => ProviderErrorKind::InTransit,
     };
-    let repeats = |words: &str| sent.iter().any(|secret| words.contains(secret));
-    let name = match response.error().as_ref() {
-        name if repeats(name) => "Refused".to_owned(),
-        name => words(name),
-    };
-    let description = match response.error_description() {
-        None => "the token endpoint gives no reason".to_owned(),
-        Some(reason) if repeats(reason) => {
-            "the reason repeats a secret, so it is not told".to_owned()
-        }
-        Some(reason) => words(reason),
-    };
-    ProviderError::new(kind, name, description)
+    let description = response.error_description().map_or_else(
+        || "the token endpoint gives no reason".to_owned(),
+        |words| plain(words),
+    );
+    ProviderError::new(kind, name(response.error().as_ref()), description)
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
@@ -61,10 +50,67 @@ pub(super) fn garbage(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
-pub(crate) fn other_user() -> ProviderError {
-    rejected("OtherUser", "the new tokens are another user's")
-}
-
 pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
+}
+
+/// An error without what was sent: a provider may repeat it, and errors are shown.
+pub(crate) fn hiding<'s>(
+    error: ProviderError,
+    sent: impl IntoIterator<Item = &'s str>,
+) -> ProviderError {
+    let ProviderError {
+        kind,
+        mut name,
+        mut message,
+    } = error;
+    for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
+        if name.contains(secret) {
+            UNNAMED.clone_into(&mut name);
+        }
+        if message.contains(secret) {
+            "the provider repeats what it was sent, which is not shown".clone_into(&mut message);
+        }
+    }
+    ProviderError {
+        kind,
+        name,
+        message,
+    }
+}
+
+/// What an error is called whose name is none.
+const UNNAMED: &str = "Unnamed";
+
+/// Somebody else's name of an error, if it looks like one.
+pub(crate) fn name(name: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        UNNAMED
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_shown() {
+        let error = || rejected("invalid_grant", "no s3cret here");
+        let hidden = hiding(error(), ["", "another", "s3cret"]);
+        assert_eq!(hidden.name, "invalid_grant");
+        assert!(!hidden.to_string().contains("s3cret"));
+        assert_eq!(hiding(error(), ["", "another"]), error());
+        assert_eq!(hiding(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
+    }
+
+    #[test]
+    fn a_name_looks_like_one() {
+        assert_eq!(name("invalid_grant"), "invalid_grant");
+        for none in ["", "two words", "a\nline", "ä", &"x".repeat(65)] {
+            assert_eq!(name(none), UNNAMED);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, Request};
 use thiserror::Error;
 
 /// No document of an identity provider is longer.
-const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Http {
 
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let request = Request::try_from(request).map_err(|_| HttpError::NotReached)?;
-        if request.url().scheme() != "https" && !is_loopback(request.url()) {
+        if !is_secure(request.url()) {
             return Err(HttpError::NotSecure);
         }
         let client = self.client.as_ref().ok_or(HttpError::NoTls)?;
@@ -103,6 +103,11 @@ fn reason(error: &reqwest::Error) -> HttpError {
     } else {
         HttpError::Broken
     }
+}
+
+/// Whether nobody on the way can listen: encrypted, or on this machine.
+pub(crate) fn is_secure(url: &url::Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 /// Whether an address never leaves this machine.

@@ -26,11 +26,14 @@ type Token = openidconnect::IdToken<
     CoreJwsSigningAlgorithm,
 >;
 
-/// What Cognito has beside the standard claims.
+/// What there is beside the claims of OpenID Connect.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     #[serde(rename = "cognito:username")]
     cognito_username: Option<String>,
+    /// Since when it is valid, in seconds of the Unix time
+    /// ([RFC 7519, section 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
+    nbf: Option<f64>,
 }
 
 impl AdditionalClaims for Extra {}
@@ -108,7 +111,20 @@ pub(super) fn verify(
             ) => Unverified::UnknownKey,
             error => Unverified::Refused(rejected("IdToken", flaw(&error))),
         })?;
+    let refuse = |flaw| Err(Unverified::Refused(rejected("IdToken", flaw)));
+    if !answers.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
+        return refuse("the id token is not valid yet");
+    }
+    if claims
+        .authorized_party()
+        .is_some_and(|party| party != client)
+    {
+        return refuse("the id token is for somebody else");
+    }
     let sub = claims.subject().as_str();
+    if sub.is_empty() {
+        return refuse("the id token does not say who has signed in");
+    }
     let username = claims
         .additional_claims()
         .cognito_username
@@ -143,6 +159,13 @@ fn earliest(answers: Answers<'_>) -> SystemTime {
         Answers::Code(_) => SystemTime::now() - APART,
         Answers::Refresh => SystemTime::UNIX_EPOCH,
     }
+}
+
+/// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
+fn is_ahead(time: f64) -> bool {
+    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + APART;
+    // A time that is no duration is before 1970, or beyond all.
+    Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
 }
 
 struct Expected<'a>(Answers<'a>);

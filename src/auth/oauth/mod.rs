@@ -5,7 +5,7 @@
 //! - `session`: what is done about one that is open
 //! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
 
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod http;
 mod id_token;
 mod page;
@@ -27,9 +27,7 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-#[cfg(feature = "cognito")]
-pub(crate) use self::failure::other_user;
-use self::failure::{garbage, in_transit, refused, rejected};
+use self::failure::{garbage, hiding, in_transit, refused, rejected};
 use self::http::Http;
 use self::id_token::{Answers, Identity, Unverified};
 use self::page::redirect_url;
@@ -151,7 +149,10 @@ impl OAuth {
             .set_pkce_verifier(verifier)
             .request_async(&self.http)
             .await
-            .map_err(|error| refused(error, &[grant.code.expose(), grant.verifier.expose()]))?;
+            .map_err(|error| {
+                let sent = [grant.code.expose(), grant.verifier.expose()];
+                hiding(refused(error), sent.into_iter().chain(self.secret()))
+            })?;
         let refresh = granted.refresh_token().map(|token| token.secret().clone());
         let read = self.read(at, granted, Answers::Code(&grant.nonce)).await;
         let identified = read.and_then(|(identity, tokens)| match identity {
@@ -182,6 +183,12 @@ impl OAuth {
         }
     }
 
+    fn secret(&self) -> Option<&str> {
+        self.client_secret
+            .as_ref()
+            .map(secret::ClientSecret::expose)
+    }
+
     /// What was granted, and to whom, if there is an id token that says so.
     async fn read(
         &self,
@@ -189,6 +196,9 @@ impl OAuth {
         granted: Granted,
         answers: Answers<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
+        if granted.access_token().secret().is_empty() {
+            return Err(garbage("the access token is empty"));
+        }
         let mut issued = IssuedTokens {
             access: Lasting {
                 token: granted.access_token().secret().as_str().into(),

@@ -9,10 +9,10 @@ use oauth2::{HttpRequest, RefreshToken, TokenResponse};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::failure::{garbage, in_transit, other_user, refused, rejected};
+use super::failure::{garbage, hiding, in_transit, refused, rejected};
 use super::id_token::Answers;
 use super::{ClientAuth, Endpoints, OAuth};
-use crate::auth::error::ProviderError;
+use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
@@ -37,14 +37,18 @@ impl OAuth {
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
-            .map_err(|error| refused(error, &[token.expose()]))?;
+            .map_err(|error| self.hiding(refused(error), token))?;
         let renewed = granted.refresh_token().map(|token| token.secret().clone());
         let read = self.read(at, granted, Answers::Refresh).await;
         let tokens = read.and_then(|(identity, tokens)| match identity {
-            Some(identity) if identity.user.user_id != user.user_id => Err(other_user()),
+            Some(identity) if identity.user.user_id != user.user_id => {
+                Err(rejected("IdToken", "the id token is another user's"))
+            }
             _ => Ok(tokens),
         });
-        if tokens.is_err() {
+        if let Err(error) = &tokens
+            && error.kind == ProviderErrorKind::Rejected
+        {
             // The session ends here, so it is to end there as well.
             let last = renewed.map_or_else(|| token.clone(), Into::into);
             let _ = self.revoke(at, &last).await;
@@ -72,11 +76,15 @@ impl OAuth {
             serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
                 |_| garbage("the revocation endpoint gives no answer that can be read"),
                 |error| {
-                    let error = oauth2::RequestTokenError::ServerResponse(error);
-                    refused(error, &[token.expose()])
+                    let error = refused(oauth2::RequestTokenError::ServerResponse(error));
+                    self.hiding(error, token)
                 },
             ),
         )
+    }
+
+    fn hiding(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
+        hiding(error, [token.expose()].into_iter().chain(self.secret()))
     }
 
     fn revocation(&self, at: &Url, token: &secret::RefreshToken) -> HttpRequest {

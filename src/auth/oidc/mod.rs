@@ -21,6 +21,7 @@ pub use self::options::{OidcOptions, OidcOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
+use super::oauth::http::is_secure;
 use super::oauth::{Endpoints, OAuth, unread};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
@@ -126,10 +127,25 @@ impl OidcProvider {
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
+        if !are_secure(&endpoints) {
+            return Err(unfit(
+                "Discovery",
+                "an address in the discovery document is not an https one",
+            ));
+        }
         self.inner.oauth.know_keys(document.jwks().clone());
         *self.inner.endpoints.lock() = Some(endpoints.clone());
         Ok(endpoints)
     }
+}
+
+/// A page is opened by the system, which would run a program as well.
+fn are_secure(at: &Endpoints) -> bool {
+    let optional = [&at.revocation, &at.end_session].into_iter().flatten();
+    let mut all = [&at.authorize, &at.token, &at.keys]
+        .into_iter()
+        .chain(optional);
+    all.all(is_secure)
 }
 
 impl IdentityProvider for OidcProvider {

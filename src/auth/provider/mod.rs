@@ -40,7 +40,7 @@ pub type Attributes = BTreeMap<String, String>;
 ///   nothing.
 /// - No name and no message of an error may carry a password, a token or a code.
 pub trait IdentityProvider: Send + Sync + 'static {
-    /// Issues new tokens.
+    /// Issues new tokens, of this user and of nobody else.
     fn refresh(
         &self,
         user: &AuthUser,
