@@ -44,6 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if redirect::open(page).is_err() {
             println!("Open this page: {}", page.as_str());
         }
+        Ok(())
     };
     let limit = Duration::from_mins(5);
     let signed_in = client
@@ -55,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let out = client.sign_out(SignOutScope::ThisDevice).await?;
     hub.flush();
     if let Some(url) = out.logout_url {
-        println!("To sign out of the browser as well, open {url}");
+        println!("To sign out of the browser as well, open {}", url.as_str());
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use auth_world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Challenge, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError,
-    Fault, Field, InputError, MAX_INPUT_BYTES, Operation, SessionError, SignInError, SignInStep,
-    SignOutError, SignOutScope, SignUpError, StoreError,
+    Fault, Field, InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, Operation, SessionError,
+    SignInError, SignInStep, SignOutError, SignOutScope, SignUpError, StoreError,
 };
 
 fn too_long() -> String {
@@ -61,6 +61,13 @@ fn an_empty_or_oversized_code_is_not_sent() {
     let refused = block_on(world.client.confirm_sign_in(Answer::Custom("".into())));
     let empty = InputError::Empty(Field::Answer);
     assert_eq!(refused, Err(ConfirmSignInError::Input(empty)));
+    let answer = |length: usize| Answer::Custom("x".repeat(length).into());
+    let refused = block_on(world.client.confirm_sign_in(answer(MAX_ANSWER_BYTES + 1)));
+    let long = InputError::TooLong(Field::Answer);
+    assert_eq!(refused, Err(ConfirmSignInError::Input(long)));
+    assert!(long.to_string().contains("131072 bytes"));
+    let taken = block_on(world.client.confirm_sign_in(answer(MAX_ANSWER_BYTES)));
+    assert_eq!(taken, Err(ConfirmSignInError::NoChallenge));
     assert_untouched(&world);
 }
 

@@ -256,6 +256,23 @@ fn f24_sign_out_overtakes_a_sign_in_while_the_provider_is_told() {
 }
 
 #[test]
+fn f24_no_sign_in_takes_the_place_of_a_session_that_ends_while_it_is_left() {
+    let world = World::expired();
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut sign_out = pin!(world.client.sign_out(HERE));
+    start(sign_out.as_mut());
+    world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
+    let sign_in = block_on(world.client.sign_in("ada", PASSWORD));
+    assert_eq!(sign_in, Err(SignInError::Superseded));
+    world.pool.mend(Operation::Revoke);
+    block_on(sign_out).unwrap();
+    let trace = ["clear", "→tokenRefresh_failure, ended", "→signedOut"];
+    assert_eq!(world.trace.take(), trace);
+    let step = block_on(world.client.sign_in("ada", PASSWORD));
+    assert!(matches!(step, Ok(SignInStep::Done(_))));
+}
+
+#[test]
 fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
     let world = World::new();
     world.pool.fail(Operation::SignIn, Fault::NoAnswer);
@@ -265,6 +282,45 @@ fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
     world.pool.mend(Operation::SignIn);
     assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
     assert_eq!(world.pool.count(Operation::Revoke), 1);
+}
+
+#[test]
+fn f24_a_token_that_comes_while_the_old_one_is_revoked_is_revoked_as_well() {
+    let world = World::expired();
+    hold_refreshes(&world);
+    let mut refresh = pin!(world.client.session(false));
+    start(refresh.as_mut());
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut sign_out = pin!(world.client.sign_out(HERE));
+    start(sign_out.as_mut());
+    world.pool.mend(Operation::Refresh);
+    assert!(block_on(refresh).unwrap().is_some());
+    world.pool.mend(Operation::Revoke);
+    assert_eq!(block_on(sign_out).unwrap().not_revoked, None);
+    assert_eq!(world.pool.count(Operation::Revoke), 2);
+    let trace = ["store", "→tokenRefresh", "clear", "→signedOut"];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
+fn f10_the_tokens_of_a_session_that_cannot_be_stored_are_revoked() {
+    for fault in [StoreFault::Save, StoreFault::Forget] {
+        let world = World::new();
+        world.store.fail(fault);
+        let failed = block_on(world.client.sign_in("ada", PASSWORD));
+        assert!(matches!(failed, Err(SignInError::Store(_))));
+        assert_eq!(world.pool.count(Operation::Revoke), 1);
+    }
+}
+
+#[test]
+fn f9_the_session_whose_place_a_sign_in_takes_is_revoked() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
+    world.pool.mend(Operation::Refresh);
+    assert!(block_on(world.client.session(true)).unwrap().is_some());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod auth_world;
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use auth_world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
@@ -68,7 +69,8 @@ fn f23_a_sign_out_from_a_redirect_has_the_providers_logout_url() {
     complete(&world, &callback).unwrap();
     world.trace.take();
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
-    assert_eq!(out.logout_url.as_deref(), Some("memory://pool/sign-out"));
+    let page = out.logout_url.unwrap();
+    assert!(page.as_str().starts_with("memory://pool/sign-out?"));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.pool.count(Operation::Revoke), 1);
 
@@ -173,6 +175,12 @@ fn f31_code_or_state_missing_or_there_twice() {
         |url: &str| format!("{url}&state=another"),
         |url: &str| format!("{url}&padding={}", "x".repeat(1_000_000)),
         |url: &str| url.replace("code=", "code=%FF"),
+        |url: &str| format!("{url}&iss=another"),
+        |url: &str| url.replace("iss=", "iss=%FF"),
+        |url: &str| {
+            url.replace("code=", "error=access_denied&kode=")
+                .replace("state=", "stage=")
+        },
         |_: &str| BACK.to_owned(),
     ] {
         let (world, callback) = redirecting();
@@ -251,6 +259,21 @@ fn f33_another_issuer_does_not_get_the_code() {
 }
 
 #[test]
+fn f30_the_words_of_another_issuer_are_not_believed() {
+    let world = World::new();
+    let page = begin(&world.client);
+    let declined = world.pool.decline(&page).unwrap();
+    let failed = complete(&world, &declined.replace("iss=memory", "iss=other")).unwrap_err();
+    assert!(matches!(&failed, RedirectError::Provider(why) if why.name == "IssuerMismatch"));
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "→signInWithRedirect_failure",
+    ];
+    assert_eq!(world.trace.take(), trace);
+}
+
+#[test]
 fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
     let (world, callback) = redirecting();
     world.store.fail(StoreFault::Save);
@@ -258,6 +281,7 @@ fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
         complete(&world, &callback),
         Err(RedirectError::Store(_))
     ));
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
     assert_eq!(
         world.trace.take(),
         ["clear redirect", "→signInWithRedirect_failure"]
@@ -351,6 +375,62 @@ fn f36_and_not_for_ever() {
 }
 
 #[test]
+fn f36_nobody_waits_for_a_redirect_of_an_earlier_process() {
+    let (world, callback) = redirecting();
+    let client = world.restarted();
+    let mut asked = pin!(client.session(false));
+    assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
+    block_on(client.complete_redirect(&callback)).unwrap(); // F39
+
+    let (world, _) = redirecting();
+    world.clock.advance(Duration::from_secs(3601));
+    assert_eq!(block_on(world.restarted().session(false)), Ok(None));
+    assert_eq!(world.trace.take(), ["clear redirect"]);
+}
+
+#[test]
+fn f36_nor_for_one_that_has_taken_too_long() {
+    let (world, callback) = redirecting();
+    world.clock.advance(Duration::from_secs(3601));
+    let mut asked = pin!(world.client.session(false));
+    assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
+    assert_eq!(
+        world.trace.take(),
+        ["clear redirect", "→signInWithRedirect_failure"]
+    );
+    let late = complete(&world, &callback);
+    assert_eq!(late, Err(RedirectError::NothingUnderWay));
+    assert_over(&world);
+}
+
+#[test]
+fn f35_the_callback_of_a_redirect_that_is_over_does_not_end_the_next() {
+    let end: [fn(&World, &str); 4] = [
+        |world, _| block_on(world.client.cancel_redirect()).unwrap(),
+        |world, _| drop(block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap()),
+        |world, callback| {
+            let forged = callback.replace("state=", "state=x");
+            complete(world, &forged).unwrap_err();
+        },
+        |world, callback| {
+            complete(world, callback).unwrap();
+            block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        },
+    ];
+    for end in end {
+        let (world, first) = redirecting();
+        end(&world, &first);
+        let page = begin(&world.client);
+        let second = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+        world.trace.take();
+        let late = complete(&world, &first);
+        assert_eq!(late, Err(RedirectError::NothingUnderWay));
+        assert_eq!(world.trace.take(), [""; 0]);
+        complete(&world, &second).unwrap();
+    }
+}
+
+#[test]
 fn f37_a_second_redirect_supersedes_the_first() {
     let (world, first) = redirecting();
     let page = begin(&world.client);
@@ -417,6 +497,32 @@ fn a_sign_out_ends_the_redirect() {
         complete(&world, &callback),
         Err(RedirectError::NothingUnderWay)
     );
+}
+
+#[test]
+fn f24_no_callback_begins_a_session_while_the_provider_is_told_of_a_sign_out() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let page = begin(&world.client);
+    let callback = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut out = pin!(world.client.sign_out(SignOutScope::ThisDevice));
+    start(out.as_mut());
+    assert_eq!(
+        complete(&world, &callback),
+        Err(RedirectError::NothingUnderWay)
+    );
+    world.pool.mend(Operation::Revoke);
+    block_on(out).unwrap();
+    let trace = [
+        "→tokenRefresh_failure, kept",
+        "store redirect",
+        "clear redirect",
+        "clear",
+        "→signedOut",
+    ];
+    assert_eq!(world.trace.take(), trace);
+    assert_over(&world);
 }
 
 #[test]
@@ -553,10 +659,18 @@ fn no_secret_of_a_redirect_is_shown() {
         shown.push(format!("{pending:?}{:?}", world.client));
         shown.push(format!("{:?}{}", world.pool, world.hub.inspect()));
         match block_on(world.client.complete_redirect(&callback)) {
-            Ok(user) => shown.push(format!("{user:?}")),
+            Ok(user) => {
+                shown.push(format!("{user:?}"));
+                let id = world.store.stored().unwrap().tokens.id.unwrap();
+                let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+                let page = out.logout_url.as_ref().unwrap();
+                assert!(page.as_str().contains(id.expose()));
+                shown.push(format!("{out:?}{out:#?}"));
+            }
             Err(error) => shown.push(format!("{error:?}{error}")),
         }
         let shown = shown.take().concat();
+        assert!(!shown.contains("embedded-pool-secret"), "{shown}");
         let [state, verifier] = [pending.state.expose(), pending.verifier.expose()];
         for secret in [state, verifier, pending.nonce.expose(), &code] {
             assert!(!shown.contains(secret), "{shown}");

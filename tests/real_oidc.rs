@@ -111,11 +111,11 @@ async fn f28_to_f30_and_f35_signing_in() {
         .unwrap();
     assert_eq!(out.not_revoked, None);
     let logout = out.logout_url.expect("F23");
-    assert!(logout.starts_with(&format!(
+    assert!(logout.as_str().starts_with(&format!(
         "{}/session/end?client_id=app",
         world.server.issuer
     )));
-    assert!(logout.contains("id_token_hint="));
+    assert!(logout.as_str().contains("id_token_hint="));
     assert_eq!((world.trace)(), ["signedOut"]);
 
     let custom = "日本語 👩‍🚀 /cart?a=b&c=d#e";
@@ -172,16 +172,10 @@ async fn f33_a_code_that_is_spoilt_or_another_issuers_or_asked_for_by_another() 
     // Another verifier and another nonce: what is stored is not what was asked with.
     let callback = world.callback().await;
     let pending = world.store.load_redirect().await.unwrap().unwrap();
-    for spoilt in [
-        typed_hub::auth::PendingRedirect {
-            nonce: "another".into(),
-            ..pending.clone()
-        },
-        typed_hub::auth::PendingRedirect {
-            verifier: "x".repeat(43).into(),
-            ..pending
-        },
-    ] {
+    let (mut nonce, mut verifier) = (pending.clone(), pending);
+    nonce.nonce = "another".into();
+    verifier.verifier = "x".repeat(43).into();
+    for spoilt in [nonce, verifier] {
         world.store.save_redirect(&spoilt).await.unwrap();
         let failed = world
             .restarted()

@@ -33,14 +33,14 @@ fn bare(access: &str) -> Session {
 }
 
 fn redirect(mark: &str) -> PendingRedirect {
-    PendingRedirect {
-        state: format!("state-{SECRET}-{mark}").into(),
-        verifier: format!("verifier-{SECRET}-{mark}").into(),
-        nonce: format!("nonce-{SECRET}-{mark}").into(),
-        redirect_uri: "http://127.0.0.1:49152/callback".to_owned(),
-        custom_state: Some(mark.to_owned()),
-        begun_at: SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
-    }
+    PendingRedirect::restored(
+        format!("state-{SECRET}-{mark}").into(),
+        format!("verifier-{SECRET}-{mark}").into(),
+        format!("nonce-{SECRET}-{mark}").into(),
+        "http://127.0.0.1:49152/callback".to_owned(),
+        Some(mark.to_owned()),
+        SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
+    )
 }
 
 /// `open` opens the same place each time.
@@ -156,6 +156,17 @@ mod keyring {
         super::contract(|| KeyringStore::new(SERVICE, "ada"));
     }
 
+    /// Some keyrings have a runtime inside, which panics when it is entered from within another.
+    #[tokio::test]
+    async fn it_can_be_asked_from_within_a_runtime() {
+        keyring();
+        let store = KeyringStore::new(SERVICE, "within");
+        store.save(&session("x")).await.unwrap();
+        assert_eq!(store.load().await, Ok(Some(session("x"))));
+        store.clear().await.unwrap();
+        assert_eq!(store.load().await, Ok(None));
+    }
+
     #[test]
     fn accounts_and_services_do_not_mix() {
         keyring();
@@ -253,7 +264,7 @@ mod keyring {
         let shown = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{shown}\n{errors}");
-        assert!(shown.contains("4 passed"), "{shown}\n{errors}");
+        assert!(shown.contains("5 passed"), "{shown}\n{errors}");
     }
 }
 
@@ -403,6 +414,20 @@ mod file {
         let error = block_on(store.save(&early)).unwrap_err();
         assert_eq!(error, StoreError::Write(ErrorKind::InvalidInput));
         assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+    }
+
+    #[test]
+    fn another_process_that_keeps_the_lock_is_not_waited_for_without_end() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let lock = fs::File::open(folder.file("session.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let late = Err(StoreError::Write(ErrorKind::TimedOut));
+        assert_eq!(block_on(store.save(&session("new"))), late);
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+        drop(lock);
+        block_on(store.save(&session("new"))).unwrap();
     }
 
     #[test]

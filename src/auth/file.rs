@@ -1,15 +1,21 @@
 //! The session in a file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use secrecy::zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::Recorded;
 use super::store::{PendingRedirect, Session, TokenStore};
+
+/// How long to wait for another writer, who has a few milliseconds' work; and between two looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Keeps the session in a file, as JSON, which on Unix only its owner can read. Its clones, and all
 /// stores of the same path, are one store.
@@ -29,7 +35,14 @@ use super::store::{PendingRedirect, Session, TokenStore};
 /// The tokens are not encrypted: whoever can read the user's files can read them. Where the system
 /// has a keyring, prefer `KeyringStore`.
 ///
-/// The methods read and write at once, on the thread that polls them. The files are small.
+/// The methods read and write at once, on the thread that polls them. The files are small. Should
+/// another process hold the lock for as long as 5 s, that is [`StoreError::Write`] of
+/// [`TimedOut`](io::ErrorKind::TimedOut).
+///
+/// Several processes may write the same file, and each finds it whole. But a client reads its store
+/// once and then relies on being the only one that writes: where the provider replaces refresh
+/// tokens, two processes that share a session end it for each other. Give each a file of its own,
+/// or let one ask for the others.
 ///
 /// ```
 /// use typed_hub::auth::{FileStore, TokenStore};
@@ -58,8 +71,15 @@ impl FileStore {
     fn locked(&self) -> io::Result<File> {
         let mut options = owners_only();
         let lock = options.create(true).open(beside(&self.path, ".lock"))?;
-        lock.lock()?;
-        Ok(lock)
+        let over = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if Instant::now() < over => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     fn replace(&self, path: &Path, record: &impl Recorded) -> Result<(), StoreError> {

@@ -1,6 +1,11 @@
 //! The session in the keyring of the operating system.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::thread;
 
 use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
@@ -8,6 +13,7 @@ use secrecy::zeroize::{Zeroize, Zeroizing};
 use super::error::StoreError;
 use super::record::Recorded;
 use super::store::{PendingRedirect, Session, TokenStore};
+use crate::sync::Mutex;
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
 /// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
@@ -19,8 +25,8 @@ use super::store::{PendingRedirect, Session, TokenStore};
 /// An application that has chosen a default store of the `keyring-core` crate gets that one
 /// instead.
 ///
-/// The methods talk to the keyring on the thread that polls them, and wait there while the system
-/// asks the user to unlock it. Windows keeps at most 2,560 bytes in an entry; a longer session is
+/// Each call talks to the keyring on a thread of its own, where it may wait while the system asks
+/// the user to unlock it. Windows keeps at most 2,560 bytes in an entry; a longer session is
 /// [`StoreError::Write`] of [`FileTooLarge`](ErrorKind::FileTooLarge) there, so use `FileStore`
 /// where tokens are long.
 ///
@@ -46,68 +52,121 @@ impl KeyringStore {
         }
     }
 
-    fn session(&self) -> Result<Entry, Error> {
-        entry(&self.service, &self.account)
+    fn session(&self) -> Place {
+        Place {
+            service: self.service.clone(),
+            account: self.account.clone(),
+        }
     }
 
-    fn redirect(&self) -> Result<Entry, Error> {
-        entry(&self.service, &format!("{}.redirect", self.account))
+    fn redirect(&self) -> Place {
+        Place {
+            service: self.service.clone(),
+            account: format!("{}.redirect", self.account),
+        }
     }
 }
 
 impl TokenStore for KeyringStore {
     async fn load(&self) -> Result<Option<Session>, StoreError> {
-        read(self.session())
+        read(self.session()).await
     }
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
-        write(self.session(), session)
+        write(self.session(), session).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        remove(self.session())
+        remove(self.session()).await
     }
 
     async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
-        read(self.redirect())
+        read(self.redirect()).await
     }
 
     async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
-        write(self.redirect(), pending)
+        write(self.redirect(), pending).await
     }
 
     async fn clear_redirect(&self) -> Result<(), StoreError> {
-        remove(self.redirect())
+        remove(self.redirect()).await
     }
 }
 
-fn entry(service: &str, account: &str) -> Result<Entry, Error> {
-    if keyring_core::get_default_store().is_none() && keyring::Entry::store_status().is_err() {
-        return Err(Error::NoDefaultStore);
-    }
-    Entry::new(service, account)
+/// The names of an entry.
+struct Place {
+    service: String,
+    account: String,
 }
 
-fn read<R: Recorded>(entry: Result<Entry, Error>) -> Result<Option<R>, StoreError> {
-    match entry.and_then(|entry| entry.get_secret()) {
+impl Place {
+    fn entry(&self) -> Result<Entry, Error> {
+        if keyring_core::get_default_store().is_none() && keyring::Entry::store_status().is_err() {
+            return Err(Error::NoDefaultStore);
+        }
+        Entry::new(&self.service, &self.account)
+    }
+}
+
+async fn read<R: Recorded + Send + 'static>(place: Place) -> Result<Option<R>, StoreError> {
+    let read = move || match place.entry().and_then(|entry| entry.get_secret()) {
         Ok(json) => R::from_json(&Zeroizing::new(json)).map(Some),
         Err(Error::NoEntry) => Ok(None),
         Err(error) => Err(StoreError::Read(kind(error))),
-    }
+    };
+    apart(read).await.map_err(StoreError::Read)?
 }
 
-fn write(entry: Result<Entry, Error>, record: &impl Recorded) -> Result<(), StoreError> {
+async fn write(place: Place, record: &impl Recorded) -> Result<(), StoreError> {
     let json = record.to_json()?;
-    entry
-        .and_then(|entry| entry.set_secret(&json))
-        .map_err(|error| StoreError::Write(kind(error)))
+    let write = move || {
+        let written = place.entry().and_then(|entry| entry.set_secret(&json));
+        written.map_err(|error| StoreError::Write(kind(error)))
+    };
+    apart(write).await.map_err(StoreError::Write)?
 }
 
-fn remove(entry: Result<Entry, Error>) -> Result<(), StoreError> {
-    match entry.and_then(|entry| entry.delete_credential()) {
+async fn remove(place: Place) -> Result<(), StoreError> {
+    let remove = move || match place.entry().and_then(|entry| entry.delete_credential()) {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(StoreError::Write(kind(error))),
+    };
+    apart(remove).await.map_err(StoreError::Write)?
+}
+
+/// Does it on a thread of its own. It may take as long as the user does; and some keyrings have a
+/// runtime inside, which must not be entered from within another.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ErrorKind> {
+    let slot = Arc::new(Mutex::new((None, None::<Waker>)));
+    {
+        let slot = Arc::clone(&slot);
+        let thread = thread::Builder::new().name("typed-hub keyring".to_owned());
+        let begun = thread.spawn(move || {
+            let done = catch_unwind(AssertUnwindSafe(work)).map_err(|_| ErrorKind::Other);
+            let waker = {
+                let mut slot = slot.lock();
+                slot.0 = Some(done);
+                slot.1.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        });
+        begun.map_err(|error| error.kind())?;
     }
+    poll_fn(|context| {
+        // Cloning and dropping a waker is somebody else's code, so not under the lock.
+        let waker = context.waker().clone();
+        let (done, before) = {
+            let mut slot = slot.lock();
+            (slot.0.take(), slot.1.replace(waker))
+        };
+        drop(before);
+        done.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// The words are dropped: they may quote what was stored.

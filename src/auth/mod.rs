@@ -42,7 +42,7 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
+    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
     ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
 };
 #[cfg(feature = "file-store")]
@@ -55,7 +55,7 @@ pub use self::memory::{
 };
 pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
 pub use self::provider::redirect::{
-    AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider,
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 pub use self::secret::{

@@ -44,6 +44,7 @@ impl Session {
 
 /// A sign-in by redirect that is under way: what it takes to tell its callback from any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PendingRedirect {
     /// What the callback must carry.
     pub state: RedirectState,
@@ -57,6 +58,29 @@ pub struct PendingRedirect {
     pub custom_state: Option<String>,
     /// When it began, on this machine's clock.
     pub begun_at: SystemTime,
+}
+
+impl PendingRedirect {
+    /// One that was stored earlier, for the use of a [`TokenStore`]: each argument is what the field
+    /// of its name was when it was saved.
+    #[must_use]
+    pub const fn restored(
+        state: RedirectState,
+        verifier: CodeVerifier,
+        nonce: Nonce,
+        redirect_uri: String,
+        custom_state: Option<String>,
+        begun_at: SystemTime,
+    ) -> Self {
+        Self {
+            state,
+            verifier,
+            nonce,
+            redirect_uri,
+            custom_state,
+            begun_at,
+        }
+    }
 }
 
 /// Keeps one session, and one sign-in by redirect that is under way: for as long as the process

@@ -24,13 +24,16 @@ pub const LEEWAY: Duration = Duration::from_secs(5);
 pub struct Tokens {
     /// Proves to other services that its bearer may act for the user.
     pub access: AccessToken,
-    /// Tells the application who the user is, where the provider issues one.
+    /// Tells the application who the user is, where the provider issues one. After a refresh that
+    /// has brought none it is the one before, which may have expired: it says who the user is, and
+    /// hints at the session when signing out, but is not to be sent on as a proof.
     pub id: Option<IdToken>,
     /// Buys new tokens, where the provider issues one.
     pub refresh: Option<RefreshToken>,
     /// When they were received, on this machine's clock.
     pub received_at: SystemTime,
-    /// When the first of the access and the id token expires, on this machine's clock.
+    /// When the first of the access token and of the id token that has come with it expires, on this
+    /// machine's clock.
     pub expires_at: SystemTime,
 }
 
@@ -106,12 +109,19 @@ impl Tokens {
 
     /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.
     ///
-    /// A time before they were received tells that the clock has been set back. Nobody knows then
-    /// how much is left, so they count as expired.
+    /// A time long before they were received tells that the clock has been set back. Nobody knows
+    /// then how much is left, so they count as expired. A clock may step back a little when it is
+    /// set right, which is no more than [`LEEWAY`].
     #[must_use]
     pub fn are_valid_at(&self, now: SystemTime) -> bool {
         let left = self.expires_at.duration_since(now);
-        now >= self.received_at && left.is_ok_and(|left| left >= LEEWAY)
+        !self.are_from_after(now) && left.is_ok_and(|left| left >= LEEWAY)
+    }
+
+    /// Whether the clock has been set back since they were received.
+    pub(super) fn are_from_after(&self, now: SystemTime) -> bool {
+        let back = self.received_at.duration_since(now);
+        back.is_ok_and(|back| back > LEEWAY)
     }
 }
 
@@ -217,8 +227,10 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_leaves_nothing_valid() {
         let tokens = Tokens::received(issued(60, None, None), after(100));
+        let back = |nanos| after(95) - Duration::from_nanos(nanos);
         assert!(tokens.are_valid_at(after(100)));
-        assert!(!tokens.are_valid_at(after(99)));
+        assert!(tokens.are_valid_at(back(0)), "it may step back a little");
+        assert!(!tokens.are_valid_at(back(1)));
         let Tokens {
             access,
             received_at,
@@ -227,7 +239,7 @@ mod tests {
         } = tokens;
         let restored = Tokens::restored(access, None, None, received_at, expires_at);
         assert!(restored.are_valid_at(after(100)));
-        assert!(!restored.are_valid_at(after(99)));
+        assert!(!restored.are_valid_at(back(1)));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use futures_timer::Delay;
+
 use super::AuthClient;
+use super::redirect::unless;
 use crate::auth::error::RedirectError;
 use crate::auth::machine::Unredirected;
 use crate::auth::provider::IdentityProvider;
@@ -19,22 +22,23 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`redirect::open`](crate::auth::redirect::open) to have the user's browser opened, and
     /// [`Loopback::redirect_uri`] among the options.
     ///
-    /// It ends when the user has signed in or declined, after `limit` in any case, and when it is
-    /// dropped: then the sign-in has failed, and `SignInWithRedirectFailure` is published.
+    /// It ends when the user has signed in or declined, when the page cannot be opened, when another
+    /// handle of the client ends or replaces the sign-in, and when the user and the provider together
+    /// have taken as long as `limit`. When it is dropped, the sign-in has failed, and
+    /// `SignInWithRedirectFailure` is published. Callbacks of earlier sign-ins do not end it.
     ///
     /// ```no_run
     /// use std::time::Duration;
     /// use typed_hub::Hub;
-    /// use typed_hub::auth::redirect::{Loopback, RedirectOptions};
+    /// use typed_hub::auth::redirect::{self, Loopback, RedirectOptions};
     /// use typed_hub::auth::{AuthClient, MemoryProvider};
     ///
     /// # pollster::block_on(async {
     /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
     /// let loopback = Loopback::bind()?;
     /// let options = RedirectOptions::builder().redirect_uri(loopback.redirect_uri()).build();
-    /// let show = |page: &typed_hub::auth::AuthorizeUrl| println!("open {}", page.as_str());
     /// let limit = Duration::from_mins(5);
-    /// let user = client.sign_in_in_browser(&loopback, options, show, limit).await?;
+    /// let user = client.sign_in_in_browser(&loopback, options, redirect::open, limit).await?;
     /// println!("{} signed in", user.username);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -42,31 +46,49 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`RedirectError`], [`TimedOut`](RedirectError::TimedOut) among them.
+    /// [`RedirectError`], [`TimedOut`](RedirectError::TimedOut) and
+    /// [`NotOpened`](RedirectError::NotOpened) among them.
     pub async fn sign_in_in_browser(
         &self,
         loopback: &Loopback,
         options: RedirectOptions,
-        open: impl FnOnce(&AuthorizeUrl) + Send,
+        open: impl FnOnce(&AuthorizeUrl) -> Result<(), LoopbackError> + Send,
         limit: Duration,
     ) -> Result<AuthUser, RedirectError> {
         let (page, state) = self.begin_redirect(options).await?;
         let mut waiting = Waiting {
             client: self,
-            state: Some(state),
+            state: Some(state.clone()),
         };
-        open(&page);
+        loopback.forget_callbacks();
+        if open(&page).is_err() {
+            return waiting
+                .end(Unredirected::NotOpened, RedirectError::NotOpened)
+                .await;
+        }
         let begun = Instant::now();
         loop {
             let left = limit.saturating_sub(begun.elapsed());
-            let callback = match loopback.callback(left).await {
-                Ok(callback) => callback,
-                Err(LoopbackError::TimedOut) => return waiting.time_out().await,
-                Err(_) => return Err(RedirectError::Cancelled),
+            let mut over = None;
+            let ended = async { over = Some(self.inner.until_redirect_over(&state).await) };
+            let callback = unless(ended, loopback.callback(left)).await;
+            let callback = match callback {
+                Some(Ok(callback)) => callback,
+                Some(Err(LoopbackError::TimedOut)) => {
+                    return waiting
+                        .end(Unredirected::TimedOut, RedirectError::TimedOut)
+                        .await;
+                }
+                Some(Err(_)) => return Err(RedirectError::Cancelled),
+                None => {
+                    waiting.state = None;
+                    return Err(over.unwrap_or(RedirectError::Superseded));
+                }
             };
-            match self.complete_redirect(&callback).await {
-                // Some other page of this machine has called.
-                Err(RedirectError::NotTheCallback) => {}
+            let left = Delay::new(limit.saturating_sub(begun.elapsed()));
+            match self.complete(&callback, left).await {
+                // Some other page of this machine has called, or an earlier sign-in's has.
+                Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
                     waiting.state = None;
                     return completed;
@@ -83,14 +105,19 @@ struct Waiting<'a, P: IdentityProvider, S: TokenStore> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> Waiting<'_, P, S> {
-    async fn time_out(mut self) -> Result<AuthUser, RedirectError> {
+    /// Ends the sign-in, unless it has ended.
+    async fn end(
+        mut self,
+        how: impl FnOnce(RedirectState) -> Unredirected,
+        error: RedirectError,
+    ) -> Result<AuthUser, RedirectError> {
         if let Some(state) = self.state.take() {
-            let why = Unredirected::TimedOut(state);
+            let how = how(state);
             let inner = &self.client.inner;
-            let ended = inner.begin(move |machine, _| machine.unredirected(why));
+            let ended = inner.begin(move |machine, _| machine.unredirected(how));
             ended.outcome().await?;
         }
-        Err(RedirectError::TimedOut)
+        Err(error)
     }
 }
 

@@ -82,10 +82,12 @@ use crate::hub::Hub;
 /// # Dropped futures
 ///
 /// Any future of a client may be dropped at any time. While it waits for the provider, dropping it
-/// takes the request back as far as this machine is concerned. Once the provider has replied,
-/// what follows from the reply (a write to the store, an event) will happen: the next call of any
-/// handle carries it through. A [`sign_out`](Self::sign_out) that has begun will happen in any
-/// case.
+/// takes the request back as far as this machine is concerned. The provider may have it all the
+/// same: where each refresh replaces the refresh token, dropping the last call that waits for one
+/// can lose the new token on its way, and so the session. Hand [`session`](Self::session) to a task
+/// rather than to a short time limit. Once the provider has replied, what follows from the reply (a
+/// write to the store, an event) will happen: the next call of any handle carries it through. A
+/// [`sign_out`](Self::sign_out) that has begun will happen in any case.
 ///
 /// # From inside a listener
 ///
@@ -171,7 +173,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// However many callers ask, there is one request, one write to the store, one event
     /// (`TokenRefresh` or `TokenRefreshFailure`), and the same answer for all. A sign-out that
     /// completes meanwhile wins: the answer is `None`, or the session that has begun since. While a
-    /// sign-in by redirect is under way, it is waited for: 10 s, unless the builder says otherwise.
+    /// sign-in by redirect is under way that this process has begun, it is waited for: 10 s, unless
+    /// the builder says otherwise.
     ///
     /// ```
     /// use typed_hub::Hub;

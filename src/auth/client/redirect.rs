@@ -1,5 +1,8 @@
 //! Signing in by redirect.
 
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_timer::Delay;
@@ -7,7 +10,7 @@ use futures_timer::Delay;
 use super::AuthClient;
 use super::sign_in::check_longest;
 use crate::auth::error::{Field, RedirectError};
-use crate::auth::machine::{CallbackId, Exchange, SignInStep, Unredirected};
+use crate::auth::machine::{CallbackId, Exchange, Machine, SignInStep, Unredirected};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
@@ -72,7 +75,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             .outcome()
             .await?;
 
-        let proof = Proof::new(custom_state.as_deref());
+        let proof = Proof::new(custom_state.as_deref(), options.nonce);
         let request = AuthorizeRequest {
             redirect_uri: options.redirect_uri.clone(),
             state: proof.state.clone(),
@@ -87,7 +90,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         let page = self.inner.provider().authorize_url(&request).await;
         let page = page.map_err(RedirectError::Provider)?;
         let state = proof.state.clone();
-        let pending = PendingRedirect {
+        let begun = PendingRedirect {
             state: proof.state,
             verifier: proof.verifier,
             nonce: proof.nonce,
@@ -96,7 +99,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             begun_at: self.inner.now(),
         };
         self.inner
-            .begin(move |machine, _| machine.redirect_begun(attempt, pending))
+            .begin(move |machine, _| machine.redirect_begun(attempt, begun))
             .outcome()
             .await?;
         Ok((page, state))
@@ -114,7 +117,16 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`RedirectError`]: nobody has been signed in by this call. Unless it says otherwise, that
     /// was published, and the sign-in is over.
     pub async fn complete_redirect(&self, url: &str) -> Result<AuthUser, RedirectError> {
-        let callback = Callback::of(url);
+        self.complete(url, pending()).await
+    }
+
+    /// The same, unless it is over before the provider has answered: then the time is up.
+    pub(super) async fn complete(
+        &self,
+        url: &str,
+        over: impl Future<Output = ()> + Send,
+    ) -> Result<AuthUser, RedirectError> {
+        let callback = Callback::of(url).sent_by(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
         let completing = Completing { client: self, id };
         let Exchange {
@@ -126,7 +138,14 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             .begin(move |machine, now| machine.called_back(id, callback, now))
             .outcome()
             .await?;
-        let reply = self.inner.provider().exchange(&grant).await;
+        let exchange = self.inner.provider().exchange(&grant);
+        let Some(reply) = unless(over, exchange).await else {
+            let abandoned = self
+                .inner
+                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::TimedOut));
+            abandoned.outcome().await;
+            return Err(RedirectError::TimedOut);
+        };
         let received = self.inner.now();
         let refresh = match &reply {
             Ok((_, tokens)) => tokens.refresh.clone(),
@@ -136,12 +155,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             machine.redirected(id, attempt, custom_state, reply, received)
         });
         std::mem::forget(completing);
-        let step = redirected.outcome().await;
-        if let (Err(RedirectError::Superseded), Some(refresh)) = (&step, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
-            let _ = self.inner.provider().revoke(&refresh).await;
-        }
-        match step? {
+        let begun = redirected.outcome().await;
+        match self.begun(begun, refresh).await? {
             SignInStep::Done(user) => Ok(user),
             SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
         }
@@ -167,11 +182,25 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
     pub(super) async fn redirect_ended(&self, limit: Duration) {
-        let known = self.inner.begin(|machine, _| machine.know_redirect());
-        if known.outcome().await {
-            self.inner.until_not_redirecting(Delay::new(limit)).await;
+        let known = self.inner.begin(Machine::know_redirect);
+        if let Some(left) = known.outcome().await {
+            let limit = Delay::new(limit.min(left));
+            self.inner.until_not_redirecting(limit).await;
         }
     }
+}
+
+/// What comes of a task, unless something else comes before.
+pub(super) async fn unless<T>(
+    over: impl Future<Output = ()>,
+    task: impl Future<Output = T>,
+) -> Option<T> {
+    let (mut over, mut task) = (pin!(over), pin!(task));
+    poll_fn(|context| match task.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => over.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// A callback has been handed in: if the caller is dropped, the sign-in has failed.
@@ -184,6 +213,9 @@ impl<P: IdentityProvider, S: TokenStore> Drop for Completing<'_, P, S> {
     fn drop(&mut self) {
         let id = self.id;
         let inner = &self.client.inner;
-        drop(inner.begin(move |machine, _| machine.redirect_abandoned(id)));
+        drop(
+            inner
+                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::Cancelled)),
+        );
     }
 }

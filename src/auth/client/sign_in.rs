@@ -1,14 +1,31 @@
 //! Signing in, by password.
 
 use super::AuthClient;
-use crate::auth::error::{
-    ConfirmSignInError, Field, InputError, MAX_INPUT_BYTES, ProviderError, SignInError,
-};
-use crate::auth::machine::{Attempt, NotSignedIn, SignInStep};
+use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
+use crate::auth::machine::{Attempt, Begun, NotSignedIn, SignInStep};
 use crate::auth::provider::challenge::Answer;
-use crate::auth::provider::{SignInReply, UserPool};
-use crate::auth::secret::Password;
+use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
+use crate::auth::secret::{Password, RefreshToken};
 use crate::auth::store::TokenStore;
+
+impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
+    /// Revokes what nobody will use: the tokens that have `come`, if no session has begun with them,
+    /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
+    pub(super) async fn begun<E: Send>(
+        &self,
+        begun: Result<Begun, E>,
+        come: Option<RefreshToken>,
+    ) -> Result<SignInStep, E> {
+        let (step, useless) = match begun {
+            Ok((step, replaced)) => (Ok(step), replaced),
+            Err(error) => (Err(error), come),
+        };
+        if let Some(token) = useless {
+            let _ = self.inner.provider().revoke(&token).await;
+        }
+        step
+    }
+}
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
@@ -18,7 +35,8 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// A session whose tokens have expired is refreshed first, to see whether it is still open
     /// (`TokenRefresh`, or `TokenRefreshFailure` and on with the sign-in). A sign-in that another
     /// one, or a sign-out, overtakes leads to nothing, and tokens that come of it all the same are
-    /// revoked, as far as the provider lets them be. While a sign-out waits for the provider, no
+    /// revoked, as far as the provider lets them be; so are those of a session whose place it takes.
+    /// While a sign-out waits for the provider, no
     /// sign-in takes the place of the session.
     ///
     /// # Errors
@@ -111,16 +129,12 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
             _ => None,
         };
-        let step = self
+        let begun = self
             .inner
             .begin(move |machine, _| machine.signed_in(attempt, reply, received))
             .outcome()
             .await;
-        if let (Err(NotSignedIn::Superseded), Some(refresh)) = (&step, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
-            let _ = self.inner.provider().revoke(&refresh).await;
-        }
-        step
+        self.begun(begun, refresh).await
     }
 }
 
@@ -135,18 +149,16 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
     }
 }
 
-#[cfg(feature = "redirect")]
 pub(super) const fn check_longest(field: Field, text: &str) -> Result<(), InputError> {
-    match text.len() {
-        0..=MAX_INPUT_BYTES => Ok(()),
-        _ => Err(InputError::TooLong(field)),
+    if text.len() > field.longest() {
+        return Err(InputError::TooLong(field));
     }
+    Ok(())
 }
 
 pub(super) const fn check(field: Field, text: &str) -> Result<(), InputError> {
-    match text.len() {
-        0 => Err(InputError::Empty(field)),
-        1..=MAX_INPUT_BYTES => Ok(()),
-        _ => Err(InputError::TooLong(field)),
+    if text.is_empty() {
+        return Err(InputError::Empty(field));
     }
+    check_longest(field, text)
 }

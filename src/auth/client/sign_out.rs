@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
 use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
+use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
@@ -17,7 +18,7 @@ use crate::auth::store::TokenStore;
 ///
 /// fn after(out: SignedOut) {
 ///     if let Some(url) = out.logout_url {
-///         println!("opening {url}");
+///         println!("opening {url:?}");
 ///     }
 /// }
 /// after(SignedOut::default());
@@ -30,7 +31,7 @@ pub struct SignedOut {
     pub not_revoked: Option<NotRevoked>,
     /// Where to send the browser in which the user has signed in by redirect, so that its own
     /// session with the provider ends as well. `None` if they did not, or if there is no such page.
-    pub logout_url: Option<String>,
+    pub logout_url: Option<LogoutUrl>,
 }
 
 /// Why a session was removed here and not ended at the provider.
@@ -102,8 +103,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 let left = self
                     .inner
                     .begin(move |machine, _| machine.signed_out(sign_out));
+                let left = left.outcome().await;
+                let told = match &left {
+                    Ok(Some(another)) => told.and(provider.revoke(another).await),
+                    _ => told,
+                };
                 let not_revoked = told.err().map(NotRevoked::Provider);
-                (left.outcome().await, not_revoked, browser)
+                (left.map(drop), not_revoked, browser)
             }
         };
         mem::forget(leaving);
@@ -152,9 +158,10 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
         self.inner
-            .begin(move |machine, _| machine.deleted(deletion.sign_out))
+            .begin(move |machine, _| machine.signed_out(deletion.sign_out))
             .outcome()
             .await
+            .map(drop)
             .map_err(DeleteUserError::Store)
     }
 }

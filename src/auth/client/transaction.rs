@@ -18,11 +18,15 @@ use super::flight::Flights;
 use super::queue::{Promise, Queue, Ticket, Work};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
+#[cfg(feature = "loopback")]
+use crate::auth::error::RedirectError;
 use crate::auth::error::SessionError;
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
 use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
 use crate::auth::provider::IdentityProvider;
+#[cfg(feature = "loopback")]
+use crate::auth::secret::RedirectState;
 use crate::auth::store::TokenStore;
 use crate::hub::Hub;
 use crate::sync::{Mutex, MutexGuard};
@@ -119,6 +123,18 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         .await;
     }
 
+    /// Waits until nobody comes back to the redirect of this state any more, and says why.
+    #[cfg(feature = "loopback")]
+    pub(super) async fn until_redirect_over(&self, state: &RedirectState) -> RedirectError {
+        let seat = self.edge.sessions.seat(0);
+        poll_fn(|context| {
+            seat.take(context.waker());
+            let over = self.machine().redirect_over(state);
+            over.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
     /// Begins a transaction. From here on it will happen, before any that is begun later.
     pub(super) fn begin<A: Clone + Send + 'static>(
         &self,
@@ -206,9 +222,9 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
     fn decide<A>(&self, what: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
         let (step, is_another) = {
             let mut machine = self.machine.lock();
-            let before = (machine.session_id(), machine.is_redirecting());
+            let before = (machine.session_id(), machine.redirect_turns());
             let step = what(&mut machine);
-            let after = (machine.session_id(), machine.is_redirecting());
+            let after = (machine.session_id(), machine.redirect_turns());
             (step, after != before)
         };
         if is_another {

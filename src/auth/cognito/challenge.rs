@@ -60,17 +60,21 @@ pub(super) fn asked(name: &Name, parameters: &Parameters) -> Option<Challenge> {
     })
 }
 
-/// The first factors a user may choose from.
-pub(super) fn first_factors(available: &[Name]) -> Challenge {
-    let factor = |name: &Name| match name {
-        Name::Password | Name::PasswordSrp => Some(FirstFactor::Password),
-        Name::SmsOtp => Some(FirstFactor::SmsCode),
-        Name::EmailOtp => Some(FirstFactor::EmailCode),
-        Name::WebAuthn => Some(FirstFactor::Passkey),
-        _ => None,
-    };
-    let mut available: Vec<_> = available.iter().filter_map(factor).collect();
-    available.dedup();
+/// The first factors a user may choose from. A passkey is none of them: what the service asks of one
+/// can be answered in a browser only.
+pub(super) fn first_factors(named: &[Name]) -> Challenge {
+    let mut available = Vec::new();
+    for name in named {
+        let factor = match name {
+            Name::Password | Name::PasswordSrp => FirstFactor::Password,
+            Name::SmsOtp => FirstFactor::SmsCode,
+            Name::EmailOtp => FirstFactor::EmailCode,
+            _ => continue,
+        };
+        if !available.contains(&factor) {
+            available.push(factor);
+        }
+    }
     Challenge::SelectFirstFactor { available }
 }
 
@@ -97,7 +101,7 @@ pub(super) fn answered(name: &str, answer: &Answer) -> Option<Vec<(String, Strin
                 FirstFactor::Password => "PASSWORD",
                 FirstFactor::SmsCode => "SMS_OTP",
                 FirstFactor::EmailCode => "EMAIL_OTP",
-                FirstFactor::Passkey => "WEB_AUTHN",
+                FirstFactor::Passkey => return None,
             },
         ),
         ("SELECT_CHALLENGE", Answer::Password(password)) => Some(vec![
@@ -136,4 +140,24 @@ fn mfa(name: &str) -> Option<MfaMethod> {
 fn list(parameters: &Parameters, name: &str) -> Vec<String> {
     let text = parameters.get(name).map_or("[]", String::as_str);
     serde_json::from_str(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_factor_is_offered_once_and_only_if_it_can_be_used() {
+        let named = [
+            Name::PasswordSrp,
+            Name::EmailOtp,
+            Name::WebAuthn,
+            Name::Password,
+        ];
+        let available = vec![FirstFactor::Password, FirstFactor::EmailCode];
+        assert_eq!(
+            first_factors(&named),
+            Challenge::SelectFirstFactor { available }
+        );
+    }
 }

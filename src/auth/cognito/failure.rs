@@ -31,7 +31,16 @@ pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) 
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, message, status);
-    ProviderError::new(kind, failure::name(name), failure::plain(message))
+    ProviderError::new(kind, failure::name(name), failure::plain(shown(message)))
+}
+
+/// What a constraint has refused is repeated in the words of the refusal.
+fn shown(message: &str) -> &str {
+    if message.contains("validation error") {
+        "what was entered does not have the form that the service asks for"
+    } else {
+        message
+    }
 }
 
 /// What ends a session. Any other refusal of a refresh (by a firewall before the service, say, or of
@@ -97,6 +106,8 @@ pub(super) fn unsupported(message: &str) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cognitoidentityprovider::error::ErrorMetadata;
+
     use super::*;
 
     #[test]
@@ -140,5 +151,55 @@ mod tests {
             assert_eq!(kind, meaning, "{name}: {message}");
             assert_eq!(kind_of_refresh(name, kind), meaning, "{name}: {message}");
         }
+    }
+
+    #[test]
+    fn a_refresh_ends_a_session_only_for_a_reason_that_is_known_to() {
+        let refreshed = |name: &str, message: &str| {
+            let error = ErrorMetadata::builder().code(name).message(message).build();
+            let response = HttpResponse::new(400.try_into().unwrap(), "".into());
+            not_refreshed(SdkError::service_error(error, response)).kind
+        };
+        for name in [
+            "RefreshTokenReuseException",
+            "TokenRevokedException",
+            "UserNotFoundException",
+            "UserNotConfirmedException",
+            "PasswordResetRequiredException",
+        ] {
+            let kind = refreshed(name, "over");
+            assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
+        }
+        let revoked = refreshed("NotAuthorizedException", "Refresh Token has been revoked");
+        assert_eq!(revoked, ProviderErrorKind::Rejected);
+        let expired = refreshed("NotAuthorizedException", "Refresh Token has expired");
+        assert_eq!(expired, ProviderErrorKind::NotAuthorized);
+        for name in [
+            "ForbiddenException",
+            "InvalidLambdaResponseException",
+            "InvalidParameterException",
+            "OperationNotEnabledException",
+            "ResourceNotFoundException",
+            "UnexpectedLambdaException",
+            "UserLambdaValidationException",
+            "Whatever",
+        ] {
+            let kind = refreshed(name, "?");
+            assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_that_repeat_what_was_entered_are_not_shown() {
+        let message = "1 validation error detected: Value '123 456' at 'confirmationCode' failed \
+                       to satisfy constraint: Member must satisfy regular expression pattern";
+        let error = ErrorMetadata::builder()
+            .code("InvalidParameterException")
+            .message(message)
+            .build();
+        let response = HttpResponse::new(400.try_into().unwrap(), "".into());
+        let error = failed(SdkError::service_error(error, response));
+        assert_eq!(error.name, "InvalidParameterException");
+        assert!(!format!("{error:?}{error}").contains("123 456"));
     }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use aws_sdk_cognitoidentityprovider::Client;
 
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
+pub use super::oauth::ClientAuth;
 
 use self::failure::{another_user, failed, not_refreshed, unreadable, unsupported};
 use self::tokens::issued;
@@ -26,7 +27,9 @@ use super::error::ProviderError;
 use super::oauth::failure::hiding;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
-use super::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider};
+use super::provider::redirect::{
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
+};
 use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -34,7 +37,9 @@ use super::user::AuthUser;
 /// A Cognito user pool: by its API, with the official SDK, and by its sign-in pages.
 ///
 /// Sign-in is by SRP unless the options say otherwise; every challenge of the service's is a
-/// [`Challenge`](super::Challenge). No AWS credentials are needed. It works on a tokio runtime.
+/// [`Challenge`](super::Challenge), but for passkeys, which are left out of the choice of a first
+/// factor. It does not remember devices: in a pool that always does, a refresh asks for a device key
+/// that this provider does not have, so leave device tracking off. No AWS credentials are needed. It works on a tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -55,7 +60,7 @@ pub struct CognitoProvider {
 
 struct Inner {
     client: Client,
-    hosted: Option<Hosted>,
+    hosted: Result<Hosted, &'static str>,
     user_pool_id: String,
     client_id: String,
     client_secret: Option<ClientSecret>,
@@ -85,10 +90,7 @@ impl CognitoProvider {
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
-        self.inner
-            .hosted
-            .as_ref()
-            .ok_or_else(|| unsupported("the domain of the sign-in pages is not known"))
+        self.inner.hosted.as_ref().map_err(|why| unsupported(why))
     }
 }
 
@@ -138,13 +140,13 @@ impl IdentityProvider for CognitoProvider {
         out.map_err(|error| self.hiding(failed(error), token.expose()))
     }
 
-    async fn logout_url(&self, _: Option<&IdToken>) -> Option<String> {
+    async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {
         let hosted = self.hosted().ok()?;
         let mut url = hosted.endpoints.end_session.clone()?;
         url.query_pairs_mut()
             .append_pair("client_id", &self.inner.client_id)
             .append_pair("logout_uri", hosted.logout_uri.as_deref()?);
-        Some(url.into())
+        Some(LogoutUrl::new(url.into()))
     }
 }
 
@@ -155,6 +157,16 @@ impl RedirectProvider for CognitoProvider {
     ) -> Result<AuthorizeUrl, ProviderError> {
         let hosted = self.hosted()?;
         hosted.oauth.authorize_url(&hosted.endpoints, request)
+    }
+
+    fn is_issuer(&self, issuer: &str) -> bool {
+        let own = self
+            .inner
+            .hosted
+            .as_ref()
+            .ok()
+            .map(|hosted| &hosted.endpoints.issuer);
+        own.is_none_or(|own| own.as_str() == issuer)
     }
 
     async fn exchange(

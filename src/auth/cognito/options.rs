@@ -18,7 +18,7 @@ use url::Url;
 use super::bounded::Bounded;
 use super::{CognitoProvider, Hosted, Inner};
 use crate::auth::oauth::http::Http;
-use crate::auth::oauth::{Endpoints, OAuth};
+use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 
 /// How a user proves to know the password.
@@ -65,6 +65,9 @@ pub struct CognitoOptions {
     /// Its secret, where it has one.
     #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
     client_secret: Option<ClientSecret>,
+    /// How it proves itself to the sign-in pages with that secret; unless set, by HTTP Basic.
+    #[builder(default)]
+    client_auth: ClientAuth,
     /// How a user signs in; unless set, by SRP.
     #[builder(default)]
     flow: CognitoFlow,
@@ -95,10 +98,6 @@ pub struct CognitoOptions {
     scopes: Vec<String>,
 }
 
-fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
-    from.into_iter().map(Into::into).collect()
-}
-
 impl CognitoOptions {
     fn client(&self) -> Client {
         let time_limit = TimeoutConfig::builder().operation_timeout(self.time_limit);
@@ -115,9 +114,17 @@ impl CognitoOptions {
         Client::from_conf(config.build())
     }
 
-    /// The pool's own pages, if its domain is known and is one.
-    fn hosted(&self) -> Option<Hosted> {
-        let domain = Url::parse(self.domain.as_deref()?).ok()?;
+    /// The pool's own pages, or why there are none.
+    fn hosted(&self) -> Result<Hosted, &'static str> {
+        let Some(domain) = &self.domain else {
+            return Err("the domain of the sign-in pages is not known");
+        };
+        let domain = Url::parse(domain).ok().filter(Url::has_host);
+        let domain = domain.and_then(|domain| self.hosted_at(&domain));
+        domain.ok_or("the domain of the sign-in pages is no URL: begin it with https://")
+    }
+
+    fn hosted_at(&self, domain: &Url) -> Option<Hosted> {
         let service = format!("https://cognito-idp.{}.amazonaws.com", self.region);
         let pool = &self.user_pool_id;
         let at = self
@@ -129,8 +136,8 @@ impl CognitoOptions {
             issuer: IssuerUrl::new(format!("{service}/{pool}")).ok()?,
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
-            #[cfg(feature = "oidc")]
-            revocation: None, // its API does that
+            revocation: domain.join("/oauth2/revoke").ok(),
+            names_itself: false,
             end_session: domain.join("/logout").ok(),
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
         };
@@ -138,6 +145,7 @@ impl CognitoOptions {
             Http::new(self.time_limit, Vec::new()),
             self.client_id.clone(),
             self.client_secret.clone(),
+            self.client_auth,
             self.redirect_uris.clone(),
             self.scopes.clone(),
         );

@@ -166,8 +166,10 @@ impl CognitoProvider {
                 .into_iter()
                 .collect(),
         };
-        let reply = self.respond(&stand, responses).await?;
-        self.go_on(&open.username, stand.username, reply).await
+        match self.respond(&stand, responses).await {
+            Ok(reply) => self.go_on(&open.username, stand.username, reply).await,
+            Err(error) => stopped(&open.username, error),
+        }
     }
 
     async fn respond(

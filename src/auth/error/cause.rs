@@ -11,8 +11,8 @@ use thiserror::Error;
 /// ```
 /// use typed_hub::auth::{Field, InputError};
 ///
-/// let error = InputError::TooLong(Field::Answer);
-/// assert!(error.to_string().starts_with("the answer is longer than 1024 bytes"));
+/// let error = InputError::TooLong(Field::Code);
+/// assert!(error.to_string().starts_with("the code is longer than 1024 bytes"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InputError {
@@ -20,17 +20,25 @@ pub enum InputError {
     #[error("the {0} is empty: ask the user for it")]
     Empty(Field),
     /// More was entered than any provider takes.
-    #[error("the {0} is longer than {MAX_INPUT_BYTES} bytes: ask the user for a shorter one")]
+    #[error("the {0} is longer than {longest} bytes: ask the user for a shorter one", longest = .0.longest())]
     TooLong(Field),
 }
 
-/// The longest user name, password, code, answer or custom state that is sent on: 1,024 bytes.
+/// The longest user name, password, code or custom state that is sent on: 1,024 bytes.
 ///
 /// ```
 /// let typed = "correct horse battery staple";
 /// assert!(typed.len() <= typed_hub::auth::MAX_INPUT_BYTES);
 /// ```
 pub const MAX_INPUT_BYTES: usize = 1024;
+
+/// The longest answer to a custom challenge that is sent on: 131,072 bytes. An application may have
+/// a device answer, with a signature, say, where a user would enter a word.
+///
+/// ```
+/// assert!(typed_hub::auth::MAX_ANSWER_BYTES > typed_hub::auth::MAX_INPUT_BYTES);
+/// ```
+pub const MAX_ANSWER_BYTES: usize = 128 * 1024;
 
 /// What a user enters.
 ///
@@ -52,6 +60,24 @@ pub enum Field {
     /// What a sign-in by redirect is to carry.
     #[strum(serialize = "custom state")]
     CustomState,
+}
+
+impl Field {
+    /// The longest that is sent on, in bytes.
+    ///
+    /// ```
+    /// use typed_hub::auth::{Field, MAX_ANSWER_BYTES, MAX_INPUT_BYTES};
+    ///
+    /// assert_eq!(Field::Username.longest(), MAX_INPUT_BYTES);
+    /// assert_eq!(Field::Answer.longest(), MAX_ANSWER_BYTES);
+    /// ```
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Answer => MAX_ANSWER_BYTES,
+            Self::Username | Self::Password | Self::Code | Self::CustomState => MAX_INPUT_BYTES,
+        }
+    }
 }
 
 /// What an identity provider says when it does not do as asked.

@@ -13,7 +13,8 @@ mod redirect;
 use thiserror::Error;
 
 pub use self::cause::{
-    AuthFailure, Field, InputError, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, StoreError,
+    AuthFailure, Field, InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError,
+    ProviderErrorKind, StoreError,
 };
 pub use self::redirect::RedirectError;
 

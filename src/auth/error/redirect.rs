@@ -49,6 +49,9 @@ pub enum RedirectError {
     /// The token store failed.
     #[error("not signed in: {0}")]
     Store(StoreError),
+    /// The sign-in page could not be opened.
+    #[error("the sign-in page could not be opened: show the user its address, or begin again")]
+    NotOpened,
     /// The sign-in was cancelled.
     #[error("the sign-in was cancelled: begin again")]
     Cancelled,
@@ -72,6 +75,7 @@ impl From<&RedirectError> for AuthFailure {
             RedirectError::Incomplete => "Incomplete",
             RedirectError::StateMismatch => "StateMismatch",
             RedirectError::Store(_) => "Store",
+            RedirectError::NotOpened => "NotOpened",
             RedirectError::Cancelled => "Cancelled",
             RedirectError::TimedOut => "TimedOut",
             RedirectError::Superseded => "Superseded",

@@ -29,14 +29,18 @@ mod unredirected;
 pub(super) use self::redirect::Exchange;
 pub(super) use self::refresh::{Due, Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
-pub(super) use self::sign_in::{Attempt, NotSignedIn};
+pub(super) use self::sign_in::{Attempt, Begun, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
 pub(super) use self::step::{Step, Write};
 #[cfg(feature = "redirect")]
 pub(super) use self::unredirected::Unredirected;
 
+use std::mem;
+
 use super::channel::AuthEvent;
+#[cfg(feature = "redirect")]
+use super::error::RedirectError;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
 use super::store::{PendingRedirect, Session};
@@ -53,11 +57,16 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been told of.
     sign_outs: u64,
+    /// Whether a sign-out waits for the provider. No session begins until it has ended, not even
+    /// when the one it was asked for is over by then.
+    is_leaving: bool,
     refreshes: Refreshes,
     redirect: Redirect,
-    /// The states of the redirects that a later one has superseded: their callbacks mean nothing.
+    /// How often a redirect has begun, been called back, or ended.
+    redirect_turns: u64,
+    /// The redirects that are over: their callbacks mean nothing.
     #[cfg(feature = "redirect")]
-    superseded: unredirected::Superseded,
+    over: unredirected::Over,
 }
 
 /// What is known of the sign-in by redirect.
@@ -68,8 +77,11 @@ enum Redirect {
     #[default]
     NotYet,
     None,
-    /// The user is in the browser.
-    Waiting(PendingRedirect),
+    /// The user is in the browser; or was, when an earlier process ended that had sent them there.
+    Waiting {
+        pending: PendingRedirect,
+        is_ours: bool,
+    },
     /// The user has come back, and the provider is asked for tokens.
     Completing(CallbackId),
 }
@@ -109,8 +121,6 @@ struct Held {
     /// Whether the store has it too. It has not when the provider had already replaced the tokens
     /// and the store then failed: they are kept here, and saved by the next call.
     saved: bool,
-    /// Whether a sign-out has begun.
-    is_leaving: bool,
 }
 
 /// Tells one session from the next, so that what was asked for one does not touch another.
@@ -179,7 +189,10 @@ impl Machine {
         }
         Step::load_redirect(|machine, stored| {
             let read = stored.map(|pending| {
-                machine.redirect = pending.map_or(Redirect::None, Redirect::Waiting);
+                machine.redirect = pending.map_or(Redirect::None, |pending| Redirect::Waiting {
+                    pending,
+                    is_ours: false,
+                });
             });
             then(machine, read)
         })
@@ -192,25 +205,37 @@ impl Machine {
     ) -> Step<A> {
         match self.redirect {
             Redirect::NotYet if cfg!(feature = "redirect") => {}
-            Redirect::Waiting(_) => {}
+            Redirect::Waiting { .. } => {}
             Redirect::NotYet | Redirect::None | Redirect::Completing(_) => {
                 return then(self, Ok(()));
             }
         }
         Step::clear_redirect(|machine, cleared| {
             if cleared.is_ok() {
-                machine.redirect = Redirect::None;
+                machine.end_redirect();
             }
             then(machine, cleared)
         })
     }
 
-    /// Whether a sign-in by redirect has begun and not ended.
-    pub(super) const fn is_redirecting(&self) -> bool {
-        matches!(
-            self.redirect,
-            Redirect::Waiting(_) | Redirect::Completing(_)
-        )
+    /// The redirect under way leads to nothing any more.
+    fn end_redirect(&mut self) {
+        let earlier = self.turn(Redirect::None);
+        #[cfg(feature = "redirect")]
+        self.over.add(earlier, RedirectError::Superseded);
+        #[cfg(not(feature = "redirect"))]
+        drop(earlier);
+    }
+
+    /// Takes up another redirect, or none, and gives back the one before.
+    fn turn(&mut self, to: Redirect) -> Redirect {
+        self.redirect_turns += 1;
+        mem::replace(&mut self.redirect, to)
+    }
+
+    /// Grows when a redirect begins, is called back, or ends.
+    pub(super) const fn redirect_turns(&self) -> u64 {
+        self.redirect_turns
     }
 
     /// Takes up a session that is in the store, as a new one.
@@ -221,7 +246,6 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
-            is_leaving: false,
         });
     }
 

@@ -1,11 +1,9 @@
 //! Signing in by redirect: rows F27 to F37, and F39.
 
-use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
-use super::unredirected::Unredirected;
-use super::{Attempt, CallbackId, Machine, NotSignedIn, Redirect, SignInStep, Step, Write};
+use super::{Attempt, Begun, CallbackId, Machine, NotSignedIn, Redirect, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -15,7 +13,7 @@ use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
 
 /// How long a user may take on the sign-in page.
-const LIFETIME: Duration = Duration::from_hours(1);
+pub(super) const LIFETIME: Duration = Duration::from_hours(1);
 
 /// A call to the provider that trades a code for tokens.
 #[derive(Clone, Debug)]
@@ -26,11 +24,6 @@ pub(crate) struct Exchange {
 }
 
 impl Machine {
-    /// Whether a redirect is under way.
-    pub(crate) fn know_redirect(&mut self) -> Step<bool> {
-        self.known(|machine, _| Step::silent(machine.is_redirecting()))
-    }
-
     /// A caller wants to begin a redirect, and has asked for the session.
     pub(crate) fn redirect(
         &self,
@@ -61,14 +54,14 @@ impl Machine {
             if let Err(error) = saved {
                 return Step::silent(Err(RedirectError::Store(error)));
             }
-            let earlier = mem::replace(&mut machine.redirect, Redirect::Waiting(pending)); // F27
-            match earlier {
-                Redirect::Completing(_) => {
-                    return Step::publish(failure(&RedirectError::Superseded), Ok(()));
-                }
-                Redirect::Waiting(earlier) => machine.superseded.add(earlier.state), // F37
-                Redirect::NotYet | Redirect::None => {}
+            let earlier = machine.turn(Redirect::Waiting {
+                pending,
+                is_ours: true,
+            }); // F27
+            if matches!(earlier, Redirect::Completing(_)) {
+                return Step::publish(failure(&RedirectError::Superseded), Ok(()));
             }
+            machine.over.add(earlier, RedirectError::Superseded); // F37
             Step::silent(Ok(()))
         })
     }
@@ -81,8 +74,8 @@ impl Machine {
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
         self.pending(move |machine, pending| {
-            if machine.superseded.contains(callback.state.as_ref()) {
-                return Step::silent(Err(RedirectError::NothingUnderWay)); // F37
+            if machine.over.has(callback.state.as_ref()) {
+                return Step::silent(Err(RedirectError::NothingUnderWay)); // F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {
                 return Step::silent(Err(RedirectError::NotTheCallback));
@@ -95,7 +88,8 @@ impl Machine {
                         if let Err(error) = cleared {
                             return fail(RedirectError::Store(error));
                         }
-                        machine.redirect = Redirect::Completing(id);
+                        let earlier = machine.turn(Redirect::Completing(id));
+                        machine.over.add(earlier, RedirectError::NothingUnderWay);
                         Step::silent(Ok(Exchange {
                             attempt: machine.attempt.supersede(),
                             grant,
@@ -115,7 +109,7 @@ impl Machine {
         custom_state: Option<String>,
         reply: Result<(AuthUser, IssuedTokens), ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<SignInStep, RedirectError>> {
+    ) -> Step<Result<Begun, RedirectError>> {
         if !self.completed(id) {
             return Step::silent(Err(RedirectError::Superseded)); // which has been told
         }
@@ -144,50 +138,24 @@ impl Machine {
         }
     }
 
-    /// The caller who has handed in this callback is gone.
-    pub(crate) fn redirect_abandoned(&mut self, id: CallbackId) -> Step<()> {
+    /// The caller who has handed in this callback does not wait any longer.
+    pub(crate) fn redirect_abandoned(&mut self, id: CallbackId, why: &RedirectError) -> Step<()> {
         if self.completed(id) {
-            Step::publish(failure(&RedirectError::Cancelled), ())
+            Step::publish(failure(why), ())
         } else {
             Step::silent(())
         }
     }
 
-    /// The user does not come back. If they just have, what comes of it leads to nothing.
-    pub(crate) fn unredirected(&mut self, why: Unredirected) -> Step<Result<(), RedirectError>> {
-        if matches!(self.redirect, Redirect::Completing(_)) {
-            if matches!(why, Unredirected::Cancelled) {
-                self.attempt.supersede();
-            }
-            return Step::silent(Ok(()));
-        }
-        self.pending(move |_, pending| {
-            if !why.is_of(&pending.state) {
-                return Step::silent(Err(RedirectError::Superseded));
-            }
-            fail(match why {
-                Unredirected::Cancelled | Unredirected::GivenUp(_) => RedirectError::Cancelled,
-                Unredirected::TimedOut(_) => RedirectError::TimedOut,
-            })
-        })
-        .ending(|publish, answer: Result<(), RedirectError>| {
-            let answer = match answer {
-                Err(RedirectError::Cancelled | RedirectError::TimedOut) => Ok(()),
-                other => other,
-            };
-            (publish, answer)
-        })
-    }
-
     /// Goes on with the redirect under way, if there is one (F35).
-    fn pending<A: Send + 'static>(
+    pub(super) fn pending<A: Send + 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, PendingRedirect) -> Step<Result<A, RedirectError>> + Send + 'static,
     ) -> Step<Result<A, RedirectError>> {
         self.known(move |machine, _| {
             machine.known_redirect(move |machine, read| match (read, &machine.redirect) {
                 (Err(error), _) => Step::silent(Err(RedirectError::Store(error))),
-                (Ok(()), Redirect::Waiting(pending)) => {
+                (Ok(()), Redirect::Waiting { pending, .. }) => {
                     let pending = pending.clone();
                     then(machine, pending)
                 }
@@ -201,7 +169,7 @@ impl Machine {
     fn completed(&mut self, id: CallbackId) -> bool {
         let is_this = matches!(self.redirect, Redirect::Completing(of) if of == id);
         if is_this {
-            self.redirect = Redirect::None;
+            self.turn(Redirect::None);
         }
         is_this
     }
@@ -215,8 +183,9 @@ fn believe(
 ) -> Result<(RedirectGrant, Option<String>), RedirectError> {
     let code = match (callback.outcome, callback.state) {
         (_, Some(state)) if state != pending.state => return Err(RedirectError::StateMismatch),
+        // Anybody can say that the user has declined; only the provider knows the state.
+        (_, None) => return Err(RedirectError::Incomplete),
         (Err(error), _) => return Err(error),
-        (Ok(_), None) => return Err(RedirectError::Incomplete),
         (Ok(code), Some(_)) => code,
     };
     let took = now.duration_since(pending.begun_at);
@@ -234,9 +203,10 @@ fn believe(
 }
 
 /// Ends the redirect under way without a session. It is over here even if the store keeps it.
-fn fail<A: Send + 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
+pub(super) fn fail<A: Send + 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
     Step::clear_redirect(move |machine, _| {
-        machine.redirect = Redirect::None;
+        let failed = machine.turn(Redirect::None);
+        machine.over.add(failed, error.clone());
         over(error)
     })
 }

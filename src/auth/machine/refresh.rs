@@ -53,7 +53,7 @@ impl Machine {
             let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
                 None => Due::Never(id),
                 Some(tokens) => match tokens.due_at().duration_since(now) {
-                    Ok(left) if !left.is_zero() && now >= tokens.received_at => Due::In(left, id),
+                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left, id),
                     _ => Due::Now(id),
                 },
             };
@@ -72,10 +72,17 @@ impl Machine {
             Err(error) => Step::silent(Err(SessionError::Store(error))),
             Ok(()) if ended == machine.refreshes() => machine.known_session(force, now),
             Ok(()) => match machine.refreshes.failure.clone() {
-                Some(error) => Step::silent(Err(error)), // F17
-                None => machine.known_session(false, now),
+                // A failure is for those who needed the refresh.
+                Some(error) if force || !machine.is_valid(now) => Step::silent(Err(error)), // F17
+                _ => machine.known_session(false, now),
             },
         })
+    }
+
+    /// Whether somebody is signed in, with tokens that can be handed out.
+    pub(super) fn is_valid(&self, now: SystemTime) -> bool {
+        self.held()
+            .is_some_and(|held| held.session.tokens.are_valid_at(now))
     }
 
     fn known_session(

@@ -9,6 +9,7 @@ use crate::auth::error::{
 };
 use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
+use crate::auth::secret::RefreshToken;
 use crate::auth::store::Session;
 use crate::auth::tokens::Tokens;
 use crate::auth::user::AuthUser;
@@ -49,6 +50,9 @@ impl Attempt {
     }
 }
 
+/// Where a sign-in stands, and the refresh token of the session whose place it has taken.
+pub(crate) type Begun = (SignInStep, Option<RefreshToken>);
+
 /// Why an attempt has not led to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotSignedIn {
@@ -85,17 +89,13 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt {
-            return Err(SignInError::Superseded);
-        }
-        if self.held().is_some_and(|held| held.is_leaving) {
+        if attempt != self.attempt || self.is_leaving {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {
             return Err(SignInError::Store(*error));
         }
-        let valid = |session: &Session| session.tokens.are_valid_at(now);
-        if self.held().is_some_and(|held| valid(&held.session)) {
+        if self.is_valid(now) {
             return Err(SignInError::AlreadySignedIn); // F6, F7
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Machine {
         attempt: Attempt,
         reply: Result<SignInReply, ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<SignInStep, NotSignedIn>> {
+    ) -> Step<Result<Begun, NotSignedIn>> {
         if attempt != self.attempt {
             return Step::silent(Err(NotSignedIn::Superseded));
         }
@@ -128,7 +128,7 @@ impl Machine {
             Ok(SignInReply::Challenged(open)) => {
                 let challenge = open.challenge.clone();
                 self.challenge = Some(open);
-                Step::silent(Ok(SignInStep::Challenge(challenge))) // F2, F4
+                Step::silent(Ok((SignInStep::Challenge(challenge), None))) // F2, F4
             }
             Ok(SignInReply::SignedIn { user, tokens }) => {
                 self.challenge = None;
@@ -140,18 +140,30 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What is to be revoked of the session held when this one takes its place.
+    fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
+        let earlier = &self.held()?.session;
+        // A browser may have been granted the same session again, which revoking would end.
+        let may_be_same = session.by_redirect && earlier.user == session.user;
+        let token = earlier.tokens.refresh.clone();
+        token.filter(|token| !may_be_same && session.tokens.refresh.as_ref() != Some(token))
+    }
+}
+
 /// Writes the session, reads it back, and only then says that the user is signed in.
-pub(super) fn begin_session(session: Session) -> Step<Result<SignInStep, NotSignedIn>> {
+pub(super) fn begin_session(session: Session) -> Step<Result<Begun, NotSignedIn>> {
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: what was stored is stored still.
         Err(error) => Step::silent(Err(NotSignedIn::Store(error))),
         Ok(()) => Step::load(|machine, stored| match stored {
             Ok(Some(stored)) if stored == session => {
                 let user = session.user.clone();
+                let replaced = machine.replaced_by(&session);
                 machine.hold(session);
                 Step::publish(
                     AuthEvent::SignedIn { user: user.clone() },
-                    Ok(SignInStep::Done(user)),
+                    Ok((SignInStep::Done(user), replaced)),
                 )
             }
             Ok(_) => give_up(StoreError::NotReadBack),
@@ -161,7 +173,7 @@ pub(super) fn begin_session(session: Session) -> Step<Result<SignInStep, NotSign
 }
 
 /// Leaves nothing half-stored behind (F10).
-fn give_up(error: StoreError) -> Step<Result<SignInStep, NotSignedIn>> {
+fn give_up(error: StoreError) -> Step<Result<Begun, NotSignedIn>> {
     Step::clear(move |machine, cleared| {
         let was_in = machine.held().is_some();
         let failed = Err(NotSignedIn::Store(error));

@@ -48,9 +48,11 @@ pub(crate) struct BrowserSession {
 }
 
 /// A sign-out under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SignOut {
     id: SessionId,
+    /// What the provider is told to revoke.
+    token: Option<RefreshToken>,
     /// How many had been told of when it began.
     told: u64,
 }
@@ -85,10 +87,10 @@ impl Machine {
                     browser,
                 }
             };
-            let told = machine.sign_outs;
-            let Known::In(held) = &mut machine.session else {
+            let Some(held) = machine.held() else {
                 return machine.leave(done);
             };
+            let id = held.id;
             let tokens = &held.session.tokens;
             let call = match scope {
                 SignOutScope::Everywhere => Some(SignOutCall::Everywhere(tokens.access.clone())),
@@ -97,12 +99,25 @@ impl Machine {
             let Some(call) = call else {
                 return machine.leave(done);
             };
-            held.is_leaving = true;
-            let sign_out = SignOut { id: held.id, told };
-            Step::silent(SignOutAsked::Tell {
-                sign_out,
-                call,
-                browser,
+            let sign_out = SignOut {
+                id,
+                token: match &call {
+                    SignOutCall::Revoke(token) => Some(token.clone()),
+                    SignOutCall::Everywhere(_) => None,
+                },
+                told: machine.sign_outs,
+            };
+            // Or its callback would begin a session while the provider is being told.
+            machine.without_redirect(move |machine, cleared| {
+                if cleared.is_err() {
+                    return machine.stayed(done(cleared));
+                }
+                machine.is_leaving = true;
+                Step::silent(SignOutAsked::Tell {
+                    sign_out,
+                    call,
+                    browser,
+                })
             })
         })
     }
@@ -125,6 +140,7 @@ impl Machine {
             (Ok(Some(asked)), Some(held)) if asked.user == held.session.user => Ok(Deletion {
                 sign_out: SignOut {
                     id: held.id,
+                    token: None,
                     told: self.sign_outs,
                 },
                 token: held.session.tokens.access.clone(),
@@ -133,25 +149,29 @@ impl Machine {
         })
     }
 
-    /// The provider has been told of this sign-out.
-    pub(crate) fn signed_out(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
-        if self.held_as(sign_out.id).is_none() && self.sign_outs > sign_out.told {
-            return Step::silent(Ok(())); // another has ended that session, and said so
+    /// The provider has been told of this sign-out, or has deleted the user. A refresh may have
+    /// landed meanwhile: then there is another token to revoke.
+    pub(crate) fn signed_out(
+        &mut self,
+        sign_out: SignOut,
+    ) -> Step<Result<Option<RefreshToken>, StoreError>> {
+        let is_over = match self.held() {
+            Some(held) => held.id != sign_out.id, // that session is over, and this is another
+            None => self.sign_outs > sign_out.told, // another has ended it, and said so
+        };
+        if is_over {
+            return Step::silent(Ok(None));
         }
-        self.leave(|left| left)
-    }
-
-    /// The provider has deleted the user.
-    pub(crate) fn deleted(&mut self, sign_out: SignOut) -> Step<Result<(), StoreError>> {
-        if self.held().is_some_and(|held| held.id != sign_out.id) {
-            return Step::silent(Ok(())); // that session is over, and this is another
-        }
-        self.signed_out(sign_out)
+        let held = self
+            .held()
+            .and_then(|held| held.session.tokens.refresh.clone());
+        let another = held.filter(|token| sign_out.token.is_some_and(|told| told != *token));
+        self.leave(|left| left.map(|()| another))
     }
 
     /// A caller who began a sign-out is gone.
     pub(crate) fn sign_out_alone(&mut self) -> Step<Result<(), StoreError>> {
-        if self.held().is_some_and(|held| held.is_leaving) {
+        if self.is_leaving {
             self.leave(|left| left)
         } else {
             Step::silent(Ok(()))
@@ -180,14 +200,13 @@ impl Machine {
 
     /// The store has failed, so the user is still signed in.
     fn stayed<A: 'static>(&mut self, answer: A) -> Step<A> {
-        if let Known::In(held) = &mut self.session {
-            held.is_leaving = false;
-        }
+        self.is_leaving = false;
         Step::silent(answer)
     }
 
     fn left<A: 'static>(&mut self, answer: A) -> Step<A> {
         self.sign_outs += 1;
+        self.is_leaving = false;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

@@ -426,6 +426,19 @@ const ROWS: &[Row] = &[
         to: Expired,
     },
     Row {
+        name: "F17 but not to a caller who did not need it",
+        from: In,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            let ended = world.machine.refreshes();
+            let forced = world.forced_session();
+            format!("{forced}; {}", session(&world.session_asked(false, ended)))
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "unreachable; session",
+        to: In,
+    },
+    Row {
         name: "F17 also when it was the end",
         from: Expired,
         act: |world| {
@@ -603,8 +616,7 @@ const ROWS: &[Row] = &[
             world.ask("sign-in");
             let sign_out = world.sign_out_asked();
             let superseded = world.signed_in(attempt);
-            let step = world.machine.signed_out(sign_out);
-            let left = left(world.perform(step));
+            let left = world.signed_out(sign_out);
             format!("{superseded}; {left}")
         },
         trace: &[
@@ -638,8 +650,7 @@ const ROWS: &[Row] = &[
             let sign_out = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
             let superseded = world.sign_in();
-            let step = world.machine.signed_out(sign_out);
-            let left = left(world.perform(step));
+            let left = world.signed_out(sign_out);
             format!("{superseded}; {left}")
         },
         trace: &[
@@ -659,7 +670,51 @@ const ROWS: &[Row] = &[
             let sign_out = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
-            let step = world.machine.signed_out(sign_out);
+            world.signed_out(sign_out)
+        },
+        trace: &[
+            "ask revoke",
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "→signedOut",
+        ],
+        answer: "left",
+        to: Out,
+    },
+    Row {
+        name: "F24 and no sign-in takes its place until the sign-out is over",
+        from: Expired,
+        act: |world| {
+            let sign_out = world.sign_out_asked();
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session();
+            let superseded = world.sign_in();
+            let left = world.signed_out(sign_out);
+            format!("{superseded}; {left}; {}", world.sign_in())
+        },
+        trace: &[
+            "ask revoke",
+            "ask refresh",
+            "clear",
+            "→tokenRefresh_failure, ended",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "superseded; left; done",
+        to: In,
+    },
+    Row {
+        name: "F24 the same when the caller of the sign-out is gone",
+        from: Expired,
+        act: |world| {
+            let _ = world.sign_out_asked();
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session();
+            let step = world.machine.sign_out_alone();
             left(world.perform(step))
         },
         trace: &[
@@ -706,8 +761,7 @@ const ROWS: &[Row] = &[
             let late = world.sign_out_asked();
             world.sign_out();
             world.sign_in();
-            let step = world.machine.signed_out(late);
-            left(world.perform(step))
+            world.signed_out(late)
         },
         trace: &[
             "ask revoke",
@@ -1021,12 +1075,26 @@ impl World {
         sign_out
     }
 
+    fn signed_out(&mut self, sign_out: sign_out::SignOut) -> String {
+        let step = self.machine.signed_out(sign_out);
+        let another = self.perform(step);
+        if let Ok(Some(_)) = another {
+            self.ask("revoke");
+        }
+        left(another.map(drop))
+    }
+
     fn signed_in(&mut self, attempt: Attempt) -> String {
         let reply = self.sign_in_reply.clone();
         let step = self.machine.signed_in(attempt, reply, self.now);
         match self.perform(step) {
-            Ok(SignInStep::Done(_)) => "done".to_owned(),
-            Ok(SignInStep::Challenge(challenge)) => format!("challenge {challenge:?}"),
+            Ok((SignInStep::Done(_), replaced)) => {
+                if replaced.is_some() {
+                    self.ask("revoke");
+                }
+                "done".to_owned()
+            }
+            Ok((SignInStep::Challenge(challenge), _)) => format!("challenge {challenge:?}"),
             Err(reason) => sign_in_error(&reason.into()),
         }
     }
@@ -1066,8 +1134,7 @@ impl World {
                     SignOutCall::Revoke(_) => "revoke",
                     SignOutCall::Everywhere(_) => "sign-out everywhere",
                 });
-                let step = self.machine.signed_out(sign_out);
-                left(self.perform(step))
+                self.signed_out(sign_out)
             }
         }
     }
@@ -1081,8 +1148,7 @@ impl World {
                 if self.told.is_err() {
                     return "refused by the provider".to_owned();
                 }
-                let step = self.machine.deleted(deletion.sign_out);
-                left(self.perform(step))
+                self.signed_out(deletion.sign_out)
             }
             Err(DeleteUserError::SignedOut) => "nobody".to_owned(),
             Err(error) => panic!("{error}"),

@@ -4,6 +4,7 @@ use super::MemoryProvider;
 use super::fault::Operation;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
+use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 use crate::auth::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
@@ -38,8 +39,10 @@ impl IdentityProvider for MemoryProvider {
         .await
     }
 
-    async fn logout_url(&self, _: Option<&IdToken>) -> Option<String> {
-        Some("memory://pool/sign-out".to_owned())
+    async fn logout_url(&self, id: Option<&IdToken>) -> Option<LogoutUrl> {
+        let hint = id.map_or("", IdToken::expose);
+        let page = format!("memory://pool/sign-out?id_token_hint={hint}");
+        Some(LogoutUrl::new(page))
     }
 }
 

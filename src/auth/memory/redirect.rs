@@ -99,6 +99,10 @@ impl RedirectProvider for MemoryProvider {
         .await
     }
 
+    fn is_issuer(&self, issuer: &str) -> bool {
+        issuer == ISSUER
+    }
+
     async fn exchange(
         &self,
         grant: &RedirectGrant,

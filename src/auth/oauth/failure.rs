@@ -5,6 +5,7 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
+pub(crate) use crate::auth::provider::callback::words as plain;
 
 /// The answer of a token endpoint that grants nothing
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
@@ -39,6 +40,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
         HttpError::Status(_) => "Status",
         HttpError::Redirected => "Redirected",
         HttpError::NotSecure => "NotSecure",
+        HttpError::NoTls => "NoTls",
     };
     ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
 }
@@ -88,12 +90,6 @@ pub(crate) fn name(name: &str) -> &str {
     } else {
         name
     }
-}
-
-/// Somebody else's words: not too many of them, and on one line.
-pub(crate) fn plain(words: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    words.chars().take(256).map(plain).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub(crate) const LONGEST: usize = 1024 * 1024;
 /// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    client: Client,
+    /// `None` where the system has no TLS to offer.
+    client: Option<Client>,
 }
 
 /// Why there is no response. Its words hold nothing of the request.
@@ -34,14 +35,13 @@ pub(crate) enum HttpError {
     Redirected,
     #[error("this address takes https")]
     NotSecure,
+    #[error("this system cannot verify whom it would speak with: it has no certificates to trust")]
+    NoTls,
 }
 
 impl Http {
-    /// Trusts these certificates beside those of the system.
-    ///
-    /// # Panics
-    ///
-    /// When the system has no TLS to offer.
+    /// Trusts these certificates beside those of the system. Where there is no TLS to be had, each
+    /// request says so.
     pub(crate) fn new(time_limit: Duration, trusted: Vec<Certificate>) -> Self {
         let client = trusted
             .into_iter()
@@ -53,7 +53,7 @@ impl Http {
             .redirect(Policy::none())
             .build();
         Self {
-            client: client.expect("the system has TLS"),
+            client: client.ok(),
         }
     }
 
@@ -62,7 +62,8 @@ impl Http {
         if !is_secure(request.url()) {
             return Err(HttpError::NotSecure);
         }
-        let mut response = self.client.execute(request).await.map_err(|e| reason(&e))?;
+        let client = self.client.as_ref().ok_or(HttpError::NoTls)?;
+        let mut response = client.execute(request).await.map_err(|e| reason(&e))?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(HttpError::Status(status.as_u16()));
@@ -116,5 +117,19 @@ pub(crate) fn is_loopback(url: &url::Url) -> bool {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_without_tls_is_an_error_and_no_panic() {
+        let http = Http { client: None };
+        let mut request = HttpRequest::new(Vec::new());
+        *request.uri_mut() = "https://id.example.org/".parse().unwrap();
+        let failed = pollster::block_on(http.send(request));
+        assert!(matches!(failed, Err(HttpError::NoTls)));
     }
 }

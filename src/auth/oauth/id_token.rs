@@ -2,7 +2,7 @@
 //! ([OpenID Connect Core, section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use openidconnect::core::{
     CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
@@ -48,19 +48,36 @@ pub(super) struct Identity {
 pub(super) enum Unverified {
     /// None of the keys has signed it: there may be newer ones.
     UnknownKey,
+    /// There may be newer keys, and they cannot be had.
+    NoKeys(ProviderError),
     Refused(ProviderError),
 }
 
-/// How far the server's clock may be ahead of ours, in seconds.
-const AHEAD: i64 = 300;
+/// What an id token has come for.
+#[derive(Clone, Copy)]
+pub(super) enum Answers<'a> {
+    /// A code that was traded. It carries this nonce, and it is fresh.
+    Code(&'a secret::Nonce),
+    /// A refresh token. It need not carry a nonce. Nor is the time looked at: a clock of this
+    /// machine that is wrong must not end a session that the provider has just renewed.
+    Refresh,
+}
 
-/// `nonce` is what it must carry; after a refresh it need not carry any.
+impl Answers<'_> {
+    pub(super) const fn is_refresh(self) -> bool {
+        matches!(self, Self::Refresh)
+    }
+}
+
+/// How far the server's clock may be from ours.
+const APART: Duration = Duration::from_mins(5);
+
 pub(super) fn verify(
     token: &str,
     client: &ClientId,
     issuer: &IssuerUrl,
     keys: &CoreJsonWebKeySet,
-    nonce: Option<&secret::Nonce>,
+    answers: Answers<'_>,
 ) -> Result<Identity, Unverified> {
     let not_a_token = |_| Unverified::Refused(rejected("IdToken", "the id token is none"));
     let token = Token::from_str(token).map_err(not_a_token)?;
@@ -78,14 +95,15 @@ pub(super) fn verify(
     let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
         IdTokenVerifier::new_public_client(client.clone(), issuer.clone(), keys.clone())
             .set_allowed_algs(signed_by_key)
-            .set_issue_time_verifier_fn(|issued| {
-                let ahead = issued.timestamp() - now();
-                (ahead <= AHEAD)
+            .set_time_fn(move || earliest(answers).into())
+            .set_issue_time_verifier_fn(move |issued| {
+                let is_now = SystemTime::from(issued) <= SystemTime::now() + APART;
+                (is_now || answers.is_refresh())
                     .then_some(())
                     .ok_or_else(|| "it is from the future".to_owned())
             });
     let claims = token
-        .claims(&verifier, Expected(nonce))
+        .claims(&verifier, Expected(answers))
         .map_err(|error| match error {
             ClaimsVerificationError::SignatureVerification(
                 SignatureVerificationError::NoMatchingKey
@@ -94,7 +112,7 @@ pub(super) fn verify(
             error => Unverified::Refused(rejected("IdToken", flaw(&error))),
         })?;
     let refuse = |flaw| Err(Unverified::Refused(rejected("IdToken", flaw)));
-    if claims.additional_claims().nbf.is_some_and(is_ahead) {
+    if !answers.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
         return refuse("the id token is not valid yet");
     }
     if claims
@@ -135,23 +153,26 @@ const fn flaw(error: &ClaimsVerificationError) -> &'static str {
     }
 }
 
+/// What expires before this has expired.
+fn earliest(answers: Answers<'_>) -> SystemTime {
+    match answers {
+        Answers::Code(_) => SystemTime::now() - APART,
+        Answers::Refresh => SystemTime::UNIX_EPOCH,
+    }
+}
+
 /// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
 fn is_ahead(time: f64) -> bool {
-    let latest = now().saturating_add(AHEAD).try_into().unwrap_or(0);
+    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + APART;
     // A time that is no duration is before 1970, or beyond all.
-    Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > Duration::from_secs(latest))
+    Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
 }
 
-fn now() -> i64 {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
-    since.map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX))
-}
-
-struct Expected<'a>(Option<&'a secret::Nonce>);
+struct Expected<'a>(Answers<'a>);
 
 impl NonceVerifier for Expected<'_> {
     fn verify(self, nonce: Option<&Nonce>) -> Result<(), String> {
-        let Some(expected) = self.0 else {
+        let Answers::Code(expected) = self.0 else {
             return Ok(());
         };
         let carries = nonce.map(|nonce| secret::Nonce::from(nonce.secret().as_str()));

@@ -9,7 +9,6 @@ pub(crate) mod failure;
 pub(crate) mod http;
 mod id_token;
 mod page;
-#[cfg(feature = "oidc")]
 mod session;
 
 use std::time::Duration;
@@ -19,8 +18,8 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    ExtraTokenFields, PkceCodeVerifier, StandardRevocableToken, StandardTokenResponse,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, PkceCodeVerifier, StandardRevocableToken, StandardTokenResponse,
     TokenResponse, TokenUrl,
 };
 use openidconnect::core::CoreJsonWebKeySet;
@@ -30,7 +29,7 @@ use url::Url;
 
 use self::failure::{garbage, hiding, in_transit, refused, rejected};
 use self::http::Http;
-use self::id_token::{Identity, Unverified};
+use self::id_token::{Answers, Identity, Unverified};
 use self::page::redirect_url;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::redirect::RedirectGrant;
@@ -48,10 +47,22 @@ pub(crate) struct Endpoints {
     pub(crate) issuer: IssuerUrl,
     pub(crate) authorize: Url,
     pub(crate) token: Url,
-    #[cfg(feature = "oidc")]
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
+    /// Whether every callback names the issuer (RFC 9207).
+    pub(crate) names_itself: bool,
+}
+
+/// How an application with a secret proves itself, wherever it does
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In a header: HTTP Basic (`client_secret_basic`).
+    #[default]
+    Basic,
+    /// In the body (`client_secret_post`).
+    Post,
 }
 
 /// An application, as registered with a provider.
@@ -59,6 +70,7 @@ pub(crate) struct OAuth {
     pub(crate) http: Http,
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<secret::ClientSecret>,
+    pub(crate) client_auth: ClientAuth,
     /// Where the browser may come back to.
     pub(crate) redirect_uris: Vec<String>,
     /// What to ask for where nothing else is asked for.
@@ -94,6 +106,7 @@ impl OAuth {
         http: Http,
         client_id: String,
         client_secret: Option<secret::ClientSecret>,
+        client_auth: ClientAuth,
         redirect_uris: Vec<String>,
         scopes: Vec<String>,
     ) -> Self {
@@ -101,6 +114,7 @@ impl OAuth {
             http,
             client_id,
             client_secret,
+            client_auth,
             redirect_uris,
             scopes,
             keys: Mutex::new(None),
@@ -120,6 +134,13 @@ impl OAuth {
                 "another provider has issued the code",
             ));
         }
+        if at.names_itself && grant.issuer.is_none() {
+            return Err(rejected(
+                "IssuerMissing",
+                "the callback does not say who has issued the code, and this provider always does",
+            ));
+        }
+        self.keys(at).await?; // or the code is spent, and nobody can say for whom
         let verifier = PkceCodeVerifier::new(grant.verifier.expose().to_owned());
         let granted = self
             .client(at)
@@ -132,16 +153,30 @@ impl OAuth {
                 let sent = [grant.code.expose(), grant.verifier.expose()];
                 hiding(refused(error), sent.into_iter().chain(self.secret()))
             })?;
-        let (identity, tokens) = self.read(at, granted, Some(&grant.nonce)).await?;
-        let identity = identity
-            .ok_or_else(|| rejected("IdToken", "there is no id token: ask for the scope openid"))?;
-        Ok((identity.user, tokens))
+        let refresh = granted.refresh_token().map(|token| token.secret().clone());
+        let read = self.read(at, granted, Answers::Code(&grant.nonce)).await;
+        let identified = read.and_then(|(identity, tokens)| match identity {
+            Some(identity) => Ok((identity.user, tokens)),
+            None => Err(rejected(
+                "IdToken",
+                "there is no id token: ask for the scope openid",
+            )),
+        });
+        if let (Err(_), Some(refresh)) = (&identified, refresh) {
+            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            let _ = self.revoke(at, &refresh.into()).await;
+        }
+        identified
     }
 
     fn client(&self, at: &Endpoints) -> TokenEndpoint {
         let client = Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(at.authorize.clone()))
-            .set_token_uri(TokenUrl::from_url(at.token.clone()));
+            .set_token_uri(TokenUrl::from_url(at.token.clone()))
+            .set_auth_type(match self.client_auth {
+                ClientAuth::Basic => AuthType::BasicAuth,
+                ClientAuth::Post => AuthType::RequestBody,
+            });
         match &self.client_secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
             None => client,
@@ -154,12 +189,12 @@ impl OAuth {
             .map(secret::ClientSecret::expose)
     }
 
-    /// What was granted, and to whom.
+    /// What was granted, and to whom, if there is an id token that says so.
     async fn read(
         &self,
         at: &Endpoints,
         granted: Granted,
-        nonce: Option<&secret::Nonce>,
+        answers: Answers<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
         if granted.access_token().secret().is_empty() {
             return Err(garbage("the access token is empty"));
@@ -177,7 +212,15 @@ impl OAuth {
         let Some(token) = &granted.extra_fields().id_token else {
             return Ok((None, issued));
         };
-        let identity = self.verify(at, token, nonce).await?;
+        let identity = match self.verify(at, token, answers).await {
+            Ok(identity) => identity,
+            // The refresh token may have been replaced: it must not be lost for want of a key.
+            Err(Unverified::NoKeys(_)) if answers.is_refresh() => return Ok((None, issued)),
+            Err(Unverified::NoKeys(error) | Unverified::Refused(error)) => return Err(error),
+            Err(Unverified::UnknownKey) => {
+                return Err(rejected("IdToken", "no key of the provider has signed it"));
+            }
+        };
         issued.id = Some(Lasting {
             token: token.as_str().into(),
             lifetime: identity.lifetime,
@@ -185,31 +228,49 @@ impl OAuth {
         Ok((Some(identity), issued))
     }
 
-    /// Verifies an id token; with new keys if those at hand have not signed it.
+    /// Verifies an id token; with newer keys if those at hand have not signed it.
     async fn verify(
         &self,
         at: &Endpoints,
         token: &str,
-        nonce: Option<&secret::Nonce>,
-    ) -> Result<Identity, ProviderError> {
+        answers: Answers<'_>,
+    ) -> Result<Identity, Unverified> {
         let client = ClientId::new(self.client_id.clone());
-        let known = self.keys.lock().clone();
-        if let Some(keys) = known {
-            match id_token::verify(token, &client, &at.issuer, &keys, nonce) {
-                Ok(identity) => return Ok(identity),
-                Err(Unverified::Refused(error)) => return Err(error),
-                Err(Unverified::UnknownKey) => {}
-            }
+        let keys = self.keys(at).await.map_err(Unverified::NoKeys)?;
+        match id_token::verify(token, &client, &at.issuer, &keys, answers) {
+            Err(Unverified::UnknownKey) => {}
+            verified => return verified,
         }
+        let keys = self.newest_keys(at).await.map_err(Unverified::NoKeys)?;
+        id_token::verify(token, &client, &at.issuer, &keys, answers)
+    }
+
+    /// The provider's keys, as far as they are known, or else as they are now.
+    async fn keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let known = self.keys.lock().clone();
+        match known {
+            Some(keys) => Ok(keys),
+            None => self.newest_keys(at).await,
+        }
+    }
+
+    async fn newest_keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
         let url = JsonWebKeySetUrl::from_url(at.keys.clone());
         let keys = CoreJsonWebKeySet::fetch_async(&url, &self.http).await;
         let keys = keys.map_err(|error| unread(&error, "the keys cannot be read"))?;
-        *self.keys.lock() = Some(keys.clone());
-        id_token::verify(token, &client, &at.issuer, &keys, nonce).map_err(|error| match error {
-            Unverified::Refused(error) => error,
-            Unverified::UnknownKey => rejected("IdToken", "no key of the provider has signed it"),
-        })
+        self.know_keys(keys.clone());
+        Ok(keys)
     }
+
+    /// These are the provider's keys from here on.
+    pub(crate) fn know_keys(&self, keys: CoreJsonWebKeySet) {
+        *self.keys.lock() = Some(keys);
+    }
+}
+
+/// A list, as options take one.
+pub(crate) fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
+    from.into_iter().map(Into::into).collect()
 }
 
 /// Why a document could not be had.

@@ -21,6 +21,13 @@ impl OAuth {
         } else {
             &request.scopes
         };
+        let mut named = scopes.iter().flat_map(|scope| scope.split_whitespace());
+        if !named.any(|scope| scope == "openid") {
+            return Err(rejected(
+                "Scopes",
+                "nobody can tell who signs in without the scope openid: add it",
+            ));
+        }
         let state = request.state.expose().to_owned();
         let client = self.client(at);
         let mut page = client

@@ -18,12 +18,15 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::options::{OidcOptions, OidcOptionsBuilder};
+pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
 use super::oauth::http::is_secure;
 use super::oauth::{Endpoints, OAuth, unread};
 use super::provider::IdentityProvider;
-use super::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider};
+use super::provider::redirect::{
+    AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
+};
 use super::secret::{AccessToken, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -60,11 +63,13 @@ struct Inner {
     endpoints: Mutex<Option<Endpoints>>,
 }
 
-/// What the document says of RFC 7009 and of OpenID Connect RP-Initiated Logout.
+/// What the document says of RFC 7009, of RFC 9207 and of OpenID Connect RP-Initiated Logout.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     revocation_endpoint: Option<Url>,
     end_session_endpoint: Option<Url>,
+    #[serde(default, rename = "authorization_response_iss_parameter_supported")]
+    names_itself: bool,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -118,6 +123,7 @@ impl OidcProvider {
                 .clone(),
             revocation: extra.revocation_endpoint.clone(),
             end_session: extra.end_session_endpoint.clone(),
+            names_itself: extra.names_itself,
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
@@ -127,6 +133,7 @@ impl OidcProvider {
                 "an address in the discovery document is not an https one",
             ));
         }
+        self.inner.oauth.know_keys(document.jwks().clone());
         *self.inner.endpoints.lock() = Some(endpoints.clone());
         Ok(endpoints)
     }
@@ -164,7 +171,7 @@ impl IdentityProvider for OidcProvider {
         ))
     }
 
-    async fn logout_url(&self, id: Option<&IdToken>) -> Option<String> {
+    async fn logout_url(&self, id: Option<&IdToken>) -> Option<LogoutUrl> {
         let mut url = self.endpoints().await.ok()?.end_session?;
         {
             let mut query = url.query_pairs_mut();
@@ -176,7 +183,7 @@ impl IdentityProvider for OidcProvider {
                 query.append_pair("post_logout_redirect_uri", back);
             }
         }
-        Some(url.into())
+        Some(LogoutUrl::new(url.into()))
     }
 }
 
@@ -187,6 +194,10 @@ impl RedirectProvider for OidcProvider {
     ) -> Result<AuthorizeUrl, ProviderError> {
         let at = self.endpoints().await?;
         self.inner.oauth.authorize_url(&at, request)
+    }
+
+    fn is_issuer(&self, issuer: &str) -> bool {
+        issuer == self.inner.issuer
     }
 
     async fn exchange(

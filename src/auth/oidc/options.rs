@@ -7,8 +7,8 @@ use std::time::Duration;
 use typed_builder::TypedBuilder;
 
 use super::{Inner, OidcProvider};
-use crate::auth::oauth::OAuth;
 use crate::auth::oauth::http::Http;
+use crate::auth::oauth::{ClientAuth, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 use crate::sync::Mutex;
 
@@ -41,6 +41,9 @@ pub struct OidcOptions {
     /// The secret it is registered with. An application in its users' hands has none.
     #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
     client_secret: Option<ClientSecret>,
+    /// How it proves itself with that secret; unless set, by HTTP Basic.
+    #[builder(default)]
+    client_auth: ClientAuth,
     /// Where the browser may come back to, as registered; of a loopback address, on any port.
     #[builder(setter(transform = |uris: impl IntoIterator<Item: Into<String>>| texts(uris)))]
     redirect_uris: Vec<String>,
@@ -61,10 +64,6 @@ pub struct OidcOptions {
     root_certificate: Option<reqwest::Certificate>,
 }
 
-fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
-    from.into_iter().map(Into::into).collect()
-}
-
 impl From<OidcOptions> for OidcProvider {
     fn from(options: OidcOptions) -> Self {
         let trusted = options.root_certificate.into_iter().collect();
@@ -72,6 +71,7 @@ impl From<OidcOptions> for OidcProvider {
             Http::new(options.time_limit, trusted),
             options.client_id,
             options.client_secret,
+            options.client_auth,
             options.redirect_uris,
             options.scopes,
         );

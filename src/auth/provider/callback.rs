@@ -1,9 +1,10 @@
 //! What the browser comes back with: a callback URL, taken apart and not yet believed
 //! ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 
+use secrecy::zeroize::Zeroizing;
 use url::Url;
 
-use crate::auth::error::{AuthFailure, RedirectError};
+use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
 use crate::auth::secret::{AuthorizationCode, RedirectState};
 
 /// No provider's callback is longer, so no more is looked at.
@@ -28,9 +29,10 @@ impl Callback {
     /// Takes a URL apart. What it lacks is for the redirect under way to judge.
     pub(crate) fn of(url: &str) -> Self {
         let query = Query::of(url);
-        let outcome = match (query.get("error"), query.get("code")) {
-            (Got::Nothing, Got::One(code)) => Ok(AuthorizationCode::from(code)),
-            (Got::One(name), _) => Err(RedirectError::Declined(AuthFailure {
+        let outcome = match (query.get("error"), query.get("code"), query.get("iss")) {
+            (_, _, Got::Unfit) => Err(RedirectError::Incomplete),
+            (Got::Nothing, Got::One(code), _) => Ok(AuthorizationCode::from(code)),
+            (Got::One(name), _, _) => Err(RedirectError::Declined(AuthFailure {
                 name: words(name),
                 message: match query.get("error_description") {
                     Got::One(description) => words(description),
@@ -47,6 +49,20 @@ impl Callback {
         }
     }
 
+    /// Believes neither a code nor an error of another issuer
+    /// ([RFC 9207, section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)).
+    pub(crate) fn sent_by(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
+        let is_other = self.issuer.as_deref().is_some_and(|iss| !is_issuer(iss));
+        if is_other && !matches!(self.outcome, Err(RedirectError::Incomplete)) {
+            self.outcome = Err(RedirectError::Provider(ProviderError::new(
+                ProviderErrorKind::Rejected,
+                "IssuerMismatch",
+                "another provider has sent the user back",
+            )));
+        }
+        self
+    }
+
     /// Whether it is one of those that come back to this redirect URI.
     pub(crate) fn comes_back_to(&self, redirect_uri: &str) -> bool {
         self.address == address(redirect_uri)
@@ -59,7 +75,8 @@ fn address(url: &str) -> String {
     Url::parse(plain).map_or_else(|_| plain.to_owned(), String::from)
 }
 
-struct Query(Vec<(String, String)>);
+/// Its values are zeroed, since the code is one of them.
+struct Query(Vec<(String, Zeroizing<String>)>);
 
 /// What a query has under a name.
 #[derive(Clone, Copy)]
@@ -88,7 +105,7 @@ impl Query {
         }
         Self(
             url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
+                .map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned())))
                 .collect(),
         )
     }
@@ -108,7 +125,7 @@ impl Query {
 }
 
 /// Somebody else's words: not too many of them, and on one line.
-fn words(from: &str) -> String {
+pub(crate) fn words(from: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     from.chars().take(LONGEST_WORDS).map(plain).collect()
 }
@@ -126,7 +143,10 @@ mod tests {
             ("", incomplete.clone()),
             ("?code=c&code=d&state=s", incomplete.clone()),
             ("?code=&state=s", incomplete.clone()),
-            ("?code=%FF&state=s", incomplete),
+            ("?code=%FF&state=s", incomplete.clone()),
+            ("?code=c&state=s&iss=i&iss=i", incomplete.clone()),
+            ("?code=c&state=s&iss=", incomplete.clone()),
+            ("?error=e&state=s&iss=%FF", incomplete),
         ] {
             let callback = Callback::of(&format!("app://back{query}"));
             assert_eq!(callback.outcome, outcome, "{query}");

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 
 use self::challenge::{Answer, OpenChallenge};
+use self::redirect::LogoutUrl;
 use super::error::ProviderError;
 use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use super::tokens::IssuedTokens;
@@ -61,7 +62,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 
     /// Where a browser ends its own session with the provider, after a sign-out from a session that
     /// began by redirect. `None`, unless implemented: the provider has no such page.
-    fn logout_url(&self, _id: Option<&IdToken>) -> impl Future<Output = Option<String>> + Send {
+    fn logout_url(&self, _id: Option<&IdToken>) -> impl Future<Output = Option<LogoutUrl>> + Send {
         ready(None)
     }
 }

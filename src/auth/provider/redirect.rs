@@ -32,6 +32,13 @@ pub trait RedirectProvider: IdentityProvider {
         request: &AuthorizeRequest,
     ) -> impl Future<Output = Result<AuthorizeUrl, ProviderError>> + Send;
 
+    /// Whether this is the provider's own issuer identifier, where a callback names one (`iss`,
+    /// [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). Nothing that another has sent is
+    /// believed. Any is taken for its own, unless implemented.
+    fn is_issuer(&self, _issuer: &str) -> bool {
+        true
+    }
+
     /// Trades the code that the browser has brought for tokens, and says whose they are.
     ///
     /// Refuses, before the code is sent, an [`issuer`](RedirectGrant::issuer) that is not its own;
@@ -105,11 +112,49 @@ impl AuthorizeUrl {
 
 impl fmt::Debug for AuthorizeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let page = self.0.split_once('?').map_or(&*self.0, |(page, _)| page);
-        f.debug_tuple("AuthorizeUrl")
-            .field(&format_args!("{page}?…"))
-            .finish()
+        without_query("AuthorizeUrl", &self.0, f)
     }
+}
+
+/// The address of a page on which a browser ends its own session with the provider.
+///
+/// It may carry the id token, so it is not printed by `Debug`.
+///
+/// ```
+/// use typed_hub::auth::LogoutUrl;
+///
+/// let page = LogoutUrl::new("https://id.example.org/end?id_token_hint=e".into());
+/// assert_eq!(format!("{page:?}"), "LogoutUrl(https://id.example.org/end?…)");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogoutUrl(String);
+
+impl LogoutUrl {
+    /// An address, for the use of an [`IdentityProvider`].
+    #[must_use]
+    pub const fn new(url: String) -> Self {
+        Self(url)
+    }
+
+    /// The address, to be opened in the browser in which the user has signed in. Do not print or
+    /// log it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LogoutUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        without_query("LogoutUrl", &self.0, f)
+    }
+}
+
+fn without_query(name: &str, url: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (page, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
+    f.debug_tuple(name)
+        .field(&format_args!("{page}?…"))
+        .finish()
 }
 
 /// What a code is traded with.

@@ -138,6 +138,11 @@ impl Loopback {
         .await
     }
 
+    /// Drops the callbacks that nobody has asked for.
+    pub(crate) fn forget_callbacks(&self) {
+        self.shared.inbox.lock().callbacks.clear();
+    }
+
     /// Where the browser is to come back to: the redirect URI of the request.
     #[must_use]
     pub fn redirect_uri(&self) -> String {

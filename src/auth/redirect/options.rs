@@ -2,6 +2,8 @@
 
 use typed_builder::TypedBuilder;
 
+use crate::auth::secret::Nonce;
+
 /// How to begin a sign-in by redirect.
 ///
 /// ```
@@ -36,6 +38,9 @@ pub struct RedirectOptions {
     pub(crate) prompt: Option<String>,
     /// Who is likely to sign in.
     pub(crate) login_hint: Option<String>,
+    /// What the id token must carry, where another party has chosen it; unless set, a random value.
+    #[builder(setter(transform = |nonce: impl Into<Nonce>| Some(nonce.into())))]
+    pub(crate) nonce: Option<Nonce>,
     /// The language of the page.
     pub(crate) lang: Option<String>,
 }

@@ -15,12 +15,12 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// New values. Custom state travels in the state, encoded so that any text survives.
+    /// New values, but for a nonce that is given. Custom state travels in the state, encoded so that any text survives.
     ///
     /// # Panics
     ///
     /// When the operating system has no random bytes to give.
-    pub(crate) fn new(custom_state: Option<&str>) -> Self {
+    pub(crate) fn new(custom_state: Option<&str>, nonce: Option<Nonce>) -> Self {
         let mut state = random();
         if let Some(custom) = custom_state {
             state.push('.');
@@ -28,7 +28,7 @@ impl Proof {
         }
         Self {
             state: state.into(),
-            nonce: random().into(),
+            nonce: nonce.unwrap_or_else(|| random().into()),
             verifier: random().into(),
         }
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn no_two_values_are_alike() {
-        let (one, other) = (Proof::new(None), Proof::new(None));
+        let (one, other) = (Proof::new(None, None), Proof::new(None, None));
         assert_ne!(one.state, other.state);
         assert_ne!(one.verifier, other.verifier);
         assert_ne!(one.nonce, other.nonce);
