@@ -96,7 +96,10 @@ impl<P: RedirectProvider + Clone> Application<P> {
         user: impl AsyncFnOnce(String),
     ) -> Result<AuthUser, RedirectError> {
         let (page, opened) = oneshot::channel();
-        let open = |url: &AuthorizeUrl| page.send(url.as_str().to_owned()).unwrap();
+        let open = |url: &AuthorizeUrl| {
+            page.send(url.as_str().to_owned()).unwrap();
+            Ok(())
+        };
         let signed_in = self
             .client
             .sign_in_in_browser(&self.loopback, options, open, LIMIT);
@@ -108,7 +111,7 @@ impl<P: RedirectProvider + Clone> Application<P> {
         let out = out.unwrap();
         assert_eq!(out.not_revoked, None);
         assert_eq!((self.trace)(), ["signedOut"]);
-        out.logout_url.expect("F23")
+        out.logout_url.expect("F23").as_str().to_owned()
     }
 }
 
@@ -347,7 +350,10 @@ async fn f31_f35_the_user_takes_too_long() {
     let browser = Chromium::start().await;
     let app = on_oidc(&server);
     let mut page = String::new();
-    let open = |url: &AuthorizeUrl| url.as_str().clone_into(&mut page);
+    let open = |url: &AuthorizeUrl| {
+        url.as_str().clone_into(&mut page);
+        Ok(())
+    };
     let limit = Duration::from_millis(100);
     let late = app
         .client

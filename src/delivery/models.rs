@@ -263,26 +263,52 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
 }
 
 #[test]
+fn after_close_no_desk_calls_an_inline_listener() {
+    model(|| {
+        let house = house(4);
+        let watch = Watch::new();
+        let watched = watch.clone();
+        let callback = move |_: &u64| watched.call();
+        let guard = house.inline.listen(Label::new(None, here()), callback);
+        let inline = Arc::clone(&house.inline);
+        let publisher = thread::spawn(move || {
+            let desk = inline.open_desk();
+            inline.publish_at(&desk, &0);
+            inline.publish_at(&desk, &1);
+            inline.close_desk(&desk);
+        });
+        guard.close();
+        watch.closed();
+        publisher.join().unwrap();
+        assert_eq!(house.inline.published(), 2);
+    });
+}
+
+#[test]
 fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
     model(|| {
         let house = house(4);
         let inline = Arc::clone(&house.inline);
         let other = thread::spawn(move || {
-            let guard = inline.listen(Label::new(None, here()), Box::new(|_| {}));
+            let guard = inline.listen(Label::new(None, here()), |_| {});
             inline.publish_here(&0);
             drop(guard);
         });
+        let desk = house.inline.open_desk();
+        house.inline.publish_at(&desk, &0);
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
-        let _guard = house.inline.listen(
-            Label::new(None, here()),
-            Box::new(move |n| {
-                seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
-            }),
-        );
+        let listen = move |n: &u64| {
+            seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
+        };
+        let guard = house.inline.listen(Label::new(None, here()), listen);
+        house.inline.publish_at(&desk, &1);
         house.inline.publish_here(&1);
+        drop(guard);
+        house.inline.publish_at(&desk, &1);
         other.join().unwrap();
-        assert_eq!(count.load(Ordering::Relaxed), 1);
+        house.inline.close_desk(&desk);
+        assert_eq!(count.load(Ordering::Relaxed), 2);
     });
 }
 
