@@ -5,7 +5,7 @@ use std::sync::Arc;
 use evno::{Bus, Close, Emit, Guard, SubscribeHandle, from_fn};
 use tokio::runtime::{Handle, Runtime};
 
-use super::runtime::{runtime, unlocked};
+use super::runtime::{complete, runtime, unlocked};
 use crate::harness::delivery::{CAPACITY, Delivery};
 use crate::harness::event::{Event, Payload};
 
@@ -17,7 +17,11 @@ pub(crate) struct Evno {
 
 impl Delivery for Evno {
     const NAME: &'static str = "evno";
-    const DIFFERS: &'static str = "a task for each listener, on tokio";
+    const DIFFERS: &'static str = "a task for each listener, on tokio; several publishers on threads \
+         wait for ever, sooner or later";
+    /// Its ring (gyre 1.1.4) wakes the next publisher before it lets go of the lock that the next
+    /// one is waiting for: who looks too early sleeps on, and nobody wakes it again.
+    const MOST_PUBLISHERS: usize = 1;
 
     type Publisher<P: Payload> = (Handle, Bus);
 
@@ -50,9 +54,7 @@ impl Delivery for Evno {
 
     #[inline]
     fn publish<P: Payload>((runtime, bus): &mut (Handle, Bus), payload: P) {
-        // Not polled with a waker of its own first: where the ring is full it keeps that one.
-        let _context = runtime.enter();
-        pollster::block_on(bus.emit(payload));
+        complete(runtime, bus.emit(payload));
     }
 
     fn finish(self) {

@@ -1,10 +1,7 @@
 //! The peers, one file each.
 //!
-//! Each is used as its documentation says for speed. What was left out, and why:
-//!
-//! - criterion of entry: it builds with the compiler of the crate and does at least one of the
-//!   workloads without loss;
-//! - multiqueue2 and disruptor: their consumers are fixed before the first event, and spin.
+//! Each is used as its documentation says for speed. A peer takes part in the workloads that it
+//! has the means for without loss; what it does differently is told beside the results.
 
 mod async_broadcast;
 mod bevy_ecs;
