@@ -164,7 +164,7 @@ impl Line<'_> {
             markers.push_str(&self.mark(x, y));
         }
         format!(
-            r#"  <path class="line {class}" stroke="{colour}" d="{path}"/><path fill="{colour}" d="{markers}"/>"#
+            r#"  <path class="line {class}" style="stroke: {colour}" d="{path}"/><path style="fill: {colour}" d="{markers}"/>"#
         )
     }
 
@@ -177,7 +177,7 @@ impl Line<'_> {
         let name = self.name.replace('`', "").replace("limit: ", "limit, ");
         let name = name.replace('&', "&amp;");
         format!(
-            r#"  <path class="line {class}" stroke="{colour}" d="M{from} {y}H{to}"/><path fill="{colour}" d="{mark}"/><text x="{}" y="{}">{name}</text>"#,
+            r#"  <path class="line {class}" style="stroke: {colour}" d="M{from} {y}H{to}"/><path style="fill: {colour}" d="{mark}"/><text x="{}" y="{}">{name}</text>"#,
             to + 8.0,
             y + 4.0,
         )
