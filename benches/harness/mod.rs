@@ -1,0 +1,16 @@
+//! What the benches have in common.
+//!
+//! A [`contestant`] does some of the [`workloads`]; [`rounds`] times them, alternating, and a
+//! [`table`] shows the result. Most contestants are one of three: [`callbacks`] on the publisher's
+//! stack, a [`delivery`] to listeners elsewhere, a [`broadcast`] channel that is read.
+
+pub(crate) mod allocator;
+pub(crate) mod broadcast;
+pub(crate) mod callbacks;
+pub(crate) mod contestant;
+pub(crate) mod delivery;
+pub(crate) mod event;
+pub(crate) mod machine;
+pub(crate) mod rounds;
+pub(crate) mod table;
+pub(crate) mod workloads;
