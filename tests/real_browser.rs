@@ -438,14 +438,13 @@ async fn f37_the_page_that_was_opened_last_counts() {
 
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run installs them"]
-async fn f36_f39_a_restart_while_the_user_is_in_the_browser() {
+async fn f36_f39_a_session_asked_for_and_a_restart_while_the_user_is_in_the_browser() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
     let mut app = on_oidc(&server);
     let page = app.begin(app.options_with("before")).await;
     browser.open(page.as_str()).await;
     browser.find("input[name=login]").await;
-    app.client = client(&app.hub, &app.provider, &app.store);
     let completed = async {
         browser.log_in("ada").await;
         browser.consent().await;
@@ -457,6 +456,20 @@ async fn f36_f39_a_restart_while_the_user_is_in_the_browser() {
     let (session, user) = tokio::join!(app.client.session(false), completed);
     assert_eq!(session.unwrap().unwrap().user, user, "F36");
     let own = ["customOAuthState: before", SIGNED_IN[0], SIGNED_IN[1]];
+    assert_eq!((app.trace)(), own, "F28");
+
+    app.client.sign_out(SignOutScope::ThisDevice).await.unwrap();
+    assert_eq!((app.trace)(), ["signedOut"]);
+    let page = app.begin(app.options_with("before")).await;
+    app.client = client(&app.hub, &app.provider, &app.store);
+    // Nobody waits for a user of whom only an earlier process knows that he is in a browser.
+    assert_eq!(app.client.session(false).await, Ok(None));
+    let browser = Chromium::start().await;
+    browser.open(page.as_str()).await;
+    browser.log_in("ada").await;
+    browser.consent().await;
+    let callback = app.callback().await;
+    app.client.complete_redirect(&callback).await.unwrap();
     assert_eq!((app.trace)(), own, "F39");
 }
 

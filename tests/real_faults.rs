@@ -415,10 +415,6 @@ async fn matrix<S: Site>(site: &S, name: &str) -> Vec<String> {
     for fault in Fault::ALL {
         write!(table, "{fault:24}").unwrap();
         for &operation in S::OPERATIONS {
-            if S::IS_OIDC && (fault, operation) == (Fault::Untrusted, Operation::Keys) {
-                write!(table, "{:22}", "(as page)").unwrap(); // which reads the keys as well
-                continue;
-            }
             let user = format!("user{}", users.fetch_add(1, Ordering::SeqCst));
             let cell = cell(site, operation, fault, &user).await;
             let expected = expected(operation, fault, S::IS_OIDC);
@@ -616,7 +612,6 @@ impl Site for OidcSite {
     const OPERATIONS: &'static [Operation] = &[
         Operation::Begin,
         Operation::Code,
-        Operation::Keys,
         Operation::Find,
         Operation::Refresh,
         Operation::SignOut,
@@ -636,7 +631,6 @@ impl Site for OidcSite {
         }
         let member = match operation {
             Operation::Begin | Operation::Find => return Self::provider_at(&self.elsewhere, LONG),
-            Operation::Keys => "jwks_uri",
             Operation::SignOut => "revocation_endpoint",
             _ => "token_endpoint",
         };
@@ -650,8 +644,6 @@ impl Site for OidcSite {
 
     fn passes(operation: Operation) -> usize {
         match operation {
-            // The tokens.
-            Operation::Keys => 1,
             // The discovery document, and the keys that go with it.
             Operation::Refresh | Operation::SignOut => 2,
             _ => 0,
