@@ -18,6 +18,7 @@ pub(crate) fn all() -> Vec<Box<dyn Contestant>> {
         Box::new(Asynchronous::<queued::Listen>::new()),
         Box::new(queued::WithWorker),
         Box::new(Readers::<receivers::Receivers>::new()),
+        Box::new(Readers::<receivers::Drains>::new()),
         #[cfg(feature = "stream")]
         Box::new(Readers::<receivers::Streams>::new()),
         Box::new(receivers::ReceiverAlone),

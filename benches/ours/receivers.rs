@@ -69,6 +69,41 @@ fn hear<P: Payload>(received: Option<Received<On<P>>>, mut listener: impl FnMut(
     there
 }
 
+/// [`Receiver::drain`]: one call for all that waits.
+pub(crate) struct Drains;
+
+impl Broadcast for Drains {
+    const NAME: &'static str = "typed-hub, `Receiver::drain`";
+
+    type Sender<P: Payload> = Publisher<On<P>>;
+    type Reader<P: Payload> = Receiver<On<P>>;
+
+    fn open<P: Payload>(senders: usize, readers: usize) -> Ends<Publisher<On<P>>, Receiver<On<P>>> {
+        open(senders, readers)
+    }
+
+    #[inline]
+    fn send<P: Payload>(sender: &mut Publisher<On<P>>, payload: P) {
+        sender.publish(payload);
+    }
+
+    fn recv<P: Payload>(reader: &mut Receiver<On<P>>, mut listener: impl FnMut(&Event)) -> bool {
+        if hear(reader.recv().ok(), &mut listener) {
+            Self::try_recv(reader, listener);
+            return true;
+        }
+        false
+    }
+
+    fn try_recv<P: Payload>(
+        reader: &mut Receiver<On<P>>,
+        mut listener: impl FnMut(&Event),
+    ) -> bool {
+        let drained = reader.drain(|payload| listener(payload.event()));
+        drained.is_ok_and(|count| count > 0)
+    }
+}
+
 /// A receiver polled as a stream: by a minimal executor on threads, by hand in one thread.
 #[cfg(feature = "stream")]
 pub(crate) struct Streams;

@@ -56,9 +56,11 @@ impl Present {
         self.0 & way as u8 != 0
     }
 
+    /// The one way there is, if there is just one.
     #[inline]
-    pub(crate) fn is_queued_only(self) -> bool {
-        self.0 == Way::Queued as u8
+    pub(crate) fn only(self) -> Option<Way> {
+        let ways = [Way::Inline, Way::Queued, Way::Pulled];
+        ways.into_iter().find(|way| self.0 == *way as u8)
     }
 
     /// Nobody but inline listeners, if anybody.

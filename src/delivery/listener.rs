@@ -28,6 +28,10 @@ impl ListenerId {
 pub(crate) struct Label {
     registered: Source,
     /// Seldom there, so that it takes little room where it is not.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word instead of three, in every listener"
+    )]
     name: Option<Box<String>>,
 }
 

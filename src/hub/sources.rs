@@ -25,8 +25,8 @@ struct Node {
 impl Sources {
     #[inline]
     pub(super) fn note(&self, source: Source) {
-        let is_it = |node: &Box<Node>| ptr::eq(node.source, source);
-        if !self.first.get().is_some_and(is_it) {
+        let first = self.first.get();
+        if !first.is_some_and(|node| ptr::eq(node.source, source)) {
             self.look_up(source);
         }
     }

@@ -123,7 +123,17 @@ impl<C: Channel> Log<C> {
         self.audience.context.wake(C::NAME, tasks);
     }
 
-    /// The log, to push into.
+    /// Adds an event, or hands it back where a receiver lets nothing more in.
+    pub(crate) fn push(&self, event: Payload<C::Event>) -> Result<(), Payload<C::Event>> {
+        let log = self.lock();
+        if log.is_full(Limit::Capacity) {
+            return Err(event);
+        }
+        self.settle(log.push(event));
+        Ok(())
+    }
+
+    /// The log, to push into together with something else.
     pub(crate) fn lock(&self) -> Pushing<'_, C> {
         Pushing {
             state: self.state.lock(),

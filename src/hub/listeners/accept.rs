@@ -66,17 +66,21 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        let present = self.audience.present();
-        if C::RETAIN > 0 || !present.is_queued_only() {
-            return self.publish_to_all(queue, Payload::Own(event), source, desk);
-        }
-        // Nobody shares the event, so that it goes where it is to lie at once.
-        let queued = self.queued();
-        let time = queued.wants_time().then(SystemTime::now);
-        let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
-        match queue.push(queued, envelope, Limit::Capacity) {
-            Ok(_) => self.note(source, desk),
-            Err(refused) => self.publish_to_all(queue, refused.into_payload(), source, desk),
+        // Where nobody shares the event, it goes at once where it is to lie.
+        let refused = match self.audience.present().only() {
+            Some(Way::Queued) if C::RETAIN == 0 => {
+                let queued = self.queued();
+                let time = queued.wants_time().then(SystemTime::now);
+                let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
+                let pushed = queue.push(queued, envelope, Limit::Capacity);
+                pushed.map(|_| ()).map_err(Envelope::into_payload)
+            }
+            Some(Way::Pulled) if C::RETAIN == 0 => self.log().push(Payload::Own(event)),
+            _ => Err(Payload::Own(event)),
+        };
+        match refused {
+            Ok(()) => self.note(source, desk),
+            Err(event) => self.publish_to_all(queue, event, source, desk),
         }
     }
 
@@ -187,7 +191,7 @@ impl<C: Channel> Listeners<C> {
     ) -> Result<(), Refused<C>> {
         let present = self.audience.present();
         let inline = if C::RETAIN > 0 || present.has(Way::Pulled) {
-            self.keep(queue, event, source, limit, present)?
+            self.keep(queue, event, source, limit)?
         } else if present.has(Way::Queued) {
             self.enqueue(queue, event, source, limit, present)?
         } else {
@@ -229,9 +233,10 @@ impl<C: Channel> Listeners<C> {
         event: Payload<C::Event>,
         source: Source,
         limit: Limit,
-        present: Present,
     ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
         let retained = (C::RETAIN > 0).then(|| self.retained().lock());
+        // Looked at under that lock: a listener joins in it that is told of the past.
+        let present = self.audience.present();
         let log = present.has(Way::Pulled).then(|| self.log().lock());
         if log.as_ref().is_some_and(|log| log.is_full(limit)) {
             return Err((event, Full::Receiver));
