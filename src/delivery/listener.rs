@@ -103,7 +103,14 @@ impl Listener {
 
     /// At its drop: whether somebody waits for it.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & AWAITED != 0
+        // The drop comes after whatever a holder did, by the count of its `Arc`. The model checker
+        // does not see that count, and has to be made to look at the latest state.
+        let state = if cfg!(loom) {
+            self.state.fetch_or(0, Ordering::AcqRel)
+        } else {
+            self.state.load(Ordering::Relaxed)
+        };
+        state & AWAITED != 0
     }
 
     /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.

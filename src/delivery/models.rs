@@ -411,7 +411,7 @@ fn count(taken: &Taken<Numbers>) -> u64 {
 fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let log = Arc::new(Log::<Numbers>::new(house.audience));
         let reader = join(&log, 1, Overflow::Block);
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || {
@@ -437,7 +437,7 @@ fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
 fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let log = Arc::new(Log::<Numbers>::new(house.audience));
         let reader = join(&log, 1, Overflow::Block);
         push(&log, 0);
         let publishing = Arc::clone(&log);
@@ -451,7 +451,7 @@ fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
 fn what_a_receiver_gets_and_what_it_loses_is_everything() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.context));
+        let log = Arc::new(Log::<Numbers>::new(house.audience));
         let readers = [Overflow::DropOldest, Overflow::DropNewest].map(|o| join(&log, 1, o));
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || (0..3).for_each(|n| push(&publishing, n)));
