@@ -56,6 +56,10 @@
 //!
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.
 //! - `tracing`: deliveries, losses and panics are logged, and `Hub::log` logs a channel's events.
+//! - `cognito`, `oidc`: providers of [`auth`], for an Amazon Cognito user pool and for any OpenID
+//!   provider. They work on tokio.
+//! - `redirect`: signing in by redirect; `loopback`: with a browser on this machine.
+//! - `file-store`, `keyring`: tokens that outlive the process.
 
 #![forbid(unsafe_code)]
 
