@@ -19,7 +19,7 @@ pub(crate) use std::thread;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
 
-/// Looks again a few times before its caller sleeps: to be woken takes tens of microseconds, and
+/// Looks a few times before its caller sleeps: to be woken takes tens of microseconds, and
 /// what one waits for is often there in one. Between two looks the other side is left alone, so that
 /// it finds its lines of the cache where it left them.
 pub(crate) fn look_out(mut there: impl FnMut() -> bool) -> bool {
@@ -31,7 +31,7 @@ pub(crate) fn look_out(mut there: impl FnMut() -> bool) -> bool {
     })
 }
 
-/// Some microseconds in all.
+/// Some microseconds in all where nobody else wants the processor.
 const LOOKS: u32 = 16;
 
 /// A mutex without poisoning.

@@ -430,3 +430,18 @@ fn captures_and_events_may_panic_while_they_are_dropped_at_the_end() {
     drop(hub);
     assert_eq!(log.take(), ["not like this"; 2]);
 }
+
+#[test]
+fn what_an_inline_listener_captured_lives_until_everything_is_delivered() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let numbers = log.clone();
+    let queued = hub.listen::<Numbers>(move |n| numbers.push(*n));
+    hub.listen_inline::<Words>(move |_| {
+        let _ = &queued;
+    })
+    .detach();
+    (0..100).for_each(|n| hub.publish::<Numbers>(n));
+    drop(hub);
+    assert_eq!(log.take(), (0..100).collect::<Vec<_>>());
+}

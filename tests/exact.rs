@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use common::{Log, Numbers, Words, gate, rounds};
-use typed_hub::Hub;
+use typed_hub::{Hub, Subscription};
 
 #[test]
 fn nothing_from_before_and_everything_from_after() {
@@ -113,4 +113,26 @@ fn with_a_publisher_that_never_stops_each_listener_gets_one_unbroken_stretch() {
             }
         }
     });
+}
+
+#[test]
+fn an_inline_listener_that_joins_after_a_publish_does_not_get_it_though_it_waits_its_turn() {
+    let hub = Hub::new();
+    let late = Log::new();
+    let guard: Arc<Mutex<Option<Subscription>>> = Arc::default();
+    let (weak, numbers, joined) = (hub.downgrade(), late.clone(), Arc::clone(&guard));
+    let _first = hub.listen_inline::<Numbers>(move |n| {
+        if *n == 1
+            && let Some(hub) = weak.upgrade()
+        {
+            hub.publish::<Numbers>(2);
+            let numbers = numbers.clone();
+            let late = hub.listen_inline::<Numbers>(move |n| numbers.push(*n));
+            *joined.lock().unwrap() = Some(late);
+        }
+    });
+    hub.publish::<Numbers>(1);
+    hub.publish::<Numbers>(3);
+    assert_eq!(late.take(), [3]);
+    drop(guard.lock().unwrap().take());
 }

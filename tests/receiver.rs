@@ -69,6 +69,23 @@ fn drain_looks_at_what_waits_and_ends_though_more_is_published() {
 }
 
 #[test]
+fn drain_goes_on_where_single_events_ended() {
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    hub.publish::<Numbers>(1);
+    assert_eq!(receiver.try_recv().map(|n| *n), Ok(1));
+    hub.publish::<Numbers>(2);
+    assert_eq!(receiver.drain(|n| assert_eq!(*n, 2)), Ok(1));
+    assert_eq!(receiver.drain(|_| {}), Ok(0));
+    while receiver.bell().try_recv().is_ok() {}
+    hub.publish::<Numbers>(3);
+    assert!(receiver.bell().try_recv().is_ok(), "it rings after 0");
+    assert_eq!(receiver.try_recv().map(|n| *n), Ok(3));
+    drop(hub);
+    assert_eq!(receiver.drain(|_| {}), Err(RecvError::Closed));
+}
+
+#[test]
 fn drain_tells_what_was_lost_in_its_place() {
     let hub = Hub::new();
     let lagged = |missed| Err(RecvError::Lagged(Lagged { missed }));

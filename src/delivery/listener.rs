@@ -61,7 +61,7 @@ impl fmt::Display for Label {
 /// The part that all kinds of listeners share. What every call looks at comes first.
 #[repr(C)]
 pub(crate) struct Listener {
-    /// How many times it has panicked, with [`ENDED`] and [`AWAITED`].
+    /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`AWAITED`].
     state: AtomicU32,
     /// Where its roster has it; the roster's alone to use.
     pub(super) place: AtomicU32,

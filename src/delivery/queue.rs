@@ -24,8 +24,8 @@ pub(crate) struct Queue {
     arrival: Condvar,
     /// Publishers wait here while the batch is full.
     room: Condvar,
-    /// What the batch was like when somebody last left the lock, for those who look out before they
-    /// sleep. A hint: what counts is in the lock.
+    /// Hints for those who look out before they sleep; what counts is in the lock. Whether something
+    /// waits, and whether a push has been refused since the dispatcher last took.
     is_filling: AtomicBool,
     is_full: AtomicBool,
 }
@@ -126,6 +126,7 @@ impl Queue {
         }
         let sequence = state.number();
         state.end = state.next;
+        self.is_filling.store(true, Ordering::Relaxed);
         state.filling.nudge(listeners, sequence);
         self.wake_dispatcher(state);
     }

@@ -1,25 +1,25 @@
 //! Inline listeners: called at once, on the publisher's thread, before `publish` returns.
 //!
-//! Here are the listeners; at a [`desk`] a publisher calls them.
+//! Here are the listeners of a channel, of which each is a [`listener`]; at a [`desk`] a publisher
+//! calls them.
 
 mod desk;
+mod listener;
 
-use std::mem;
 use std::sync::Arc;
 
 use super::audience::{Audience, Way};
-use super::context::Context;
 use super::inside;
 use super::listener::{Label, Listener};
 use super::roster::{Roster, View};
-use super::subscription::{Ending, Subscription};
-use super::trace;
+use super::subscription::Subscription;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) use desk::Desk;
 use desk::{Sheet, Tally};
+use listener::{Inline, InlineListener};
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
@@ -100,23 +100,29 @@ impl<C: Channel> InlineListeners<C> {
         });
     }
 
+    /// From inside an inline callback of the same hub: calls everybody who is there now, as soon as
+    /// the present event has reached every listener.
     #[cold]
-    fn defer(self: &Arc<Self>, event: Payload<C::Event>) {
-        let listeners = Arc::clone(self);
+    pub(crate) fn defer(self: &Arc<Self>, event: Payload<C::Event>) {
+        let listeners = self.accept();
+        let channel = Arc::clone(self);
         let job = move || {
-            listeners.publish_here(&event);
-            listeners.audience.context.discard_event::<C>(event);
+            channel.call(&listeners, &event);
+            channel.audience.context.discard_event::<C>(event);
         };
         inside::defer(self.audience.context.hub, Box::new(job));
     }
 
     /// Calls every listener with the event.
     pub(super) fn publish_here(&self, event: &C::Event) {
+        self.call(&self.accept(), event);
+    }
+
+    /// Counts an event, and says who is there for it.
+    fn accept(&self) -> Snapshot<C> {
         let mut state = self.state.lock();
         state.published += 1;
-        let listeners = state.snapshot();
-        drop(state);
-        self.call(&listeners, event);
+        state.snapshot()
     }
 
     /// The same from a desk.
@@ -149,12 +155,9 @@ impl<C: Channel> InlineListeners<C> {
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
         let mut state = self.state.lock();
-        let listener = Arc::new(InlineListener {
-            callback: Some(callback),
-            common: Listener::new(label),
-            published_before: state.published(),
-            channel: Arc::clone(self),
-        });
+        let published = state.published();
+        let listener = InlineListener::new(label, callback, published, Arc::clone(self));
+        let listener = Arc::new(listener);
         state.roster.join(Arc::clone(&listener) as _);
         drop(self.changed(state));
         Subscription::new(listener)
@@ -178,7 +181,11 @@ impl<C: Channel> InlineListeners<C> {
     /// Tells publishers, and unlocks. What is not up to date any more is for the caller, to drop.
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
         self.audience.changed(Way::Inline, !state.roster.is_empty());
-        (state.snapshot.take(), mem::take(&mut state.sheets))
+        let before = state.snapshot.take();
+        // Under the lock: whoever changes them next must find no desk with a sheet of before. No
+        // listener is dropped here, for `before` lists the same.
+        state.sheets.clear();
+        before
     }
 
     /// How many events have gone through the listeners, or over a desk.
@@ -193,7 +200,7 @@ impl<C: Channel> InlineListeners<C> {
         let view = state.roster.view();
         drop(state);
         let listeners = view.members().into_iter().map(|listener| {
-            let delivered = published.saturating_sub(listener.published_before());
+            let delivered = published - listener.published_before();
             (listener, delivered)
         });
         listeners.collect()
@@ -211,86 +218,5 @@ impl<C: Channel> State<C> {
             .snapshot
             .get_or_insert_with(|| Arc::new(self.roster.view()));
         Arc::clone(snapshot)
-    }
-}
-
-/// A listener, whatever its callback is: the callback lies in place, so that to call it takes no
-/// more steps than to call a boxed closure.
-pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
-    /// Calls it, unless it has ended.
-    fn call(&self, event: &C::Event, context: &Context);
-
-    /// Every publish since then has called this listener: how many is derived, not counted.
-    fn published_before(&self) -> u64;
-}
-
-/// In this order, so that what a call needs is close together.
-#[repr(C)]
-struct InlineListener<C: Channel, F> {
-    /// There until it is dropped.
-    callback: Option<F>,
-    common: Listener,
-    published_before: u64,
-    /// A circle as long as it listens: the end of its guard opens it, or that of the hub.
-    channel: Arc<InlineListeners<C>>,
-}
-
-impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C, F> {
-    #[inline]
-    fn call(&self, event: &C::Event, context: &Context) {
-        if let Some(callback) = &self.callback
-            && self.common.is_active()
-        {
-            self.common.isolate(context, C::NAME, || {
-                trace::delivery(C::NAME, &self.common.label);
-                callback(event);
-            });
-        }
-    }
-
-    fn published_before(&self) -> u64 {
-        self.published_before
-    }
-}
-
-impl<C: Channel, F> AsRef<Listener> for InlineListener<C, F> {
-    fn as_ref(&self) -> &Listener {
-        &self.common
-    }
-}
-
-impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
-    fn label(&self) -> &Label {
-        &self.common.label
-    }
-
-    fn end(&self) {
-        self.common.deactivate();
-        self.channel.leave(&self.common);
-    }
-
-    /// Publishers share the listener through their lists: when it has been dropped, no call is
-    /// under way.
-    fn wait_out(self: Arc<Self>) {
-        let channel = Arc::clone(&self.channel);
-        self.common.await_drop();
-        let listener = Arc::downgrade(&self);
-        drop(self);
-        let context = &channel.audience.context;
-        if !inside::callback_of(context.hub) {
-            context.progress.wait_while(|| listener.strong_count() != 0);
-        }
-    }
-}
-
-/// The last publisher that could call it lets go of it: under no lock.
-impl<C: Channel, F> Drop for InlineListener<C, F> {
-    fn drop(&mut self) {
-        let callback = self.callback.take();
-        let context = &self.channel.audience.context;
-        self.common.isolate(context, C::NAME, || drop(callback));
-        if self.common.is_awaited() {
-            context.progress.wake();
-        }
     }
 }

@@ -32,9 +32,7 @@ impl<C: Channel> Lane<C> {
     pub(crate) fn push(&mut self, envelope: Envelope<C>) {
         self.events.push_back(envelope);
     }
-}
 
-impl<C: Channel> Lane<C> {
     /// Takes the listeners' callbacks for the time of a delivery, if it has not.
     fn take_seats(&mut self) {
         if self.seats.is_empty() {

@@ -154,9 +154,12 @@ impl<C: Channel> Receiver<C> {
         std::iter::from_fn(|| events::ended(self.recv()))
     }
 
-    /// Calls `look` with the events that wait, and returns how many there were, 0 if none. It does not
-    /// wait, and what is published meanwhile is for the next call, so that each one ends: the fast
-    /// path, which shares no event.
+    /// Calls `look` with the events that wait, and returns how many there were: the fast path, which
+    /// hands nothing out.
+    ///
+    /// It does not wait. What is published meanwhile is for the next call, so that each one ends; and
+    /// so is what came since the receiver last took from the channel, where something of that is left.
+    /// When it returns 0, nothing waits, and the [`bell`](Self::bell) will ring.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -183,6 +186,10 @@ impl<C: Channel> Receiver<C> {
     /// ends the call, and the next call says so.
     pub fn drain(&mut self, mut look: impl FnMut(&C::Event)) -> Result<usize, RecvError> {
         let mut count = 0;
+        // What has been handed out to its end may still lie there.
+        while matches!(self.taken.front(), Some(Taken::Events(_, part)) if part.is_empty()) {
+            self.taken.pop_front();
+        }
         if self.taken.is_empty() {
             match self.refill(None) {
                 Err(Nothing::Yet) => return Ok(0),

@@ -48,7 +48,7 @@ impl<C: Channel> Listeners<C> {
             }
             self.sources.note(source);
             if self.inline().is_calling_here() {
-                self.inline().publish(Payload::Own(event), desk);
+                self.inline().defer(Payload::Own(event));
             } else {
                 self.inline().publish_now(&event, desk);
             }

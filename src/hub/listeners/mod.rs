@@ -26,7 +26,7 @@ pub(super) use accept::Seat;
 /// What of it nobody has asked for is not there.
 pub(in crate::hub) struct Listeners<C: Channel> {
     audience: Arc<Audience>,
-    /// How many events have been accepted that no desk has counted.
+    /// How many events have been accepted that neither a desk nor the inline listeners have counted.
     published: AtomicU64,
     sources: Sources,
     inline: OnceLock<Arc<InlineListeners<C>>>,
@@ -106,11 +106,17 @@ impl<C: Channel> Listeners<C> {
     }
 }
 
-impl<C: Channel> AnyChannel for Listeners<C> {
-    fn close(&self) {
+/// With the hub, when everything is delivered: nobody listens any more.
+impl<C: Channel> Drop for Listeners<C> {
+    fn drop(&mut self) {
         if let Some(inline) = self.inline.get() {
             inline.close();
         }
+    }
+}
+
+impl<C: Channel> AnyChannel for Listeners<C> {
+    fn close(&self) {
         if let Some(log) = self.log.get() {
             log.close();
         }
@@ -129,11 +135,11 @@ impl<C: Channel> AnyChannel for Listeners<C> {
         });
         let log = self.log.get();
         let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
-        let at_desks = self.inline.get().map_or(0, |inline| inline.published());
+        let inline_or_at_desks = self.inline.get().map_or(0, |inline| inline.published());
         ChannelReport {
             name: C::NAME,
             type_name: std::any::type_name::<C>(),
-            published: self.published.load(Ordering::Relaxed) + at_desks,
+            published: self.published.load(Ordering::Relaxed) + inline_or_at_desks,
             retained: self.retained.get().map_or(0, |retained| retained.len()),
             publishers: self.sources.lines(),
             listeners: inline

@@ -1,0 +1,109 @@
+//! One inline listener.
+
+use std::sync::Arc;
+
+use super::InlineListeners;
+use crate::channel::Channel;
+use crate::delivery::context::Context;
+use crate::delivery::inside;
+use crate::delivery::listener::{Label, Listener};
+use crate::delivery::subscription::Ending;
+use crate::delivery::trace;
+
+/// A listener, whatever its callback is: the callback lies in place, so that to call it takes no
+/// more steps than to call a boxed closure.
+pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
+    /// Calls it, unless it has ended.
+    fn call(&self, event: &C::Event, context: &Context);
+
+    /// Every publish since then has called this listener: how many is derived, not counted. Give or
+    /// take one for each publisher with a desk that was publishing while it joined.
+    fn published_before(&self) -> u64;
+}
+
+/// In this order, so that what a call needs is close together.
+#[repr(C)]
+pub(super) struct InlineListener<C: Channel, F> {
+    /// There until it is dropped.
+    callback: Option<F>,
+    common: Listener,
+    published_before: u64,
+    /// A circle as long as it listens: the end of its guard opens it, or that of the hub.
+    channel: Arc<InlineListeners<C>>,
+}
+
+impl<C: Channel, F> InlineListener<C, F> {
+    pub(super) fn new(
+        label: Label,
+        callback: F,
+        published_before: u64,
+        channel: Arc<InlineListeners<C>>,
+    ) -> Self {
+        Self {
+            callback: Some(callback),
+            common: Listener::new(label),
+            published_before,
+            channel,
+        }
+    }
+}
+
+impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C, F> {
+    #[inline]
+    fn call(&self, event: &C::Event, context: &Context) {
+        if let Some(callback) = &self.callback
+            && self.common.is_active()
+        {
+            self.common.isolate(context, C::NAME, || {
+                trace::delivery(C::NAME, &self.common.label);
+                callback(event);
+            });
+        }
+    }
+
+    fn published_before(&self) -> u64 {
+        self.published_before
+    }
+}
+
+impl<C: Channel, F> AsRef<Listener> for InlineListener<C, F> {
+    fn as_ref(&self) -> &Listener {
+        &self.common
+    }
+}
+
+impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
+    fn label(&self) -> &Label {
+        &self.common.label
+    }
+
+    fn end(&self) {
+        self.common.deactivate();
+        self.channel.leave(&self.common);
+    }
+
+    /// Publishers share the listener through their lists: when it has been dropped, no call is
+    /// under way.
+    fn wait_out(self: Arc<Self>) {
+        let channel = Arc::clone(&self.channel);
+        self.common.await_drop();
+        let listener = Arc::downgrade(&self);
+        drop(self);
+        let context = &channel.audience.context;
+        if !inside::callback_of(context.hub) {
+            context.progress.wait_while(|| listener.strong_count() != 0);
+        }
+    }
+}
+
+/// The last publisher that could call it lets go of it: under no lock.
+impl<C: Channel, F> Drop for InlineListener<C, F> {
+    fn drop(&mut self) {
+        let callback = self.callback.take();
+        let context = &self.channel.audience.context;
+        self.common.isolate(context, C::NAME, || drop(callback));
+        if self.common.is_awaited() {
+            context.progress.wake();
+        }
+    }
+}
