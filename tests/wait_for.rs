@@ -113,20 +113,23 @@ fn it_gives_up_in_time_though_there_is_always_another_event() {
     in_time(|| {
         let hub = Hub::new();
         let again = hub.clone();
-        hub.publish::<Numbers>(0);
-        let begun = thread::spawn({
-            let hub = hub.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = thread::spawn({
+            let (hub, begun) = (hub.clone(), Arc::clone(&begun));
             move || {
-                while hub.inspect().channels[0].listeners.is_empty() {}
-                hub.publish::<Numbers>(1);
+                while !begun.load(Ordering::Relaxed) {
+                    hub.publish::<Numbers>(1);
+                }
             }
         });
         let each_leads_to_another = |_: &u64| {
+            begun.store(true, Ordering::Relaxed);
             again.publish::<Numbers>(2);
             false
         };
         let none = hub.wait_for::<Numbers>(each_leads_to_another, Duration::from_millis(20));
+        begun.store(true, Ordering::Relaxed);
         assert!(none.is_err());
-        begun.join().unwrap();
+        first.join().unwrap();
     });
 }

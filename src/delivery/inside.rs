@@ -16,15 +16,19 @@ impl Place {
     const OUTSIDE: Self = Self(0);
 
     fn inline(hub: HubId) -> Self {
-        Self(hub.get() << 1)
+        Self(hub.get() << 2)
     }
 
     fn dispatch(hub: HubId) -> Self {
-        Self(hub.get() << 1 | 1)
+        Self(hub.get() << 2 | 1)
+    }
+
+    fn predicate(hub: HubId) -> Self {
+        Self(hub.get() << 2 | 2)
     }
 
     fn is_dispatch(self) -> bool {
-        self.0 & 1 == 1
+        self.0 & 3 == 1
     }
 }
 
@@ -39,7 +43,7 @@ thread_local! {
     static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether this thread is inside a callback of any hub.
+/// Whether this thread is inside a callback of any hub, or a predicate.
 #[inline]
 pub(crate) fn any_callback() -> bool {
     INNERMOST.get() != Place::OUTSIDE
@@ -60,6 +64,13 @@ pub(crate) fn any_dispatch() -> bool {
 pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
     let _inside = Inside::enter(Place::dispatch(hub));
     callbacks()
+}
+
+/// Runs what decides whether an event was waited for. A publish in it must not wait, for only its
+/// own thread makes room; `flush` and `close` may.
+pub(crate) fn predicate<R>(hub: HubId, predicate: impl FnOnce() -> R) -> R {
+    let _inside = Inside::enter(Place::predicate(hub));
+    predicate()
 }
 
 /// Whether this thread is inside an inline callback of this hub.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
+use crate::delivery::inside;
 use crate::delivery::listener::Label;
 use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
@@ -51,7 +52,7 @@ impl Hub {
     }
 
     /// Waits for an event that satisfies the predicate, among those that are accepted from now on,
-    /// at most as long as `timeout`.
+    /// at most as long as `timeout`. What the predicate itself publishes never waits for room.
     ///
     /// ```
     /// use std::time::Duration;
@@ -73,13 +74,15 @@ impl Hub {
         timeout: Duration,
     ) -> Result<Received<C>, WaitTimeout> {
         let mut receiver = self.receiver::<C>();
+        let hub = self.inner.context.hub;
+        let mut satisfies = |event: &C::Event| inside::predicate(hub, || predicate(event));
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let left = deadline.map_or(Duration::MAX, |end| {
                 end.saturating_duration_since(Instant::now())
             });
             match receiver.recv_timeout(left) {
-                Ok(event) if predicate(&event) => return Ok(event),
+                Ok(event) if satisfies(&event) => return Ok(event),
                 Ok(_) if left.is_zero() => return Err(WaitTimeout),
                 // Nothing is lost to this receiver, and the hub is there as long as its handle.
                 Ok(_) | Err(RecvTimeoutError::Lagged(_) | RecvTimeoutError::Closed) => {}
