@@ -10,6 +10,7 @@ use std::sync as imp;
 
 use std::fmt;
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 #[cfg(loom)]
 pub(crate) use loom::thread;
@@ -20,19 +21,30 @@ pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
 
 /// Looks a few times before its caller sleeps: to be woken takes tens of microseconds, and
-/// what one waits for is often there in one. Between two looks the other side is left alone, so that
-/// it finds its lines of the cache where it left them.
+/// what one waits for is often there in a few.
 pub(crate) fn look_out(mut there: impl FnMut() -> bool) -> bool {
-    // A model has nothing to gain, and an interpreter no time to lose.
-    let looks = if cfg!(any(loom, miri)) { 0 } else { LOOKS };
-    (0..looks).any(|_| {
-        thread::yield_now();
+    (0..LOOKS).any(|_| {
+        pause();
         there()
     })
 }
 
-/// Some microseconds in all where nobody else wants the processor.
-const LOOKS: u32 = 16;
+/// Leaves the other side alone for some microseconds, so that it finds its lines of the cache where
+/// it left them, and there is more to take at once.
+pub(crate) fn pause() {
+    if PAUSE.is_zero() {
+        return;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < PAUSE {
+        (0..32).for_each(|_| std::hint::spin_loop());
+    }
+    thread::yield_now();
+}
+
+// A model has nothing to gain, and an interpreter no time to lose.
+const LOOKS: u32 = if cfg!(any(loom, miri)) { 0 } else { 4 };
+const PAUSE: Duration = Duration::from_micros(if cfg!(any(loom, miri)) { 0 } else { 3 });
 
 /// A mutex without poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

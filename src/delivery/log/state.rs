@@ -22,6 +22,8 @@ pub(super) struct State<C: Channel> {
     frozen: VecDeque<Arc<Batch<C>>>,
     crowded_at: usize,
     filling: Vec<Payload<C::Event>>,
+    /// How many events the last batch had: the next has as many, as a rule.
+    usual: usize,
     /// The number of the first event in `filling`.
     first: u64,
     pub(super) readers: BTreeMap<ReaderId, Reader>,
@@ -71,6 +73,7 @@ impl<C: Channel> State<C> {
             frozen: VecDeque::new(),
             crowded_at: CROWD,
             filling: Vec::new(),
+            usual: 0,
             first: 0,
             readers: BTreeMap::new(),
             next_reader: 0,
@@ -114,6 +117,9 @@ impl<C: Channel> State<C> {
 
     /// Adds an event. What nobody needs any more is for the caller, to drop unlocked.
     pub(super) fn push(&mut self, event: Payload<C::Event>) -> Vec<Arc<Batch<C>>> {
+        if self.filling.is_empty() {
+            self.filling.reserve(self.usual);
+        }
         self.filling.push(event);
         if self.filling.len() < BATCH {
             return Vec::new();
@@ -138,6 +144,7 @@ impl<C: Channel> State<C> {
             let end = self.end();
             let first = mem::replace(&mut self.first, end);
             let events = mem::take(&mut self.filling);
+            self.usual = events.len();
             self.frozen.push_back(Arc::new(Batch { events, first }));
         }
     }
@@ -189,6 +196,9 @@ impl<C: Channel> State<C> {
     /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
     pub(super) fn ring(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
+        if self.sleeping.is_empty() {
+            return wakers; // As a rule, while events stream in.
+        }
         for id in mem::take(&mut self.sleeping) {
             if let Some(reader) = self.readers.get_mut(&id) {
                 reader.asleep = false;

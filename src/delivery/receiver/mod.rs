@@ -52,7 +52,10 @@ pub struct Receiver<C: Channel> {
     label: Label,
     id: ReaderId,
     bell: crossbeam_channel::Receiver<()>,
+    /// In the order of the channel; of what has been handed out, an empty part may be left.
     taken: VecDeque<Taken<C>>,
+    /// Whether more than one event was there when it last took: then more will come soon.
+    streams: bool,
 }
 
 impl<C: Channel> Receiver<C> {
@@ -76,6 +79,7 @@ impl<C: Channel> Receiver<C> {
             label,
             bell,
             taken,
+            streams: false,
         }
     }
 
@@ -86,6 +90,7 @@ impl<C: Channel> Receiver<C> {
     /// [`RecvError::Lagged`] where events were lost: the next call goes on behind them.
     /// [`RecvError::Closed`] when the hub is gone and everything has been received.
     pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
+        self.let_come();
         loop {
             match self.try_recv() {
                 Ok(event) => return Ok(event),
@@ -115,6 +120,7 @@ impl<C: Channel> Receiver<C> {
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
         let deadline = Instant::now().checked_add(timeout);
+        self.let_come();
         loop {
             match self.try_recv() {
                 Ok(event) => return Ok(event),
@@ -186,11 +192,7 @@ impl<C: Channel> Receiver<C> {
     /// ends the call, and the next call says so.
     pub fn drain(&mut self, mut look: impl FnMut(&C::Event)) -> Result<usize, RecvError> {
         let mut count = 0;
-        // What has been handed out to its end may still lie there.
-        while matches!(self.taken.front(), Some(Taken::Events(_, part)) if part.is_empty()) {
-            self.taken.pop_front();
-        }
-        if self.taken.is_empty() {
+        if self.is_through() {
             match self.refill(None) {
                 Err(Nothing::Yet) => return Ok(0),
                 Err(Nothing::More) => return Err(RecvError::Closed),

@@ -9,6 +9,7 @@ use crate::delivery::log::{Nothing, Taken};
 use crate::delivery::received::Received;
 use crate::delivery::trace;
 use crate::error::{Lagged, TryRecvError};
+use crate::sync::pause;
 
 impl<C: Channel> Receiver<C> {
     pub(super) fn next_taken(
@@ -39,8 +40,29 @@ impl<C: Channel> Receiver<C> {
 
     /// Takes what waits in the log, where all that was taken before has been handed out.
     pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Nothing> {
+        self.streams = false;
         self.taken = self.log.take(self.id, waker)?;
+        let events = self.taken.iter().map(|taken| match taken {
+            Taken::Events(_, part) => part.len(),
+            Taken::Lost(_) => 0,
+        });
+        self.streams = events.sum::<usize>() > 1;
         Ok(())
+    }
+
+    /// Whether all that was taken has been handed out.
+    pub(super) fn is_through(&mut self) -> bool {
+        while matches!(self.taken.front(), Some(Taken::Events(_, part)) if part.is_empty()) {
+            self.taken.pop_front();
+        }
+        self.taken.is_empty()
+    }
+
+    /// Before a wait, where events stream in: lets several come, to take them at once.
+    pub(super) fn let_come(&mut self) {
+        if self.streams && self.is_through() {
+            pause();
+        }
     }
 
     /// The loss that comes next has been told.
