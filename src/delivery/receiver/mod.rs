@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::listener::Label;
@@ -90,12 +91,13 @@ impl<C: Channel> Receiver<C> {
     /// [`RecvError::Lagged`] where events were lost: the next call goes on behind them.
     /// [`RecvError::Closed`] when the hub is gone and everything has been received.
     pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
-        self.let_come();
         loop {
-            match self.try_recv() {
+            let this_thread = self.before_a_wait();
+            match self.next_taken(this_thread.as_ref()) {
                 Ok(event) => return Ok(event),
                 Err(TryRecvError::Lagged(lagged)) => return Err(RecvError::Lagged(lagged)),
                 Err(TryRecvError::Closed) => return Err(RecvError::Closed),
+                Err(TryRecvError::Empty) if this_thread.is_some() => thread::park(),
                 // An error would mean that the log has dropped this reader, which it does not.
                 Err(TryRecvError::Empty) => drop(self.bell.recv()),
             }
@@ -120,20 +122,21 @@ impl<C: Channel> Receiver<C> {
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
         let deadline = Instant::now().checked_add(timeout);
-        self.let_come();
         loop {
-            match self.try_recv() {
+            let this_thread = self.before_a_wait();
+            match self.next_taken(this_thread.as_ref()) {
                 Ok(event) => return Ok(event),
                 Err(TryRecvError::Lagged(lagged)) => return Err(RecvTimeoutError::Lagged(lagged)),
                 Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
                 Err(TryRecvError::Empty) => {}
             }
-            match deadline {
-                None => drop(self.bell.recv()),
-                Some(deadline) if deadline <= Instant::now() => {
-                    return Err(RecvTimeoutError::Timeout);
-                }
-                Some(deadline) => drop(self.bell.recv_deadline(deadline)),
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            match (left, this_thread) {
+                (Some(Duration::ZERO), _) => return Err(RecvTimeoutError::Timeout),
+                (Some(left), Some(_)) => thread::park_timeout(left),
+                (Some(left), None) => drop(self.bell.recv_timeout(left)),
+                (None, Some(_)) => thread::park(),
+                (None, None) => drop(self.bell.recv()),
             }
         }
     }

@@ -1,7 +1,8 @@
 //! How a receiver takes what waits for it: all at once from the log, then one by one.
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
 
 use super::Receiver;
 use crate::channel::Channel;
@@ -58,11 +59,18 @@ impl<C: Channel> Receiver<C> {
         self.taken.is_empty()
     }
 
-    /// Before a wait, where events stream in: lets several come, to take them at once.
-    pub(super) fn let_come(&mut self) {
-        if self.streams && self.is_through() {
-            pause();
+    /// Where all has been handed out: how to wake this thread, which then sleeps at once. Or, where
+    /// events stream in, lets several come, and leaves the wait to the bell, which spins before it
+    /// sleeps.
+    pub(super) fn before_a_wait(&mut self) -> Option<Waker> {
+        if !self.is_through() {
+            return None;
         }
+        if self.streams {
+            pause();
+            return None;
+        }
+        Some(unpark_this_thread())
     }
 
     /// The loss that comes next has been told.
@@ -70,5 +78,28 @@ impl<C: Channel> Receiver<C> {
         self.taken.pop_front();
         trace::loss(C::NAME, &self.label, missed);
         Lagged { missed }
+    }
+}
+
+fn unpark_this_thread() -> Waker {
+    thread_local! {
+        static WAKER: Waker = Parked::this_thread();
+    }
+    let known = WAKER.try_with(Waker::clone);
+    // In the destructors of an ending thread it is gone.
+    known.unwrap_or_else(|_| Parked::this_thread())
+}
+
+struct Parked(Thread);
+
+impl Parked {
+    fn this_thread() -> Waker {
+        Arc::new(Self(thread::current())).into()
+    }
+}
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
