@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -135,4 +136,37 @@ fn an_inline_listener_that_joins_after_a_publish_does_not_get_it_though_it_waits
     hub.publish::<Numbers>(3);
     assert_eq!(late.take(), [3]);
     drop(guard.lock().unwrap().take());
+}
+
+/// A publisher remembers who listens, and must have forgotten it when a change returns, whatever
+/// another thread changes at the same moment.
+#[test]
+fn an_inline_listener_gets_the_next_event_though_others_come_and_go_meanwhile() {
+    let (rounds, pause) = if cfg!(miri) { (10, 9) } else { (50_000, 999) };
+    let hub = Hub::new();
+    let over = Arc::new(AtomicBool::new(false));
+    let others = thread::spawn({
+        let (hub, over) = (hub.clone(), Arc::clone(&over));
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                drop(hub.listen_inline::<Numbers>(|_| {}));
+                (0..pause).for_each(|_| std::hint::spin_loop());
+            }
+        }
+    });
+    // Many, so that it takes a while until all have forgotten.
+    let publishers = [(); 64].map(|()| hub.publisher::<Numbers>());
+    let publisher = hub.publisher::<Numbers>();
+    let heard = Arc::new(AtomicU64::new(0));
+    for n in 1..=rounds {
+        publishers.iter().for_each(|publisher| publisher.publish(0)); // now they remember
+        publisher.publish(0);
+        let hears = Arc::clone(&heard);
+        let guard = hub.listen_inline::<Numbers>(move |n| hears.store(*n, Ordering::Relaxed));
+        publisher.publish(n);
+        drop(guard);
+        assert_eq!(heard.load(Ordering::Relaxed), n);
+    }
+    over.store(true, Ordering::Relaxed);
+    others.join().unwrap();
 }

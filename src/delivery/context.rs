@@ -71,6 +71,7 @@ impl Context {
     }
 
     /// Wakes tasks: an executor's code.
+    #[inline]
     pub(crate) fn wake(&self, channel: &'static str, tasks: Vec<Waker>) {
         for task in tasks {
             self.isolate(channel, &"(a task's waker)", || task.wake());

@@ -9,6 +9,7 @@ mod limits;
 #[path = "../../ours/mod.rs"]
 mod ours;
 mod peers;
+mod standing;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,6 +68,7 @@ fn record(tables: &[Table]) -> io::Result<()> {
     let mut results = String::from("# What it costs\n\n");
     let _ = writeln!(results, "Measured on {}.\n", machine::describe());
     results.push_str(HOW_TO_READ);
+    results.push_str(&standing::describe(tables));
     for (picture, title, about) in PICTURES {
         if let Some(table) = tables.iter().find(|table| table.title == title) {
             fs::write(benches.join(picture), chart::draw(about, table))?;

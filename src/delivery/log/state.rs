@@ -194,11 +194,17 @@ impl<C: Channel> State<C> {
     }
 
     /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
+    #[inline]
     pub(super) fn ring(&mut self) -> Vec<Waker> {
-        let mut wakers = Vec::new();
         if self.sleeping.is_empty() {
-            return wakers; // As a rule, while events stream in.
+            Vec::new() // As a rule, while events stream in.
+        } else {
+            self.ring_sleeping()
         }
+    }
+
+    fn ring_sleeping(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
         for id in mem::take(&mut self.sleeping) {
             if let Some(reader) = self.readers.get_mut(&id) {
                 reader.asleep = false;
