@@ -159,7 +159,9 @@ fn an_inline_listener_gets_the_next_event_though_others_come_and_go_meanwhile() 
     let publisher = hub.publisher::<Numbers>();
     let heard = Arc::new(AtomicU64::new(0));
     for n in 1..=rounds {
-        publishers.iter().for_each(|publisher| publisher.publish(0)); // now they remember
+        for publisher in &publishers {
+            publisher.publish(0); // now it remembers
+        }
         publisher.publish(0);
         let hears = Arc::clone(&heard);
         let guard = hub.listen_inline::<Numbers>(move |n| hears.store(*n, Ordering::Relaxed));
