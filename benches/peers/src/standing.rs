@@ -21,7 +21,7 @@ pub(crate) fn describe(tables: &[Table]) -> String {
             let mut better: Vec<_> = peers
                 .iter()
                 .filter(|(_, median)| *median < best)
-                .map(|(row, median)| format!("{} {}", row.name, number(*median)))
+                .map(|(row, median)| format!("{}: {}", row.name, number(*median)))
                 .collect();
             match (peers.is_empty(), better.is_empty()) {
                 (true, _) => {}
@@ -29,7 +29,7 @@ pub(crate) fn describe(tables: &[Table]) -> String {
                 (false, false) => {
                     better.sort_unstable();
                     let (title, best) = (&table.title, number(best));
-                    let better = better.join(", ");
+                    let better = better.join("; ");
                     let _ = writeln!(behind, "| {title}: {column} | {best} | {better} |");
                 }
             }
