@@ -133,3 +133,30 @@ fn it_gives_up_in_time_though_there_is_always_another_event() {
         first.join().unwrap();
     });
 }
+
+#[test]
+fn what_its_predicate_publishes_waits_for_no_room() {
+    const MORE_THAN_IT_LETS_WAIT: u64 = 3_000;
+    in_time(|| {
+        let hub = Hub::new();
+        let again = hub.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = thread::spawn({
+            let (hub, begun) = (hub.clone(), Arc::clone(&begun));
+            move || {
+                while !begun.load(Ordering::Relaxed) {
+                    hub.publish::<Numbers>(0);
+                }
+            }
+        });
+        let last = |n: &u64| {
+            if !begun.swap(true, Ordering::Relaxed) {
+                (1..=MORE_THAN_IT_LETS_WAIT).for_each(|n| again.publish::<Numbers>(n));
+            }
+            *n == MORE_THAN_IT_LETS_WAIT
+        };
+        let found = hub.wait_for::<Numbers>(last, PATIENCE);
+        assert_eq!(found.map(|n| *n), Ok(MORE_THAN_IT_LETS_WAIT));
+        first.join().unwrap();
+    });
+}

@@ -1,6 +1,6 @@
 //! Which callbacks the current thread is inside of.
 //!
-//! From inside a callback a publish must not wait, `flush` and `close` cannot wait for
+//! From inside a callback, or a predicate, a publish must not wait, `flush` and `close` cannot wait for
 //! themselves, and an inline callback's own events have their turn after the present one.
 
 use std::cell::{Cell, RefCell};
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::context::HubId;
 
-/// A kind of callback and the hub whose it is, in one word.
+/// A kind of callback, or a predicate, and the hub whose it is, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place(u64);
 
@@ -43,9 +43,9 @@ thread_local! {
     static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether this thread is inside a callback of any hub, or a predicate.
+/// Whether this thread is inside a callback of any hub, or a predicate, and must not wait for room.
 #[inline]
-pub(crate) fn any_callback() -> bool {
+pub(crate) fn any_callback_or_predicate() -> bool {
     INNERMOST.get() != Place::OUTSIDE
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
     callbacks()
 }
 
-/// Runs what decides whether an event was waited for. A publish in it must not wait, for only its
-/// own thread makes room; `flush` and `close` may.
+/// Runs what decides whether an event was waited for. A publish in it must not wait, for its
+/// own thread may be the only one to make room; `flush` and `close` may.
 pub(crate) fn predicate<R>(hub: HubId, predicate: impl FnOnce() -> R) -> R {
     let _inside = Inside::enter(Place::predicate(hub));
     predicate()

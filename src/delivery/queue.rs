@@ -57,7 +57,7 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Capacity,
-    /// Beyond the capacity: from inside a callback, and on the thread that takes, where to wait for
+    /// Beyond the capacity: from inside a callback or a predicate, and on the thread that takes, where to wait for
     /// room might be for ever.
     None,
 }

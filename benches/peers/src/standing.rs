@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::harness::rounds::number;
 use crate::harness::table::{Row, Table};
 
-/// Of how many columns the hub is the best, and who is better in the others. Limits are no peers, and
+/// Of how many columns the hub is the best, and who is as good or better in the others. Limits are no peers, and
 /// of the hub's own ways the best counts.
 pub(crate) fn describe(tables: &[Table]) -> String {
     let mut ahead = 0;
@@ -20,7 +20,7 @@ pub(crate) fn describe(tables: &[Table]) -> String {
             };
             let mut better: Vec<_> = peers
                 .iter()
-                .filter(|(_, median)| *median < best)
+                .filter(|(_, median)| *median <= best)
                 .map(|(row, median)| format!("{}: {}", row.name, number(*median)))
                 .collect();
             match (peers.is_empty(), better.is_empty()) {
@@ -38,7 +38,7 @@ pub(crate) fn describe(tables: &[Table]) -> String {
     let columns = ahead + behind.lines().count();
     format!(
         "Of {columns} columns below in which a peer takes part, the hub is ahead of all of them in {ahead}. \
-         In the others, by medians:\n\n| | typed-hub | ahead of it |\n|--|--:|--|\n{behind}\n"
+         In the others, by medians:\n\n| | typed-hub | not behind it |\n|--|--:|--|\n{behind}\n"
     )
 }
 

@@ -21,7 +21,7 @@ use crate::delivery::listener::Label;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.
-    /// From inside a callback a publish does not wait, and more events wait for the receiver than
+    /// From inside a callback or a predicate a publish does not wait, and more events wait for the receiver than
     /// its capacity says.
     #[default]
     Block,

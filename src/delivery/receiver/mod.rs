@@ -20,6 +20,7 @@ use crate::envelope::Payload;
 use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
 
 pub use events::Events;
+use taking::unpark_this_thread;
 
 /// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in
 /// an async task with [`recv_async`](Self::recv_async) or, with the feature `stream`, as a
@@ -91,15 +92,15 @@ impl<C: Channel> Receiver<C> {
     /// [`RecvError::Lagged`] where events were lost: the next call goes on behind them.
     /// [`RecvError::Closed`] when the hub is gone and everything has been received.
     pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
+        self.let_come();
+        let mut this_thread = None;
         loop {
-            let this_thread = self.before_a_wait();
             match self.next_taken(this_thread.as_ref()) {
                 Ok(event) => return Ok(event),
                 Err(TryRecvError::Lagged(lagged)) => return Err(RecvError::Lagged(lagged)),
                 Err(TryRecvError::Closed) => return Err(RecvError::Closed),
                 Err(TryRecvError::Empty) if this_thread.is_some() => thread::park(),
-                // An error would mean that the log has dropped this reader, which it does not.
-                Err(TryRecvError::Empty) => drop(self.bell.recv()),
+                Err(TryRecvError::Empty) => this_thread = Some(unpark_this_thread()),
             }
         }
     }
@@ -122,8 +123,9 @@ impl<C: Channel> Receiver<C> {
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
         let deadline = Instant::now().checked_add(timeout);
+        self.let_come();
+        let mut this_thread = None;
         loop {
-            let this_thread = self.before_a_wait();
             match self.next_taken(this_thread.as_ref()) {
                 Ok(event) => return Ok(event),
                 Err(TryRecvError::Lagged(lagged)) => return Err(RecvTimeoutError::Lagged(lagged)),
@@ -131,12 +133,11 @@ impl<C: Channel> Receiver<C> {
                 Err(TryRecvError::Empty) => {}
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            match (left, this_thread) {
-                (Some(Duration::ZERO), _) => return Err(RecvTimeoutError::Timeout),
-                (Some(left), Some(_)) => thread::park_timeout(left),
-                (Some(left), None) => drop(self.bell.recv_timeout(left)),
-                (None, Some(_)) => thread::park(),
-                (None, None) => drop(self.bell.recv()),
+            match left {
+                Some(Duration::ZERO) => return Err(RecvTimeoutError::Timeout),
+                _ if this_thread.is_none() => this_thread = Some(unpark_this_thread()),
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
             }
         }
     }

@@ -59,18 +59,12 @@ impl<C: Channel> Receiver<C> {
         self.taken.is_empty()
     }
 
-    /// Where all has been handed out: how to wake this thread, which then sleeps at once. Or, where
-    /// events stream in, lets several come, and leaves the wait to the bell, which spins before it
-    /// sleeps.
-    pub(super) fn before_a_wait(&mut self) -> Option<Waker> {
-        if !self.is_through() {
-            return None;
-        }
-        if self.streams {
+    /// Before a wait, where events stream in and all that was taken has been handed out: lets several
+    /// come, to take them at once.
+    pub(super) fn let_come(&mut self) {
+        if self.streams && self.is_through() {
             pause();
-            return None;
         }
-        Some(unpark_this_thread())
     }
 
     /// The loss that comes next has been told.
@@ -81,7 +75,9 @@ impl<C: Channel> Receiver<C> {
     }
 }
 
-fn unpark_this_thread() -> Waker {
+/// The waker of a thread that parks. It is handed in at a second look only: at the first a task's
+/// waker may be dropped, which is an executor's code and might park too.
+pub(super) fn unpark_this_thread() -> Waker {
     thread_local! {
         static WAKER: Waker = Parked::this_thread();
     }

@@ -160,8 +160,8 @@ impl<C: Channel> Listeners<C> {
         }
     }
 
-    /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback,
-    /// and on the thread of the hub's worker.
+    /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback
+    /// or a predicate, and on the thread of the hub's worker.
     fn offer(
         &self,
         queue: &Queue,
@@ -171,7 +171,7 @@ impl<C: Channel> Listeners<C> {
     ) -> Result<(), Refused<C>> {
         self.attempt(queue, event, source, Limit::Capacity, desk)
             .or_else(|(refused, full)| {
-                if inside::any_callback() || queue.may_be_attended_here() {
+                if inside::any_callback_or_predicate() || queue.may_be_attended_here() {
                     self.attempt(queue, refused, source, Limit::None, desk)
                 } else {
                     Err((refused, full))
