@@ -4,11 +4,21 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::{Numbers, PATIENCE, Words, in_time};
 use typed_hub::{Hub, WaitTimeout};
+
+/// Publishes a number again and again, on a thread of its own, until it is over.
+fn publish_until(over: &Arc<AtomicBool>, hub: &Hub, number: u64) -> JoinHandle<()> {
+    let (hub, over) = (hub.clone(), Arc::clone(over));
+    thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            hub.publish::<Numbers>(number);
+        }
+    })
+}
 
 #[test]
 fn it_returns_the_first_event_that_satisfies_the_predicate() {
@@ -38,14 +48,8 @@ fn it_returns_the_first_event_that_satisfies_the_predicate() {
 fn it_gives_up_in_time_whatever_else_is_published() {
     in_time(|| {
         let hub = Hub::new();
-        let busy = hub.clone();
         let given_up = Arc::new(AtomicBool::new(false));
-        let goes_on = Arc::clone(&given_up);
-        let publisher = thread::spawn(move || {
-            while !goes_on.load(Ordering::Relaxed) {
-                busy.publish::<Numbers>(1);
-            }
-        });
+        let publisher = publish_until(&given_up, &hub, 1);
         let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
         assert_eq!(none.map(|n| *n), Err(WaitTimeout));
         given_up.store(true, Ordering::Relaxed);
@@ -91,14 +95,7 @@ fn it_gives_up_in_time_however_busy_the_channel_is() {
     in_time(|| {
         let hub = Hub::new();
         let given_up = Arc::new(AtomicBool::new(false));
-        let publishers = [(); 3].map(|()| {
-            let (hub, given_up) = (hub.clone(), Arc::clone(&given_up));
-            thread::spawn(move || {
-                while !given_up.load(Ordering::Relaxed) {
-                    hub.publish::<Numbers>(1);
-                }
-            })
-        });
+        let publishers = [(); 3].map(|()| publish_until(&given_up, &hub, 1));
         let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
         given_up.store(true, Ordering::Relaxed);
         assert_eq!(none.map(|n| *n), Err(WaitTimeout));
@@ -114,14 +111,7 @@ fn it_gives_up_in_time_though_there_is_always_another_event() {
         let hub = Hub::new();
         let again = hub.clone();
         let begun = Arc::new(AtomicBool::new(false));
-        let first = thread::spawn({
-            let (hub, begun) = (hub.clone(), Arc::clone(&begun));
-            move || {
-                while !begun.load(Ordering::Relaxed) {
-                    hub.publish::<Numbers>(1);
-                }
-            }
-        });
+        let first = publish_until(&begun, &hub, 1);
         let each_leads_to_another = |_: &u64| {
             begun.store(true, Ordering::Relaxed);
             again.publish::<Numbers>(2);
@@ -141,14 +131,7 @@ fn what_its_predicate_publishes_waits_for_no_room() {
         let hub = Hub::new();
         let again = hub.clone();
         let begun = Arc::new(AtomicBool::new(false));
-        let first = thread::spawn({
-            let (hub, begun) = (hub.clone(), Arc::clone(&begun));
-            move || {
-                while !begun.load(Ordering::Relaxed) {
-                    hub.publish::<Numbers>(0);
-                }
-            }
-        });
+        let first = publish_until(&begun, &hub, 0);
         let last = |n: &u64| {
             if !begun.swap(true, Ordering::Relaxed) {
                 (1..=MORE_THAN_IT_LETS_WAIT).for_each(|n| again.publish::<Numbers>(n));

@@ -1,7 +1,7 @@
-//! Which callbacks the current thread is inside of.
+//! Which callbacks the current thread is inside of, and which predicates.
 //!
-//! From inside a callback, or a predicate, a publish must not wait, `flush` and `close` cannot wait for
-//! themselves, and an inline callback's own events have their turn after the present one.
+//! From inside either a publish must not wait. From inside a callback `flush` and `close` cannot
+//! wait for themselves, and an inline callback's own events have their turn after the present one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

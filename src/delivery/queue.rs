@@ -57,8 +57,8 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Capacity,
-    /// Beyond the capacity: from inside a callback or a predicate, and on the thread that takes, where to wait for
-    /// room might be for ever.
+    /// Beyond the capacity: from inside a callback or a predicate, and on the thread that takes,
+    /// where to wait for room might be for ever.
     None,
 }
 

@@ -13,8 +13,9 @@ impl Hub {
     /// Publishes an event on an open channel, and returns when it is accepted.
     ///
     /// Where the queue is full, or a receiver that loses nothing lets no more in, it waits for
-    /// room. From inside a callback or a predicate of [`wait_for`](Self::wait_for), and on the thread of
-    /// a [`Worker`](crate::Worker), it never waits, and goes beyond the capacity instead. An event that nobody listens to is dropped.
+    /// room. From inside a callback or a predicate of [`wait_for`](Self::wait_for), and on the thread
+    /// of a [`Worker`](crate::Worker), it never waits, and goes beyond the capacity instead. An event
+    /// that nobody listens to is dropped.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};

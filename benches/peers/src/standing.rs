@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::harness::rounds::number;
 use crate::harness::table::{Row, Table};
 
-/// Of how many columns the hub is the best, and who is as good or better in the others. Limits are no peers, and
-/// of the hub's own ways the best counts.
+/// Of how many columns the hub is the best, and who is as good or better in the others. Limits are
+/// no peers, and of the hub's own ways the best counts.
 pub(crate) fn describe(tables: &[Table]) -> String {
     let mut ahead = 0;
     let mut behind = String::new();
@@ -37,13 +37,12 @@ pub(crate) fn describe(tables: &[Table]) -> String {
     }
     let columns = ahead + behind.lines().count();
     format!(
-        "Of {columns} columns below in which a peer takes part, the hub is ahead of all of them in {ahead}. \
-         In the others, by medians:\n\n| | typed-hub | not behind it |\n|--|--:|--|\n{behind}\n"
+        "Of {columns} columns below in which a peer takes part, the hub is ahead of all of them in \
+         {ahead}. In the others, by medians:\n\n| | typed-hub | not behind it |\n|--|--:|--|\n{behind}\n"
     )
 }
 
 fn figures(table: &Table, column: usize) -> impl Iterator<Item = (&Row, f64)> {
-    let figure = move |row: &'_ Row| row.figures[column].map(|figure| figure.median);
     let rows = table.rows.iter();
-    rows.filter_map(move |row| Some((row, figure(row)?)))
+    rows.filter_map(move |row| Some((row, row.figures[column]?.median)))
 }

@@ -198,7 +198,7 @@ impl<C: Channel> Log<C> {
 
     fn discard(&self, garbage: Vec<Arc<Batch<C>>>) {
         if !mem::needs_drop::<C::Event>() {
-            return;
+            return; // Nothing of a user's runs where they end.
         }
         // Whoever holds a batch last drops its events: here one by one, so that the panic of one
         // does not meet that of another.

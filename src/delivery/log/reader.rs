@@ -21,8 +21,8 @@ use crate::delivery::listener::Label;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.
-    /// From inside a callback or a predicate a publish does not wait, and more events wait for the receiver than
-    /// its capacity says.
+    /// From inside a callback, or a predicate of [`wait_for`](crate::Hub::wait_for), a publish does
+    /// not wait, and more events wait for the receiver than its capacity says.
     #[default]
     Block,
     /// The oldest event that waits is lost to this receiver.

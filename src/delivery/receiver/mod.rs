@@ -244,7 +244,7 @@ impl<C: Channel> Receiver<C> {
     /// Rings once when an event comes, or the end, after [`try_recv`](Self::try_recv) has found
     /// nothing: to wait for several receivers in [`crossbeam_channel::select!`], each of which is
     /// then tried until it is [`Empty`](TryRecvError::Empty). It carries no events and may ring
-    /// without need; a clone of it takes rings away from the receiver.
+    /// without need; a clone takes rings away from it. The receiver itself does not wait for it.
     ///
     /// ```
     /// use crossbeam_channel::select;
