@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use common::{Log, Numbers, gate, in_time, rounds};
 use typed_hub::{Hub, Overflow, ReceiverOptions, RecvError};
@@ -258,5 +259,31 @@ fn publish_async_that_is_dropped_while_the_queue_is_full_leaves_no_waker_either(
         drop(gate);
         hub.flush();
         assert_eq!(log.take(), [1, 2]);
+    });
+}
+
+/// A waker's drop is an executor's code: it may park, and take what was to unpark a `recv`.
+#[test]
+fn a_waker_that_parks_while_it_is_dropped_hides_no_event_from_recv() {
+    struct ParksWhenDropped(Hub);
+
+    impl Wake for ParksWhenDropped {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for ParksWhenDropped {
+        fn drop(&mut self) {
+            self.0.publish::<Numbers>(1);
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    in_time(|| {
+        let hub = Hub::new();
+        let mut receiver = hub.receiver::<Numbers>();
+        let waker = Waker::from(Arc::new(ParksWhenDropped(hub.clone())));
+        assert!(poll(pin!(receiver.recv_async()), &waker).is_pending());
+        drop(waker); // the receiver has the last one
+        assert_eq!(receiver.recv().map(|n| *n), Ok(1));
     });
 }
