@@ -19,7 +19,7 @@ use super::queue::Limit;
 use super::tasks::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
-use crate::sync::{Condvar, Mutex, MutexGuard, look_out};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use state::State;
 
 pub use reader::Overflow;
@@ -149,9 +149,6 @@ impl<C: Channel> Log<C> {
 
     /// Waits until no receiver refuses the next event. One may refuse it again.
     pub(crate) fn wait_for_room(&self) {
-        if look_out(|| !self.state.lock().is_full()) {
-            return;
-        }
         let mut state = self.state.lock();
         state.waiting_publishers += 1;
         while state.is_full() {
