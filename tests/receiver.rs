@@ -427,6 +427,29 @@ fn the_bell_wakes_a_select_and_misses_nothing() {
 }
 
 #[test]
+fn a_bell_that_is_asked_for_late_rings_for_what_came_before() {
+    let hub = Hub::new();
+    let mut told = hub.receiver::<Numbers>();
+    hub.publish::<Numbers>(1);
+    assert!(told.bell().try_recv().is_ok());
+    assert!(told.bell().try_recv().is_err(), "once");
+
+    let mut through = hub.receiver::<Numbers>();
+    hub.publish::<Numbers>(2);
+    assert_eq!(through.drain(|_| {}), Ok(1));
+    assert_eq!(through.drain(|_| {}), Ok(0));
+    assert!(through.bell().try_recv().is_err(), "nothing waits");
+    hub.publish::<Numbers>(3);
+    assert!(through.bell().try_recv().is_ok());
+
+    let mut ended = hub.receiver::<Numbers>();
+    drop(hub);
+    assert_eq!(ended.drain(|_| {}), Err(RecvError::Closed));
+    assert!(ended.bell().try_recv().is_ok(), "the end");
+    assert_eq!(told.drain(|_| {}), Ok(3));
+}
+
+#[test]
 fn a_callback_goes_beyond_a_full_receivers_capacity_instead_of_waiting() {
     in_time(|| {
         let hub = Hub::new();

@@ -396,8 +396,7 @@ fn push(log: &Log<Numbers>, n: u64) {
 }
 
 fn join(log: &Log<Numbers>, capacity: usize, overflow: Overflow) -> u64 {
-    let (bell, _) = crossbeam_channel::bounded(1);
-    log.join(Label::new(None, here()), capacity, overflow, bell)
+    log.join(Label::new(None, here()), capacity, overflow)
 }
 
 fn count(taken: &Taken<Numbers>) -> u64 {

@@ -57,18 +57,17 @@ impl<C: Channel> Log<C> {
     }
 
     /// Registers a receiver for what is pushed from now on.
-    pub(crate) fn join(
-        &self,
-        label: Label,
-        capacity: usize,
-        overflow: Overflow,
-        bell: Sender<()>,
-    ) -> ReaderId {
+    pub(crate) fn join(&self, label: Label, capacity: usize, overflow: Overflow) -> ReaderId {
         let mut state = self.state.lock();
-        let reader = Reader::new(label, capacity, overflow, state.end(), bell);
+        let reader = Reader::new(label, capacity, overflow, state.end());
         let id = state.join(reader);
         self.changed(&state);
         id
+    }
+
+    /// Has the bell ring when an event comes that the reader waits for, or the end.
+    pub(crate) fn hang(&self, id: ReaderId, bell: Sender<()>) {
+        self.state.lock().hang(id, bell);
     }
 
     pub(crate) fn leave(&self, id: ReaderId) {

@@ -34,7 +34,8 @@ pub enum Overflow {
 pub(crate) struct Reader {
     pub(crate) label: Label,
     pub(crate) overflow: Overflow,
-    pub(crate) bell: Sender<()>,
+    /// Where somebody listens for it.
+    pub(crate) bell: Option<Sender<()>>,
     /// Whether it wants to be told of the next event.
     pub(crate) asleep: bool,
     pub(crate) waker: Option<Waker>,
@@ -48,23 +49,24 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// A capacity of 0, which could let nothing wait, counts as 1.
-    pub(crate) fn new(
-        label: Label,
-        capacity: usize,
-        overflow: Overflow,
-        cursor: u64,
-        bell: Sender<()>,
-    ) -> Self {
+    pub(crate) fn new(label: Label, capacity: usize, overflow: Overflow, cursor: u64) -> Self {
         Self {
             label,
             overflow,
-            bell,
+            bell: None,
             asleep: false,
             waker: None,
             received: 0,
             lost: 0,
             capacity: capacity.max(1) as u64,
             cursor,
+        }
+    }
+
+    /// Tells those who listen for its bell. One that has not been heard yet need not ring twice.
+    pub(crate) fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            let _ = bell.try_send(());
         }
     }
 

@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crossbeam_channel::Sender;
+
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
 use crate::delivery::tasks::Tasks;
@@ -91,9 +93,19 @@ impl<C: Channel> State<C> {
         self.next_reader += 1;
         self.index(id, &reader);
         self.readers.insert(id, reader);
-        // A bell that nobody has asked to ring does: `select!` may wait for it first of all.
+        // Though it has not looked yet: `select!` may wait for its bell first of all.
         self.sleep(id, None);
         id
+    }
+
+    /// Lets a bell ring for the reader from now on: at once where it would have rung before.
+    pub(super) fn hang(&mut self, id: ReaderId, bell: Sender<()>) {
+        if let Some(reader) = self.readers.get_mut(&id) {
+            reader.bell = Some(bell);
+            if self.closed || !reader.asleep {
+                reader.ring();
+            }
+        }
     }
 
     pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader> {
@@ -208,8 +220,7 @@ impl<C: Channel> State<C> {
         for id in mem::take(&mut self.sleeping) {
             if let Some(reader) = self.readers.get_mut(&id) {
                 reader.asleep = false;
-                // A bell that has not been heard yet need not ring twice.
-                let _ = reader.bell.try_send(());
+                reader.ring();
                 wakers.extend(reader.waker.take());
             }
         }

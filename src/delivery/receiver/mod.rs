@@ -6,7 +6,7 @@ mod taking;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,7 +53,8 @@ pub struct Receiver<C: Channel> {
     log: Arc<Log<C>>,
     label: Label,
     id: ReaderId,
-    bell: crossbeam_channel::Receiver<()>,
+    /// Hung at its first use.
+    bell: OnceLock<crossbeam_channel::Receiver<()>>,
     /// In the order of the channel; of what has been handed out, an empty part may be left.
     taken: VecDeque<Taken<C>>,
     /// Whether more than one event was there when it last took: then more will come soon.
@@ -69,7 +70,6 @@ impl<C: Channel> Receiver<C> {
         overflow: Overflow,
         missed: Vec<Payload<C::Event>>,
     ) -> Self {
-        let (ring, bell) = crossbeam_channel::bounded(1);
         let mut taken = VecDeque::new();
         if !missed.is_empty() {
             let whole = 0..missed.len();
@@ -77,9 +77,9 @@ impl<C: Channel> Receiver<C> {
         }
         Self {
             log: Arc::clone(log),
-            id: log.join(label.clone(), capacity, overflow, ring),
+            id: log.join(label.clone(), capacity, overflow),
             label,
-            bell,
+            bell: OnceLock::new(),
             taken,
             streams: false,
         }
@@ -274,7 +274,11 @@ impl<C: Channel> Receiver<C> {
     /// }
     /// ```
     pub fn bell(&self) -> &crossbeam_channel::Receiver<()> {
-        &self.bell
+        self.bell.get_or_init(|| {
+            let (ring, bell) = crossbeam_channel::bounded(1);
+            self.log.hang(self.id, ring);
+            bell
+        })
     }
 }
 
