@@ -66,8 +66,8 @@ impl<C: Channel> Log<C> {
     }
 
     /// Has the bell ring when an event comes that the reader waits for, or the end.
-    pub(crate) fn hang(&self, id: ReaderId, bell: Sender<()>) {
-        self.state.lock().hang(id, bell);
+    pub(crate) fn hang_bell(&self, id: ReaderId, bell: Sender<()>) {
+        self.state.lock().hang_bell(id, bell);
     }
 
     pub(crate) fn leave(&self, id: ReaderId) {

@@ -99,7 +99,7 @@ impl<C: Channel> State<C> {
     }
 
     /// Lets a bell ring for the reader from now on: at once where it would have rung before.
-    pub(super) fn hang(&mut self, id: ReaderId, bell: Sender<()>) {
+    pub(super) fn hang_bell(&mut self, id: ReaderId, bell: Sender<()>) {
         if let Some(reader) = self.readers.get_mut(&id) {
             reader.bell = Some(bell);
             if self.closed || !reader.asleep {

@@ -276,7 +276,7 @@ impl<C: Channel> Receiver<C> {
     pub fn bell(&self) -> &crossbeam_channel::Receiver<()> {
         self.bell.get_or_init(|| {
             let (ring, bell) = crossbeam_channel::bounded(1);
-            self.log.hang(self.id, ring);
+            self.log.hang_bell(self.id, ring);
             bell
         })
     }

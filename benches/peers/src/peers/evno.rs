@@ -20,9 +20,8 @@ impl Delivery for Evno {
     const DIFFERS: &'static str = "a task for each listener, on tokio; several publishers on threads \
          wait for ever, sooner or later, and so does one with many listeners, seldom";
     /// Its ring (gyre 1.1.4) wakes the next publisher before it lets go of the lock that the next
-    /// one is waiting for: who looks too early sleeps on, and nobody wakes it again. With one
-    /// publisher and 16 listeners it has been seen, once in hours, that all listeners sleep while
-    /// the publisher waits for them.
+    /// one is waiting for: who looks too early sleeps on, and nobody wakes it again. One publisher
+    /// has been seen to wait for 16 listeners that all slept.
     const MOST_PUBLISHERS: usize = 1;
 
     type Publisher<P: Payload> = (Handle, Bus);
