@@ -11,11 +11,11 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-use super::audience::{Audience, Way};
+use super::audience::Audience;
 use super::batch::Batch;
 use super::context::Context;
 use super::dispatcher::Worker;
-use super::inline::InlineListeners;
+use super::inline::{Desk, InlineListeners};
 use super::listener::Label;
 use super::log::{Log, Nothing, Overflow, Taken};
 use super::queue::{self, Limit, Queue};
@@ -75,6 +75,10 @@ fn here() -> Source {
 
 fn event(n: u64) -> Envelope<Numbers> {
     Envelope::new(Payload::Own(n), here(), None)
+}
+
+fn publish_at(inline: &InlineListeners<Numbers>, desk: &Desk<Numbers>, n: u64) {
+    inline.publish_at(desk, inline.sheet(desk), &n);
 }
 
 impl House {
@@ -273,8 +277,8 @@ fn after_close_no_desk_calls_an_inline_listener() {
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || {
             let desk = inline.open_desk();
-            inline.publish_at(&desk, &0);
-            inline.publish_at(&desk, &1);
+            publish_at(&inline, &desk, 0);
+            publish_at(&inline, &desk, 1);
             inline.close_desk(&desk);
         });
         guard.close();
@@ -295,17 +299,17 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
             drop(guard);
         });
         let desk = house.inline.open_desk();
-        house.inline.publish_at(&desk, &0);
+        publish_at(&house.inline, &desk, 0);
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
         let listen = move |n: &u64| {
             seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
         };
         let guard = house.inline.listen(Label::new(None, here()), listen);
-        house.inline.publish_at(&desk, &1);
+        publish_at(&house.inline, &desk, 1);
         house.inline.publish_here(&1);
         drop(guard);
-        house.inline.publish_at(&desk, &1);
+        publish_at(&house.inline, &desk, 1);
         other.join().unwrap();
         house.inline.close_desk(&desk);
         assert_eq!(count.load(Ordering::Relaxed), 2);
@@ -321,7 +325,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let (house, retained) = &*publishing;
             for n in 0..2 {
                 let past = retained.lock();
-                let sequence = if house.audience.present().has(Way::Queued) {
+                let sequence = if house.audience.present().queued {
                     let pushed = house.queue.push(&house.queued, event(n), Limit::None);
                     pushed.unwrap_or_else(|_| unreachable!("it has no limit"))
                 } else {

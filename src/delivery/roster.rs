@@ -55,7 +55,11 @@ impl<S: AsRef<Listener> + ?Sized> Roster<S> {
         if !std::ptr::eq((**found).as_ref(), member) {
             return None;
         }
-        let left = Arc::make_mut(piece)[place % PIECE].take();
+        let piece = Arc::make_mut(piece);
+        let left = piece[place % PIECE].take();
+        while piece.last().is_some_and(Option::is_none) {
+            piece.pop();
+        }
         self.len -= 1;
         self.tidy();
         left
@@ -80,14 +84,8 @@ impl<S: AsRef<Listener> + ?Sized> Roster<S> {
     }
 
     fn tidy(&mut self) {
-        while let Some(last) = self.pieces.last_mut() {
-            while last.last().is_some_and(Option::is_none) {
-                Arc::make_mut(last).pop();
-            }
-            // One piece stays, for the next who joins.
-            if !last.is_empty() || self.pieces.len() == 1 {
-                break;
-            }
+        // One piece stays, for the next who joins.
+        while self.pieces.len() > 1 && self.pieces.last().is_some_and(|last| last.is_empty()) {
             self.pieces.pop();
         }
         if self.pieces.len() * PIECE > 2 * self.len + 2 * PIECE {

@@ -23,7 +23,7 @@ pub(crate) struct Desk<C: Channel> {
 ///
 /// Two lines of a cache, as processors fetch them.
 #[repr(align(128))]
-pub(super) struct Sheet<C: Channel> {
+pub(crate) struct Sheet<C: Channel> {
     pub(super) listeners: Snapshot<C>,
 }
 

@@ -94,10 +94,15 @@ impl<C: Channel> InlineListeners<C> {
     /// Calls every listener with the event, where none is being called here.
     #[inline]
     pub(crate) fn publish_now(&self, event: &C::Event, desk: Option<&Desk<C>>) {
-        inside::inline(self.audience.context.hub, || match desk {
-            Some(desk) => self.publish_at(desk, event),
-            None => self.publish_here(event),
-        });
+        let hub = self.audience.context.hub;
+        match desk {
+            Some(desk) => {
+                // Taken first: an atomic write waits for all writes before it.
+                let sheet = self.sheet(desk);
+                inside::inline(hub, || self.publish_at(desk, sheet, event));
+            }
+            None => inside::inline(hub, || self.publish_here(event)),
+        }
     }
 
     /// From inside an inline callback of the same hub: calls everybody who is there now, as soon as
@@ -125,12 +130,18 @@ impl<C: Channel> InlineListeners<C> {
         state.snapshot()
     }
 
-    /// The same from a desk.
+    /// The same from a desk, with [its sheet](Self::sheet).
     #[inline]
-    pub(super) fn publish_at(&self, desk: &Desk<C>, event: &C::Event) {
+    pub(super) fn publish_at(&self, desk: &Desk<C>, sheet: Arc<Sheet<C>>, event: &C::Event) {
         desk.count();
-        let sheet = desk.sheet().unwrap_or_else(|| self.new_sheet(desk));
         self.call(&sheet.listeners, event);
+        drop(sheet);
+    }
+
+    /// Who is there for the next event of a desk.
+    #[inline]
+    pub(super) fn sheet(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
+        desk.sheet().unwrap_or_else(|| self.new_sheet(desk))
     }
 
     #[inline]

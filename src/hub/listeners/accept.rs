@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Listeners;
 use crate::channel::Channel;
-use crate::delivery::audience::{Present, Way};
+use crate::delivery::audience::Present;
 use crate::delivery::inline::Desk;
 use crate::delivery::inside;
 use crate::delivery::queue::{Limit, Queue};
@@ -43,7 +43,7 @@ impl<C: Channel> Listeners<C> {
         let present = self.audience.present();
         if C::RETAIN == 0 && present.inline_at_most() {
             // Nothing is in the way here.
-            if !present.has(Way::Inline) {
+            if !present.inline {
                 return self.note(source, desk);
             }
             self.sources.note(source);
@@ -67,15 +67,16 @@ impl<C: Channel> Listeners<C> {
         desk: Option<&Desk<C>>,
     ) {
         // Where nobody shares the event, it goes at once where it is to lie.
-        let refused = match self.audience.present().only() {
-            Some(Way::Queued) if C::RETAIN == 0 => {
+        let present = self.audience.present();
+        let refused = match (present.inline, present.queued, present.pulled) {
+            (false, true, false) if C::RETAIN == 0 => {
                 let queued = self.queued();
                 let time = queued.wants_time().then(SystemTime::now);
                 let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
                 let pushed = queue.push(queued, envelope, Limit::Capacity);
                 pushed.map(|_| ()).map_err(Envelope::into_payload)
             }
-            Some(Way::Pulled) if C::RETAIN == 0 => self.log().push(Payload::Own(event)),
+            (false, false, true) if C::RETAIN == 0 => self.log().push(Payload::Own(event)),
             _ => Err(Payload::Own(event)),
         };
         match refused {
@@ -190,12 +191,12 @@ impl<C: Channel> Listeners<C> {
         desk: Option<&Desk<C>>,
     ) -> Result<(), Refused<C>> {
         let present = self.audience.present();
-        let inline = if C::RETAIN > 0 || present.has(Way::Pulled) {
+        let inline = if C::RETAIN > 0 || present.pulled {
             self.keep(queue, event, source, limit)?
-        } else if present.has(Way::Queued) {
+        } else if present.queued {
             self.enqueue(queue, event, source, limit, present)?
         } else {
-            Some(event).filter(|_| present.has(Way::Inline))
+            Some(event).filter(|_| present.inline)
         };
         self.sources.note(source);
         match inline {
@@ -215,7 +216,7 @@ impl<C: Channel> Listeners<C> {
         present: Present,
     ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
         let queued = self.queued();
-        let mut portions = Portions::new(event, 1 + usize::from(present.has(Way::Inline)));
+        let mut portions = Portions::new(event, 1 + usize::from(present.inline));
         let time = queued.wants_time().then(SystemTime::now);
         let envelope = Envelope::<C>::new(portions.next(), source, time);
         match queue.push(queued, envelope, limit) {
@@ -237,16 +238,16 @@ impl<C: Channel> Listeners<C> {
         let retained = (C::RETAIN > 0).then(|| self.retained().lock());
         // Looked at under that lock: a listener joins in it that is told of the past.
         let present = self.audience.present();
-        let log = present.has(Way::Pulled).then(|| self.log().lock());
+        let log = present.pulled.then(|| self.log().lock());
         if log.as_ref().is_some_and(|log| log.is_full(limit)) {
             return Err((event, Full::Receiver));
         }
-        let queued = present.has(Way::Queued).then(|| self.queued());
+        let queued = present.queued.then(|| self.queued());
         let parties = [
             retained.is_some(),
             log.is_some(),
             queued.is_some(),
-            present.has(Way::Inline),
+            present.inline,
         ];
         let parties = parties.into_iter().filter(|party| *party).count();
         let mut portions = Portions::new(event, parties);
