@@ -86,9 +86,11 @@ impl Listener {
         }
     }
 
-    /// From here on no call begins.
+    /// From here on no call begins. A panic that is counted meanwhile may be lost, which nobody asks
+    /// for any more.
     pub(crate) fn deactivate(&self) {
-        self.state.fetch_or(ENDED, Ordering::Release);
+        let state = self.state.load(Ordering::Relaxed);
+        self.state.store(state | ENDED, Ordering::Release);
     }
 
     #[inline]

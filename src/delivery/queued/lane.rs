@@ -37,7 +37,7 @@ impl<C: Channel> Lane<C> {
     fn take_seats(&mut self) {
         if self.seats.is_empty() {
             let listeners = self.listeners.listeners();
-            self.seats.extend(listeners.into_iter().map(Seat::take));
+            listeners.for_each(|listener| self.seats.push(Seat::take(Arc::clone(listener))));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::audience::{Audience, Way};
 use super::context::Context;
 use super::inside;
 use super::listener::{Label, Listener, ListenerId};
-use super::roster::Roster;
+use super::roster::{Roster, View};
 use super::subscription::{Ending, Subscription};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -106,9 +106,8 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     /// The listeners in the order of registration.
-    pub(crate) fn listeners(&self) -> Vec<Arc<QueuedListener<C>>> {
-        let view = self.roster.lock().view();
-        view.members()
+    pub(crate) fn listeners(&self) -> View<QueuedListener<C>> {
+        self.roster.lock().view()
     }
 }
 

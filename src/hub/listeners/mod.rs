@@ -128,7 +128,7 @@ impl<C: Channel> AnyChannel for Listeners<C> {
         let inline = inline.map(|(listener, delivered)| {
             ListenerReport::new((*listener).as_ref(), DeliveryKind::Inline, delivered)
         });
-        let queued = self.queued.get().map(|queued| queued.listeners());
+        let queued = self.queued.get().map(|queued| queued.listeners().members());
         let queued = queued.unwrap_or_default().into_iter().map(|listener| {
             let delivered = listener.delivered();
             ListenerReport::new((*listener).as_ref(), DeliveryKind::Queued, delivered)
