@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::progress::Progress;
@@ -34,6 +34,7 @@ pub(crate) type PanicHandler = Arc<dyn Fn(&ListenerPanic) + Send + Sync>;
 pub(crate) struct Context {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
+    lanes: AtomicUsize,
     on_panic: PanicHandler,
 }
 
@@ -42,8 +43,14 @@ impl Context {
         Self {
             hub: HubId::next(),
             progress: Progress::new(),
+            lanes: AtomicUsize::new(0),
             on_panic,
         }
+    }
+
+    /// A number for a channel that has queued listeners: of its lane in every batch of the hub.
+    pub(crate) fn next_lane(&self) -> usize {
+        self.lanes.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Runs code of a user's. Its panic ends here: it is reported, and `false` comes back.

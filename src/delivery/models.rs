@@ -57,7 +57,7 @@ fn house(capacity: usize) -> House {
     let audience = audience(&context);
     House {
         queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
-        queued: Arc::new(QueuedListeners::new(0, Arc::clone(&audience))),
+        queued: Arc::new(QueuedListeners::new(Arc::clone(&audience))),
         inline: Arc::new(InlineListeners::new(Arc::clone(&audience))),
         audience,
         context,
@@ -276,7 +276,7 @@ fn after_close_no_desk_calls_an_inline_listener() {
         let guard = house.inline.listen(Label::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || {
-            let desk = inline.open_desk();
+            let desk = Desk::new();
             publish_at(&inline, &desk, 0);
             publish_at(&inline, &desk, 1);
             inline.close_desk(&desk);
@@ -298,7 +298,7 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
             inline.publish_here(&0);
             drop(guard);
         });
-        let desk = house.inline.open_desk();
+        let desk = Desk::new();
         publish_at(&house.inline, &desk, 0);
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);

@@ -16,7 +16,6 @@ mod report;
 mod sources;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 
@@ -59,7 +58,6 @@ struct Inner {
     queue: Arc<Queue>,
     context: Arc<Context>,
     registry: Registry,
-    lanes: AtomicUsize,
     /// The thread started by the first `listen`, or `None` where a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<JoinHandle<()>>>,
 }
@@ -196,7 +194,6 @@ impl Hub {
                 queue: Arc::new(Queue::new(options.capacity, Arc::clone(&context))),
                 context,
                 registry: Registry::default(),
-                lanes: AtomicUsize::new(0),
                 dispatcher: OnceLock::new(),
             }),
         }
@@ -211,12 +208,8 @@ impl Hub {
     }
 
     fn listeners<C: Channel>(&self) -> &Listeners<C> {
-        self.inner.registry.channel::<C, _>(|| self.new_listeners())
-    }
-
-    fn new_listeners<C: Channel>(&self) -> Listeners<C> {
-        let lane = self.inner.lanes.fetch_add(1, Ordering::Relaxed);
-        Listeners::new(lane, &self.inner.context)
+        let context = &self.inner.context;
+        self.inner.registry.state(|| Listeners::new(context))
     }
 
     fn queue(&self) -> &Queue {

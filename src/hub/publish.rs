@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 
+use super::listeners::Listeners;
 use super::publishing::Publishing;
 use super::{Hub, Publisher};
 use crate::channel::{Channel, Open, Protected};
@@ -118,7 +119,8 @@ impl Hub {
 
     /// The channel looked up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
-        let listeners = self.inner.registry.shared::<C, _>(|| self.new_listeners());
+        let context = &self.inner.context;
+        let listeners = self.inner.registry.shared(|| Listeners::new(context));
         Publisher::new(self.clone(), listeners)
     }
 }

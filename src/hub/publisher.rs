@@ -42,7 +42,7 @@ pub struct Publisher<C: Channel> {
 impl<C: Channel> Publisher<C> {
     pub(super) fn new(hub: Hub, listeners: Arc<Listeners<C>>) -> Self {
         Self {
-            desk: listeners.inline().open_desk(),
+            desk: Desk::new(),
             listeners,
             hub,
         }
@@ -112,7 +112,9 @@ impl<C: Channel> Clone for Publisher<C> {
 
 impl<C: Channel> Drop for Publisher<C> {
     fn drop(&mut self) {
-        self.listeners.inline().close_desk(&self.desk);
+        if self.desk.is_open() {
+            self.listeners.inline().close_desk(&self.desk);
+        }
     }
 }
 

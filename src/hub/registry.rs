@@ -6,14 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use super::report::ChannelReport;
 
-/// Entries at each level of the trie.
-const FAN_OUT: usize = 16;
+/// Ways from the root.
+const ROOTS: usize = 32;
+
+/// Ways from every entry.
+const FORKS: usize = 2;
 
 /// An append-only trie over `TypeId`s. A `TypeId` is a hash already, so its own bits lead the
 /// way; and since nothing is ever removed, a look-up takes no lock.
 #[derive(Default)]
 pub(super) struct Registry {
-    root: Level,
+    roots: [Link; ROOTS],
 }
 
 /// A channel whose type is not known here.
@@ -24,73 +27,78 @@ pub(super) trait AnyChannel: Any + Send + Sync {
     fn report(&self) -> ChannelReport;
 }
 
-type Level = [OnceLock<Box<Entry>>; FAN_OUT];
+type Link = OnceLock<Box<Entry>>;
 
 struct Entry {
-    channel: TypeId,
+    key: u64,
     state: Arc<dyn AnyChannel>,
-    below: OnceLock<Box<Level>>,
+    below: [Link; FORKS],
 }
 
-const ONE_STATE: &str = "a channel has one type of state";
-
 impl Registry {
-    /// The state of channel `C`, made by `make` at its first use.
-    pub(super) fn channel<C: 'static, S: AnyChannel>(&self, make: impl Fn() -> S) -> &S {
-        let state: &dyn Any = &**self.find::<C, S>(make);
-        state.downcast_ref().expect(ONE_STATE)
+    /// The state of type `S`, made by `make` at its first use.
+    pub(super) fn state<S: AnyChannel>(&self, make: impl Fn() -> S) -> &S {
+        self.find(make, |state| {
+            let state: &dyn Any = &**state;
+            state.downcast_ref()
+        })
     }
 
     /// The same, to keep.
-    pub(super) fn shared<C: 'static, S: AnyChannel>(&self, make: impl Fn() -> S) -> Arc<S> {
-        let state: Arc<dyn Any + Send + Sync> = Arc::clone(self.find::<C, S>(make)) as _;
-        match state.downcast() {
-            Ok(state) => state,
-            Err(_) => unreachable!("{ONE_STATE}"),
-        }
+    pub(super) fn shared<S: AnyChannel>(&self, make: impl Fn() -> S) -> Arc<S> {
+        self.find(make, |state| {
+            let state: Arc<dyn Any + Send + Sync> = Arc::clone(state) as _;
+            state.downcast().ok()
+        })
     }
 
-    fn find<C: 'static, S: AnyChannel>(&self, make: impl Fn() -> S) -> &Arc<dyn AnyChannel> {
-        let channel = TypeId::of::<C>();
-        let mut key = bits(channel);
-        let mut level = &self.root;
+    /// What `is_it` finds in the state that is of type `S`.
+    fn find<'a, S: AnyChannel, R>(
+        &'a self,
+        make: impl Fn() -> S,
+        is_it: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
+    ) -> R {
+        let key = bits(TypeId::of::<S>());
+        let (mut link, mut bits) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
         loop {
-            // Once the bits are used up the trie goes on as a list of first entries.
-            #[expect(clippy::cast_possible_truncation, reason = "it is less than FAN_OUT")]
-            let place = (key % FAN_OUT as u64) as usize;
-            let entry = level[place].get_or_init(|| {
+            let entry = link.get_or_init(|| {
                 Box::new(Entry {
-                    channel,
+                    key,
                     state: Arc::new(make()),
-                    below: OnceLock::new(),
+                    below: Default::default(),
                 })
             });
-            if entry.channel == channel {
-                return &entry.state;
+            if entry.key == key
+                && let Some(found) = is_it(&entry.state)
+            {
+                return found;
             }
-            level = entry.below.get_or_init(Box::default);
-            key /= FAN_OUT as u64;
+            // Once the bits are used up the trie goes on as a list.
+            (link, bits) = (&entry.below[digit(bits, FORKS)], bits / FORKS as u64);
         }
     }
 
     pub(super) fn channels(&self) -> Vec<&dyn AnyChannel> {
         let mut found = Vec::new();
-        collect(&self.root, &mut found);
+        collect(&self.roots, &mut found);
         found
     }
 }
 
-fn collect<'a>(level: &'a Level, found: &mut Vec<&'a dyn AnyChannel>) {
-    for entry in level.iter().filter_map(OnceLock::get) {
+#[expect(clippy::cast_possible_truncation, reason = "it is less than `base`")]
+fn digit(bits: u64, base: usize) -> usize {
+    (bits % base as u64) as usize
+}
+
+fn collect<'a>(links: &'a [Link], found: &mut Vec<&'a dyn AnyChannel>) {
+    for entry in links.iter().filter_map(OnceLock::get) {
         found.push(&*entry.state);
-        if let Some(below) = entry.below.get() {
-            collect(below, found);
-        }
+        collect(&entry.below, found);
     }
 }
 
 /// What a `TypeId` feeds to a hasher: bits of a hash of the type.
-fn bits(channel: TypeId) -> u64 {
+fn bits(of: TypeId) -> u64 {
     struct Bits(u64);
 
     impl Hasher for Bits {
@@ -110,6 +118,6 @@ fn bits(channel: TypeId) -> u64 {
     }
 
     let mut hasher = Bits(0);
-    channel.hash(&mut hasher);
+    of.hash(&mut hasher);
     hasher.finish()
 }

@@ -1,9 +1,9 @@
 //! Where a publisher of its own calls inline listeners from.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::{Arc, Weak};
 
-use super::Snapshot;
+use super::{InlineListeners, Snapshot};
 use crate::channel::Channel;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +15,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// keeps nobody alive. That is what the two atomic writes of a publish are for: a desk holds its
 /// sheet while it calls.
 pub(crate) struct Desk<C: Channel> {
-    tally: Arc<Tally>,
+    /// There from the first event on: the desk is open.
+    tally: OnceCell<Arc<Tally>>,
     sheet: RefCell<Weak<Sheet<C>>>,
 }
 
@@ -33,23 +34,34 @@ pub(crate) struct Sheet<C: Channel> {
 pub(super) struct Tally(AtomicU64);
 
 impl<C: Channel> Desk<C> {
-    pub(super) fn new() -> Self {
+    /// For one channel, to be [closed](InlineListeners::close_desk) where it is open in the end.
+    pub(crate) fn new() -> Self {
         Self {
-            tally: Arc::default(),
+            tally: OnceCell::new(),
             sheet: RefCell::new(Weak::new()),
         }
     }
 
-    pub(super) fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    pub(crate) fn is_open(&self) -> bool {
+        self.tally.get().is_some()
     }
 
-    /// Counts an event.
+    pub(super) fn tally(&self) -> Option<&Arc<Tally>> {
+        self.tally.get()
+    }
+
+    /// Counts an event; the first one opens it at its channel's `listeners`.
     #[inline]
-    pub(crate) fn count(&self) {
-        let Tally(published) = &*self.tally;
+    pub(crate) fn count<'a>(&self, listeners: impl FnOnce() -> &'a InlineListeners<C>) {
+        let tally = self.tally.get();
+        let Tally(published) = &**tally.unwrap_or_else(|| self.open(listeners()));
         let before = published.load(Ordering::Relaxed);
         published.store(before + 1, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn open(&self, listeners: &InlineListeners<C>) -> &Arc<Tally> {
+        self.tally.get_or_init(|| listeners.new_tally())
     }
 
     /// Its sheet, unless that has been taken away.

@@ -55,19 +55,18 @@ impl<C: Channel> InlineListeners<C> {
         }
     }
 
-    /// A desk of one's own, until it is [closed](Self::close_desk).
-    pub(crate) fn open_desk(&self) -> Desk<C> {
-        let desk = Desk::new();
-        self.state.lock().tallies.push(Arc::clone(desk.tally()));
-        desk
+    /// For a desk that opens.
+    fn new_tally(&self) -> Arc<Tally> {
+        let tally = Arc::default();
+        self.state.lock().tallies.push(Arc::clone(&tally));
+        tally
     }
 
     pub(crate) fn close_desk(&self, desk: &Desk<C>) {
         let mut state = self.state.lock();
-        state.published += desk.tally().published();
-        let is_its = |tally: &Arc<Tally>| Arc::ptr_eq(tally, desk.tally());
-        if let Some(place) = state.tallies.iter().position(is_its) {
-            state.tallies.swap_remove(place);
+        if let Some(closed) = desk.tally() {
+            state.published += closed.published();
+            state.tallies.retain(|tally| !Arc::ptr_eq(tally, closed));
         }
         let sheet = state.sheets.iter().position(|sheet| desk.has(sheet));
         let sheet = sheet.map(|place| state.sheets.swap_remove(place));
@@ -133,7 +132,7 @@ impl<C: Channel> InlineListeners<C> {
     /// The same from a desk, with [its sheet](Self::sheet).
     #[inline]
     pub(super) fn publish_at(&self, desk: &Desk<C>, sheet: Arc<Sheet<C>>, event: &C::Event) {
-        desk.count();
+        desk.count(|| self);
         self.call(&sheet.listeners, event);
         drop(sheet);
     }

@@ -43,9 +43,9 @@ pub(crate) struct QueuedListeners<C: Channel> {
 }
 
 impl<C: Channel> QueuedListeners<C> {
-    pub(crate) fn new(lane: usize, audience: Arc<Audience>) -> Self {
+    pub(crate) fn new(audience: Arc<Audience>) -> Self {
         Self {
-            lane,
+            lane: audience.context.next_lane(),
             audience,
             timed: AtomicUsize::new(0),
             roster: Mutex::new(Roster::new()),

@@ -110,7 +110,7 @@ impl<C: Channel> Listeners<C> {
     #[inline]
     fn count(&self, desk: Option<&Desk<C>>) {
         match desk {
-            Some(desk) => desk.count(),
+            Some(desk) => desk.count(|| self.inline()),
             None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
         }
     }

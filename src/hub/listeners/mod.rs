@@ -30,21 +30,18 @@ pub(in crate::hub) struct Listeners<C: Channel> {
     published: AtomicU64,
     sources: Sources,
     inline: OnceLock<Arc<InlineListeners<C>>>,
-    /// The number of the channel's lane in every batch of its hub.
-    lane: usize,
     queued: OnceLock<Arc<QueuedListeners<C>>>,
     log: OnceLock<Arc<Log<C>>>,
     retained: OnceLock<Box<Retained<C>>>,
 }
 
 impl<C: Channel> Listeners<C> {
-    pub(in crate::hub) fn new(lane: usize, context: &Arc<Context>) -> Self {
+    pub(in crate::hub) fn new(context: &Arc<Context>) -> Self {
         Self {
             audience: Arc::new(Audience::new(Arc::clone(context))),
             published: AtomicU64::new(0),
             sources: Sources::default(),
             inline: OnceLock::new(),
-            lane,
             queued: OnceLock::new(),
             log: OnceLock::new(),
             retained: OnceLock::new(),
@@ -57,7 +54,7 @@ impl<C: Channel> Listeners<C> {
     }
 
     fn queued(&self) -> &Arc<QueuedListeners<C>> {
-        let queued = || QueuedListeners::new(self.lane, Arc::clone(&self.audience));
+        let queued = || QueuedListeners::new(Arc::clone(&self.audience));
         self.queued.get_or_init(|| Arc::new(queued()))
     }
 
