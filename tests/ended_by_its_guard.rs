@@ -279,6 +279,30 @@ fn a_guard_may_outlive_its_hub_and_end_on_another_thread() {
 }
 
 #[test]
+fn a_thread_that_has_published_keeps_no_dropped_callback_alive() {
+    let hub = Hub::new();
+    let captured = Arc::new(());
+    let capture = Arc::clone(&captured);
+    let guard = hub.listen_inline::<Numbers>(move |_| drop(Arc::clone(&capture)));
+    let (published, first) = mpsc::channel();
+    let (go_on, next) = mpsc::channel();
+    let publisher = {
+        let hub = hub.clone();
+        thread::spawn(move || {
+            hub.publish::<Numbers>(1);
+            published.send(()).unwrap();
+            next.recv().unwrap();
+            hub.publish::<Numbers>(2);
+        })
+    };
+    first.recv().unwrap();
+    drop(guard);
+    assert_eq!(Arc::strong_count(&captured), 1);
+    go_on.send(()).unwrap();
+    publisher.join().unwrap();
+}
+
+#[test]
 fn a_publisher_that_has_published_keeps_no_dropped_callback_alive() {
     let hub = Hub::new();
     let publisher = hub.publisher::<Numbers>();

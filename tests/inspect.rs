@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::thread;
+
 use common::{Numbers, Words, gate};
 use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
 
@@ -82,6 +84,42 @@ fn an_inline_listener_counts_from_its_own_registration() {
     let report = hub.inspect();
     let delivered = report.channels[0].listeners.iter().map(|l| l.delivered);
     assert_eq!(delivered.collect::<Vec<_>>(), [5, 2]);
+}
+
+#[test]
+fn what_threads_publish_is_counted_while_they_run_and_when_they_have_ended() {
+    let hub = Hub::new();
+    let counts = || {
+        let report = hub.inspect();
+        let channel = &report.channels[0];
+        (channel.published, channel.listeners[0].delivered)
+    };
+    let _listener = hub.listen_inline::<Numbers>(|_| {});
+    let (gate, keeper) = gate();
+    let publisher = {
+        let hub = hub.clone();
+        thread::spawn(move || {
+            (0..3).for_each(|n| hub.publish::<Numbers>(n));
+            keeper.pass();
+        })
+    };
+    gate.wait();
+    hub.publish::<Numbers>(3);
+    assert_eq!(counts(), (4, 4));
+    gate.open();
+    publisher.join().unwrap();
+    assert_eq!(counts(), (4, 4));
+}
+
+/// A thread remembers the channels that it has published on: here it meets one after another.
+#[test]
+fn each_of_many_hubs_counts_its_own_events() {
+    for n in 1..=20 {
+        let hub = Hub::new();
+        let _listener = hub.listen_inline::<Numbers>(|_| {});
+        (0..n).for_each(|n| hub.publish::<Numbers>(n));
+        assert_eq!(hub.inspect().channels[0].published, n);
+    }
 }
 
 #[test]

@@ -77,8 +77,12 @@ fn event(n: u64) -> Envelope<Numbers> {
     Envelope::new(Payload::Own(n), here(), None)
 }
 
+fn publish(inline: &InlineListeners<Numbers>, n: u64) {
+    inline.call(&inline.accept(), &n);
+}
+
 fn publish_at(inline: &InlineListeners<Numbers>, desk: &Desk<Numbers>, n: u64) {
-    inline.publish_at(desk, inline.sheet(desk), &n);
+    inline.call(&inline.accept_at(desk).listeners, &n);
 }
 
 impl House {
@@ -259,7 +263,7 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
         let callback = move |_: &u64| watched.call();
         let guard = house.inline.listen(Label::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
-        let publisher = thread::spawn(move || inline.publish_here(&0));
+        let publisher = thread::spawn(move || publish(&inline, 0));
         guard.close();
         watch.closed();
         publisher.join().unwrap();
@@ -295,7 +299,7 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
         let inline = Arc::clone(&house.inline);
         let other = thread::spawn(move || {
             let guard = inline.listen(Label::new(None, here()), |_| {});
-            inline.publish_here(&0);
+            publish(&inline, 0);
             drop(guard);
         });
         let desk = Desk::new();
@@ -307,7 +311,7 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
         };
         let guard = house.inline.listen(Label::new(None, here()), listen);
         publish_at(&house.inline, &desk, 1);
-        house.inline.publish_here(&1);
+        publish(&house.inline, 1);
         drop(guard);
         publish_at(&house.inline, &desk, 1);
         other.join().unwrap();

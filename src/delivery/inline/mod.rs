@@ -5,6 +5,7 @@
 
 mod desk;
 mod listener;
+mod thread;
 
 use std::sync::Arc;
 
@@ -20,10 +21,12 @@ use crate::sync::{Mutex, MutexGuard};
 pub(crate) use desk::Desk;
 use desk::{Sheet, Tally};
 use listener::{Inline, InlineListener};
+use thread::Number;
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
     audience: Arc<Audience>,
+    number: Number,
     state: Mutex<State<C>>,
 }
 
@@ -45,6 +48,7 @@ impl<C: Channel> InlineListeners<C> {
     pub(crate) fn new(audience: Arc<Audience>) -> Self {
         Self {
             audience,
+            number: Number::take(),
             state: Mutex::new(State {
                 roster: Roster::new(),
                 snapshot: None,
@@ -92,16 +96,16 @@ impl<C: Channel> InlineListeners<C> {
 
     /// Calls every listener with the event, where none is being called here.
     #[inline]
-    pub(crate) fn publish_now(&self, event: &C::Event, desk: Option<&Desk<C>>) {
-        let hub = self.audience.context.hub;
-        match desk {
-            Some(desk) => {
-                // Taken first: an atomic write waits for all writes before it.
-                let sheet = self.sheet(desk);
-                inside::inline(hub, || self.publish_at(desk, sheet, event));
-            }
-            None => inside::inline(hub, || self.publish_here(event)),
-        }
+    pub(crate) fn publish_now(self: &Arc<Self>, event: &C::Event, desk: Option<&Desk<C>>) {
+        // Accepted first: an atomic write waits for all writes before it.
+        let sheet = match desk {
+            Some(desk) => self.accept_at(desk),
+            None => thread::accept(self).unwrap_or_else(|| self.accept_apart()),
+        };
+        inside::inline(self.audience.context.hub, || {
+            self.call(&sheet.listeners, event);
+            drop(sheet);
+        });
     }
 
     /// From inside an inline callback of the same hub: calls everybody who is there now, as soon as
@@ -117,34 +121,30 @@ impl<C: Channel> InlineListeners<C> {
         inside::defer(self.audience.context.hub, Box::new(job));
     }
 
-    /// Calls every listener with the event.
-    pub(super) fn publish_here(&self, event: &C::Event) {
-        self.call(&self.accept(), event);
-    }
-
     /// Counts an event, and says who is there for it.
-    fn accept(&self) -> Snapshot<C> {
+    pub(super) fn accept(&self) -> Snapshot<C> {
         let mut state = self.state.lock();
         state.published += 1;
         state.snapshot()
     }
 
-    /// The same from a desk, with [its sheet](Self::sheet).
+    /// The same where there is no desk.
+    #[cold]
+    fn accept_apart(&self) -> Arc<Sheet<C>> {
+        let listeners = self.accept();
+        Arc::new(Sheet { listeners })
+    }
+
+    /// The same at a desk.
     #[inline]
-    pub(super) fn publish_at(&self, desk: &Desk<C>, sheet: Arc<Sheet<C>>, event: &C::Event) {
+    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
+        let sheet = desk.sheet().unwrap_or_else(|| self.new_sheet(desk));
         desk.count(|| self);
-        self.call(&sheet.listeners, event);
-        drop(sheet);
-    }
-
-    /// Who is there for the next event of a desk.
-    #[inline]
-    pub(super) fn sheet(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
-        desk.sheet().unwrap_or_else(|| self.new_sheet(desk))
+        sheet
     }
 
     #[inline]
-    fn call(&self, listeners: &View<dyn Inline<C>>, event: &C::Event) {
+    pub(super) fn call(&self, listeners: &View<dyn Inline<C>>, event: &C::Event) {
         let context = &*self.audience.context;
         listeners.for_each(|listener| listener.call(event, context));
     }
