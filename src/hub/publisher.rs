@@ -15,8 +15,8 @@ use crate::error::TryPublishError;
 ///
 /// It is a handle of its hub, and keeps it alive as every [`Hub`] does.
 ///
-/// It belongs to one thread at a time (`Send`, not `Sync`): where all listeners are inline, two
-/// threads that publish, each with a clone of its own, are not in each other's way.
+/// It belongs to one thread at a time (`Send`, not `Sync`); another thread publishes with a clone of
+/// its own.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub};

@@ -1,4 +1,4 @@
-//! Where a publisher of its own calls inline listeners from.
+//! Where inline listeners are called from.
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::{Arc, Weak};
@@ -7,11 +7,12 @@ use super::{InlineListeners, Snapshot};
 use crate::channel::Channel;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// A publisher's own: it remembers who listens, so that a publish takes no lock, and writes to
-/// nothing that another publisher writes to. One thread at a time uses it.
+/// A [`Publisher`](crate::Publisher)'s own, or a thread's: it remembers who listens, so that a
+/// publish takes no lock, and writes to nothing that is written to from another desk. One thread at
+/// a time uses it.
 ///
 /// It remembers weakly. Whoever changes the listeners takes the sheets of all desks away, so that a
-/// desk which still finds its own has the right one, and a publisher which happens not to publish
+/// desk which still finds its own has the right one, and one which happens not to be published at
 /// keeps nobody alive. That is what the two atomic writes of a publish are for: a desk holds its
 /// sheet while it calls.
 pub(crate) struct Desk<C: Channel> {
@@ -25,10 +26,10 @@ pub(crate) struct Desk<C: Channel> {
 /// Two lines of a cache, as processors fetch them.
 #[repr(align(128))]
 pub(crate) struct Sheet<C: Channel> {
-    pub(super) listeners: Snapshot<C>,
+    pub(crate) listeners: Snapshot<C>,
 }
 
-/// How many events have gone over a desk. Its publisher alone writes.
+/// How many events have been accepted at a desk. Whoever uses it alone writes.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Tally(AtomicU64);

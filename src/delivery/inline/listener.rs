@@ -17,7 +17,7 @@ pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
     fn call(&self, event: &C::Event, context: &Context);
 
     /// Every publish since then has called this listener: how many is derived, not counted. Give or
-    /// take one for each publisher with a desk that was publishing while it joined.
+    /// take one for each desk that was published at while it joined.
     fn published_before(&self) -> u64;
 }
 

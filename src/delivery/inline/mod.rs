@@ -1,7 +1,8 @@
 //! Inline listeners: called at once, on the publisher's thread, before `publish` returns.
 //!
-//! Here are the listeners of a channel, of which each is a [`listener`]; at a [`desk`] a publisher
-//! calls them.
+//! Here are the listeners of a channel, of which each is a [`listener`]; at a [`desk`] they are
+//! called from. A publisher has a desk of its own; whoever publishes without one uses his
+//! [`thread`]'s.
 
 mod desk;
 mod listener;
@@ -38,7 +39,7 @@ struct State<C: Channel> {
     sheets: Vec<Arc<Sheet<C>>>,
     /// Of every desk there is.
     tallies: Vec<Arc<Tally>>,
-    /// How many events have gone through the listeners, or over desks that are gone.
+    /// How many events have been accepted apart from a desk, or at desks that are gone.
     published: u64,
 }
 
@@ -198,7 +199,7 @@ impl<C: Channel> InlineListeners<C> {
         before
     }
 
-    /// How many events have gone through the listeners, or over a desk.
+    /// How many events have been accepted here: at a desk, or apart.
     pub(crate) fn published(&self) -> u64 {
         self.state.lock().published()
     }
