@@ -1,4 +1,5 @@
-//! What all listeners of one hub share: its identity, its panic handler, its dispatcher's progress.
+//! What all listeners of one hub share: its identity, its panic handler, its dispatcher's progress,
+//! the numbers of its lanes.
 
 use std::any::Any;
 use std::fmt;

@@ -87,7 +87,7 @@ impl Listener {
     }
 
     /// From here on no call begins. A panic that is counted meanwhile may be lost, which nobody asks
-    /// for any more.
+    /// for any more; [`AWAITED`] is set only afterwards, by the same thread.
     pub(crate) fn deactivate(&self) {
         let state = self.state.load(Ordering::Relaxed);
         self.state.store(state | ENDED, Ordering::Release);

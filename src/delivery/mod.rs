@@ -16,7 +16,7 @@
 //!
 //! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
 //!   [`subscription`] ends one;
-//! - [`audience`]: who listens on a channel, in one word for its publishers;
+//! - [`audience`]: who listens on a channel, as far as its publishers have to know;
 //! - [`context`]: what the listeners of one hub share; their panics stop there;
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.

@@ -110,14 +110,6 @@ impl<C: Channel> Clone for Publisher<C> {
     }
 }
 
-impl<C: Channel> Drop for Publisher<C> {
-    fn drop(&mut self) {
-        if self.desk.is_open() {
-            self.listeners.inline().close_desk(&self.desk);
-        }
-    }
-}
-
 impl<C: Channel> fmt::Debug for Publisher<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publisher")

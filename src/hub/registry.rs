@@ -52,11 +52,11 @@ impl Registry {
         })
     }
 
-    /// What `is_it` finds in the state that is of type `S`.
+    /// The state of type `S`, as `cast` gives it.
     fn find<'a, S: AnyChannel, R>(
         &'a self,
         make: impl Fn() -> S,
-        is_it: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
+        cast: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
     ) -> R {
         let key = bits(TypeId::of::<S>());
         let (mut link, mut bits) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
@@ -69,7 +69,7 @@ impl Registry {
                 })
             });
             if entry.key == key
-                && let Some(found) = is_it(&entry.state)
+                && let Some(found) = cast(&entry.state)
             {
                 return found;
             }

@@ -35,20 +35,12 @@ pub(crate) struct Sheet<C: Channel> {
 pub(super) struct Tally(AtomicU64);
 
 impl<C: Channel> Desk<C> {
-    /// For one channel, to be [closed](InlineListeners::close_desk) where it is open in the end.
+    /// For one channel.
     pub(crate) fn new() -> Self {
         Self {
             tally: OnceCell::new(),
             sheet: RefCell::new(Weak::new()),
         }
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.tally.get().is_some()
-    }
-
-    pub(super) fn tally(&self) -> Option<&Arc<Tally>> {
-        self.tally.get()
     }
 
     /// Counts an event; the first one opens it at its channel's `listeners`.
@@ -73,10 +65,6 @@ impl<C: Channel> Desk<C> {
 
     pub(super) fn learn(&self, sheet: &Arc<Sheet<C>>) {
         self.sheet.replace(Arc::downgrade(sheet));
-    }
-
-    pub(super) fn has(&self, sheet: &Arc<Sheet<C>>) -> bool {
-        std::ptr::eq(self.sheet.borrow().as_ptr(), Arc::as_ptr(sheet))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Inline listeners: called at once, on the publisher's thread, before `publish` returns.
 //!
-//! Here are the listeners of a channel, of which each is a [`listener`]; at a [`desk`] they are
-//! called from. A publisher has a desk of its own; whoever publishes without one uses his
-//! [`thread`]'s.
+//! Here are the listeners of a channel, of which each is a [`listener`]; they are called from a
+//! [`desk`]: a publisher's own or, for whoever publishes without one, one of the [`desks`] of the
+//! thread.
 
 mod desk;
+mod desks;
 mod listener;
-mod thread;
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) use desk::Desk;
 use desk::{Sheet, Tally};
+use desks::Number;
 use listener::{Inline, InlineListener};
-use thread::Number;
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
@@ -37,9 +37,9 @@ struct State<C: Channel> {
     snapshot: Option<Snapshot<C>>,
     /// Of the desks that have one.
     sheets: Vec<Arc<Sheet<C>>>,
-    /// Of every desk there is.
+    /// Of every desk there is, and of some that are gone.
     tallies: Vec<Arc<Tally>>,
-    /// How many events have been accepted apart from a desk, or at desks that are gone.
+    /// How many events have been accepted apart from a desk, or at desks that are forgotten.
     published: u64,
 }
 
@@ -63,20 +63,12 @@ impl<C: Channel> InlineListeners<C> {
     /// For a desk that opens.
     fn new_tally(&self) -> Arc<Tally> {
         let tally = Arc::default();
-        self.state.lock().tallies.push(Arc::clone(&tally));
-        tally
-    }
-
-    pub(crate) fn close_desk(&self, desk: &Desk<C>) {
         let mut state = self.state.lock();
-        if let Some(closed) = desk.tally() {
-            state.published += closed.published();
-            state.tallies.retain(|tally| !Arc::ptr_eq(tally, closed));
+        if state.tallies.len() == state.tallies.capacity() {
+            state.forget_desks();
         }
-        let sheet = state.sheets.iter().position(|sheet| desk.has(sheet));
-        let sheet = sheet.map(|place| state.sheets.swap_remove(place));
-        drop(state);
-        drop(sheet);
+        state.tallies.push(Arc::clone(&tally));
+        tally
     }
 
     /// Calls every listener with the event, now or, from inside an inline callback of the same
@@ -98,13 +90,14 @@ impl<C: Channel> InlineListeners<C> {
     /// Calls every listener with the event, where none is being called here.
     #[inline]
     pub(crate) fn publish_now(self: &Arc<Self>, event: &C::Event, desk: Option<&Desk<C>>) {
-        // Accepted first: an atomic write waits for all writes before it.
+        // Before anything else is written: the atomic write in it would wait for that.
         let sheet = match desk {
             Some(desk) => self.accept_at(desk),
-            None => thread::accept(self).unwrap_or_else(|| self.accept_apart()),
+            None => desks::accept(self).unwrap_or_else(|| self.accept_apart()),
         };
         inside::inline(self.audience.context.hub, || {
             self.call(&sheet.listeners, event);
+            // It may be the last to hold a listener that has ended: others' code, as the calls are.
             drop(sheet);
         });
     }
@@ -222,6 +215,18 @@ impl<C: Channel> State<C> {
     fn published(&self) -> u64 {
         let at_desks = self.tallies.iter().map(|tally| tally.published());
         self.published + at_desks.sum::<u64>()
+    }
+
+    /// Only what nobody else holds is a desk's that is gone. No listener is dropped: the sheets are up
+    /// to date.
+    fn forget_desks(&mut self) {
+        self.sheets
+            .retain_mut(|sheet| Arc::get_mut(sheet).is_none());
+        self.tallies.retain_mut(|tally| {
+            let gone = Arc::get_mut(tally).map(|tally| tally.published());
+            self.published += gone.unwrap_or_default();
+            gone.is_none()
+        });
     }
 
     fn snapshot(&mut self) -> Snapshot<C> {

@@ -77,8 +77,8 @@ pub struct ListenerReport {
     pub registered: String,
     /// How it is told.
     pub kind: DeliveryKind,
-    /// How many events it was called with: of an inline listener, give or take one for each
-    /// [`Publisher`](crate::Publisher) that was publishing while it joined.
+    /// How many events it was called with: of an inline listener, give or take one for each thread
+    /// that was publishing while it joined.
     pub delivered: u64,
     /// How many times its code has panicked.
     pub panicked: u64,
