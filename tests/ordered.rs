@@ -118,6 +118,28 @@ fn inline_listeners_are_called_in_the_order_of_registration() {
     assert_eq!(log.take(), [0, 2, 3, 4, 5]);
 }
 
+/// So many that the hub keeps them in several pieces; some leave at the ends of pieces, and one piece
+/// all together.
+#[test]
+fn hundreds_of_listeners_keep_their_order_however_they_come_and_go() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let listen = |listener: u32| {
+        let log = log.clone();
+        hub.listen_inline::<Numbers>(move |_| log.push(listener))
+    };
+    let mut guards: Vec<_> = (0..200).map(|n| (n, listen(n))).collect();
+    let mut next = 200;
+    for leaves in [60..64, 0..3, 128..200, 30..33, 64..128, 200..203] {
+        guards.retain(|(n, _)| !leaves.contains(n));
+        guards.extend((next..next + 5).map(|n| (n, listen(n))));
+        next += 5;
+        hub.publish::<Numbers>(0);
+        let there: Vec<_> = guards.iter().map(|(n, _)| *n).collect();
+        assert_eq!(log.take(), there);
+    }
+}
+
 #[test]
 fn no_inline_listener_sees_two_events_reversed() {
     let hub = Hub::new();

@@ -35,6 +35,7 @@ pub(crate) type PanicHandler = Arc<dyn Fn(&ListenerPanic) + Send + Sync>;
 pub(crate) struct Context {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
+    /// How many lanes have been given out.
     lanes: AtomicUsize,
     on_panic: PanicHandler,
 }

@@ -30,6 +30,7 @@ pub(super) trait AnyChannel: Any + Send + Sync {
 type Link = OnceLock<Box<Entry>>;
 
 struct Entry {
+    /// The bits of its type, all of them.
     key: u64,
     state: Arc<dyn AnyChannel>,
     below: [Link; FORKS],
@@ -59,7 +60,7 @@ impl Registry {
         cast: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
     ) -> R {
         let key = bits(TypeId::of::<S>());
-        let (mut link, mut bits) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
+        let (mut link, mut rest) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
         loop {
             let entry = link.get_or_init(|| {
                 Box::new(Entry {
@@ -74,7 +75,7 @@ impl Registry {
                 return found;
             }
             // Once the bits are used up the trie goes on as a list.
-            (link, bits) = (&entry.below[digit(bits, FORKS)], bits / FORKS as u64);
+            (link, rest) = (&entry.below[digit(rest, FORKS)], rest / FORKS as u64);
         }
     }
 
