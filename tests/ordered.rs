@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::thread;
 
 use common::{Log, Numbers, Words, gate, rounds};
@@ -124,9 +125,13 @@ fn inline_listeners_are_called_in_the_order_of_registration() {
 fn hundreds_of_listeners_keep_their_order_however_they_come_and_go() {
     let hub = Hub::new();
     let log = Log::new();
+    let captured = Arc::new(());
     let listen = |listener: u32| {
-        let log = log.clone();
-        hub.listen_inline::<Numbers>(move |_| log.push(listener))
+        let (log, capture) = (log.clone(), Arc::clone(&captured));
+        hub.listen_inline::<Numbers>(move |_| {
+            drop(Arc::clone(&capture));
+            log.push(listener);
+        })
     };
     let mut guards: Vec<_> = (0..200).map(|n| (n, listen(n))).collect();
     let mut next = 200;
@@ -137,6 +142,7 @@ fn hundreds_of_listeners_keep_their_order_however_they_come_and_go() {
         hub.publish::<Numbers>(0);
         let there: Vec<_> = guards.iter().map(|(n, _)| *n).collect();
         assert_eq!(log.take(), there);
+        assert_eq!(Arc::strong_count(&captured), 1 + there.len());
     }
 }
 
