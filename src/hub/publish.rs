@@ -113,6 +113,15 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
+    /// [`publish_protected`](Self::publish_protected) that never waits: it goes beyond the capacity of
+    /// the queue and of every receiver.
+    #[track_caller]
+    pub(crate) fn publish_unbounded<C: Protected>(&self, _key: &C::Key, event: C::Event) {
+        let source = Location::caller();
+        self.listeners::<C>()
+            .publish_unbounded(self.queue(), event, source);
+    }
+
     fn accept<C: Channel>(&self, event: C::Event, source: Source) -> Publishing<'_, C> {
         Publishing::new(self.listeners::<C>(), self.queue(), event, source)
     }

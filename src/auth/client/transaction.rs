@@ -262,7 +262,6 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
 
     /// The one place where the auth category publishes.
     async fn publish(&self, event: AuthEvent) {
-        let accepted = self.hub.publish_protected_async::<Auth>(&KEY, event);
-        accepted.await;
+        self.hub.publish_unbounded::<Auth>(&KEY, event);
     }
 }

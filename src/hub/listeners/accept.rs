@@ -128,6 +128,12 @@ impl<C: Channel> Listeners<C> {
             .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
     }
 
+    /// Publishes an event beyond every capacity, where that is needed.
+    pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
+        let accepted = self.attempt(queue, Payload::Own(event), source, Limit::None, None);
+        debug_assert!(accepted.is_ok(), "what has no limit refuses nothing");
+    }
+
     /// Publishes an event; where there is no room, hands it back and has the task woken when there
     /// may be some.
     pub(in crate::hub) fn poll_publish(
