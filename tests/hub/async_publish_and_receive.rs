@@ -1,8 +1,6 @@
 //! Async: `publish_async` waits for room, `recv_async` and the stream for an event, and neither
 //! blocks a thread; what others wrote (wakers) runs isolated, and under no lock.
 
-mod common;
-
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, gate, in_time, rounds};
+use crate::common::{Log, Numbers, gate, in_time, rounds};
 use typed_hub::{Hub, Overflow, ReceiverOptions, RecvError};
 
 /// A waker that does what it is told to.

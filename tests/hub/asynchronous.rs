@@ -1,10 +1,8 @@
 //! Promise 3: a `listen` callback never runs on the publisher's stack.
 
-mod common;
-
 use std::thread;
 
-use common::{Log, Numbers, gate, in_time};
+use crate::common::{Log, Numbers, gate, in_time};
 use typed_hub::Hub;
 
 #[test]

@@ -1,13 +1,11 @@
 //! Promise 9: the queue has a capacity; when it is full `publish` waits and `try_publish` hands the
 //! event back; from inside a callback nothing waits; nothing is lost.
 
-mod common;
-
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, Words, gate, in_time, rounds};
+use crate::common::{Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, TryPublishError};
 
 #[test]

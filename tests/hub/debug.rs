@@ -1,9 +1,7 @@
 //! What `{:?}` shows: what a thing is and which channel or listener it belongs to, and no event
 //! that is not `Debug` itself.
 
-mod common;
-
-use common::{Log, Numbers};
+use crate::common::{Log, Numbers};
 use typed_hub::{Hub, ListenOptions, TryPublishError};
 
 #[test]

@@ -1,14 +1,12 @@
 //! Promise 7: after `drop(subscription)` returns no call begins; `close` waits for the one under
 //! way; `detach` listens for as long as the hub lives.
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, Words, gate, in_time, rounds};
+use crate::common::{self, Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Hub, Subscription};
 
 #[test]

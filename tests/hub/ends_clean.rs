@@ -1,8 +1,6 @@
 //! Promise 11: `flush` waits until what was accepted is delivered; dropping the last handle
 //! delivers what was accepted, then ends the thread; without `listen` there is no thread.
 
-mod common;
-
 use std::cell::RefCell;
 use std::future::Future as _;
 use std::mem::ManuallyDrop;
@@ -12,7 +10,9 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Log, Numbers, Words, gate, in_time, rounds};
+#[cfg(all(target_os = "linux", not(miri)))]
+use crate::alone::alone;
+use crate::common::{Log, Numbers, Words, gate, in_time, rounds};
 use typed_hub::{Hub, WeakHub};
 
 #[test]
@@ -119,18 +119,12 @@ fn hub_threads() -> usize {
         .count()
 }
 
-/// Alone in its process, where the test harness runs one: it counts threads.
+/// Alone in its process: it counts threads.
 #[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn a_hub_has_a_thread_from_its_first_listen_to_its_end_and_none_otherwise() {
-    const ALONE: &str = "TYPED_HUB_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let test = "a_hub_has_a_thread_from_its_first_listen_to_its_end_and_none_otherwise";
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture"])
-            .env(ALONE, "yes")
-            .status();
-        assert!(status.unwrap().success());
+    let test = "a_hub_has_a_thread_from_its_first_listen_to_its_end_and_none_otherwise";
+    if alone(module_path!(), test).is_some() {
         return;
     }
     let hub = Hub::new();

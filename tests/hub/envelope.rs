@@ -1,10 +1,8 @@
 //! An envelope tells an event's channel, place in the order, time and source.
 
-mod common;
-
 use std::time::SystemTime;
 
-use common::{Log, Numbers, Words};
+use crate::common::{Log, Numbers, Words};
 use typed_hub::Hub;
 
 #[test]

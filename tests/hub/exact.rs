@@ -1,13 +1,11 @@
 //! Promise 8: a listener gets exactly the events accepted after `listen` returned, and until its
 //! guard was dropped.
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::{Log, Numbers, Words, gate, rounds};
+use crate::common::{Log, Numbers, Words, gate, rounds};
 use typed_hub::{Hub, Subscription};
 
 #[test]

@@ -1,10 +1,8 @@
 //! The process's default hub is one hub, wherever it is asked for.
 
-mod common;
-
 use std::thread;
 
-use common::{Log, Numbers};
+use crate::common::{Log, Numbers};
 use typed_hub::Hub;
 
 #[test]

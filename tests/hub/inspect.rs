@@ -1,10 +1,8 @@
 //! `inspect` tells what a hub is doing: as a value, as a table, as JSON and as a picture.
 
-mod common;
-
 use std::thread;
 
-use common::{Numbers, Words, gate};
+use crate::common::{Numbers, Words, gate};
 use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
 
 /// Another channel that people call `number`.

@@ -1,10 +1,10 @@
 //! Promise 6: a panicking callback harms neither the publisher nor another callback.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Log, Numbers, in_time};
+#[cfg(not(miri))]
+use crate::alone::alone;
+use crate::common::{Log, Numbers, in_time};
 use typed_hub::{Hub, ListenOptions, ListenerPanic};
 
 /// A hub that writes its listeners' panics down.
@@ -58,21 +58,15 @@ fn a_callback_that_panics_every_time_gets_every_event_and_disturbs_nobody() {
 #[cfg(not(miri))]
 #[test]
 fn unless_told_otherwise_a_panic_is_reported_on_standard_error() {
-    const ALONE: &str = "TYPED_HUB_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
+    let test = "unless_told_otherwise_a_panic_is_reported_on_standard_error";
+    let Some(output) = alone(module_path!(), test) else {
         let hub = Hub::new();
         let named = ListenOptions::builder().name("fragile").build();
         let _fragile = hub.listen_with::<Numbers>(named, |n| panic!("at {n}"));
         hub.publish::<Numbers>(7);
         hub.flush();
         return;
-    }
-    let test = "unless_told_otherwise_a_panic_is_reported_on_standard_error";
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(ALONE, "yes")
-        .output()
-        .unwrap();
+    };
     let reported = String::from_utf8(output.stderr).unwrap();
     let line = "typed-hub: listener fragile on channel number panicked: at 7";
     assert!(reported.contains(line), "{reported}");

@@ -4,12 +4,10 @@
 //! say exactly what each listener and receiver must have seen. Several threads are the second half:
 //! there the model is what all of them must agree on.
 
-mod common;
-
 use std::collections::VecDeque;
 use std::thread;
 
-use common::Log;
+use crate::common::Log;
 use proptest::prelude::*;
 use typed_hub::{
     Custom, CustomChannel, Hub, ListenOptions, Overflow, Receiver, ReceiverOptions, Replay,

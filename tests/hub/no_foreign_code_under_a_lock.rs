@@ -3,11 +3,9 @@
 //! Whatever runs here uses the hub in every way there is. Under a lock of the hub's, one of them
 //! would dead-lock.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Log, Numbers, Words, in_time};
+use crate::common::{Log, Numbers, Words, in_time};
 use typed_hub::{Hub, WeakHub};
 
 /// Everything one can do with a hub.

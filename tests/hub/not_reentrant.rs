@@ -1,12 +1,10 @@
 //! Promise 5: a callback is never entered while it runs.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use common::{Log, Numbers, in_time, rounds};
+use crate::common::{Log, Numbers, in_time, rounds};
 use typed_hub::Hub;
 
 #[test]

@@ -1,10 +1,8 @@
 //! `once` is called once at most, and ends by itself.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Log, Numbers, Words, gate};
+use crate::common::{Log, Numbers, Words, gate};
 use typed_hub::Hub;
 
 #[test]

@@ -1,11 +1,9 @@
 //! Promise 4: all callbacks see a hub's events in one and the same order.
 
-mod common;
-
 use std::sync::Arc;
 use std::thread;
 
-use common::{Log, Numbers, Words, gate, rounds};
+use crate::common::{Log, Numbers, Words, gate, rounds};
 use typed_hub::Hub;
 
 #[test]

@@ -1,9 +1,7 @@
 //! Promise 2, at run time: who has the key of a protected channel publishes on it, by every way.
-//! What does not compile is in `tests/typed_and_protected.rs`.
+//! What does not compile is in `tests/compile`.
 
-mod common;
-
-use common::Log;
+use crate::common::Log;
 use pollster::block_on;
 use typed_hub::{Channel, Hub, Protected};
 

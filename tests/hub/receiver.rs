@@ -1,13 +1,11 @@
 //! Receivers: pulled, each with its own bound and its own choice of what happens when it overflows.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, PATIENCE, Words, in_time, rounds};
+use crate::common::{Log, Numbers, PATIENCE, Words, in_time, rounds};
 use typed_hub::{
     Custom, CustomChannel, Hub, Lagged, Overflow, Receiver, ReceiverOptions, RecvError,
     RecvTimeoutError, Replay, TryPublishError, TryRecvError,

@@ -1,11 +1,9 @@
 //! Promise 10: a listener that asks for replay gets the retained events first, then the live ones:
 //! in order, none twice, none skipped, whatever is published meanwhile.
 
-mod common;
-
 use std::thread;
 
-use common::{Log, Numbers, in_time, rounds};
+use crate::common::{self, Log, Numbers, in_time, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay};
 
 /// A channel that keeps its last three events.

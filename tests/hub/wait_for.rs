@@ -1,13 +1,11 @@
 //! `wait_for` blocks until an event of the kind comes, or the time is over.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{Numbers, PATIENCE, Words, in_time};
+use crate::common::{Numbers, PATIENCE, Words, in_time};
 use typed_hub::{Hub, WaitTimeout};
 
 /// Publishes a number again and again, on a thread of its own, until it is over.

@@ -1,10 +1,8 @@
-//! An envelope on the wire, as a front end reads it. Events of `Auth` are in `auth_wire.rs`.
-
-mod common;
+//! An envelope on the wire, as a front end reads it. Events of `Auth` are in `tests/auth/wire.rs`.
 
 use std::time::SystemTime;
 
-use common::{Log, Numbers};
+use crate::common::{Log, Numbers};
 use typed_hub::Hub;
 
 #[test]

@@ -1,13 +1,11 @@
 //! A hub with a worker has no thread: its queued listeners are called where the worker is.
 
-mod common;
-
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{Log, Numbers, Words, in_time, rounds};
+use crate::common::{Log, Numbers, Words, in_time, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, ReceiverOptions, Replay, Worker};
 
 /// Events that can be counted, and are kept for those who come late.
