@@ -1,8 +1,6 @@
 //! What cannot be right is refused by a typed error, before anything is sent, stored or published.
 
-mod auth_world;
-
-use auth_world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
+use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Challenge, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError,

@@ -1,8 +1,5 @@
 //! Signing in in a browser: `AuthClient::sign_in_in_browser`. The browser is a thread here that
-//! requests what it is sent to; a real one is in `tests/real_browser.rs`.
-#![cfg(feature = "loopback")]
-
-mod auth_world;
+//! requests what it is sent to; a real one is in `tests/servers/real/browser.rs`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +7,7 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use auth_world::{PASSWORD, World, start};
+use crate::world::{PASSWORD, World, start};
 use pollster::block_on;
 use typed_hub::auth::redirect::{Loopback, LoopbackError, RedirectOptions};
 use typed_hub::auth::{AuthorizeUrl, Fault, Operation, RedirectError, SignOutScope};

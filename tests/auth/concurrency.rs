@@ -1,13 +1,11 @@
 //! Rows F17 and F24, and what becomes of futures that are dropped or left alone. Interleavings are
 //! forced: a provider that does not answer and a store that does not finish wait for the test.
 
-mod auth_world;
-
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use auth_world::{CODE, PASSWORD, StoreFault, World, poll_once, start};
+use crate::world::{CODE, PASSWORD, StoreFault, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Fault, Operation, SessionError, SignInError, SignInStep, SignOutScope,

@@ -1,8 +1,6 @@
 //! Who drives what: calls in great numbers, calls from inside a listener, a store or an executor,
 //! and what a panic of one call means for the others.
 
-mod auth_world;
-
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -12,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use auth_world::{PASSWORD, Trace, World, poll_once, start};
+use crate::world::{PASSWORD, Trace, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, Fault, IdentityProvider,

@@ -3,8 +3,6 @@
 //! The letters are those of the table of promises. They are checked while an event is published:
 //! nothing can have happened since what the event tells of.
 
-mod auth_world;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -12,7 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use auth_world::{CODE, Client, LIFETIME, PASSWORD, StoreFault, TestStore, World, poll_once};
+use crate::world::{CODE, Client, LIFETIME, PASSWORD, StoreFault, TestStore, World, poll_once};
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;

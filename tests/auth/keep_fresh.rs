@@ -1,14 +1,12 @@
 //! Refreshing ahead of time: `AuthClient::keep_fresh`.
 
-mod auth_world;
-
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use auth_world::{LIFETIME, PASSWORD, World};
+use crate::world::{LIFETIME, PASSWORD, World};
 use pollster::block_on;
 use typed_hub::auth::{Fault, Operation, SignOutScope};
 

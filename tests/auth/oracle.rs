@@ -1,9 +1,7 @@
 //! The table of promises, row by row, on a client with the embedded pool. A trace is the writes to
 //! the store and the events, in the order they happened.
 
-mod auth_world;
-
-use auth_world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
+use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, AuthClient, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock,

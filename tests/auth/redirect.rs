@@ -1,13 +1,10 @@
 //! The table of the auth category, F23, F27 to F37 and F39: signing in by redirect.
-#![cfg(feature = "redirect")]
-
-mod auth_world;
 
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
+use crate::world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
@@ -121,7 +118,7 @@ fn f29_custom_state_comes_back_as_it_went_just_before() {
         &"ü".repeat(512),
     ] {
         let world = World::new();
-        let log = auth_world::Trace::default();
+        let log = crate::world::Trace::default();
         let seen = log.clone();
         let _listener = world.hub.listen_inline::<Auth>(move |event| match event {
             AuthEvent::CustomOAuthState { state } => seen.push(state.clone()),
@@ -642,7 +639,7 @@ fn what_a_listener_does_between_the_events_comes_after_them() {
 fn no_secret_of_a_redirect_is_shown() {
     for fault in [None, Some(Fault::Rejected), Some(Fault::NetworkDown)] {
         let (world, callback) = redirecting();
-        let shown = auth_world::Trace::default();
+        let shown = crate::world::Trace::default();
         let events = shown.clone();
         let _listener = world.hub.listen_inline::<Auth>(move |event: &AuthEvent| {
             events.push(format!(

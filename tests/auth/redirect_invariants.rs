@@ -1,16 +1,13 @@
 //! What holds of redirects whatever is asked, answered, broken, dropped or done at the same time.
 //!
 //! The letters are those of the table of promises.
-#![cfg(feature = "redirect")]
-
-mod auth_world;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_world::{Client, LIFETIME, PASSWORD, StoreFault, World, poll_once};
+use crate::world::{Client, LIFETIME, PASSWORD, StoreFault, World, poll_once};
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -253,7 +253,7 @@ mod keyring {
         let output = Command::new("dbus-run-session")
             .args(["--", "sh", "-c", SESSION, "sh"])
             .arg(env::current_exe().unwrap())
-            .args(["--test-threads=1", "keyring::"])
+            .args(["--test-threads=1", "token_stores::keyring::"])
             .env(REAL, "1")
             .env("HOME", &home)
             .env("XDG_DATA_HOME", &home)
@@ -498,7 +498,11 @@ mod file {
         let store = folder.store();
         for round in 0..10 {
             let mut victim = Command::new(env::current_exe().unwrap())
-                .args(["--ignored", "--exact", "file::saves_without_end"])
+                .args([
+                    "--ignored",
+                    "--exact",
+                    "token_stores::file::saves_without_end",
+                ])
                 .env(VICTIM, folder.file("session.json"))
                 .stdout(std::process::Stdio::null())
                 .spawn()
