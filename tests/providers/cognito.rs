@@ -1,5 +1,4 @@
 //! `CognitoProvider` with a service that does as the test says.
-#![cfg(feature = "cognito")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -1,20 +1,16 @@
 //! A provider that lies, or somebody in its place: nobody is signed in, nothing is stored, exactly
 //! the event of the table is published, and nothing that was sent is shown.
-#![cfg(all(feature = "cognito", feature = "oidc"))]
-
-mod liar;
-mod real;
-#[path = "real/shown.rs"]
-mod shown;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use liar::{Answer, Asked, CLIENT, Liar, grant, hmac, key, key_set, now, sign, signed, unsigned};
+use crate::liar::{
+    Answer, Asked, CLIENT, Liar, grant, hmac, key, key_set, now, sign, signed, unsigned,
+};
+use crate::shown::Shown;
+use crate::trace::trace;
 use openidconnect::PrivateSigningKey;
-use real::trace;
 use serde_json::json;
-use shown::Shown;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;

@@ -1,12 +1,9 @@
 //! `OidcProvider` with an OpenID provider that is having a bad day, or does not do as it should.
-#![cfg(feature = "oidc")]
-
-mod oidc_stub;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oidc_stub::{BACK, CLIENT, Server};
+use crate::oidc_stub::{BACK, CLIENT, Server};
 use typed_hub::auth::oidc::{ClientAuth, OidcProvider};
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
