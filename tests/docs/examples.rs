@@ -1,5 +1,4 @@
 //! What the examples say to who runs them without what they take.
-#![cfg(not(feature = "cognito"))]
 
 use std::process::Command;
 
