@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::real::{Server, free_port};
+use crate::server::{Server, free_port};
 
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,18 +1,12 @@
 //! Signing in by redirect as a user does it: in a real browser, on a provider's own pages, which
 //! send it back to a loopback address.
-#![cfg(all(feature = "oidc", feature = "cognito", feature = "loopback"))]
-
-#[path = "real/chromium.rs"]
-mod chromium;
-#[path = "real/ministack.rs"]
-mod ministack;
-mod real;
 
 use std::time::Duration;
 
-use chromium::Chromium;
-use ministack::{Ministack, PASSWORD};
-use real::{OidcServer, trace};
+use crate::chromium::Chromium;
+use crate::ministack::{Ministack, PASSWORD};
+use crate::server::OidcServer;
+use crate::trace::trace;
 use tokio::sync::oneshot;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::CognitoProvider;

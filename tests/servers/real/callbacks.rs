@@ -1,24 +1,14 @@
 //! F30 to F35 on real servers: callbacks that are spoilt, forged, replayed or somebody else's. The
 //! code of none of them is sent, and the server is not even asked.
-#![cfg(all(feature = "cognito", feature = "oidc"))]
-
-#[path = "real/ministack.rs"]
-mod ministack;
-#[path = "real/pages.rs"]
-mod pages;
-#[path = "real/proxy.rs"]
-mod proxy;
-mod real;
-#[path = "real/shown.rs"]
-mod shown;
 
 use std::time::{Duration, Instant};
 
-use ministack::{BACK, Ministack};
-use pages::Browser;
-use proxy::Proxy;
-use real::{OidcServer, free_port, trace};
-use shown::Shown;
+use crate::ministack::{BACK, Ministack};
+use crate::pages::Browser;
+use crate::proxy::Proxy;
+use crate::server::{OidcServer, free_port};
+use crate::shown::Shown;
+use crate::trace::trace;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;
@@ -292,7 +282,7 @@ impl Site for CognitoSite {
     }
 
     async fn visit(&self, page: &str) -> String {
-        ministack::visit(page, &self.direct, "ada").await
+        crate::ministack::visit(page, &self.direct, "ada").await
     }
 }
 

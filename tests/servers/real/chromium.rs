@@ -12,7 +12,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
-use crate::real::{Folder, PATIENCE, Server, free_port};
+use crate::server::{Folder, PATIENCE, Server, free_port};
 
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_millis(20);

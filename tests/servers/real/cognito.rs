@@ -1,16 +1,11 @@
 //! The auth category on a Cognito user pool: the rows of the table it can show.
-#![cfg(feature = "cognito")]
-
-#[path = "real/ministack.rs"]
-mod ministack;
-mod real;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::ministack::{Ministack, PASSWORD, Pool};
+use crate::trace::trace;
 use aws_sdk_cognitoidentityprovider::types::UserPoolMfaType;
-use ministack::{Ministack, PASSWORD, Pool};
-use real::trace;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::{

@@ -1,11 +1,4 @@
 //! The examples that take a server, from their first line to their last.
-#![cfg(all(feature = "oidc", feature = "cognito", feature = "loopback"))]
-
-#[path = "real/chromium.rs"]
-mod chromium;
-#[path = "real/ministack.rs"]
-mod ministack;
-mod real;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -13,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chromium::Chromium;
+use crate::ministack::{Ministack, PASSWORD, Pool};
+use crate::server::{Folder, OidcServer, PATIENCE, repository};
 use aws_sdk_cognitoidentityprovider::types::UserPoolMfaType;
-use chromium::Chromium;
-use ministack::{Ministack, PASSWORD, Pool};
-use real::{OidcServer, PATIENCE};
 
 /// An example, ready to run.
 fn example(name: &str) -> Command {
@@ -27,7 +20,7 @@ fn example(name: &str) -> Command {
         .args(["build", "--quiet", "--all-features", "--example", name])
         .arg("--target-dir")
         .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+        .current_dir(repository());
     // What cargo has told this test of its package would have other packages built anew.
     for (variable, _) in std::env::vars_os() {
         let known = variable.to_string_lossy();
@@ -153,7 +146,7 @@ async fn sign_in_in_browser_on_an_openid_provider() {
 
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
-    let folder = real::Folder::new(&format!("open-{}", std::process::id()));
+    let folder = Folder::new(&format!("open-{}", std::process::id()));
     std::fs::create_dir(folder.path()).unwrap();
     let open = folder.path().join("xdg-open");
     let opened = folder.path().join("opened");

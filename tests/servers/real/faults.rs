@@ -1,28 +1,18 @@
 //! Whatever happens between a client and a real server: the events are those of the table, no
 //! session is lost, no wait is without end, no secret is shown. It prints what it has seen.
-#![cfg(all(feature = "cognito", feature = "oidc"))]
-
-#[path = "real/ministack.rs"]
-mod ministack;
-#[path = "real/pages.rs"]
-mod pages;
-#[path = "real/proxy.rs"]
-mod proxy;
-mod real;
-#[path = "real/shown.rs"]
-mod shown;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::ministack::{Ministack, PASSWORD, Pool};
+use crate::pages::Browser;
+use crate::proxy::{Fault, Proxy, untrusted};
+use crate::server::{OidcServer, Server, free_port};
+use crate::shown::Shown;
+use crate::trace::trace;
 use aws_sdk_cognitoidentityprovider::types::UserPoolMfaType;
-use ministack::{Ministack, PASSWORD, Pool};
-use pages::Browser;
-use proxy::{Fault, Proxy, untrusted};
-use real::{OidcServer, Server, free_port, trace};
-use shown::Shown;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;
@@ -227,7 +217,7 @@ fn limit(fault: Fault) -> Duration {
     if fault == Fault::Slow { SHORT } else { LONG }
 }
 
-const BACK: &str = ministack::BACK;
+const BACK: &str = crate::ministack::BACK;
 
 fn options() -> RedirectOptions {
     RedirectOptions::builder().redirect_uri(BACK).build()
@@ -262,7 +252,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
         site.sign_in(&client_of(site.provider()), user).await;
     }
     let before = store.load().await.unwrap();
-    secrets.extend(before.iter().flat_map(shown::tokens));
+    secrets.extend(before.iter().flat_map(crate::shown::tokens));
 
     let client = client_of(site.provider_for(operation, fault));
     let mut callback = String::new();
@@ -320,7 +310,14 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
     proxy.mend();
     let client = client_of(site.provider());
     let after = after(site, operation, &client, user, &trace).await;
-    secrets.extend(store.load().await.unwrap().iter().flat_map(shown::tokens));
+    secrets.extend(
+        store
+            .load()
+            .await
+            .unwrap()
+            .iter()
+            .flat_map(crate::shown::tokens),
+    );
     shown.debug(&client);
     Cell {
         seen: Seen {
@@ -543,7 +540,7 @@ impl Site for CognitoSite {
     }
 
     async fn visit(&self, page: &str, user: &str) -> String {
-        ministack::visit(page, &self.server.endpoint, user).await
+        crate::ministack::visit(page, &self.server.endpoint, user).await
     }
 
     async fn add_user(&self, user: &str) {

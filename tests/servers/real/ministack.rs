@@ -14,7 +14,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 
-use crate::real::{Folder, Server, free_port, installed};
+use crate::server::{Folder, Server, free_port, installed};
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const BACK: &str = "http://127.0.0.1:49153/callback";

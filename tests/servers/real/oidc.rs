@@ -1,15 +1,11 @@
 //! The auth category on a real OpenID provider: the rows of the table it can show.
-#![cfg(feature = "oidc")]
-
-#[path = "real/pages.rs"]
-mod pages;
-mod real;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use pages::Browser;
-use real::{OidcServer, trace};
+use crate::pages::Browser;
+use crate::server::OidcServer;
+use crate::trace::trace;
 use typed_hub::Hub;
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;

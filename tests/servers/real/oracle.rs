@@ -3,22 +3,12 @@
 //!
 //! The client goes by a clock of the test's: an hour later its tokens have expired, whatever the
 //! server thinks.
-#![cfg(all(feature = "oidc", feature = "cognito"))]
-
-mod auth_world;
-#[path = "real/ministack.rs"]
-mod ministack;
-#[path = "real/pages.rs"]
-mod pages;
-mod real;
-#[path = "real/stages.rs"]
-mod stages;
 
 use std::time::{Duration, SystemTime};
 
-use auth_world::{StoreFault, TestStore, Trace, describe};
-use ministack::PASSWORD;
-use stages::{BACK, Cognito, Memory, Oidc, Passwords, Stage, TEMPORARY, WayOut};
+use crate::ministack::PASSWORD;
+use crate::stages::{BACK, Cognito, Memory, Oidc, Passwords, Stage, TEMPORARY, WayOut};
+use crate::world::{StoreFault, TestStore, Trace, describe};
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     Answer, AuthClient, AuthorizeUrl, Challenge, DeleteUserError, IdentityProvider, ManualClock,
@@ -84,7 +74,7 @@ rows! { openid, super::Oidc, needs "needs oidc-provider: tests/run installs it",
     f10_by_redirect f36_session_asked_for f37_superseded f39_restart
 }
 
-type Client<S> = AuthClient<<S as Stage>::Provider, TestStore>;
+pub(crate) type Client<S> = AuthClient<<S as Stage>::Provider, TestStore>;
 
 struct World<S: Stage> {
     stage: S,
@@ -192,7 +182,7 @@ fn client<S: Stage>(stage: &S, hub: &Hub, store: &TestStore, clock: &ManualClock
         .build()
 }
 
-fn options() -> RedirectOptions {
+pub(crate) fn options() -> RedirectOptions {
     RedirectOptions::builder().redirect_uri(BACK).build()
 }
 

@@ -1,23 +1,15 @@
 //! F24 and F17 on real servers: sign-outs that race with refreshes, and many who ask at once.
-#![cfg(all(feature = "cognito", feature = "oidc"))]
-
-#[path = "real/ministack.rs"]
-mod ministack;
-#[path = "real/pages.rs"]
-mod pages;
-#[path = "real/proxy.rs"]
-mod proxy;
-mod real;
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::ministack::{BACK, Ministack, PASSWORD};
+use crate::pages::Browser;
+use crate::proxy::Proxy;
+use crate::server::{OidcServer, free_port};
+use crate::trace::trace;
 use aws_sdk_cognitoidentityprovider::types::UserPoolMfaType;
-use ministack::{BACK, Ministack, PASSWORD};
-use pages::Browser;
-use proxy::Proxy;
-use real::{OidcServer, free_port, trace};
 use tokio::sync::Barrier;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::CognitoFlow;

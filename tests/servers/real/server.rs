@@ -13,16 +13,18 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use typed_hub::{Auth, AuthEvent, Hub};
-
 /// How long a server may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The repository, whose package has the examples.
+pub fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap()
+}
+
 /// Where `tests/servers/install` puts the servers.
 pub fn installed(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("target/servers")
-        .join(path)
+    repository().join("target/servers").join(path)
 }
 
 pub fn free_port() -> u16 {
@@ -140,23 +142,4 @@ impl OidcServer {
     pub fn count(&self, event: &str) -> usize {
         self.events().iter().filter(|line| *line == event).count()
     }
-}
-
-/// Writes down what is published on `Auth`.
-pub fn trace(hub: &Hub) -> impl Fn() -> Vec<String> + use<> {
-    let trace: Arc<Mutex<Vec<String>>> = Arc::default();
-    let log = Arc::clone(&trace);
-    hub.listen_inline::<Auth>(move |event: &AuthEvent| {
-        let entry = match event {
-            AuthEvent::TokenRefreshFailure { session_ended, .. } => {
-                let ended = if *session_ended { "ended" } else { "kept" };
-                format!("{}, {ended}", event.kind())
-            }
-            AuthEvent::CustomOAuthState { state } => format!("{}: {state}", event.kind()),
-            _ => event.kind().to_string(),
-        };
-        log.lock().unwrap().push(entry);
-    })
-    .detach();
-    move || std::mem::take(&mut *trace.lock().unwrap())
 }

@@ -14,10 +14,10 @@ use typed_hub::auth::{
     RedirectProvider, Session, SignInStep, UserPool,
 };
 
-use crate::Client;
 use crate::ministack::{Ministack, PASSWORD, Pool};
+use crate::oracle::Client;
 use crate::pages::Browser;
-use crate::real::OidcServer;
+use crate::server::OidcServer;
 
 pub(crate) const BACK: &str = "http://127.0.0.1:49153/callback";
 
@@ -272,7 +272,7 @@ impl Stage for Oidc {
     }
 
     async fn sign_in(&mut self, client: &Client<Self>) {
-        let page = client.sign_in_with_redirect(crate::options()).await;
+        let page = client.sign_in_with_redirect(crate::oracle::options()).await;
         let callback = self.visit(&page.unwrap()).await;
         client.complete_redirect(&callback).await.unwrap();
     }
