@@ -106,8 +106,9 @@ impl Hub {
 
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// From inside a callback of this hub, and on the thread that has last called its [`Worker`], it
-    /// returns at once: it cannot wait for itself.
+    /// It never waits for itself: it returns at once when it is called from inside a callback, of this
+    /// hub or of another, and on the thread that pumps the hub's [`Worker`]: the one that has last
+    /// called it or, before the first call, the one that made it.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -128,9 +129,7 @@ impl Hub {
     /// # drop(guard);
     /// ```
     pub fn flush(&self) {
-        let here =
-            inside::callback_of(self.inner.context.hub) || self.inner.queue.is_attended_here();
-        if !here {
+        if !inside::any_callback() && !self.inner.queue.is_consumed_here() {
             self.inner.context.progress.wait_for(self.inner.queue.end());
         }
     }
@@ -203,7 +202,7 @@ impl Hub {
         let hub = Self::with(options);
         let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
         hub.inner.dispatcher.get_or_init(|| None);
-        hub.inner.queue.built_on(thread::current().id());
+        hub.inner.queue.consume_here();
         (hub, worker)
     }
 

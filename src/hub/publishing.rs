@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::listeners::{Listeners, Seat};
+use super::listeners::{Listeners, PublishWaiter};
 use crate::channel::Channel;
 use crate::delivery::queue::Queue;
 use crate::envelope::{Payload, Source};
@@ -17,7 +17,7 @@ pub(super) struct Publishing<'a, C: Channel> {
     /// There until it is accepted.
     event: Option<Payload<C::Event>>,
     source: Source,
-    seat: Seat,
+    waiter: PublishWaiter,
 }
 
 impl<'a, C: Channel> Publishing<'a, C> {
@@ -32,7 +32,7 @@ impl<'a, C: Channel> Publishing<'a, C> {
             queue,
             event: Some(Payload::Own(event)),
             source,
-            seat: Seat::default(),
+            waiter: PublishWaiter::default(),
         }
     }
 }
@@ -45,26 +45,24 @@ impl<C: Channel> Future for Publishing<'_, C> {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Some(event) = this.event.take() else {
-            return Poll::Ready(());
-        };
         let (queue, source) = (this.queue, this.source);
-        let seat = &mut this.seat;
-        match this
-            .listeners
-            .poll_publish(queue, event, source, seat, task.waker())
-        {
-            Ok(()) => Poll::Ready(()),
-            Err(event) => {
-                this.event = Some(event);
-                Poll::Pending
+        while let Some(event) = this.event.take() {
+            let Err((rejected, bound)) = this.listeners.accept(queue, event, source, None) else {
+                break;
+            };
+            // Before the waker is cloned: that is an executor's code and may panic.
+            this.event = Some(rejected);
+            let waker = task.waker().clone();
+            if this.listeners.wait(queue, bound, &mut this.waiter, waker) {
+                return Poll::Pending;
             }
         }
+        Poll::Ready(())
     }
 }
 
 impl<C: Channel> Drop for Publishing<'_, C> {
     fn drop(&mut self) {
-        self.listeners.stand_up(self.queue, &mut self.seat);
+        self.listeners.cancel_wait(self.queue, &mut self.waiter);
     }
 }

@@ -1,34 +1,35 @@
-//! The way of an event to one channel's listeners.
+//! The way of an event to a channel's listeners: here it is decided which way it goes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 
 use super::Listeners;
 use crate::channel::Channel;
-use crate::delivery::audience::Present;
-use crate::delivery::inline::Desk;
+use crate::delivery::inline::{Desk, Sheet};
 use crate::delivery::inside;
-use crate::delivery::queue::{Limit, Queue};
+use crate::delivery::kinds::KindSet;
+use crate::delivery::queue::{Limit, Queue, QueueGuard};
 use crate::delivery::tasks::Place;
-use crate::envelope::{Envelope, Payload, Portions, Source};
+use crate::envelope::{Envelope, Payload, Source};
 
-/// What lets no more in.
+/// What has no room for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Full {
+pub(in crate::hub) enum Bound {
     Queue,
     Receiver,
 }
 
+/// An event that was not accepted, and why.
+pub(in crate::hub) type Rejected<C> = (Payload<<C as Channel>::Event>, Bound);
+
 /// Where an async publisher waits for room.
 #[derive(Default)]
-pub(in crate::hub) struct Seat {
+pub(in crate::hub) struct PublishWaiter {
     queue: Option<Place>,
     log: Option<Place>,
 }
-
-/// An event that was not accepted, and why.
-type Refused<C> = (Payload<<C as Channel>::Event>, Full);
 
 impl<C: Channel> Listeners<C> {
     /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
@@ -40,82 +41,45 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        let present = self.audience.present();
-        if C::RETAIN == 0 && present.inline_at_most() {
-            // Nothing is in the way here.
-            if !present.inline {
-                return self.note(source, desk);
+        // The ways that take no lock.
+        if C::RETAIN == 0 {
+            let kinds = self.kinds.load();
+            if kinds == KindSet::NONE {
+                self.sources.note(source);
+                return self.count(desk);
             }
-            self.sources.note(source);
-            if self.inline().is_calling_here() {
-                self.inline().defer(Payload::Own(event));
-            } else {
-                self.inline().publish_now(&event, desk);
+            if kinds == KindSet::INLINE {
+                match self.inline().accept(desk) {
+                    Ok(sheet) => {
+                        self.sources.note(source);
+                        return self.call_inline(sheet, Payload::Own(event));
+                    }
+                    Err(outdated) => drop(outdated),
+                }
             }
-        } else {
-            self.publish_queued(queue, event, source, desk);
         }
+        self.publish_under_locks(queue, event, source, desk);
     }
 
-    /// Apart, so that the way above is short.
     #[inline(never)]
-    fn publish_queued(
+    fn publish_under_locks(
         &self,
         queue: &Queue,
         event: C::Event,
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        // Where nobody shares the event, it goes at once where it is to lie.
-        let present = self.audience.present();
-        let refused = match (present.inline, present.queued, present.pulled) {
-            (false, true, false) if C::RETAIN == 0 => {
-                let queued = self.queued();
-                let time = queued.wants_time().then(SystemTime::now);
-                let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
-                let pushed = queue.push(queued, envelope, Limit::Capacity);
-                pushed.map(|_| ()).map_err(Envelope::into_payload)
-            }
-            (false, false, true) if C::RETAIN == 0 => self.log().push(Payload::Own(event)),
-            _ => Err(Payload::Own(event)),
-        };
-        match refused {
-            Ok(()) => self.note(source, desk),
-            Err(event) => self.publish_to_all(queue, event, source, desk),
-        }
-    }
-
-    fn publish_to_all(
-        &self,
-        queue: &Queue,
-        mut event: Payload<C::Event>,
-        source: Source,
-        desk: Option<&Desk<C>>,
-    ) {
-        while let Err((refused, full)) = self.offer(queue, event, source, desk) {
-            event = refused;
-            match full {
-                Full::Queue => queue.wait_for_room(),
-                Full::Receiver => self.log().wait_for_room(),
+        let mut event = Payload::Own(event);
+        while let Err((rejected, bound)) = self.accept(queue, event, source, desk) {
+            event = rejected;
+            match bound {
+                Bound::Queue => queue.wait_for_room(),
+                Bound::Receiver => self.log().wait_for_room(),
             }
         }
     }
 
-    #[inline]
-    fn note(&self, source: Source, desk: Option<&Desk<C>>) {
-        self.sources.note(source);
-        self.count(desk);
-    }
-
-    #[inline]
-    fn count(&self, desk: Option<&Desk<C>>) {
-        match desk {
-            Some(desk) => desk.count(|| self.inline()),
-            None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
-        }
-    }
-
-    /// Publishes an event, or hands it back where there is no room.
+    /// Publishes an event, or hands it back when there is no room.
     pub(in crate::hub) fn try_publish(
         &self,
         queue: &Queue,
@@ -124,163 +88,173 @@ impl<C: Channel> Listeners<C> {
         desk: Option<&Desk<C>>,
     ) -> Result<(), C::Event> {
         let event = Payload::Own(event);
-        self.attempt(queue, event, source, Limit::Capacity, desk)
-            .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
+        self.try_accept(queue, event, source, Limit::Capacity, desk)
+            .map_err(|(rejected, _)| {
+                rejected
+                    .into_inner()
+                    .expect("a rejected event is not shared")
+            })
     }
 
-    /// Publishes an event beyond every capacity, where that is needed.
+    /// Publishes an event beyond every capacity, when that is needed.
     pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
-        let accepted = self.attempt(queue, Payload::Own(event), source, Limit::None, None);
-        debug_assert!(accepted.is_ok(), "what has no limit refuses nothing");
+        let accepted = self.try_accept(queue, Payload::Own(event), source, Limit::None, None);
+        debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");
     }
 
-    /// Publishes an event; where there is no room, hands it back and has the task woken when there
-    /// may be some.
-    pub(in crate::hub) fn poll_publish(
-        &self,
-        queue: &Queue,
-        mut event: Payload<C::Event>,
-        source: Source,
-        seat: &mut Seat,
-        task: &Waker,
-    ) -> Result<(), Payload<C::Event>> {
-        while let Err((refused, full)) = self.offer(queue, event, source, None) {
-            event = refused;
-            let waits = match full {
-                Full::Queue => queue.wake_at_room(&mut seat.queue, task.clone()),
-                Full::Receiver => self.log().wake_at_room(&mut seat.log, task.clone()),
-            };
-            if waits {
-                return Err(event);
-            }
-        }
-        Ok(())
-    }
-
-    /// The task does not wait any more.
-    pub(in crate::hub) fn stand_up(&self, queue: &Queue, seat: &mut Seat) {
-        if let Some(place) = seat.queue.take() {
-            queue.forget(place);
-        }
-        if let Some(place) = seat.log.take() {
-            self.log().forget(place);
-        }
-    }
-
-    /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback
-    /// or a predicate, and on the thread of the hub's worker.
-    fn offer(
+    /// Has an event accepted. It goes beyond the capacity when to wait might be for ever: inside a
+    /// callback or a predicate, and on the thread of the hub's worker.
+    pub(in crate::hub) fn accept(
         &self,
         queue: &Queue,
         event: Payload<C::Event>,
         source: Source,
         desk: Option<&Desk<C>>,
-    ) -> Result<(), Refused<C>> {
-        self.attempt(queue, event, source, Limit::Capacity, desk)
-            .or_else(|(refused, full)| {
-                if inside::any_callback_or_predicate() || queue.may_be_attended_here() {
-                    self.attempt(queue, refused, source, Limit::None, desk)
+    ) -> Result<(), Rejected<C>> {
+        self.try_accept(queue, event, source, Limit::Capacity, desk)
+            .or_else(|(rejected, bound)| {
+                if inside::any_callback_or_predicate() || queue.is_consumed_here() {
+                    self.try_accept(queue, rejected, source, Limit::None, desk)
                 } else {
-                    Err((refused, full))
+                    Err((rejected, bound))
                 }
             })
     }
 
-    /// Has an event accepted, then calls the inline listeners. In this order, so that the event has
-    /// its place in the queue before an inline listener publishes the next.
-    fn attempt(
+    /// Has an event accepted by all kinds of listeners that the channel has, or by none: every way that
+    /// an event can go is here. The locks of the kinds, taken in this order, are held until each has it.
+    fn try_accept(
         &self,
         queue: &Queue,
         event: Payload<C::Event>,
         source: Source,
         limit: Limit,
         desk: Option<&Desk<C>>,
-    ) -> Result<(), Refused<C>> {
-        let present = self.audience.present();
-        let inline = if C::RETAIN > 0 || present.pulled {
-            self.keep(queue, event, source, limit)?
-        } else if present.queued {
-            self.enqueue(queue, event, source, limit, present)?
-        } else {
-            Some(event).filter(|_| present.inline)
-        };
-        self.sources.note(source);
-        match inline {
-            Some(event) => self.inline().publish(event, desk),
-            None => self.count(desk),
-        }
-        Ok(())
-    }
+    ) -> Result<(), Rejected<C>> {
+        let has = KindSet::contains;
+        let mut kinds = self.kinds.load();
+        loop {
+            let retained = (C::RETAIN > 0).then(|| self.retained().lock());
+            let log = has(kinds, KindSet::RECEIVERS).then(|| self.log().lock());
+            let numbers = (C::RETAIN > 0 || has(kinds, KindSet::QUEUED)).then(|| queue.lock());
+            let inline = has(kinds, KindSet::INLINE).then(|| self.inline().snapshot(desk));
 
-    /// Puts an event into the hub's queue. What comes back is for the inline listeners.
-    fn enqueue(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        limit: Limit,
-        present: Present,
-    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let queued = self.queued();
-        let mut portions = Portions::new(event, 1 + usize::from(present.inline));
-        let time = queued.wants_time().then(SystemTime::now);
-        let envelope = Envelope::<C>::new(portions.next(), source, time);
-        match queue.push(queued, envelope, limit) {
-            Ok(_) => Ok(portions.rest()),
-            Err(refused) => Err((refused.into_payload(), Full::Queue)),
-        }
-    }
-
-    /// Puts an event wherever it is to be kept: where the channel retains it, in the receivers'
-    /// log, in the hub's queue. All of it or nothing, under the locks of all three, taken in this
-    /// order. What comes back is for the inline listeners.
-    fn keep(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        limit: Limit,
-    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let retained = (C::RETAIN > 0).then(|| self.retained().lock());
-        // Looked at under that lock: a listener joins in it that is told of the past.
-        let present = self.audience.present();
-        let log = present.pulled.then(|| self.log().lock());
-        if log.as_ref().is_some_and(|log| log.is_full(limit)) {
-            return Err((event, Full::Receiver));
-        }
-        let queued = present.queued.then(|| self.queued());
-        let parties = [
-            retained.is_some(),
-            log.is_some(),
-            queued.is_some(),
-            present.inline,
-        ];
-        let parties = parties.into_iter().filter(|party| *party).count();
-        let mut portions = Portions::new(event, parties);
-        let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
-        let time = timed.then(SystemTime::now);
-        let sequence = if let Some(queued) = queued {
-            let envelope = Envelope::<C>::new(portions.next(), source, time);
-            match queue.push(queued, envelope, limit) {
-                Ok(sequence) => sequence,
-                Err(refused) => return Err((refused.into_payload(), Full::Queue)),
+            // The locks order the event, and a kind that has come meanwhile gets it too.
+            let present = self.kinds.load();
+            let no_room = if log.as_ref().is_some_and(|log| log.is_full(limit)) {
+                Some(Bound::Receiver)
+            } else if has(kinds, KindSet::QUEUED)
+                && numbers.as_ref().is_some_and(|queue| queue.is_full(limit))
+            {
+                Some(Bound::Queue)
+            } else {
+                None
+            };
+            if !has(kinds, present) || no_room.is_some() {
+                // The snapshot last: it may be the last to hold a listener, which is user code.
+                drop((numbers, log, retained));
+                drop(inline);
+                match no_room {
+                    Some(bound) if has(kinds, present) => return Err((event, bound)),
+                    _ => kinds = present,
+                }
+                continue;
             }
-        } else if C::RETAIN > 0 {
-            queue.number()
-        } else {
-            0
-        };
-        let pushed = log.map(|log| log.push(portions.next()));
-        let evicted = retained.map(|retained| {
-            let mut envelope = Envelope::<C>::new(portions.next(), source, time);
-            envelope.accept(sequence);
-            retained.keep(envelope)
-        });
-        // The locks are free again: here begins what others wrote.
-        if let Some(pushed) = pushed {
-            self.log().settle(pushed);
+
+            let queued = (has(kinds, KindSet::QUEUED)
+                && numbers.as_ref().is_some_and(QueueGuard::is_consumed))
+            .then(|| self.queued());
+            let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
+            let time = timed.then(SystemTime::now);
+            self.sources.note(source);
+            match (retained, log, numbers, queued, inline) {
+                // One kind alone gets the event in place.
+                (None, None, None, None, Some(sheet)) => {
+                    self.inline().count(desk);
+                    self.call_inline(sheet, event);
+                    return Ok(());
+                }
+                (None, None, Some(queue), Some(queued), None) => {
+                    queue.push(queued, Envelope::new(event, source, time));
+                }
+                (None, Some(log), None, None, None) => self.log().settle(log.push(event)),
+                // Several share it.
+                (retained, log, numbers, queued, inline) => {
+                    let event = event.into_shared();
+                    let share = || Payload::Shared(Arc::clone(&event));
+                    let sequence = match (numbers, queued) {
+                        (Some(queue), Some(queued)) => {
+                            queue.push(queued, Envelope::new(share(), source, time))
+                        }
+                        (Some(queue), None) => queue.number(),
+                        (None, _) => 0,
+                    };
+                    let pushed = log.map(|log| log.push(share()));
+                    let evicted = retained.map(|retained| {
+                        let mut envelope = Envelope::<C>::new(share(), source, time);
+                        envelope.accept(sequence);
+                        retained.keep(envelope)
+                    });
+                    // All locks are released: user code may run from here.
+                    if let Some(pushed) = pushed {
+                        self.log().settle(pushed);
+                    }
+                    self.kinds.context.discard_event::<C>(evicted);
+                    let event = Payload::Shared(event);
+                    if let Some(sheet) = inline {
+                        self.inline().count(desk);
+                        self.call_inline(sheet, event);
+                        return Ok(());
+                    }
+                    self.kinds.context.discard_event::<C>(event);
+                }
+            }
+            self.count(desk);
+            return Ok(());
         }
-        self.audience.context.discard_event::<C>(evicted);
-        Ok(portions.rest())
+    }
+
+    #[inline]
+    fn call_inline(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
+        let inline = self.inline();
+        if inline.is_calling_here() {
+            inline.defer(sheet, event);
+        } else {
+            inline.call(sheet, &event);
+        }
+    }
+
+    /// Counts an event that no inline listener counts.
+    #[inline]
+    fn count(&self, desk: Option<&Desk<C>>) {
+        match desk {
+            Some(desk) => desk.count(|| self.inline()),
+            None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// Waits for room as a task does: has it woken when there may be some. `false` when there is some
+    /// already.
+    pub(in crate::hub) fn wait(
+        &self,
+        queue: &Queue,
+        bound: Bound,
+        waiter: &mut PublishWaiter,
+        task: Waker,
+    ) -> bool {
+        match bound {
+            Bound::Queue => queue.wake_at_room(&mut waiter.queue, task),
+            Bound::Receiver => self.log().wake_at_room(&mut waiter.log, task),
+        }
+    }
+
+    /// The task does not wait any more.
+    pub(in crate::hub) fn cancel_wait(&self, queue: &Queue, waiter: &mut PublishWaiter) {
+        if let Some(place) = waiter.queue.take() {
+            queue.forget(place);
+        }
+        if let Some(place) = waiter.log.take() {
+            self.log().forget(place);
+        }
     }
 }
