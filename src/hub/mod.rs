@@ -6,6 +6,8 @@
 
 mod listen;
 mod listeners;
+#[cfg(all(test, loom))]
+mod models;
 mod options;
 mod publish;
 mod publisher;

@@ -67,6 +67,12 @@ impl<C: Channel> Listeners<C> {
         self.retained.get_or_init(|| Box::new(Retained::new()))
     }
 
+    /// Makes every part, for models.
+    #[cfg(all(test, loom))]
+    pub(in crate::hub) fn prepare(&self) {
+        (self.inline(), self.queued(), self.log(), self.retained());
+    }
+
     /// Registers a queued listener: for what is accepted from now on and, where it asks for
     /// `replay`, for what is retained of the time before.
     pub(in crate::hub) fn listen(
