@@ -8,7 +8,7 @@ mod desk;
 mod desks;
 mod listener;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::inside;
 use super::kinds::{ActiveKinds, KindSet};
@@ -155,15 +155,20 @@ impl<C: Channel> InlineListeners<C> {
     /// From inside an inline callback of the same hub: calls the listeners of the sheet as soon as the
     /// present event has reached every listener.
     #[cold]
-    pub(crate) fn defer(self: &Arc<Self>, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
-        let channel = Arc::clone(self);
+    pub(crate) fn defer(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
+        // Held weakly: `close` waits for calls under way, not for those that have still to come.
+        let members = sheet.listeners.members();
+        let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
+        drop((members, sheet));
+        let context = Arc::clone(&self.kinds.context);
+        let hub = context.hub;
         let job = move || {
-            channel.call_all(&sheet, &event);
-            // In this order: `close` waits for the sheet, and not for the drop of an event.
-            drop(sheet);
-            channel.kinds.context.discard_event::<C>(event);
+            for listener in listeners.iter().filter_map(Weak::upgrade) {
+                listener.call(&event, &context);
+            }
+            context.discard_event::<C>(event);
         };
-        inside::defer(self.kinds.context.hub, Box::new(job));
+        inside::defer(hub, Box::new(job));
     }
 
     #[inline]
