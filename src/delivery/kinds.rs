@@ -20,18 +20,19 @@ pub(crate) struct ActiveKinds {
 
 /// A set of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KindSet(u8);
+pub(crate) struct KindSet {
+    pub(crate) inline: bool,
+    pub(crate) queued: bool,
+    pub(crate) receivers: bool,
+}
 
 impl KindSet {
-    pub(crate) const NONE: Self = Self(0);
-    pub(crate) const INLINE: Self = Self(1);
-    pub(crate) const QUEUED: Self = Self(2);
-    pub(crate) const RECEIVERS: Self = Self(4);
-
     /// Whether all kinds of `other` are among these.
     #[inline]
-    pub(crate) const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    pub(crate) fn contains(self, other: Self) -> bool {
+        (self.inline | !other.inline)
+            & (self.queued | !other.queued)
+            & (self.receivers | !other.receivers)
     }
 }
 
@@ -49,18 +50,11 @@ impl ActiveKinds {
     /// was missing then, unless its last listener has left meanwhile, which needs the event no more.
     #[inline]
     pub(crate) fn load(&self) -> KindSet {
-        let bit = |is_active: &AtomicBool, kind: KindSet| {
-            if is_active.load(Ordering::Acquire) {
-                kind.0
-            } else {
-                0
-            }
-        };
-        KindSet(
-            bit(&self.inline, KindSet::INLINE)
-                | bit(&self.queued, KindSet::QUEUED)
-                | bit(&self.receivers, KindSet::RECEIVERS),
-        )
+        KindSet {
+            inline: self.inline.load(Ordering::Acquire),
+            queued: self.queued.load(Ordering::Acquire),
+            receivers: self.receivers.load(Ordering::Acquire),
+        }
     }
 
     /// Notes whether there are inline listeners; under the lock of their list, as the other two.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::listeners::{Listeners, PublishWaiter};
 use crate::channel::Channel;
 use crate::delivery::queue::Queue;
-use crate::envelope::{Payload, Source};
+use crate::envelope::Source;
 
 /// The future of an event that is to be accepted. Dropped before, it drops the event; once it is
 /// dropped, nobody wakes its task any more.
@@ -15,7 +15,7 @@ pub(super) struct Publishing<'a, C: Channel> {
     listeners: &'a Listeners<C>,
     queue: &'a Queue,
     /// There until it is accepted.
-    event: Option<Payload<C::Event>>,
+    event: Option<C::Event>,
     source: Source,
     waiter: PublishWaiter,
 }
@@ -30,7 +30,7 @@ impl<'a, C: Channel> Publishing<'a, C> {
         Self {
             listeners,
             queue,
-            event: Some(Payload::Own(event)),
+            event: Some(event),
             source,
             waiter: PublishWaiter::default(),
         }
@@ -47,7 +47,8 @@ impl<C: Channel> Future for Publishing<'_, C> {
         let this = self.get_mut();
         let (queue, source) = (this.queue, this.source);
         while let Some(event) = this.event.take() {
-            let Err((rejected, bound)) = this.listeners.accept(queue, event, source, None) else {
+            let Err((rejected, bound)) = this.listeners.publish_or_wait(queue, event, source)
+            else {
                 break;
             };
             // Before the waker is cloned: that is an executor's code and may panic.

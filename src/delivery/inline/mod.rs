@@ -11,7 +11,7 @@ mod listener;
 use std::sync::{Arc, Weak};
 
 use super::inside;
-use super::kinds::{ActiveKinds, KindSet};
+use super::kinds::ActiveKinds;
 use super::listener::{Label, Listener};
 use super::roster::{Roster, View};
 use super::subscription::Subscription;
@@ -93,7 +93,8 @@ impl<C: Channel> InlineListeners<C> {
     pub(super) fn accept_at(&self, desk: &Desk<C>) -> Result<Arc<Sheet<C>>, Arc<Sheet<C>>> {
         // First: its atomic read-modify-write would wait for earlier stores.
         let sheet = self.snapshot_at(desk);
-        if !KindSet::INLINE.contains(self.kinds.load()) {
+        let present = self.kinds.load();
+        if present.queued | present.receivers {
             return Err(sheet);
         }
         desk.count(|| self);

@@ -20,11 +20,11 @@ use super::tasks::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Condvar, Mutex, MutexGuard};
-use state::State;
+use state::{Garbage, State};
 
 pub use reader::Overflow;
 pub(crate) use reader::Reader;
-pub(crate) use state::{Chunk, Garbage, ReaderId, Segment};
+pub(crate) use state::{Chunk, ReaderId, Segment};
 
 /// One log for all receivers of a channel, however many there are: an event is stored once, and a
 /// receiver is a number in the log, its cursor.
@@ -76,10 +76,7 @@ impl<C: Channel> Log<C> {
         self.changed(&state);
         let chunks = state.trim();
         self.make_room(state);
-        self.discard(Garbage {
-            chunks,
-            event: None,
-        });
+        self.discard(chunks);
         let held = left.and_then(|left| left.full).unwrap_or_default();
         self.discard_segments(held);
     }
@@ -109,10 +106,7 @@ impl<C: Channel> Log<C> {
         let chunks = state.trim();
         self.make_room(state);
         drop(waker);
-        self.discard(Garbage {
-            chunks,
-            event: None,
-        });
+        self.discard(chunks);
         Ok(taken)
     }
 
@@ -194,8 +188,8 @@ impl<C: Channel> Log<C> {
             return; // No user code runs when they are dropped.
         }
         // One by one, so that the panic of one does not meet that of another.
-        let chunks = garbage.chunks.into_iter().filter_map(Arc::into_inner);
-        for event in chunks.flat_map(|chunk| chunk.events).chain(garbage.event) {
+        let chunks = garbage.into_iter().filter_map(Arc::into_inner);
+        for event in chunks.flat_map(|chunk| chunk.events) {
             self.kinds.context.discard_event::<C>(event);
         }
     }
@@ -206,10 +200,7 @@ impl<C: Channel> Log<C> {
             Segment::Gap(_) => None,
             Segment::Events(chunk, _) => Some(chunk),
         });
-        self.discard(Garbage {
-            chunks: chunks.collect(),
-            event: None,
-        });
+        self.discard(chunks.collect());
     }
 }
 

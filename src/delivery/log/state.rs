@@ -16,39 +16,45 @@ use crate::envelope::Payload;
 /// The number of events in a chunk that is sealed because it is full.
 const CHUNK: usize = 64;
 
-/// The events that receivers need are the last ones: those from [`needed_from`](Self::needed_from) to
-/// [`end`](Self::end). A receiver that needs others as well, because it keeps the oldest and has lost
-/// newer ones, holds them itself.
 pub(super) struct State<C: Channel> {
-    /// Older events, in order and without a gap.
-    sealed: VecDeque<Arc<Chunk<C>>>,
-    /// The latest events.
-    tail: Vec<Payload<C::Event>>,
-    /// The number of the first event in `tail`.
-    first: u64,
-    /// How many events the last sealed chunk has: the next one is likely to get as many.
-    usual: usize,
+    chunks: Chunks<C>,
     pub(super) readers: BTreeMap<ReaderId, Reader<C>>,
     next_reader: ReaderId,
+    index: Index,
     /// Those that have found nothing, and want to be told of the next event.
     sleeping: BTreeSet<ReaderId>,
-    /// The cursors of those that need every event from there on.
-    cursors: BTreeSet<(u64, ReaderId)>,
-    /// Of those that need the latest events: their cursors, and how many of the latest.
-    latest_cursors: BTreeSet<(u64, ReaderId)>,
-    latest_counts: BTreeSet<(u64, ReaderId)>,
-    /// The ends of the log at which a reader refuses or loses the next event.
-    limits: Limits,
     pub(super) waiting_publishers: usize,
     pub(super) waiting_tasks: Tasks,
     pub(super) closed: bool,
 }
 
+/// The last events of a channel, in order and without a gap.
+struct Chunks<C: Channel> {
+    /// Older ones.
+    sealed: VecDeque<Arc<Chunk<C>>>,
+    /// The latest.
+    tail: Vec<Payload<C::Event>>,
+    /// The number of the first event in `tail`.
+    first: u64,
+    /// How many events the last sealed chunk has: the next one is likely to get as many.
+    usual: usize,
+}
+
+/// What a push looks up about all readers at once.
+///
+/// The events that readers need are the last ones, from [`needed_from`](Self::needed_from) on. A reader
+/// that needs others as well, because it is full and keeps the oldest, holds them itself and is not
+/// in here until it takes them.
 #[derive(Default)]
-struct Limits {
-    /// Of readers that block.
+struct Index {
+    /// The cursors of readers that need every event from there on.
+    cursors: BTreeSet<(u64, ReaderId)>,
+    /// Of readers that need the latest events: their cursors, and how many they let wait.
+    latest_cursors: BTreeSet<(u64, ReaderId)>,
+    latest_counts: BTreeSet<(u64, ReaderId)>,
+    /// The ends of the log at which a reader refuses the next event.
     refusing: BTreeSet<(u64, ReaderId)>,
-    /// Of readers that lose the newest events.
+    /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
     losing: BTreeSet<(u64, ReaderId)>,
 }
 
@@ -80,35 +86,22 @@ pub(crate) enum Segment<C: Channel> {
     Events(Arc<Chunk<C>>, Range<usize>),
 }
 
-/// What no receiver needs any more, to be dropped when no lock is held.
-pub(crate) struct Garbage<C: Channel> {
-    pub(super) chunks: Vec<Arc<Chunk<C>>>,
-    pub(super) event: Option<Payload<C::Event>>,
-}
-
-impl<C: Channel> Default for Garbage<C> {
-    fn default() -> Self {
-        Self {
-            chunks: Vec::new(),
-            event: None,
-        }
-    }
-}
+/// What no reader needs any more, to be dropped when no lock is held.
+pub(super) type Garbage<C> = Vec<Arc<Chunk<C>>>;
 
 impl<C: Channel> State<C> {
     pub(super) fn new() -> Self {
         Self {
-            sealed: VecDeque::new(),
-            tail: Vec::new(),
-            first: 0,
-            usual: 0,
+            chunks: Chunks {
+                sealed: VecDeque::new(),
+                tail: Vec::new(),
+                first: 0,
+                usual: 0,
+            },
             readers: BTreeMap::new(),
             next_reader: 0,
+            index: Index::default(),
             sleeping: BTreeSet::new(),
-            cursors: BTreeSet::new(),
-            latest_cursors: BTreeSet::new(),
-            latest_counts: BTreeSet::new(),
-            limits: Limits::default(),
             waiting_publishers: 0,
             waiting_tasks: Tasks::default(),
             closed: false,
@@ -119,9 +112,9 @@ impl<C: Channel> State<C> {
         let id = self.next_reader;
         self.next_reader += 1;
         if reader.overflow == Overflow::DropOldest {
-            self.latest_counts.insert((reader.capacity, id));
+            self.index.latest_counts.insert((reader.capacity, id));
         }
-        self.index(id, &reader);
+        self.index.insert(id, &reader);
         self.readers.insert(id, reader);
         // Though it has not looked yet: `select!` may wait for its bell first of all.
         self.sleep(id, None);
@@ -141,175 +134,113 @@ impl<C: Channel> State<C> {
     pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader<C>> {
         let left = self.readers.remove(&id)?;
         self.sleeping.remove(&id);
-        self.unindex(id, &left);
-        self.latest_counts.remove(&(left.capacity, id));
+        self.index.remove(id, &left);
+        self.index.latest_counts.remove(&(left.capacity, id));
         Some(left)
     }
 
-    fn index(&mut self, id: ReaderId, reader: &Reader<C>) {
-        let (cursor, limit) = (reader.cursor, reader.limit());
-        match reader.overflow {
-            Overflow::Block => {
-                self.cursors.insert((cursor, id));
-                self.limits.refusing.insert((limit, id));
-            }
-            Overflow::DropOldest => {
-                self.latest_cursors.insert((cursor, id));
-            }
-            Overflow::DropNewest => {
-                self.cursors.insert((cursor, id));
-                self.limits.losing.insert((limit, id));
-            }
-        }
-    }
-
-    fn unindex(&mut self, id: ReaderId, reader: &Reader<C>) {
-        let (cursor, limit) = (reader.cursor, reader.limit());
-        match reader.overflow {
-            Overflow::Block => {
-                self.cursors.remove(&(cursor, id));
-                self.limits.refusing.remove(&(limit, id));
-            }
-            Overflow::DropOldest => {
-                self.latest_cursors.remove(&(cursor, id));
-            }
-            // One that is full is in neither.
-            Overflow::DropNewest => {
-                self.cursors.remove(&(cursor, id));
-                self.limits.losing.remove(&(limit, id));
-            }
-        }
-    }
-
     /// Adds an event, unless no reader needs it.
+    #[inline]
     pub(super) fn push(&mut self, event: Payload<C::Event>) -> Garbage<C> {
-        if self.cursors.is_empty() && self.latest_cursors.is_empty() {
-            self.seal();
-            self.first += 1;
-            return Garbage {
-                chunks: mem::take(&mut self.sealed).into(),
-                event: Some(event),
-            };
+        if self.index.is_empty() {
+            return self.skip(event);
         }
-        if self.tail.is_empty() {
-            self.tail.reserve(self.usual);
+        let chunks = &mut self.chunks;
+        if chunks.tail.is_empty() {
+            chunks.tail.reserve(chunks.usual);
         }
-        self.tail.push(event);
-        let mut chunks = Vec::new();
-        if self.tail.len() >= CHUNK {
-            self.seal();
-            chunks = self.trim();
-        }
-        let nearest = self.limits.losing.first();
-        if nearest.is_some_and(|(limit, _)| self.end() >= *limit) {
-            self.fill();
-            chunks.extend(self.trim());
-        }
-        Garbage {
-            chunks,
-            event: None,
+        chunks.tail.push(event);
+        let losing = self.index.losing.first();
+        let is_losing = losing.is_some_and(|(limit, _)| self.end() >= *limit);
+        if is_losing || self.chunks.tail.len() >= CHUNK {
+            self.seal(is_losing)
+        } else {
+            Vec::new()
         }
     }
 
-    /// Has the readers that lose the next event hold what they need of those before.
     #[cold]
-    fn fill(&mut self) {
-        self.seal();
+    fn skip(&mut self, event: Payload<C::Event>) -> Garbage<C> {
+        let mut garbage = self.trim();
+        self.chunks.first += 1;
+        garbage.push(Arc::new(Chunk::apart(vec![event])));
+        garbage
+    }
+
+    #[inline(never)]
+    fn seal(&mut self, is_losing: bool) -> Garbage<C> {
+        self.chunks.seal();
+        if is_losing {
+            self.hold();
+        }
+        self.trim()
+    }
+
+    /// Has the readers to which the next event is lost hold what they need of those before.
+    fn hold(&mut self) {
         let end = self.end();
-        while let Some(&(limit, id)) = self.limits.losing.first()
+        while let Some(&(limit, id)) = self.index.losing.first()
             && limit <= end
         {
-            self.limits.losing.pop_first();
-            if let Some(mut reader) = self.readers.remove(&id) {
-                self.cursors.remove(&(reader.cursor, id));
-                reader.full = Some(self.segments(reader.cursor..end));
+            self.index.losing.pop_first();
+            if let Some(reader) = self.readers.get_mut(&id) {
+                self.index.cursors.remove(&(reader.cursor, id));
+                reader.full = Some(self.chunks.segments(reader.cursor..end));
                 reader.cursor = end;
-                self.readers.insert(id, reader);
             }
         }
     }
 
     /// Whether some reader refuses the next event.
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
-        let nearest = self.limits.refusing.first();
+        let nearest = self.index.refusing.first();
         nearest.is_some_and(|(limit, _)| self.end() >= *limit)
     }
 
     /// The number of the next event.
+    #[inline]
     pub(super) fn end(&self) -> u64 {
-        self.first + self.tail.len() as u64
-    }
-
-    /// The number of the first event that a reader may still need from the log.
-    fn needed_from(&self) -> u64 {
-        let end = self.end();
-        let first = self.cursors.first().map(|(cursor, _)| *cursor);
-        let latest = self.latest_cursors.first().map(|(cursor, _)| {
-            let count = self.latest_counts.last().map_or(0, |(count, _)| *count);
-            end.saturating_sub(count).max(*cursor)
-        });
-        first.into_iter().chain(latest).min().unwrap_or(end)
-    }
-
-    fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let end = self.end();
-            let first = mem::replace(&mut self.first, end);
-            let events = mem::take(&mut self.tail);
-            self.usual = events.len();
-            self.sealed.push_back(Arc::new(Chunk { events, first }));
-        }
+        self.chunks.end()
     }
 
     /// Everything that waits for the reader: nothing waits for it afterwards.
     pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Segment<C>> {
         let end = self.end();
-        let Some(mut reader) = self.readers.remove(&id) else {
+        let Some(reader) = self.readers.get_mut(&id) else {
             return VecDeque::new();
         };
-        self.unindex(id, &reader);
         let unread = end - reader.cursor;
-        let (taken, lost) = if let Some(mut held) = reader.full.take() {
-            if unread > 0 {
-                held.push_back(Segment::Gap(unread));
+        if unread == 0 && reader.full.is_none() {
+            return VecDeque::new();
+        }
+        self.index.remove(id, reader);
+        let mut taken;
+        let lost;
+        if let Some(held) = reader.full.take() {
+            taken = held;
+            lost = unread;
+            reader.received += reader.capacity;
+            if lost > 0 {
+                taken.push_back(Segment::Gap(lost));
             }
-            (held, unread)
         } else {
             let kept = match reader.overflow {
                 Overflow::DropOldest => unread.min(reader.capacity),
                 Overflow::Block | Overflow::DropNewest => unread,
             };
-            if kept > 0 {
-                self.seal();
+            self.chunks.seal();
+            taken = self.chunks.segments(end - kept..end);
+            lost = unread - kept;
+            reader.received += kept;
+            if lost > 0 {
+                taken.push_front(Segment::Gap(lost));
             }
-            let mut taken = self.segments(end - kept..end);
-            if unread > kept {
-                taken.push_front(Segment::Gap(unread - kept));
-            }
-            (taken, unread - kept)
-        };
-        reader.cursor = end;
-        reader.received += taken.iter().map(Segment::events).sum::<u64>();
-        reader.lost += lost;
-        self.index(id, &reader);
-        self.readers.insert(id, reader);
-        taken
-    }
-
-    /// The parts of the sealed chunks with the events of these numbers.
-    fn segments(&self, wanted: Range<u64>) -> VecDeque<Segment<C>> {
-        let begin = self
-            .sealed
-            .partition_point(|chunk| chunk.numbers().end <= wanted.start);
-        let mut segments = VecDeque::new();
-        for chunk in self.sealed.range(begin..) {
-            let part = overlap(&chunk.numbers(), &wanted);
-            if part.is_empty() {
-                break;
-            }
-            segments.push_back(Segment::Events(Arc::clone(chunk), part));
         }
-        segments
+        reader.lost += lost;
+        reader.cursor = end;
+        self.index.insert(id, reader);
+        taken
     }
 
     /// Lets the reader be told of the next event. Hands back a waker that is not wanted any more.
@@ -345,9 +276,46 @@ impl<C: Channel> State<C> {
         wakers
     }
 
-    /// Removes the chunks that no reader needs any more. They are for the caller, to drop unlocked.
-    pub(super) fn trim(&mut self) -> Vec<Arc<Chunk<C>>> {
-        let needed_from = self.needed_from();
+    /// Removes the chunks that no reader needs any more.
+    pub(super) fn trim(&mut self) -> Garbage<C> {
+        let needed_from = self.index.needed_from(self.end());
+        self.chunks.trim(needed_from)
+    }
+}
+
+impl<C: Channel> Chunks<C> {
+    #[inline]
+    fn end(&self) -> u64 {
+        self.first + self.tail.len() as u64
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let end = self.end();
+            let first = mem::replace(&mut self.first, end);
+            let events = mem::take(&mut self.tail);
+            self.usual = events.len();
+            self.sealed.push_back(Arc::new(Chunk { events, first }));
+        }
+    }
+
+    /// The parts of the sealed chunks with the events of these numbers.
+    fn segments(&self, wanted: Range<u64>) -> VecDeque<Segment<C>> {
+        let begin = self
+            .sealed
+            .partition_point(|chunk| chunk.numbers().end <= wanted.start);
+        let mut segments = VecDeque::new();
+        for chunk in self.sealed.range(begin..) {
+            let part = overlap(&chunk.numbers(), &wanted);
+            if part.is_empty() {
+                break;
+            }
+            segments.push_back(Segment::Events(Arc::clone(chunk), part));
+        }
+        segments
+    }
+
+    fn trim(&mut self, needed_from: u64) -> Garbage<C> {
         if needed_from == self.end() {
             self.seal();
         }
@@ -362,12 +330,56 @@ impl<C: Channel> State<C> {
     }
 }
 
-impl<C: Channel> Segment<C> {
-    fn events(&self) -> u64 {
-        match self {
-            Self::Gap(_) => 0,
-            Self::Events(_, part) => part.len() as u64,
+impl Index {
+    fn insert<C: Channel>(&mut self, id: ReaderId, reader: &Reader<C>) {
+        let (cursor, limit) = (reader.cursor, reader.limit());
+        match reader.overflow {
+            Overflow::Block => {
+                self.cursors.insert((cursor, id));
+                self.refusing.insert((limit, id));
+            }
+            Overflow::DropOldest => {
+                self.latest_cursors.insert((cursor, id));
+            }
+            Overflow::DropNewest => {
+                self.cursors.insert((cursor, id));
+                self.losing.insert((limit, id));
+            }
         }
+    }
+
+    fn remove<C: Channel>(&mut self, id: ReaderId, reader: &Reader<C>) {
+        let (cursor, limit) = (reader.cursor, reader.limit());
+        match reader.overflow {
+            Overflow::Block => {
+                self.cursors.remove(&(cursor, id));
+                self.refusing.remove(&(limit, id));
+            }
+            Overflow::DropOldest => {
+                self.latest_cursors.remove(&(cursor, id));
+            }
+            // One that is full is in neither.
+            Overflow::DropNewest => {
+                self.cursors.remove(&(cursor, id));
+                self.losing.remove(&(limit, id));
+            }
+        }
+    }
+
+    /// Whether no reader needs the next event.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.cursors.is_empty() && self.latest_cursors.is_empty()
+    }
+
+    /// The number of the first event that a reader may still need from a log that ends at `end`.
+    fn needed_from(&self, end: u64) -> u64 {
+        let first = self.cursors.first().map(|(cursor, _)| *cursor);
+        let latest = self.latest_cursors.first().map(|(cursor, _)| {
+            let count = self.latest_counts.last().map_or(0, |(count, _)| *count);
+            end.saturating_sub(count).max(*cursor)
+        });
+        first.into_iter().chain(latest).min().unwrap_or(end)
     }
 }
 
