@@ -1,0 +1,341 @@
+//! A loopback address takes the callback of a browser, and nothing else.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::world::start;
+use pollster::block_on;
+use typed_hub::auth::redirect::{Loopback, LoopbackError};
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(100);
+
+/// `127.0.0.1:49152`
+fn authority(loopback: &Loopback) -> String {
+    let uri = loopback.redirect_uri();
+    let rest = uri.strip_prefix("http://").unwrap();
+    rest.split('/').next().unwrap().to_owned()
+}
+
+fn send(authority: &str, request: impl AsRef<[u8]>) -> String {
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    // It may have heard enough before all is sent.
+    let _ = stream.write_all(request.as_ref());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+fn request(authority: &str, method: &str, target: &str) -> String {
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    send(authority, request)
+}
+
+fn get(authority: &str, target: &str) -> String {
+    request(authority, "GET", target)
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("no answer")
+}
+
+fn nothing_came(loopback: &Loopback) {
+    let result = block_on(loopback.callback(SHORT));
+    assert_eq!(result, Err(LoopbackError::TimedOut));
+}
+
+#[test]
+fn a_callback_is_passed_on_as_it_came() {
+    let loopback = Loopback::bind().unwrap();
+    let uri = loopback.redirect_uri();
+    for query in [
+        "code=abc&state=x%20y&iss=https%3A%2F%2Fidp.example",
+        "error=access_denied&error_description=The+user+said+no&state=x",
+        "code=a?b&state=%",
+    ] {
+        let answer = get(&authority(&loopback), &format!("/callback?{query}"));
+        assert_eq!(status(&answer), "200");
+        let callback = block_on(loopback.callback(LONG)).unwrap();
+        assert_eq!(callback, format!("{uri}?{query}"));
+    }
+    nothing_came(&loopback);
+}
+
+#[test]
+fn one_who_waits_is_woken() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let browser = thread::spawn(move || {
+        thread::sleep(SHORT);
+        get(&authority, "/callback?code=1")
+    });
+    let began = Instant::now();
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+    assert!(began.elapsed() < LONG / 2);
+    assert_eq!(status(&browser.join().unwrap()), "200");
+}
+
+#[test]
+fn the_page_is_bare_and_says_nothing_of_success() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let good = get(&authority, "/callback?code=s3cret");
+    let denied = get(&authority, "/callback?error=access_denied");
+    assert_eq!(good, denied);
+    for header in [
+        "Cache-Control: no-store",
+        "Referrer-Policy: no-referrer",
+        "Content-Security-Policy: default-src 'none'",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+    ] {
+        assert!(good.contains(header), "{header} is not in {good}");
+    }
+    let (_, page) = good.split_once("\r\n\r\n").unwrap();
+    assert!(page.contains("You can close this window"));
+    assert!(good.contains(&format!("Content-Length: {}\r\n", page.len())));
+    assert!(!page.contains("http") && !page.contains("script"));
+    assert!(!format!("{loopback:?}").contains("s3cret"));
+}
+
+#[test]
+fn nothing_else_is_taken() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    for target in [
+        "/",
+        "/favicon.ico",
+        "/callback",
+        "/callback?",
+        "/callback/?code=1",
+        "/callback/../callback?code=1",
+        "/Callback?code=1",
+        "//callback?code=1",
+        "*",
+    ] {
+        assert_eq!(status(&get(&authority, target)), "404", "{target}");
+    }
+    let absolute = format!("http://{authority}/callback?code=1");
+    assert_eq!(status(&get(&authority, &absolute)), "404");
+    for method in ["POST", "HEAD", "PUT", "OPTIONS", "get", "CONNECT"] {
+        let answer = request(&authority, method, "/callback?code=1");
+        assert_eq!(status(&answer), "405", "{method}");
+        assert!(answer.ends_with("\r\n\r\n"), "{method} has a body");
+    }
+    nothing_came(&loopback);
+}
+
+#[test]
+fn another_name_is_refused() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let port = authority.rsplit(':').next().unwrap();
+    let line = "GET /callback?code=1 HTTP/1.1\r\n";
+    for headers in [
+        String::new(),
+        "Host:\r\n".to_owned(),
+        "Host: 127.0.0.1\r\n".to_owned(),
+        "Host: 127.0.0.1:1\r\n".to_owned(),
+        format!("Host: evil.example:{port}\r\n"),
+        format!("Host: localhost:{port}\r\n"),
+        format!("Host: {authority}.evil.example\r\n"),
+        format!("Host: {authority}\r\nHost: evil.example\r\n"),
+        format!("X-Host: {authority}\r\n"),
+    ] {
+        let answer = send(&authority, format!("{line}{headers}\r\n"));
+        assert_eq!(status(&answer), "421", "{headers}");
+    }
+    nothing_came(&loopback);
+    let answer = send(&authority, format!("{line}hOsT:{authority}\r\n\r\n"));
+    assert_eq!(status(&answer), "200");
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let host = format!("Host: {authority}");
+    for line in [
+        "",
+        "GET",
+        "GET /callback?code=1",
+        "GET /callback?code=1 HTTP/2",
+        "GET  /callback?code=1 HTTP/1.1",
+        "GET /callback?code=1 2 HTTP/1.1",
+        "GET /callback?code=\t HTTP/1.1",
+        "GET /callback?code=\u{e9} HTTP/1.1",
+    ] {
+        let answer = send(&authority, format!("{line}\r\n{host}\r\n\r\n"));
+        assert_eq!(status(&answer), "400", "{line}");
+    }
+    let mut bytes = b"GET /callback?code=\xff\xfe HTTP/1.1\r\n".to_vec();
+    bytes.extend(format!("{host}\r\n\r\n").bytes());
+    assert_eq!(status(&send(&authority, bytes)), "400");
+    nothing_came(&loopback);
+}
+
+#[test]
+fn a_request_has_a_longest() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let of_length = |length: usize| {
+        let rest = format!(" HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        let start = "GET /callback?code=";
+        let fill = "x".repeat(length - rest.len() - start.len());
+        send(&authority, format!("{start}{fill}{rest}"))
+    };
+    assert_eq!(status(&of_length(16 * 1024)), "200");
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+    assert_eq!(status(&of_length(17 * 1024)), "431");
+    assert_eq!(status(&of_length(400 * 1024)), "431");
+    assert_eq!(status(&send(&authority, vec![b'x'; 40 * 1024])), "431");
+    nothing_came(&loopback);
+}
+
+#[test]
+fn who_is_slow_holds_up_nobody() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let slow: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&*authority).unwrap();
+            stream.write_all(b"GET /callback?code=slow HT").unwrap();
+            stream
+        })
+        .collect();
+    let began = Instant::now();
+    assert_eq!(status(&get(&authority, "/callback?code=good")), "200");
+    assert!(began.elapsed() < Duration::from_secs(3));
+    let callback = block_on(loopback.callback(LONG)).unwrap();
+    assert!(callback.ends_with("code=good"));
+    // The patience with them has an end, however they go on.
+    let mut drip = slow.into_iter().next().unwrap();
+    drip.set_read_timeout(Some(LONG)).unwrap();
+    let mut answer = String::new();
+    let _ = drip.read_to_string(&mut answer);
+    assert_eq!(status(&answer), "408");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    nothing_came(&loopback);
+}
+
+#[test]
+fn a_request_in_pieces_is_one() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let mut stream = TcpStream::connect(&*authority).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let request = format!("GET /callback?code=1 HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    for byte in request.bytes() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    let callback = block_on(loopback.callback(LONG)).unwrap();
+    assert!(callback.ends_with("?code=1"));
+}
+
+#[test]
+fn it_is_over_in_time() {
+    let loopback = Loopback::bind().unwrap();
+    let began = Instant::now();
+    nothing_came(&loopback);
+    assert!(began.elapsed() >= SHORT && began.elapsed() < LONG / 2);
+    // And can be asked again.
+    get(&authority(&loopback), "/callback?code=late");
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+}
+
+#[test]
+fn dropping_it_closes_the_port() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let port = authority.rsplit(':').next().unwrap().parse().unwrap();
+    drop(loopback);
+    let refused = TcpStream::connect(&*authority).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    let again = Loopback::bind_to(port, "/again").unwrap();
+    assert_eq!(again.redirect_uri(), format!("http://{authority}/again"));
+}
+
+#[test]
+fn dropping_it_does_not_wait_for_who_is_slow() {
+    let loopback = Loopback::bind().unwrap();
+    let _slow = TcpStream::connect(authority(&loopback)).unwrap();
+    thread::sleep(SHORT);
+    let began = Instant::now();
+    drop(loopback);
+    assert!(began.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_dropped_future_loses_no_callback() {
+    let loopback = Loopback::bind().unwrap();
+    start(Box::pin(loopback.callback(LONG)).as_mut());
+    get(&authority(&loopback), "/callback?code=1");
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+}
+
+#[test]
+fn a_port_that_is_taken_and_a_path_that_is_none_are_errors() {
+    let loopback = Loopback::bind().unwrap();
+    let port = authority(&loopback)
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let taken = Loopback::bind_to(port, "/callback").unwrap_err();
+    assert_eq!(taken, LoopbackError::Io(ErrorKind::AddrInUse));
+    for path in ["", "callback", "/a?b", "/a#b", "/a b", "/a\r\nb", "/\u{e9}"] {
+        let error = Loopback::bind_to(0, path).unwrap_err();
+        assert_eq!(error, LoopbackError::Io(ErrorKind::InvalidInput), "{path}");
+    }
+}
+
+#[test]
+fn several_at_once_do_not_mix() {
+    let loopbacks: Vec<_> = (0..10).map(|_| Loopback::bind().unwrap()).collect();
+    thread::scope(|scope| {
+        for (number, loopback) in loopbacks.iter().enumerate().rev() {
+            scope.spawn(move || get(&authority(loopback), &format!("/callback?code={number}")));
+        }
+        for (number, loopback) in loopbacks.iter().enumerate() {
+            let callback = block_on(loopback.callback(LONG)).unwrap();
+            let expected = format!("{}?code={number}", loopback.redirect_uri());
+            assert_eq!(callback, expected);
+        }
+    });
+}
+
+#[test]
+fn callbacks_at_once_all_come_through() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    thread::scope(|scope| {
+        for number in 0..10 {
+            let authority = &authority;
+            scope.spawn(move || get(authority, &format!("/callback?code={number}")));
+        }
+        let mut callbacks: Vec<_> = (0..10)
+            .map(|_| block_on(loopback.callback(LONG)).unwrap())
+            .collect();
+        callbacks.sort();
+        let expected: Vec<_> = (0..10)
+            .map(|number| format!("http://{authority}/callback?code={number}"))
+            .collect();
+        assert_eq!(callbacks, expected);
+    });
+}
+
+#[test]
+fn it_waits_inside_a_runtime_too() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let loopback = Loopback::bind().unwrap();
+    get(&authority(&loopback), "/callback?code=1");
+    assert!(runtime.block_on(loopback.callback(LONG)).is_ok());
+    let late = runtime.block_on(loopback.callback(SHORT));
+    assert_eq!(late, Err(LoopbackError::TimedOut));
+}

@@ -1,0 +1,24 @@
+//! The auth category on the memory provider, and what it is made of: stores, the loopback address.
+
+#[path = "../shared/alone.rs"]
+mod alone;
+mod world;
+
+mod bad_input;
+#[cfg(feature = "loopback")]
+mod browser;
+mod concurrency;
+mod driving;
+mod invariants;
+mod keep_fresh;
+#[cfg(feature = "loopback")]
+mod loopback;
+mod memory;
+mod oracle;
+#[cfg(feature = "redirect")]
+mod redirect;
+#[cfg(feature = "redirect")]
+mod redirect_invariants;
+mod secrets;
+mod token_stores;
+mod wire;

@@ -1,0 +1,522 @@
+//! What every token store promises, asked of each of them; and what a file promises besides.
+
+use std::fmt::Debug;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use pollster::block_on;
+use typed_hub::auth::{AuthUser, MemoryStore, PendingRedirect, Session, TokenStore, Tokens};
+
+const SECRET: &str = "s3cret";
+
+fn session(mark: &str) -> Session {
+    let user = AuthUser {
+        username: format!("ada {mark}"),
+        user_id: mark.to_owned(),
+    };
+    let received_at = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_700);
+    let tokens = Tokens::restored(
+        format!("access-{SECRET}-{mark}").into(),
+        Some(format!("id-{SECRET}-{mark}").into()),
+        Some(format!("refresh-{SECRET}-{mark}").into()),
+        received_at,
+        received_at + Duration::from_millis(3_600_001),
+    );
+    Session::new(user, tokens)
+}
+
+fn bare(access: &str) -> Session {
+    let user = session("").user;
+    let epoch = SystemTime::UNIX_EPOCH;
+    let tokens = Tokens::restored(access.into(), None, None, epoch, epoch);
+    Session::new(user, tokens).began_by_redirect(true)
+}
+
+fn redirect(mark: &str) -> PendingRedirect {
+    PendingRedirect::restored(
+        format!("state-{SECRET}-{mark}").into(),
+        format!("verifier-{SECRET}-{mark}").into(),
+        format!("nonce-{SECRET}-{mark}").into(),
+        "http://127.0.0.1:49152/callback".to_owned(),
+        Some(mark.to_owned()),
+        SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
+    )
+}
+
+/// `open` opens the same place each time.
+fn contract<S: TokenStore + Debug>(open: impl Fn() -> S + Sync) {
+    let store = open();
+    clear_all(&store);
+    let is = |expected: Option<&Session>, pending: Option<&PendingRedirect>| {
+        for store in [&store, &open()] {
+            assert_eq!(block_on(store.load()).unwrap().as_ref(), expected);
+            assert_eq!(block_on(store.load_redirect()).unwrap().as_ref(), pending);
+        }
+    };
+
+    // Nothing is stored, and that can be removed.
+    is(None, None);
+    clear_all(&store);
+    is(None, None);
+
+    // What is saved is there, for every store of the place, and replaces what was.
+    let long = "0123456789".repeat(4_000);
+    let texts = [
+        "first",
+        "",
+        "Zoë 雪 🗝 \u{0}\u{7f}\u{2028} \"\\/\r\n\t",
+        &long,
+    ];
+    for text in texts {
+        for expected in [session(text), bare(text)] {
+            block_on(store.save(&expected)).unwrap();
+            is(Some(&expected), None);
+        }
+    }
+    clear_all(&store);
+    for text in texts {
+        let mut expected = redirect(text);
+        block_on(store.save_redirect(&expected)).unwrap();
+        is(None, Some(&expected));
+        expected.custom_state = None;
+        block_on(open().save_redirect(&expected)).unwrap();
+        is(None, Some(&expected));
+    }
+
+    // The session and the redirect do not touch each other.
+    let (one, other) = (session("one"), redirect("other"));
+    block_on(store.save(&one)).unwrap();
+    block_on(store.save_redirect(&other)).unwrap();
+    is(Some(&one), Some(&other));
+    block_on(store.clear()).unwrap();
+    is(None, Some(&other));
+    block_on(store.save(&one)).unwrap();
+    block_on(open().clear_redirect()).unwrap();
+    is(Some(&one), None);
+
+    // Several handles at once: what is read is what one of them has written, and whole.
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let open = &open;
+            scope.spawn(move || {
+                let store = open();
+                for _ in 0..10 {
+                    block_on(store.save(&session(&writer.to_string()))).unwrap();
+                    let read = block_on(store.load()).unwrap().unwrap();
+                    assert_eq!(read, session(&read.user.user_id));
+                }
+            });
+        }
+    });
+
+    assert!(!format!("{store:?} {store:#?}").contains(SECRET));
+    clear_all(&store);
+    is(None, None);
+}
+
+fn clear_all(store: &impl TokenStore) {
+    block_on(store.clear()).unwrap();
+    block_on(store.clear_redirect()).unwrap();
+}
+
+#[test]
+fn memory() {
+    let store = MemoryStore::new();
+    contract(|| store.clone());
+}
+
+#[cfg(feature = "keyring")]
+mod keyring {
+    use std::env;
+    use std::process::Command;
+    use std::sync::Once;
+
+    use keyring_core::{Entry, Error, mock};
+    use std::io::ErrorKind;
+    use typed_hub::auth::{KeyringStore, StoreError};
+
+    use super::*;
+
+    const REAL: &str = "TYPED_HUB_TEST_KEYRING";
+    const SERVICE: &str = "typed-hub-test";
+
+    /// A keyring in memory, but for the test that has brought a real one.
+    fn keyring() {
+        static CHOSEN: Once = Once::new();
+        CHOSEN.call_once(|| {
+            if env::var_os(REAL).is_none() {
+                keyring_core::set_default_store(mock::Store::new().unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn contract() {
+        keyring();
+        super::contract(|| KeyringStore::new(SERVICE, "ada"));
+    }
+
+    /// Some keyrings have a runtime inside, which panics when it is entered from within another.
+    #[tokio::test]
+    async fn it_can_be_asked_from_within_a_runtime() {
+        keyring();
+        let store = KeyringStore::new(SERVICE, "within");
+        store.save(&session("x")).await.unwrap();
+        assert_eq!(store.load().await, Ok(Some(session("x"))));
+        store.clear().await.unwrap();
+        assert_eq!(store.load().await, Ok(None));
+    }
+
+    #[test]
+    fn accounts_and_services_do_not_mix() {
+        keyring();
+        let stores = [
+            KeyringStore::new(SERVICE, "one"),
+            KeyringStore::new(SERVICE, "two"),
+            KeyringStore::new("typed-hub-test-2", "one"),
+        ];
+        for (number, store) in stores.iter().enumerate() {
+            block_on(store.save(&session(&number.to_string()))).unwrap();
+        }
+        for (number, store) in stores.iter().enumerate() {
+            let read = block_on(store.load()).unwrap();
+            assert_eq!(read, Some(session(&number.to_string())));
+            clear_all(store);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error_until_it_is_replaced_or_removed() {
+        keyring();
+        let store = KeyringStore::new(SERVICE, "corrupt");
+        let entry = || {
+            let _ = block_on(store.load());
+            Entry::new(SERVICE, "corrupt").unwrap()
+        };
+        for contents in [&b""[..], b"{}", b"\xff\xfe", br#"{"access":"s3cret"#] {
+            // Some keyrings take an empty entry for none.
+            if !contents.is_empty() {
+                entry().set_secret(contents).unwrap();
+                let error = block_on(store.load()).unwrap_err();
+                assert_eq!(error, StoreError::Read(ErrorKind::InvalidData));
+                assert!(!format!("{error} {error:?}").contains(SECRET));
+            }
+            block_on(store.clear()).unwrap();
+            assert_eq!(block_on(store.load()), Ok(None));
+            entry().set_secret(b"{").unwrap();
+            block_on(store.save(&session("new"))).unwrap();
+            assert_eq!(block_on(store.load()), Ok(Some(session("new"))));
+        }
+        clear_all(&store);
+    }
+
+    #[test]
+    fn a_failure_is_typed_and_says_nothing_of_what_was_stored() {
+        if env::var_os(REAL).is_some() {
+            return;
+        }
+        keyring();
+        let store = KeyringStore::new(SERVICE, "failing");
+        block_on(store.save(&session("old"))).unwrap();
+        let entry = Entry::new(SERVICE, "failing").unwrap();
+        let fail = |error| {
+            let mock: &mock::Cred = entry.as_any().downcast_ref().unwrap();
+            mock.set_error(error);
+        };
+        let locked = || Error::NoStorageAccess(SECRET.into());
+        fail(locked());
+        let error = block_on(store.load()).unwrap_err();
+        assert_eq!(error, StoreError::Read(ErrorKind::PermissionDenied));
+        fail(locked());
+        let error = block_on(store.save(&session("new"))).unwrap_err();
+        assert_eq!(error, StoreError::Write(ErrorKind::PermissionDenied));
+        fail(Error::TooLong("secret".to_owned(), 2560));
+        let error = block_on(store.save(&session("new"))).unwrap_err();
+        assert_eq!(error, StoreError::Write(ErrorKind::FileTooLarge));
+        fail(locked());
+        let error = block_on(store.clear()).unwrap_err();
+        assert_eq!(error, StoreError::Write(ErrorKind::PermissionDenied));
+        fail(Error::BadEncoding(SECRET.into()));
+        let error = block_on(store.load()).unwrap_err();
+        assert_eq!(error, StoreError::Read(ErrorKind::InvalidData));
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+    }
+
+    /// The tests above, in a session bus of their own with a keyring that is unlocked.
+    #[test]
+    #[ignore = "needs dbus-run-session and gnome-keyring-daemon: tests/run sets it up"]
+    fn secret_service() {
+        const SESSION: &str = "printf password \
+            | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$@\"";
+        let home = env::temp_dir().join(format!("typed-hub-keyring-{}", std::process::id()));
+        std::fs::create_dir_all(&home).unwrap();
+        let output = Command::new("dbus-run-session")
+            .args(["--", "sh", "-c", SESSION, "sh"])
+            .arg(env::current_exe().unwrap())
+            .args(["--test-threads=1", "token_stores::keyring::"])
+            .env(REAL, "1")
+            .env("HOME", &home)
+            .env("XDG_DATA_HOME", &home)
+            .env("XDG_RUNTIME_DIR", &home)
+            .output();
+        let _ = std::fs::remove_dir_all(&home);
+        let output = output.unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{shown}\n{errors}");
+        assert!(shown.contains("5 passed"), "{shown}\n{errors}");
+    }
+}
+
+#[cfg(feature = "file-store")]
+mod file {
+    use std::env;
+    use std::fs;
+    use std::io::ErrorKind;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use typed_hub::auth::{FileStore, StoreError};
+
+    use super::*;
+
+    /// A folder of its own, removed in the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            static COUNT: AtomicUsize = AtomicUsize::new(0);
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("typed-hub-stores-{}-{number}", std::process::id());
+            let path = env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+
+        fn store(&self) -> FileStore {
+            FileStore::new(self.file("session.json"))
+        }
+
+        fn names(&self) -> Vec<String> {
+            let names = fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> = names
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn contract() {
+        let folder = Folder::new();
+        super::contract(|| folder.store());
+        assert_eq!(folder.names(), ["session.json.lock"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        let store = folder.store();
+        for _ in 0..2 {
+            block_on(store.save(&session("mine"))).unwrap();
+            block_on(store.save_redirect(&redirect("mine"))).unwrap();
+            for name in folder.names() {
+                let mode = fs::metadata(folder.file(&name))
+                    .unwrap()
+                    .permissions()
+                    .mode();
+                assert_eq!(mode & 0o777, 0o600, "{name}");
+            }
+            // Wider permissions are not taken over.
+            for name in ["session.json", "session.json.new"] {
+                fs::write(folder.file(name), "wide").unwrap();
+                let wide = fs::Permissions::from_mode(0o666);
+                fs::set_permissions(folder.file(name), wide).unwrap();
+            }
+        }
+    }
+
+    /// A crash in the course of a `save` leaves some first bytes of the new file beside the old.
+    #[test]
+    fn a_crash_at_any_byte_leaves_the_old_session() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("new"))).unwrap();
+        let whole = fs::read(folder.file("session.json")).unwrap();
+        for length in 0..=whole.len() {
+            block_on(store.save(&session("old"))).unwrap();
+            assert!(!folder.file("session.json.new").exists());
+            fs::write(folder.file("session.json.new"), &whole[..length]).unwrap();
+            assert_eq!(block_on(folder.store().load()), Ok(Some(session("old"))));
+        }
+        block_on(store.clear()).unwrap();
+        assert_eq!(folder.names(), ["session.json.lock"], "a token is left");
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error_until_it_is_replaced_or_removed() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let (session, redirect) = (session("x"), redirect("x"));
+        block_on(store.save(&session)).unwrap();
+        block_on(store.save_redirect(&redirect)).unwrap();
+        let corrupt = Err(StoreError::Read(ErrorKind::InvalidData));
+        let path = folder.file("session.json");
+        let whole = fs::read(&path).unwrap();
+        let mut contents: Vec<_> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
+        contents.extend([
+            b"null".to_vec(),
+            b"{}".to_vec(),
+            vec![0xff; 100],
+            vec![0; 100],
+        ]);
+        contents.push([&whole[..], b"x"].concat());
+        for contents in contents {
+            fs::write(&path, &contents).unwrap();
+            assert_eq!(block_on(store.load()), corrupt);
+            assert_eq!(fs::read(&path).unwrap(), contents, "it is left as it was");
+            assert_eq!(block_on(store.load_redirect()), Ok(Some(redirect.clone())));
+            block_on(store.save(&session)).unwrap();
+            assert_eq!(block_on(store.load()), Ok(Some(session.clone())));
+            fs::write(&path, &contents).unwrap();
+            block_on(store.clear()).unwrap();
+            assert_eq!(block_on(store.load()), Ok(None));
+        }
+        fs::write(folder.file("session.json.redirect"), &whole).unwrap();
+        let error = block_on(store.load_redirect()).unwrap_err();
+        assert_eq!(error, StoreError::Read(ErrorKind::InvalidData));
+        assert!(!format!("{error} {error:?} {store:?}").contains(SECRET));
+        block_on(store.clear_redirect()).unwrap();
+        assert_eq!(block_on(store.load_redirect()), Ok(None));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_written_down_is_an_error_and_the_old_is_kept() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let mut early = session("new");
+        early.tokens.received_at = SystemTime::UNIX_EPOCH - Duration::from_micros(1);
+        let error = block_on(store.save(&early)).unwrap_err();
+        assert_eq!(error, StoreError::Write(ErrorKind::InvalidInput));
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+    }
+
+    #[test]
+    fn another_process_that_keeps_the_lock_is_not_waited_for_without_end() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let lock = fs::File::open(folder.file("session.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let late = Err(StoreError::Write(ErrorKind::TimedOut));
+        assert_eq!(block_on(store.save(&session("new"))), late);
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+        drop(lock);
+        block_on(store.save(&session("new"))).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = Folder::new();
+        let store = FileStore::new(folder.file("missing").join("session.json"));
+        assert_eq!(block_on(store.load()), Ok(None));
+        let error = Err(StoreError::Write(ErrorKind::NotFound));
+        assert_eq!(block_on(store.save(&session("x"))), error);
+        fs::write(folder.file("file"), "").unwrap();
+        let store = FileStore::new(folder.file("file").join("session.json"));
+        let error = Err(StoreError::Write(ErrorKind::NotADirectory));
+        assert_eq!(block_on(store.save(&session("x"))), error);
+    }
+
+    #[test]
+    fn a_write_that_fails_keeps_the_old() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        // A folder of that name is in the way, for root as well.
+        fs::create_dir(folder.file("session.json.new")).unwrap();
+        let error = block_on(store.save(&session("new"))).unwrap_err();
+        assert!(matches!(error, StoreError::Write(_)), "{error:?}");
+        assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+        fs::remove_dir(folder.file("session.json.new")).unwrap();
+        block_on(store.save(&session("new"))).unwrap();
+        assert_eq!(block_on(store.load()), Ok(Some(session("new"))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_written_keeps_the_old() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let mode = |mode| fs::set_permissions(&folder.0, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o500);
+        // Root can write there all the same.
+        if fs::write(folder.file("probe"), "").is_err() {
+            let denied = Err(StoreError::Write(ErrorKind::PermissionDenied));
+            assert_eq!(block_on(store.save(&session("new"))), denied);
+            assert_eq!(block_on(store.clear()), denied);
+            assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
+        }
+        mode(0o700);
+    }
+
+    const VICTIM: &str = "TYPED_HUB_TEST_VICTIM";
+
+    /// Run by the test below, to be killed.
+    #[test]
+    #[ignore = "saves without end: a part of the test below"]
+    fn saves_without_end() {
+        let Some(path) = env::var_os(VICTIM) else {
+            return;
+        };
+        let store = FileStore::new(Path::new(&path));
+        for number in 0_u64.. {
+            block_on(store.save(&session(&number.to_string()))).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_killed_leaves_a_whole_session() {
+        let folder = Folder::new();
+        let store = folder.store();
+        for round in 0..10 {
+            let mut victim = Command::new(env::current_exe().unwrap())
+                .args([
+                    "--ignored",
+                    "--exact",
+                    "token_stores::file::saves_without_end",
+                ])
+                .env(VICTIM, folder.file("session.json"))
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            while block_on(store.load()).unwrap().is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_micros(3_700 * round));
+            victim.kill().unwrap();
+            victim.wait().unwrap();
+            let read = block_on(store.load()).unwrap().unwrap();
+            assert_eq!(read, session(&read.user.user_id));
+            block_on(store.clear()).unwrap();
+            assert_eq!(folder.names(), ["session.json.lock"]);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! An envelope tells an event's channel, place in the order, time and source.
+
+use std::time::SystemTime;
+
+use crate::common::{Log, Numbers, Words};
+use typed_hub::Hub;
+
+#[test]
+fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let entries = log.clone();
+    let _guard = hub.listen_envelope::<Numbers>(move |number| {
+        let source = (number.source().file(), number.source().line());
+        entries.push((**number, number.channel(), source, number.time()));
+    });
+    let before = SystemTime::now();
+    hub.publish::<Numbers>(1);
+    let first = (file!(), line!() - 1);
+    let publisher = hub.publisher::<Numbers>();
+    publisher.publish(2);
+    let second = (file!(), line!() - 1);
+    let after = SystemTime::now();
+    hub.flush();
+
+    let entries = log.take();
+    let known: Vec<_> = entries.iter().map(|e| (e.0, e.1, e.2)).collect();
+    assert_eq!(known, [(1, "number", first), (2, "number", second)]);
+    assert!(entries.iter().all(|e| before <= e.3 && e.3 <= after));
+}
+
+#[test]
+fn sequence_numbers_follow_the_order_of_acceptance_across_channels() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let (numbers, words) = (log.clone(), log.clone());
+    let _numbers = hub.listen_envelope::<Numbers>(move |e| numbers.push(e.sequence()));
+    let _words = hub.listen_envelope::<Words>(move |e| words.push(e.sequence()));
+    for n in 0..10 {
+        hub.publish::<Numbers>(n);
+        hub.publish::<Words>("w");
+    }
+    hub.flush();
+    let sequence = log.take();
+    assert_eq!(sequence.len(), 20);
+    assert!(sequence.is_sorted_by(|a, b| a < b));
+}

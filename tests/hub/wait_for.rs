@@ -1,0 +1,143 @@
+//! `wait_for` blocks until an event of the kind comes, or the time is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::common::{Numbers, PATIENCE, Words, in_time};
+use typed_hub::{Hub, WaitTimeout};
+
+/// Publishes a number again and again, on a thread of its own, until it is over.
+fn publish_until(over: &Arc<AtomicBool>, hub: &Hub, number: u64) -> JoinHandle<()> {
+    let (hub, over) = (hub.clone(), Arc::clone(over));
+    thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            hub.publish::<Numbers>(number);
+        }
+    })
+}
+
+#[test]
+fn it_returns_the_first_event_that_satisfies_the_predicate() {
+    in_time(|| {
+        let hub = Hub::new();
+        let waiting = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.wait_for::<Numbers>(|n| *n >= 10, PATIENCE).map(|n| *n))
+        };
+        let receivers = |hub: &Hub| {
+            let report = hub.inspect();
+            let counts = report
+                .channels
+                .iter()
+                .map(|channel| channel.listeners.len());
+            counts.sum::<usize>()
+        };
+        while receivers(&hub) == 0 {}
+        hub.publish::<Words>("another channel");
+        (5..20).for_each(|n| hub.publish::<Numbers>(n));
+        assert_eq!(waiting.join().unwrap(), Ok(10));
+        assert_eq!(receivers(&hub), 0, "it leaves nothing behind");
+    });
+}
+
+#[test]
+fn it_gives_up_in_time_whatever_else_is_published() {
+    in_time(|| {
+        let hub = Hub::new();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let publisher = publish_until(&given_up, &hub, 1);
+        let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
+        assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+        given_up.store(true, Ordering::Relaxed);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn zero_time_returns_at_once() {
+    let hub = Hub::new();
+    hub.publish::<Numbers>(1);
+    let none = hub.wait_for::<Numbers>(|_| true, Duration::ZERO);
+    assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+}
+
+#[test]
+fn a_callback_may_wait_for_what_another_thread_publishes() {
+    in_time(|| {
+        let hub = Hub::new();
+        let weak = hub.downgrade();
+        let (done, waited) = std::sync::mpsc::channel();
+        let _guard = hub.listen::<Words>(move |_| {
+            let found = weak
+                .upgrade()
+                .unwrap()
+                .wait_for::<Numbers>(|_| true, PATIENCE);
+            done.send(found.map(|n| *n)).unwrap();
+        });
+        hub.publish::<Words>("wait");
+        let receivers = |name| {
+            let report = hub.inspect();
+            let channel = report.channels.into_iter().find(|c| c.name == name);
+            channel.map_or(0, |channel| channel.listeners.len())
+        };
+        while receivers("number") == 0 {}
+        hub.publish::<Numbers>(7);
+        assert_eq!(waited.recv_timeout(PATIENCE), Ok(Ok(7)));
+    });
+}
+
+#[test]
+fn it_gives_up_in_time_however_busy_the_channel_is() {
+    in_time(|| {
+        let hub = Hub::new();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let publishers = [(); 3].map(|()| publish_until(&given_up, &hub, 1));
+        let none = hub.wait_for::<Numbers>(|n| *n == 2, Duration::from_millis(20));
+        given_up.store(true, Ordering::Relaxed);
+        assert_eq!(none.map(|n| *n), Err(WaitTimeout));
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn it_gives_up_in_time_though_there_is_always_another_event() {
+    in_time(|| {
+        let hub = Hub::new();
+        let again = hub.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = publish_until(&begun, &hub, 1);
+        let each_leads_to_another = |_: &u64| {
+            begun.store(true, Ordering::Relaxed);
+            again.publish::<Numbers>(2);
+            false
+        };
+        let none = hub.wait_for::<Numbers>(each_leads_to_another, Duration::from_millis(20));
+        begun.store(true, Ordering::Relaxed);
+        assert!(none.is_err());
+        first.join().unwrap();
+    });
+}
+
+#[test]
+fn what_its_predicate_publishes_waits_for_no_room() {
+    const MORE_THAN_IT_LETS_WAIT: u64 = 1_100;
+    in_time(|| {
+        let hub = Hub::new();
+        let again = hub.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let first = publish_until(&begun, &hub, 0);
+        let last = |n: &u64| {
+            if !begun.swap(true, Ordering::Relaxed) {
+                (1..=MORE_THAN_IT_LETS_WAIT).for_each(|n| again.publish::<Numbers>(n));
+            }
+            *n == MORE_THAN_IT_LETS_WAIT
+        };
+        let found = hub.wait_for::<Numbers>(last, PATIENCE);
+        assert_eq!(found.map(|n| *n), Ok(MORE_THAN_IT_LETS_WAIT));
+        first.join().unwrap();
+    });
+}
