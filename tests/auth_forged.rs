@@ -90,7 +90,8 @@ impl<P: IdentityProvider> World<P> {
             .hub(hub)
             .provider(provider)
             .store(store.clone())
-            .build();
+            .build()
+            .unwrap();
         Self {
             client,
             store,

@@ -41,7 +41,8 @@ impl World {
             .hub(hub)
             .provider(provider(&server))
             .store(store.clone())
-            .build();
+            .build()
+            .unwrap();
         Self {
             server,
             store,
@@ -79,6 +80,7 @@ impl World {
             .provider(provider(&self.server))
             .store(self.store.clone())
             .build()
+            .unwrap()
     }
 }
 

@@ -42,8 +42,9 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
-    ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
+    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, NewClientError, ProviderError,
+    ProviderErrorKind, RedirectError, ResetPasswordError, SessionError, SignInError, SignOutError,
+    SignUpError, StoreError,
 };
 #[cfg(feature = "file-store")]
 pub use self::file::FileStore;
