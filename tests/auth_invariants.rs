@@ -1,6 +1,6 @@
 //! What holds whatever is asked, answered, broken, dropped or done at the same time.
 //!
-//! The letters are those of the table of promises. They are checked while an event is published:
+//! The letters are those of the table of events. They are checked while an event is published:
 //! nothing can have happened since what the event tells of.
 
 mod auth_world;

@@ -1,4 +1,4 @@
-//! The table of promises, row by row, on a client with the embedded pool. A trace is the writes to
+//! The table of events, row by row, on a client with the embedded pool. A trace is the writes to
 //! the store and the events, in the order they happened.
 
 mod auth_world;

@@ -1,6 +1,6 @@
 //! What holds of redirects whatever is asked, answered, broken, dropped or done at the same time.
 //!
-//! The letters are those of the table of promises.
+//! The letters are those of the table of events.
 #![cfg(feature = "redirect")]
 
 mod auth_world;

@@ -1,5 +1,8 @@
 //! The auth category: a session that signs in, refreshes and signs out, and says so on [`Auth`].
 //!
+//! The table of events, `docs/auth-events.md` in the repository, says which event is published when, and
+//! in which order. Code and tests cite its rows: F1, F2 and so on.
+//!
 //! Each floor uses only those below it.
 //!
 //! | floor | members |
