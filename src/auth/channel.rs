@@ -18,6 +18,9 @@ use crate::channel::{Channel, Protected};
 /// An [`AuthEvent`] is a plain value, which all code can make and deserialise. What proves that it
 /// happened is its arrival on this channel.
 ///
+/// Publishing on it never waits for a queued listener or a receiver; see "Backpressure" at
+/// [`AuthClient`](crate::auth::AuthClient).
+///
 /// It keeps its last 16 events for listeners that come late.
 #[derive(Debug)]
 pub enum Auth {}

@@ -112,10 +112,15 @@ use crate::hub::Hub;
 ///
 /// # Backpressure
 ///
-/// A call waits until its events are accepted, and the calls behind it wait as well, queries
-/// included. So a receiver of `Auth` with [`Overflow::Block`](crate::Overflow::Block) that is never
-/// read stops the client once it is full. Where that may be, prefer
-/// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+/// No call waits for a queued listener or a receiver: events are accepted beyond the capacity of the
+/// hub's queue and of every receiver. (An inline listener runs within the call that publishes.) The
+/// price is memory. A receiver of `Auth` with
+/// [`Overflow::Block`](crate::Overflow::Block), which is the default, keeps every event until it is
+/// read: if it is never read, its buffer grows by one event for each that is published. Give a
+/// receiver that may be left unread [`Overflow::DropOldest`](crate::Overflow::DropOldest): it keeps as
+/// many events as its capacity says, and is told how many it has lost.
+///
+/// Other publishers on the hub wait as usual, until the queue is back within its capacity.
 ///
 /// [`Auth`]: super::Auth
 pub struct AuthClient<P, S = MemoryStore> {

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use super::bell::Bell;
 use super::flight::Flights;
-use super::queue::{Promise, Queue, Ticket, Work};
+use super::queue::{Delivery, Promise, Queue, Ticket};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 #[cfg(feature = "loopback")]
@@ -162,11 +162,9 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
     ) -> Ticket<A> {
         let edge = Arc::clone(&self.edge);
-        self.transactions.push(|promise| {
-            Work::new(async move {
-                let (events, answer) = edge.perform(first).await;
-                edge.deliveries(events, promise, answer)
-            })
+        self.transactions.push(|promise| async move {
+            let (events, answer) = edge.perform(first).await;
+            edge.deliveries(events, promise, answer)
         })
     }
 
@@ -262,29 +260,25 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
         mut events: Vec<AuthEvent>,
         promise: Promise<A>,
         answer: A,
-    ) -> Vec<Work> {
+    ) -> Vec<Delivery> {
         let Some(last) = events.pop() else {
             promise.keep(answer);
             return Vec::new();
         };
-        let mut deliveries = Vec::new();
+        let mut deliveries = Vec::<Delivery>::new();
         for event in events {
             let edge = Arc::clone(&self);
-            deliveries.push(Work::new(async move {
-                edge.publish(event).await;
-                Vec::new()
-            }));
+            deliveries.push(Box::new(move || edge.publish(event)));
         }
-        deliveries.push(Work::new(async move {
-            self.publish(last).await;
+        deliveries.push(Box::new(move || {
+            self.publish(last);
             promise.keep(answer);
-            Vec::new()
         }));
         deliveries
     }
 
-    /// The one place where the auth category publishes.
-    async fn publish(&self, event: AuthEvent) {
+    /// The one place where the auth category publishes. It never waits.
+    fn publish(&self, event: AuthEvent) {
         self.auth.publish_unbounded(&KEY, event);
     }
 }
