@@ -2,8 +2,10 @@
 //!
 //! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
 //! pull in `receive`. A `registry` finds a channel by its type; `listeners` are one channel's, and
-//! the way of an event to them; `sources` remembers who published.
+//! the way of an event to them; `sources` remembers who published. A `claim` is the exclusive use of
+//! a protected channel.
 
+mod claim;
 mod listen;
 mod listeners;
 #[cfg(all(test, loom))]
@@ -29,6 +31,7 @@ use crate::delivery::queue::Queue;
 use listeners::Listeners;
 use registry::{AnyChannel, Registry};
 
+pub(crate) use claim::Claim;
 pub use options::{HubBuilder, HubOptions, ListenOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};

@@ -5,6 +5,7 @@ mod accept;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::claim::ClaimFlag;
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use super::sources::Sources;
@@ -25,6 +26,7 @@ pub(super) use accept::PublishWaiter;
 
 /// What of it nobody has asked for is not there.
 pub(in crate::hub) struct Listeners<C: Channel> {
+    pub(in crate::hub) claimed: ClaimFlag,
     kinds: Arc<ActiveKinds>,
     /// How many events have been accepted that neither a desk nor the inline listeners have counted.
     published: AtomicU64,
@@ -38,6 +40,7 @@ pub(in crate::hub) struct Listeners<C: Channel> {
 impl<C: Channel> Listeners<C> {
     pub(in crate::hub) fn new(context: &Arc<Context>) -> Self {
         Self {
+            claimed: ClaimFlag::default(),
             kinds: Arc::new(ActiveKinds::new(Arc::clone(context))),
             published: AtomicU64::new(0),
             sources: Sources::default(),
