@@ -1,8 +1,6 @@
 //! Promise 2, row F43: one hub has one auth category, so that code which merely holds the hub cannot
 //! publish on `Auth`.
 
-mod auth_world;
-
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -12,7 +10,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use auth_world::{LIFETIME, PASSWORD, StoreFault, World, poll_once, start};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
     AccessToken, AuthClient, AuthUser, Fault, IdentityProvider, IssuedTokens, MemoryProvider,

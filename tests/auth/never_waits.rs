@@ -1,14 +1,12 @@
 //! Promise 9: the auth category never waits for a listener. A receiver of `Auth` that is not read, and
 //! a hub whose queue is full, stop no call of a client; what was published is there when it is read.
 
-mod auth_world;
-
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 
-use auth_world::{CODE, LIFETIME, PASSWORD, World, describe, poll_once};
+use crate::world::{CODE, LIFETIME, PASSWORD, World, describe, poll_once};
 use typed_hub::auth::{
     Answer, AuthClient, Fault, ManualClock, MemoryProvider, MemoryStore, Operation, SignOutScope,
 };
