@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);
-    let client = AuthClient::new(hub, pool);
+    let client = AuthClient::new(hub, pool)?;
     let _no_challenge = client.sign_in("ada", "correct horse").await?;
     client.session(true).await?;
     client.sign_out(SignOutScope::ThisDevice).await?;

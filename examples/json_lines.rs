@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);
-    let client = AuthClient::new(hub.clone(), pool);
+    let client = AuthClient::new(hub.clone(), pool)?;
     pollster::block_on(async {
         let _no_challenge = client.sign_in("ada", "correct horse").await?;
         client.session(true).await?;

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         _ => println!("    {}", event.kind()),
     });
 
-    let client = AuthClient::new(hub.clone(), provider);
+    let client = AuthClient::new(hub.clone(), provider)?;
     let loopback = Loopback::bind()?;
     let options = RedirectOptions::builder()
         .redirect_uri(loopback.redirect_uri())

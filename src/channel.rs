@@ -62,8 +62,16 @@ pub trait Open: Channel {}
 /// A channel on which only the holder of a key may publish, with
 /// [`Hub::publish_protected`](crate::Hub::publish_protected).
 ///
-/// The protection is Rust's own privacy: give the key type a private field, and whoever cannot
-/// name that field cannot make a key.
+/// The protection is Rust's own privacy: give the key type a private field, and code that cannot name
+/// that field cannot make a key. Safe code has no other way to publish on the channel. Give the key
+/// type no `Clone`, `Default` or `Deserialize`, and return no reference to a key.
+///
+/// The key says *who* publishes, for every hub of the process: code that can be handed any hub, and
+/// then publishes what its caller wants, gives the channel away. [`Auth`](crate::Auth) is protected
+/// against that as well: on one hub, one [`AuthClient`](crate::auth::AuthClient) claims it.
+///
+/// The type is protected, and its [`NAME`](Channel::NAME) is not: another channel may have the same
+/// name, and its events look alike on the wire. Compare types, not names.
 ///
 /// ```
 /// use typed_hub::{Channel, Hub, Protected};
@@ -91,7 +99,7 @@ pub trait Open: Channel {}
 /// door::open(&Hub::new());
 /// ```
 pub trait Protected: Channel {
-    /// The proof that its holder may publish. Whoever can make one can publish.
+    /// The proof that its holder may publish. Code that can make a key can publish.
     type Key;
 }
 

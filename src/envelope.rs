@@ -56,21 +56,13 @@ impl<C: Channel> Envelope<C> {
         }
     }
 
-    /// Notes the time where its publisher came too early to see that somebody would read it.
-    pub(crate) fn stamp(&mut self) {
-        self.time.get_or_insert_with(SystemTime::now);
-    }
-
     pub(crate) fn accept(&mut self, sequence: u64) {
         self.sequence = sequence;
     }
 
     /// The same with an event that can be shared.
     pub(crate) fn shared(self) -> Self {
-        let payload = match self.payload {
-            Payload::Own(event) => Payload::Shared(Arc::new(event)),
-            shared @ Payload::Shared(_) => shared,
-        };
+        let payload = Payload::Shared(self.payload.into_shared());
         Self { payload, ..self }
     }
 
@@ -105,8 +97,8 @@ impl<C: Channel> Envelope<C> {
 
     /// When it was published, on this system's clock.
     pub fn time(&self) -> SystemTime {
-        // Never missing where somebody reads it.
-        self.time.unwrap_or_else(SystemTime::now)
+        self.time
+            .expect("an envelope that is handed out has its time")
     }
 
     /// The line that published it.
@@ -163,47 +155,20 @@ pub(crate) enum Payload<E> {
 }
 
 impl<E> Payload<E> {
-    /// The event, where nobody else shares it.
+    /// The event in an `Arc`, to be shared.
+    pub(crate) fn into_shared(self) -> Arc<E> {
+        match self {
+            Self::Own(event) => Arc::new(event),
+            Self::Shared(event) => event,
+        }
+    }
+
+    /// The event, unless it is shared.
     pub(crate) fn into_inner(self) -> Option<E> {
         match self {
             Self::Own(event) => Some(event),
             Self::Shared(event) => Arc::into_inner(event),
         }
-    }
-}
-
-/// An event for so many parties: it stays in place for a single one.
-pub(crate) struct Portions<E> {
-    event: Option<Payload<E>>,
-    parties: usize,
-}
-
-impl<E> Portions<E> {
-    pub(crate) fn new(event: Payload<E>, parties: usize) -> Self {
-        Self {
-            event: Some(event),
-            parties,
-        }
-    }
-
-    /// The portion of the next party, of which there must be one.
-    pub(crate) fn next(&mut self) -> Payload<E> {
-        self.rest().expect("a portion for each party")
-    }
-
-    /// The portion of the next party, if there is one.
-    pub(crate) fn rest(&mut self) -> Option<Payload<E>> {
-        self.parties = self.parties.checked_sub(1)?;
-        let event = self.event.take()?;
-        if self.parties == 0 {
-            return Some(event);
-        }
-        let event = match event {
-            Payload::Own(event) => Arc::new(event),
-            Payload::Shared(event) => event,
-        };
-        self.event = Some(Payload::Shared(Arc::clone(&event)));
-        Some(Payload::Shared(event))
     }
 }
 

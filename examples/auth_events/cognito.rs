@@ -47,7 +47,7 @@ pub(crate) async fn in_a_cognito_pool(
 
     let hub = Hub::new();
     let listener = hub.listen::<Auth>(|event| println!("    {}", in_plain_words(event)));
-    let client = AuthClient::new(hub.clone(), provider);
+    let client = AuthClient::new(hub.clone(), provider)?;
     let done = in_and_out(&client, &username).await;
     hub.flush(); // everything published so far has been heard
     drop(listener);

@@ -65,7 +65,7 @@ fn in_the_embedded_pool() -> Result<(), Box<dyn Error>> {
         .provider(pool.clone())
         .store(MemoryStore::new())
         .clock(clock.clone())
-        .build();
+        .build()?;
 
     // The client's methods are futures, for whatever runtime there is. Here there is none.
     pollster::block_on(a_day(&hub, &clock, &pool, &client))?;

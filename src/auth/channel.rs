@@ -7,7 +7,19 @@ use super::error::AuthFailure;
 use super::user::AuthUser;
 use crate::channel::{Channel, Protected};
 
-/// The channel of the auth category. Anyone listens; only this crate's auth category publishes.
+/// The channel of the auth category. All code may listen; only an
+/// [`AuthClient`](crate::auth::AuthClient) publishes.
+///
+/// On one hub, one client claims this channel, and another is refused
+/// ([`NewClientError`](crate::auth::NewClientError)). So code that holds the hub, and no handle of that
+/// client, cannot tell its listeners of a sign-in that did not happen. Make the client before other
+/// code has the hub: the claim goes to the first.
+///
+/// An [`AuthEvent`] is a plain value, which all code can make and deserialise. What proves that it
+/// happened is its arrival on this channel.
+///
+/// Publishing on it never waits for a queued listener or a receiver; see "Backpressure" at
+/// [`AuthClient`](crate::auth::AuthClient).
 ///
 /// It keeps its last 16 events for listeners that come late.
 #[derive(Debug)]
@@ -26,7 +38,8 @@ impl Protected for Auth {
 /// The proof that an event on [`Auth`] comes from the auth category.
 ///
 /// It cannot be made, copied, cloned or deserialised outside that category: not by another crate,
-/// and not by the rest of this one. So every event on [`Auth`] tells of something that happened.
+/// and not by the rest of this one. So every event on [`Auth`] tells of something that happened to the
+/// session of a client: of the one client that has claimed the channel.
 #[derive(Debug)]
 pub struct AuthKey(());
 

@@ -1,5 +1,8 @@
 //! The auth category: a session that signs in, refreshes and signs out, and says so on [`Auth`].
 //!
+//! The table of events, `docs/auth-events.md` in the repository, says which event is published when, and
+//! in which order. Code and tests cite its rows: F1, F2 and so on.
+//!
 //! Each floor uses only those below it.
 //!
 //! | floor | members |
@@ -42,8 +45,9 @@ pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{
     AuthFailure, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError, Field,
-    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError, ProviderErrorKind, RedirectError,
-    ResetPasswordError, SessionError, SignInError, SignOutError, SignUpError, StoreError,
+    InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, NewClientError, ProviderError,
+    ProviderErrorKind, RedirectError, ResetPasswordError, SessionError, SignInError, SignOutError,
+    SignUpError, StoreError,
 };
 #[cfg(feature = "file-store")]
 pub use self::file::FileStore;

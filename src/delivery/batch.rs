@@ -8,6 +8,9 @@ use super::queued::{Lane, QueuedListeners};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 
+/// How many events an idle batch keeps room for, in each lane.
+pub(crate) const KEPT: usize = 64;
+
 /// Events of all channels: a lane for each channel, where its events lie in place, and the order
 /// in which to take from the lanes. Publishers fill one batch while the dispatcher empties the
 /// other; to swap the two is all that happens under the queue's lock.
@@ -16,6 +19,8 @@ pub(crate) struct Batch {
     order: Vec<Turn>,
     lanes: Vec<Option<Box<dyn AnyLane>>>,
     len: usize,
+    /// The largest number of events at once since it has last been shrunk.
+    peak: usize,
     /// The sequence number after the last event's.
     end: u64,
 }
@@ -46,8 +51,11 @@ pub(crate) trait AnyLane: Any + Send {
     /// events that were.
     fn catch_up(&mut self, sequence: u64) -> usize;
 
-    /// Gives back what it borrowed for the delivery.
-    fn finish(&mut self);
+    /// Gives back what it borrowed for the delivery, which has come to sequence number `end`.
+    fn finish(&mut self, end: u64);
+
+    /// Gives back the memory that a burst has taken.
+    fn shrink(&mut self);
 
     /// Drops its events.
     fn discard(&mut self);
@@ -126,12 +134,25 @@ impl Batch {
         }
         for turn in self.order.drain(..) {
             if let Some(lane) = &mut self.lanes[turn.lane()] {
-                lane.finish();
+                lane.finish(self.end);
             }
         }
+        self.peak = self.peak.max(self.len);
         self.len = 0;
         context.progress.rest(self.end);
         delivered
+    }
+
+    /// Gives back the memory that a burst has taken.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() && self.peak > KEPT {
+            self.peak = 0;
+            self.order.shrink_to(KEPT);
+            self.lanes
+                .iter_mut()
+                .flatten()
+                .for_each(|lane| lane.shrink());
+        }
     }
 
     /// Drops all events.

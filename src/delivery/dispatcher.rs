@@ -85,7 +85,7 @@ impl Worker {
     /// ```
     pub fn run(&mut self) {
         if !inside::callback_of(self.context.hub) {
-            self.queue.attend(thread::current().id());
+            self.queue.consume_here();
             while self.queue.take(&mut self.batch) == Taken::Batch {
                 self.deliver();
             }
@@ -99,7 +99,7 @@ impl Worker {
         if inside::callback_of(self.context.hub) {
             return 0;
         }
-        self.queue.attend(thread::current().id());
+        self.queue.consume_here();
         match self.queue.try_take(&mut self.batch) {
             Taken::Batch => self.deliver(),
             Taken::Nothing | Taken::Closed => 0,

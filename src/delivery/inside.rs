@@ -1,7 +1,7 @@
 //! Which callbacks the current thread is inside of, and which predicates.
 //!
-//! From inside either a publish must not wait. From inside a callback `flush` and `close` cannot
-//! wait for themselves, and an inline callback's own events have their turn after the present one.
+//! From inside either a publish must not wait. From inside a callback `flush` and `close` do not wait,
+//! and an inline callback's own events have their turn after the present one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,6 +30,10 @@ impl Place {
     fn is_dispatch(self) -> bool {
         self.0 & 3 == 1
     }
+
+    fn is_callback(self) -> bool {
+        self != Self::OUTSIDE && self.0 & 3 != 2
+    }
 }
 
 pub(crate) type Job = Box<dyn FnOnce()>;
@@ -47,6 +51,13 @@ thread_local! {
 #[inline]
 pub(crate) fn any_callback_or_predicate() -> bool {
     INNERMOST.get() != Place::OUTSIDE
+}
+
+/// Whether this thread is inside a callback of any hub, and must wait neither for a hub nor for a
+/// listener: a callback of the other one may be waiting for this one.
+pub(crate) fn any_callback() -> bool {
+    INNERMOST.get().is_callback()
+        || around(|places| places.iter().any(|place| place.is_callback())).unwrap_or(false)
 }
 
 /// Whether this thread is inside a callback of this hub.

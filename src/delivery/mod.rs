@@ -16,17 +16,17 @@
 //!
 //! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
 //!   [`subscription`] ends one;
-//! - [`audience`]: who listens on a channel, as far as its publishers have to know;
+//! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
 //! - [`context`]: what the listeners of one hub share; their panics stop there;
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.
 
-pub(crate) mod audience;
 pub(crate) mod batch;
 pub(crate) mod context;
 pub(crate) mod dispatcher;
 pub(crate) mod inline;
 pub(crate) mod inside;
+pub(crate) mod kinds;
 pub(crate) mod listener;
 pub(crate) mod log;
 #[cfg(all(test, loom))]

@@ -11,13 +11,13 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-use super::audience::Audience;
 use super::batch::Batch;
 use super::context::Context;
 use super::dispatcher::Worker;
 use super::inline::{Desk, InlineListeners};
+use super::kinds::ActiveKinds;
 use super::listener::Label;
-use super::log::{Log, Nothing, Overflow, Taken};
+use super::log::{Log, Nothing, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
 use super::queued::{NewListener, QueuedListeners};
 use super::retained::{Replay, Retained};
@@ -42,7 +42,7 @@ fn model(threads: impl Fn() + Sync + Send + 'static) {
 
 struct House {
     context: Arc<Context>,
-    audience: Arc<Audience>,
+    kinds: Arc<ActiveKinds>,
     queue: Arc<Queue>,
     queued: Arc<QueuedListeners<Numbers>>,
     inline: Arc<InlineListeners<Numbers>>,
@@ -54,18 +54,18 @@ fn house(capacity: usize) -> House {
         eprintln!("{panic}");
         std::process::abort();
     })));
-    let audience = audience(&context);
+    let kinds = kinds(&context);
     House {
         queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
-        queued: Arc::new(QueuedListeners::new(Arc::clone(&audience))),
-        inline: Arc::new(InlineListeners::new(Arc::clone(&audience))),
-        audience,
+        queued: Arc::new(QueuedListeners::new(Arc::clone(&kinds))),
+        inline: Arc::new(InlineListeners::new(Arc::clone(&kinds))),
+        kinds,
         context,
     }
 }
 
-fn audience(context: &Arc<Context>) -> Arc<Audience> {
-    Arc::new(Audience::new(Arc::clone(context)))
+fn kinds(context: &Arc<Context>) -> Arc<ActiveKinds> {
+    Arc::new(ActiveKinds::new(Arc::clone(context)))
 }
 
 #[track_caller]
@@ -78,20 +78,31 @@ fn event(n: u64) -> Envelope<Numbers> {
 }
 
 fn publish(inline: &InlineListeners<Numbers>, n: u64) {
-    inline.call(&inline.accept(), &n);
+    let sheet = inline.snapshot_apart();
+    inline.count_apart();
+    inline.call_all(&sheet, &n);
 }
 
 fn publish_at(inline: &InlineListeners<Numbers>, desk: &Desk<Numbers>, n: u64) {
-    inline.call(&inline.accept_at(desk).listeners, &n);
+    let Ok(sheet) = inline.accept_at(desk) else {
+        unreachable!("no other kind listens");
+    };
+    inline.call_all(&sheet, &n);
 }
 
 impl House {
     fn push(&self, n: u64) {
-        let mut offered = event(n);
-        while let Err(refused) = self.queue.push(&self.queued, offered, Limit::Capacity) {
-            offered = refused;
+        while self.try_push(n).is_none() {
             self.queue.wait_for_room();
         }
+    }
+
+    fn try_push(&self, n: u64) -> Option<u64> {
+        let queue = self.queue.lock();
+        if !queue.is_consumed() {
+            return Some(queue.number());
+        }
+        (!queue.is_full(Limit::Capacity)).then(|| queue.push(&self.queued, event(n)))
     }
 
     fn listen(&self, mut callback: impl FnMut(u64) + Send + 'static) -> Subscription {
@@ -109,7 +120,7 @@ impl House {
             once: false,
             callback: Box::new(callback),
         };
-        self.queued.listen(listener, self.queue.next(), missed)
+        self.queued.listen(&self.queue, listener, missed)
     }
 
     /// The dispatcher: delivers until the queue is closed and empty.
@@ -194,7 +205,7 @@ fn a_replay_lets_no_flush_return_too_early() {
         house.push(0);
         let end = house.queue.end();
         let mut missed = event(7);
-        missed.accept(house.queue.number());
+        missed.accept(house.queue.lock().number());
         let _late = house.listen_to(vec![missed.shared()], |_| {});
         house.queue.nudge(&house.queued);
         let dispatcher = house.dispatcher();
@@ -327,11 +338,10 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let (house, retained) = &*publishing;
             for n in 0..2 {
                 let past = retained.lock();
-                let sequence = if house.audience.present().queued {
-                    let pushed = house.queue.push(&house.queued, event(n), Limit::None);
-                    pushed.unwrap_or_else(|_| unreachable!("it has no limit"))
+                let sequence = if house.kinds.load().queued {
+                    house.queue.lock().push(&house.queued, event(n))
                 } else {
-                    house.queue.number()
+                    house.queue.lock().number()
                 };
                 let mut kept = event(n);
                 kept.accept(sequence);
@@ -405,10 +415,10 @@ fn join(log: &Log<Numbers>, capacity: usize, overflow: Overflow) -> u64 {
     log.join(Label::new(None, here()), capacity, overflow)
 }
 
-fn count(taken: &Taken<Numbers>) -> u64 {
+fn count(taken: &Segment<Numbers>) -> u64 {
     match taken {
-        Taken::Lost(lost) => *lost,
-        Taken::Events(_, part) => part.len() as u64,
+        Segment::Gap(lost) => *lost,
+        Segment::Events(_, part) => part.len() as u64,
     }
 }
 
@@ -416,7 +426,7 @@ fn count(taken: &Taken<Numbers>) -> u64 {
 fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.audience));
+        let log = Arc::new(Log::<Numbers>::new(house.kinds));
         let reader = join(&log, 1, Overflow::Block);
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || {
@@ -442,7 +452,7 @@ fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
 fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.audience));
+        let log = Arc::new(Log::<Numbers>::new(house.kinds));
         let reader = join(&log, 1, Overflow::Block);
         push(&log, 0);
         let publishing = Arc::clone(&log);
@@ -456,7 +466,7 @@ fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
 fn what_a_receiver_gets_and_what_it_loses_is_everything() {
     model(|| {
         let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.audience));
+        let log = Arc::new(Log::<Numbers>::new(house.kinds));
         let readers = [Overflow::DropOldest, Overflow::DropNewest].map(|o| join(&log, 1, o));
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || (0..3).for_each(|n| push(&publishing, n)));
@@ -484,9 +494,7 @@ fn an_async_publisher_is_woken_when_there_is_room() {
         let dispatcher = house.dispatcher();
         let bed = Bed::new();
         let mut place = None;
-        let mut offered = event(1);
-        while let Err(refused) = house.queue.push(&house.queued, offered, Limit::Capacity) {
-            offered = refused;
+        while house.try_push(1).is_none() {
             if house
                 .queue
                 .wake_at_room(&mut place, Waker::from(Arc::clone(&bed)))

@@ -50,6 +50,16 @@ impl Progress {
         }
     }
 
+    /// The dispatcher: no call is under way, although not all is delivered before `sequence`. Before it
+    /// runs other code of a user's than a callback, such as the drop of an event.
+    pub(crate) fn leave(&self, sequence: u64) {
+        // Only the dispatcher names a listener here.
+        let is_named = self.current.load(Ordering::Relaxed) & !AWAITED != 0;
+        if is_named && self.current.swap(0, Ordering::AcqRel) & AWAITED != 0 {
+            self.arrive(sequence);
+        }
+    }
+
     /// The dispatcher: every event before `sequence` is delivered. Tells those who wait for that.
     pub(crate) fn pass(&self, sequence: u64) {
         self.delivered.store(sequence, Ordering::Release);

@@ -45,10 +45,8 @@ struct State {
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
     waiting_tasks: Tasks,
-    /// The thread that built the hub, where it is a user's worker that takes.
-    builder: Option<ThreadId>,
-    /// The thread that has last come to take.
-    attendant: Option<ThreadId>,
+    /// The thread that has last come to take or, until one has, the thread that made the worker.
+    consumer: Option<ThreadId>,
     closed: bool,
     abandoned: bool,
 }
@@ -60,6 +58,54 @@ pub(crate) enum Limit {
     /// Beyond the capacity: from inside a callback or a predicate, and on the thread that takes,
     /// where to wait for room might be for ever.
     None,
+}
+
+/// The locked queue of a publisher.
+pub(crate) struct QueueGuard<'a> {
+    queue: &'a Queue,
+    state: MutexGuard<'a, State>,
+}
+
+impl QueueGuard<'_> {
+    /// Whether somebody is there to take what is pushed.
+    #[inline]
+    pub(crate) fn is_consumed(&self) -> bool {
+        !self.state.abandoned
+    }
+
+    #[inline]
+    pub(crate) fn is_full(&self, limit: Limit) -> bool {
+        let full = limit == Limit::Capacity && self.state.filling.len() >= self.queue.capacity;
+        if full {
+            self.queue.is_full.store(true, Ordering::Relaxed);
+        }
+        full
+    }
+
+    /// Gives out a sequence number without pushing anything.
+    pub(crate) fn number(mut self) -> u64 {
+        self.state.number()
+    }
+
+    /// Accepts an event, unlocks, and says which sequence number it got.
+    #[inline]
+    pub(crate) fn push<C: Channel>(
+        mut self,
+        listeners: &Arc<QueuedListeners<C>>,
+        mut envelope: Envelope<C>,
+    ) -> u64 {
+        let state = &mut *self.state;
+        if state.filling.is_empty() {
+            self.queue.is_filling.store(true, Ordering::Relaxed);
+        }
+        let sequence = state.number();
+        state.end = state.next;
+        envelope.accept(sequence);
+        state.filling.push(listeners, envelope);
+        state.peak = state.peak.max(state.filling.len());
+        self.queue.wake_dispatcher(self.state);
+        sequence
+    }
 }
 
 /// What the dispatcher got.
@@ -94,32 +140,13 @@ impl Queue {
         }
     }
 
-    /// Accepts an event and says which sequence number it got, or hands it back when full.
+    /// The queue, to number an event and to push it.
     #[inline]
-    pub(crate) fn push<C: Channel>(
-        &self,
-        listeners: &Arc<QueuedListeners<C>>,
-        mut envelope: Envelope<C>,
-        limit: Limit,
-    ) -> Result<u64, Envelope<C>> {
-        let mut state = self.state.lock();
-        if state.abandoned {
-            return Ok(state.number());
+    pub(crate) fn lock(&self) -> QueueGuard<'_> {
+        QueueGuard {
+            queue: self,
+            state: self.state.lock(),
         }
-        if limit == Limit::Capacity && state.filling.len() >= self.capacity {
-            self.is_full.store(true, Ordering::Relaxed);
-            return Err(envelope);
-        }
-        if state.filling.is_empty() {
-            self.is_filling.store(true, Ordering::Relaxed);
-        }
-        let sequence = state.number();
-        state.end = state.next;
-        envelope.accept(sequence);
-        state.filling.push(listeners, envelope);
-        state.peak = state.peak.max(state.filling.len());
-        self.wake_dispatcher(state);
-        Ok(sequence)
     }
 
     /// Has the dispatcher look after the listeners of a channel although there is no event.
@@ -179,6 +206,9 @@ impl Queue {
             look_out(|| self.is_filling.load(Ordering::Relaxed));
         }
         let mut state = self.state.lock();
+        if state.filling.is_empty() {
+            state.shrink(empty);
+        }
         while state.filling.is_empty() && !state.closed {
             state.dispatcher_sleeps = true;
             state = self.arrival.wait(state);
@@ -194,6 +224,7 @@ impl Queue {
 
     fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut Batch) -> Taken {
         if state.filling.is_empty() {
+            state.shrink(empty);
             return if state.closed {
                 Taken::Closed
             } else {
@@ -218,26 +249,14 @@ impl Queue {
         self.context.wake("(the queue)", tasks);
     }
 
-    /// The thread that takes. It must not wait for itself.
-    pub(crate) fn attend(&self, thread: ThreadId) {
-        self.state.lock().attendant = Some(thread);
+    /// This thread takes, or will take as far as one can tell. It must not wait for itself.
+    pub(crate) fn consume_here(&self) {
+        self.state.lock().consumer = Some(thread::current().id());
     }
 
-    /// The thread that will take as far as one can tell, until one does.
-    pub(crate) fn built_on(&self, thread: ThreadId) {
-        self.state.lock().builder = Some(thread);
-    }
-
-    /// Whether this thread is the one that takes.
-    pub(crate) fn is_attended_here(&self) -> bool {
-        self.state.lock().attendant == Some(thread::current().id())
-    }
-
-    /// Whether this thread, if it waited for room, might wait for itself: to guess wrong, before
-    /// anyone has taken, costs no more than some room.
-    pub(crate) fn may_be_attended_here(&self) -> bool {
-        let state = self.state.lock();
-        state.attendant.or(state.builder) == Some(thread::current().id())
+    /// Whether this thread, if it waited for the queue, would wait for itself.
+    pub(crate) fn is_consumed_here(&self) -> bool {
+        self.state.lock().consumer == Some(thread::current().id())
     }
 
     /// Nobody will take any more. What waits is handed back, with the end of what was accepted;
@@ -245,7 +264,7 @@ impl Queue {
     pub(crate) fn abandon(&self) -> (Batch, u64) {
         let mut state = self.state.lock();
         state.abandoned = true;
-        (state.attendant, state.builder) = (None, None);
+        state.consumer = None;
         let rest = mem::take(&mut state.filling);
         let end = state.end;
         self.wake_publishers(state);
@@ -256,11 +275,6 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.arrival.notify_one();
-    }
-
-    /// Gives out a sequence number without pushing anything.
-    pub(crate) fn number(&self) -> u64 {
-        self.state.lock().number()
     }
 
     /// Everything accepted from now on has this sequence number or a greater one.
@@ -284,6 +298,12 @@ impl Queue {
 }
 
 impl State {
+    /// Gives back the memory that a burst has taken: nothing waits.
+    fn shrink(&mut self, empty: &mut Batch) {
+        self.filling.shrink();
+        empty.shrink();
+    }
+
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::log::Batch;
+use super::log::Chunk;
 use crate::channel::Channel;
 
 /// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
@@ -28,13 +28,13 @@ use crate::channel::Channel;
 /// # Ok::<(), typed_hub::RecvError>(())
 /// ```
 pub struct Received<C: Channel> {
-    batch: Arc<Batch<C>>,
+    chunk: Arc<Chunk<C>>,
     index: usize,
 }
 
 impl<C: Channel> Received<C> {
-    pub(super) fn new(batch: Arc<Batch<C>>, index: usize) -> Self {
-        Self { batch, index }
+    pub(super) fn new(chunk: Arc<Chunk<C>>, index: usize) -> Self {
+        Self { chunk, index }
     }
 }
 
@@ -42,14 +42,14 @@ impl<C: Channel> Deref for Received<C> {
     type Target = C::Event;
 
     fn deref(&self) -> &C::Event {
-        &self.batch.events[self.index]
+        &self.chunk.events[self.index]
     }
 }
 
 impl<C: Channel> Clone for Received<C> {
     fn clone(&self) -> Self {
         Self {
-            batch: Arc::clone(&self.batch),
+            chunk: Arc::clone(&self.chunk),
             index: self.index,
         }
     }

@@ -2,10 +2,14 @@
 //!
 //! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
 //! pull in `receive`. A `registry` finds a channel by its type; `listeners` are one channel's, and
-//! the way of an event to them; `sources` remembers who published.
+//! the way of an event to them; `sources` remembers who published. A `claim` is the exclusive use of
+//! a protected channel.
 
+mod claim;
 mod listen;
 mod listeners;
+#[cfg(all(test, loom))]
+mod models;
 mod options;
 mod publish;
 mod publisher;
@@ -27,6 +31,7 @@ use crate::delivery::queue::Queue;
 use listeners::Listeners;
 use registry::{AnyChannel, Registry};
 
+pub(crate) use claim::Claim;
 pub use options::{HubBuilder, HubOptions, ListenOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
@@ -106,8 +111,9 @@ impl Hub {
 
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// From inside a callback of this hub, and on the thread that has last called its [`Worker`], it
-    /// returns at once: it cannot wait for itself.
+    /// It never waits for itself: it returns at once when it is called from inside a callback, of this
+    /// hub or of another, and on the thread that pumps the hub's [`Worker`]: the one that has last
+    /// called it or, before the first call, the one that made it.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -128,9 +134,7 @@ impl Hub {
     /// # drop(guard);
     /// ```
     pub fn flush(&self) {
-        let here =
-            inside::callback_of(self.inner.context.hub) || self.inner.queue.is_attended_here();
-        if !here {
+        if !inside::any_callback() && !self.inner.queue.is_consumed_here() {
             self.inner.context.progress.wait_for(self.inner.queue.end());
         }
     }
@@ -203,7 +207,7 @@ impl Hub {
         let hub = Self::with(options);
         let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
         hub.inner.dispatcher.get_or_init(|| None);
-        hub.inner.queue.built_on(thread::current().id());
+        hub.inner.queue.consume_here();
         (hub, worker)
     }
 

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::listeners::{Listeners, Seat};
+use super::listeners::{Listeners, PublishWaiter};
 use crate::channel::Channel;
 use crate::delivery::queue::Queue;
-use crate::envelope::{Payload, Source};
+use crate::envelope::Source;
 
 /// The future of an event that is to be accepted. Dropped before, it drops the event; once it is
 /// dropped, nobody wakes its task any more.
@@ -15,9 +15,9 @@ pub(super) struct Publishing<'a, C: Channel> {
     listeners: &'a Listeners<C>,
     queue: &'a Queue,
     /// There until it is accepted.
-    event: Option<Payload<C::Event>>,
+    event: Option<C::Event>,
     source: Source,
-    seat: Seat,
+    waiter: PublishWaiter,
 }
 
 impl<'a, C: Channel> Publishing<'a, C> {
@@ -30,9 +30,9 @@ impl<'a, C: Channel> Publishing<'a, C> {
         Self {
             listeners,
             queue,
-            event: Some(Payload::Own(event)),
+            event: Some(event),
             source,
-            seat: Seat::default(),
+            waiter: PublishWaiter::default(),
         }
     }
 }
@@ -45,26 +45,25 @@ impl<C: Channel> Future for Publishing<'_, C> {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Some(event) = this.event.take() else {
-            return Poll::Ready(());
-        };
         let (queue, source) = (this.queue, this.source);
-        let seat = &mut this.seat;
-        match this
-            .listeners
-            .poll_publish(queue, event, source, seat, task.waker())
-        {
-            Ok(()) => Poll::Ready(()),
-            Err(event) => {
-                this.event = Some(event);
-                Poll::Pending
+        while let Some(event) = this.event.take() {
+            let Err((rejected, bound)) = this.listeners.publish_or_wait(queue, event, source)
+            else {
+                break;
+            };
+            // Before the waker is cloned: that is an executor's code and may panic.
+            this.event = Some(rejected);
+            let waker = task.waker().clone();
+            if this.listeners.wait(queue, bound, &mut this.waiter, waker) {
+                return Poll::Pending;
             }
         }
+        Poll::Ready(())
     }
 }
 
 impl<C: Channel> Drop for Publishing<'_, C> {
     fn drop(&mut self) {
-        self.listeners.stand_up(self.queue, &mut self.seat);
+        self.listeners.cancel_wait(self.queue, &mut self.waiter);
     }
 }

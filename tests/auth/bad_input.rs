@@ -101,32 +101,30 @@ fn an_answer_of_another_kind_is_not_sent_and_leaves_the_challenge_open() {
 
 #[test]
 fn a_store_that_cannot_be_read_is_told_and_asked_again() {
-    let world = World::signed_in();
-    let client = world.restarted();
+    let world = World::signed_in().restarted();
     world.store.fail(StoreFault::Read);
     assert!(matches!(
-        block_on(client.session(false)),
+        block_on(world.client.session(false)),
         Err(SessionError::Store(StoreError::Read(_)))
     ));
     assert!(matches!(
-        block_on(client.current_user()),
+        block_on(world.client.current_user()),
         Err(CurrentUserError::Store(StoreError::Read(_)))
     ));
     assert!(matches!(
-        block_on(client.sign_in("ada", PASSWORD)),
+        block_on(world.client.sign_in("ada", PASSWORD)),
         Err(SignInError::Store(StoreError::Read(_)))
     ));
     assert!(world.trace.take().is_empty());
     world.store.mend();
-    assert!(block_on(client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session(false)).unwrap().is_some());
 }
 
 #[test]
 fn a_store_that_cannot_be_read_can_be_emptied() {
-    let world = World::signed_in();
-    let client = world.restarted();
+    let world = World::signed_in().restarted();
     world.store.fail(StoreFault::Read);
-    block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.store.stored(), None);
 }

@@ -96,7 +96,7 @@ fn a_listener_that_forces_a_refresh_does_not_wait_for_one_below_it() {
 fn callers_on_threads_and_in_a_listener_of_a_full_hub_do_not_wait_for_each_other() {
     for _ in 0..200 {
         let hub = Hub::builder().capacity(1).build();
-        let client = AuthClient::new(hub.clone(), MemoryProvider::new());
+        let client = AuthClient::new(hub.clone(), MemoryProvider::new()).unwrap();
         let inner = client.clone();
         let listener = hub.listen::<Auth>(move |_: &AuthEvent| {
             let _ = block_on(inner.current_user());
@@ -261,7 +261,8 @@ fn client_over<P: UserPool + HasPool>(
         .hub(hub)
         .provider(provider)
         .store(store.clone())
-        .build();
+        .build()
+        .unwrap();
     let _ = block_on(client.sign_in("ada", PASSWORD)).unwrap();
     trace.take();
     (client, trace)

@@ -1,6 +1,6 @@
 //! What holds whatever is asked, answered, broken, dropped or done at the same time.
 //!
-//! The letters are those of the table of promises. They are checked while an event is published:
+//! The letters are those of the table of events. They are checked while an event is published:
 //! nothing can have happened since what the event tells of.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -332,7 +332,6 @@ impl Counts {
 /// A world in which things happen, and callers who wait.
 struct Run {
     world: World,
-    client: Client,
     watch: Watch,
     callers: [Option<Caller>; CALLERS],
 }
@@ -346,7 +345,6 @@ impl Run {
     fn new() -> Self {
         let world = World::new();
         Self {
-            client: world.restarted(),
             watch: Watch::over(&world, Order::Known),
             callers: [const { None }; CALLERS],
             world,
@@ -358,7 +356,7 @@ impl Run {
         match happening {
             Happens::Begin(caller, call) => {
                 let begun = self.watch.begun(call);
-                let call = Box::pin(perform(self.client.clone(), call));
+                let call = Box::pin(perform(self.world.client.clone(), call));
                 self.callers[caller] = Some(Caller { call, begun });
                 self.poll(caller);
             }
@@ -374,7 +372,7 @@ impl Run {
             Happens::Restart => {
                 store.mend();
                 self.callers = [const { None }; CALLERS];
-                self.client = self.world.restarted();
+                self.world.restart();
             }
         }
     }
@@ -404,15 +402,15 @@ impl Run {
         }
         assert!(self.callers.iter().all(Option::is_none), "a caller waits");
 
-        let user = block_on(self.client.current_user()).unwrap();
+        let user = block_on(self.world.client.current_user()).unwrap();
         let stored = self.world.store.stored().map(|session| session.user);
         assert_eq!(user, stored);
         let last = Call::SignOut(SignOutScope::ThisDevice);
         let begun = self.watch.begun(last);
-        let done = block_on(perform(self.client.clone(), last));
+        let done = block_on(perform(self.world.client.clone(), last));
         self.watch.resolved(begun, &done);
         assert_eq!(self.world.store.stored(), None);
-        assert_eq!(block_on(self.client.session(true)), Ok(None));
+        assert_eq!(block_on(self.world.client.session(true)), Ok(None));
         self.watch.nothing_is_wrong();
     }
 }

@@ -7,6 +7,7 @@ mod world;
 mod bad_input;
 #[cfg(feature = "loopback")]
 mod browser;
+mod claim;
 mod concurrency;
 mod driving;
 mod invariants;
@@ -14,6 +15,7 @@ mod keep_fresh;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod memory;
+mod never_waits;
 mod oracle;
 #[cfg(feature = "redirect")]
 mod redirect;

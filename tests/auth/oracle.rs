@@ -1,12 +1,12 @@
-//! The table of promises, row by row, on a client with the embedded pool. A trace is the writes to
+//! The table of events, row by row, on a client with the embedded pool. A trace is the writes to
 //! the store and the events, in the order they happened.
 
 use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
-    Answer, AuthClient, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock,
-    MemoryChallenge, MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep,
-    SignOutScope, StoreError,
+    Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock, MemoryChallenge,
+    MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep, SignOutScope,
+    StoreError,
 };
 use typed_hub::{Auth, AuthEvent};
 
@@ -301,7 +301,8 @@ fn f19_sign_out() {
 
     block_on(typed_hub::auth::TokenStore::save(&world.store, &token)).unwrap();
     world.clock.advance(LIFETIME);
-    let revoked = block_on(world.restarted().session(false));
+    let world = world.restarted();
+    let revoked = block_on(world.client.session(false));
     assert!(matches!(revoked, Err(SessionError::Ended(_))));
 }
 
@@ -351,11 +352,13 @@ fn f26_delete_user_and_the_provider_says_no() {
 
 #[test]
 fn f38_restart_with_a_stored_session() {
-    let world = World::signed_in();
-    let client = world.restarted();
-    let user = block_on(client.current_user()).unwrap();
+    let world = World::signed_in().restarted();
+    let user = block_on(world.client.current_user()).unwrap();
     assert_eq!(user.unwrap().username, "ada");
-    assert_eq!(block_on(client.session(false)), Ok(world.store.stored()));
+    assert_eq!(
+        block_on(world.client.session(false)),
+        Ok(world.store.stored())
+    );
     assert!(world.trace.take().is_empty());
 }
 
@@ -400,16 +403,12 @@ fn an_event_tells_who_signed_in_and_why_a_refresh_failed() {
 fn f12_a_clock_that_was_set_back_means_a_refresh() {
     let world = World::new();
     world.clock.advance(LIFETIME);
-    let world = world.sign_in();
-    let earlier = AuthClient::builder()
-        .hub(world.hub.clone())
-        .provider(world.pool.clone())
-        .store(world.store.clone())
-        .clock(ManualClock::default())
-        .build();
-    assert!(block_on(earlier.session(false)).unwrap().is_some());
+    let mut world = world.sign_in();
+    world.clock = ManualClock::default();
+    world.restart();
+    assert!(block_on(world.client.session(false)).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
-    assert!(block_on(earlier.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session(false)).unwrap().is_some());
     assert!(world.trace.take().is_empty());
 }
 
@@ -428,10 +427,9 @@ fn f16_forced_without_a_refresh_token_does_not_say_that_the_tokens_have_expired(
 
 #[test]
 fn sign_out_of_a_store_that_cannot_be_read_says_that_nothing_was_revoked() {
-    let world = World::signed_in();
-    let client = world.restarted();
+    let world = World::signed_in().restarted();
     world.store.fail(StoreFault::Read);
-    let out = block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     assert!(matches!(out.not_revoked, Some(NotRevoked::Store(_))));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }

@@ -81,8 +81,8 @@ fn f23_the_logout_url_survives_a_refresh_and_a_restart() {
     let (world, callback) = redirecting();
     complete(&world, &callback).unwrap();
     block_on(world.client.session(true)).unwrap();
-    let client = world.restarted();
-    let out = block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    let world = world.restarted();
+    let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     assert!(out.logout_url.is_some());
 }
 
@@ -360,13 +360,15 @@ fn f36_who_asks_for_the_session_waits_for_the_end() {
 #[test]
 fn f36_and_not_for_ever() {
     let world = World::new();
+    drop(world.client);
     let client = AuthClient::builder()
-        .hub(world.hub.clone())
-        .provider(world.pool.clone())
-        .store(world.store.clone())
-        .clock(world.clock.clone())
+        .hub(world.hub)
+        .provider(world.pool)
+        .store(world.store)
+        .clock(world.clock)
         .redirect_wait(Duration::from_millis(20))
-        .build();
+        .build()
+        .unwrap();
     let _page = begin(&client);
     assert_eq!(block_on(client.session(false)), Ok(None));
 }
@@ -374,14 +376,15 @@ fn f36_and_not_for_ever() {
 #[test]
 fn f36_nobody_waits_for_a_redirect_of_an_earlier_process() {
     let (world, callback) = redirecting();
-    let client = world.restarted();
-    let mut asked = pin!(client.session(false));
+    let world = world.restarted();
+    let mut asked = pin!(world.client.session(false));
     assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
-    block_on(client.complete_redirect(&callback)).unwrap(); // F39
+    block_on(world.client.complete_redirect(&callback)).unwrap(); // F39
 
     let (world, _) = redirecting();
     world.clock.advance(Duration::from_secs(3601));
-    assert_eq!(block_on(world.restarted().session(false)), Ok(None));
+    let world = world.restarted();
+    assert_eq!(block_on(world.client.session(false)), Ok(None));
     assert_eq!(world.trace.take(), ["clear redirect"]);
 }
 
@@ -477,8 +480,8 @@ fn f37_the_later_of_two_kinds_of_sign_in_counts() {
 #[test]
 fn f39_a_callback_after_a_restart() {
     let (world, callback) = redirecting();
-    let client = world.restarted();
-    block_on(client.complete_redirect(&callback)).unwrap();
+    let world = world.restarted();
+    block_on(world.client.complete_redirect(&callback)).unwrap();
     assert_eq!(
         world.trace.take(),
         ["clear redirect", SIGNED_IN[0], SIGNED_IN[1], SIGNED_IN[2]]

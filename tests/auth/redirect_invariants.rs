@@ -1,13 +1,13 @@
 //! What holds of redirects whatever is asked, answered, broken, dropped or done at the same time.
 //!
-//! The letters are those of the table of promises.
+//! The letters are those of the table of events.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::world::{Client, LIFETIME, PASSWORD, StoreFault, World, poll_once};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, World, poll_once};
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     AuthClient, AuthUser, AuthorizeUrl, Fault, Operation, RedirectError, SignOutScope,
 };
-use typed_hub::{Auth, AuthEvent};
+use typed_hub::{Auth, AuthEvent, Hub};
 
 /// What a caller does.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,6 @@ struct Caller {
 
 struct Run {
     world: World,
-    client: Client,
     watch: Arc<Mutex<Watch>>,
     pages: Arc<Mutex<Vec<AuthorizeUrl>>>,
     callers: [Option<Caller>; CALLERS],
@@ -138,7 +137,8 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let world = World::new();
+        let mut world = World::new();
+        restart(&mut world);
         let watch = Arc::new(Mutex::new(Watch::default()));
         {
             let (watch, store) = (Arc::clone(&watch), world.store.clone());
@@ -149,7 +149,6 @@ impl Run {
             listener.detach();
         }
         Self {
-            client: client(&world),
             world,
             watch,
             pages: Arc::default(),
@@ -180,7 +179,7 @@ impl Run {
             Happens::Restart => {
                 self.world.store.mend();
                 (0..CALLERS).for_each(|caller| self.drop(caller));
-                self.client = client(&self.world);
+                restart(&mut self.world);
             }
         }
     }
@@ -192,7 +191,7 @@ impl Run {
     }
 
     fn call(&self, call: Call) -> impl Future<Output = Ended> + use<> {
-        let client = self.client.clone();
+        let client = self.world.client.clone();
         let pages = Arc::clone(&self.pages);
         let pool = self.world.pool.clone();
         async move {
@@ -283,12 +282,12 @@ impl Run {
             (0..CALLERS).for_each(|caller| self.poll(caller));
         }
         // Who asks for the session may still wait for a user who does not come back.
-        let _ = block_on(self.client.cancel_redirect()).map(|()| self.failed += 1);
+        let _ = block_on(self.world.client.cancel_redirect()).map(|()| self.failed += 1);
         for _ in 0..20 {
             (0..CALLERS).for_each(|caller| self.poll(caller));
         }
         assert!(self.callers.iter().all(Option::is_none), "a caller waits");
-        block_on(self.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        block_on(self.world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
         assert_eq!(self.world.store.stored(), None);
         let watch = self.watch.lock().unwrap();
         assert!(watch.wrong.is_empty(), "{:#?}", watch.wrong);
@@ -312,14 +311,18 @@ fn completed(result: &Result<AuthUser, RedirectError>) -> Ended {
     }
 }
 
-fn client(world: &World) -> Client {
-    AuthClient::builder()
-        .hub(world.hub.clone())
-        .provider(world.pool.clone())
-        .store(world.store.clone())
-        .clock(world.clock.clone())
-        .redirect_wait(Duration::from_hours(1))
-        .build()
+/// Gives the world another client, as a restart does: one that waits long for a redirect.
+fn restart(world: &mut World) {
+    for hub in [Hub::new(), world.hub.clone()] {
+        world.client = AuthClient::builder()
+            .hub(hub)
+            .provider(world.pool.clone())
+            .store(world.store.clone())
+            .clock(world.clock.clone())
+            .redirect_wait(Duration::from_hours(1))
+            .build()
+            .unwrap();
+    }
 }
 
 fn any_happening() -> impl Strategy<Value = Happens> {

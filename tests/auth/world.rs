@@ -61,12 +61,7 @@ impl World {
             let trace = trace.clone();
             hub.listen_inline::<Auth>(move |event: &AuthEvent| trace.push(describe(event)))
         };
-        let client = AuthClient::builder()
-            .hub(hub.clone())
-            .provider(pool.clone())
-            .store(store.clone())
-            .clock(clock.clone())
-            .build();
+        let client = client(&hub, &pool, &store, &clock);
         Self {
             hub,
             clock,
@@ -97,19 +92,32 @@ impl World {
         self
     }
 
-    /// Another client over the same store, as after a restart.
-    pub fn restarted(&self) -> Client {
-        AuthClient::builder()
-            .hub(self.hub.clone())
-            .provider(self.pool.clone())
-            .store(self.store.clone())
-            .clock(self.clock.clone())
-            .build()
+    /// Drops the client and makes another over the same store, as a restart does.
+    pub fn restart(&mut self) {
+        let make = |hub: &Hub| client(hub, &self.pool, &self.store, &self.clock);
+        self.client = make(&Hub::new()); // the hub is free again
+        self.client = make(&self.hub);
+    }
+
+    /// This world, after a restart.
+    pub fn restarted(mut self) -> Self {
+        self.restart();
+        self
     }
 
     pub fn refreshes(&self) -> usize {
         self.pool.count(Operation::Refresh)
     }
+}
+
+fn client(hub: &Hub, pool: &MemoryProvider, store: &TestStore, clock: &ManualClock) -> Client {
+    AuthClient::builder()
+        .hub(hub.clone())
+        .provider(pool.clone())
+        .store(store.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap()
 }
 
 /// What happened, in order.

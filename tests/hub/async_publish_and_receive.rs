@@ -2,6 +2,7 @@
 //! blocks a thread; what others wrote (wakers) runs isolated, and under no lock.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -284,4 +285,50 @@ fn a_waker_that_parks_while_it_is_dropped_hides_no_event_from_recv() {
         drop(waker); // the receiver has the last one
         assert_eq!(receiver.recv().map(|n| *n), Ok(1));
     });
+}
+
+/// An executor's waker that cannot be cloned at first.
+mod unclonable {
+    use std::ptr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{RawWaker, RawWakerVTable, Waker};
+
+    static CLONES: AtomicUsize = AtomicUsize::new(0);
+
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            assert!(
+                CLONES.fetch_add(1, Ordering::SeqCst) > 0,
+                "it cannot be cloned yet"
+            );
+            RawWaker::new(ptr::null(), &VTABLE)
+        },
+        |_| {},
+        |_| {},
+        |_| {},
+    );
+
+    #[expect(
+        unsafe_code,
+        reason = "a safe waker is an `Arc`, whose clone never panics"
+    )]
+    pub(super) fn waker() -> Waker {
+        // SAFETY: none of the functions of the table uses the data, which is null.
+        unsafe { Waker::new(ptr::null(), &VTABLE) }
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_cloned_loses_no_event() {
+    let hub = Hub::new();
+    let options = ReceiverOptions::builder().capacity(1).build();
+    let mut receiver = hub.receiver_with::<Numbers>(options);
+    hub.publish::<Numbers>(1);
+    let mut second = pin!(hub.publish_async::<Numbers>(2));
+    let waker = unclonable::waker();
+    let polled = catch_unwind(AssertUnwindSafe(|| poll(second.as_mut(), &waker)));
+    assert!(polled.is_err());
+    assert_eq!(receiver.recv().map(|n| *n), Ok(1));
+    assert!(poll(second.as_mut(), &waker).is_ready());
+    assert_eq!(receiver.recv().map(|n| *n), Ok(2));
 }

@@ -1,13 +1,13 @@
-//! Promise 7: after `drop(subscription)` returns no call begins; `close` waits for the one under
-//! way; `detach` listens for as long as the hub lives.
+//! Promise 7: after `drop(subscription)` returns no call is decided on; `close` waits for the one under
+//! way and for nothing else; `detach` listens for as long as the hub lives.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use crate::common::{self, Log, Numbers, Words, gate, in_time, rounds};
-use typed_hub::{Hub, Subscription};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay, Subscription};
 
 #[test]
 fn after_close_no_call_begins_or_is_under_way() {
@@ -332,4 +332,213 @@ fn after_the_drop_no_call_begins() {
             assert!(begun.len() <= at_the_drop + 1);
         }
     });
+}
+
+/// What is dropped holds up the thread that drops it until the test lets go.
+struct Stuck(Mutex<mpsc::Receiver<()>>);
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        let _ = self.0.lock().unwrap().recv_timeout(common::PATIENCE);
+    }
+}
+
+fn stuck() -> (mpsc::Sender<()>, Stuck) {
+    let (let_go, held) = mpsc::channel();
+    (let_go, Stuck(Mutex::new(held)))
+}
+
+enum StuckEvents {}
+
+impl CustomChannel for StuckEvents {
+    type Event = Stuck;
+    const NAME: &'static str = "stuck";
+}
+
+enum RetainedStuckEvents {}
+
+impl CustomChannel for RetainedStuckEvents {
+    type Event = Stuck;
+    const NAME: &'static str = "retained and stuck";
+    const RETAIN: usize = 1;
+}
+
+// In each of these tests a drop waits for the end of the test, so that a `close` that waited for it
+// would wait for itself.
+
+#[test]
+fn close_does_not_wait_for_the_drop_of_an_event() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (called, calls) = mpsc::channel();
+        let guard = hub.listen::<Custom<StuckEvents>>(move |_| called.send(()).unwrap());
+        let (let_go, event) = stuck();
+        hub.publish::<Custom<StuckEvents>>(event);
+        calls.recv().unwrap();
+        thread::sleep(Duration::from_millis(20)); // the call is over
+        guard.close();
+        drop(let_go);
+    });
+}
+
+#[test]
+fn close_does_not_wait_for_the_drop_of_a_replayed_event() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (let_go, event) = stuck();
+        hub.publish::<Custom<RetainedStuckEvents>>(event);
+        let (called, calls) = mpsc::channel();
+        let options = ListenOptions::builder().replay(Replay::All).build();
+        let (gate, keeper) = gate();
+        let guard = hub.listen_with::<Custom<RetainedStuckEvents>>(options, move |_| {
+            keeper.pass();
+            called.send(()).unwrap();
+        });
+        gate.wait();
+        // It is retained no more: the dispatcher has it alone.
+        let (let_go_too, event) = stuck();
+        hub.publish::<Custom<RetainedStuckEvents>>(event);
+        gate.open();
+        calls.recv().unwrap();
+        thread::sleep(Duration::from_millis(20)); // the call is over
+        guard.close();
+        drop((let_go, let_go_too));
+    });
+}
+
+#[test]
+fn close_does_not_wait_for_the_drop_of_what_is_left_in_the_batch() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (gate, keeper) = gate();
+        let _hold = hub.listen::<Numbers>(move |_| keeper.pass());
+        let (called, calls) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let ends = Mutex::new(ends);
+        let guard = hub.listen::<Custom<StuckEvents>>(move |_| {
+            called.send(()).unwrap();
+            let _ = ends.lock().unwrap().recv();
+        });
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        let (senders, events): (Vec<_>, Vec<_>) = (0..10).map(|_| stuck()).unzip();
+        for event in events {
+            // One batch.
+            hub.publish::<Custom<StuckEvents>>(event);
+        }
+        gate.open();
+        calls.recv().unwrap();
+        let closing = thread::spawn(move || guard.close());
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        drop(end);
+        closing.join().unwrap();
+        drop(senders);
+    });
+}
+
+#[test]
+fn close_does_not_wait_for_the_drop_of_captures() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (let_go, capture) = stuck();
+        let (gate, keeper) = gate();
+        let guard = hub.listen::<Numbers>(move |_| {
+            let _ = &capture;
+            keeper.pass();
+        });
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        let closing = thread::spawn(move || guard.close());
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        gate.open();
+        closing.join().unwrap();
+        drop(let_go);
+    });
+}
+
+#[test]
+fn close_of_an_inline_listener_does_not_wait_for_the_drop_of_captures() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (let_go, capture) = stuck();
+        let (gate, keeper) = gate();
+        let guard = hub.listen_inline::<Numbers>(move |_| {
+            let _ = &capture;
+            keeper.pass();
+        });
+        let publisher = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.publish::<Numbers>(1))
+        };
+        gate.wait();
+        let closing = thread::spawn(move || guard.close());
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        gate.open();
+        closing.join().unwrap();
+        drop(let_go);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn close_of_an_inline_listener_does_not_wait_for_the_drop_of_an_event_that_had_to_wait_its_turn() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (senders, events): (Vec<_>, Vec<_>) = (0..2).map(|_| stuck()).unzip();
+        let events = Mutex::new(events);
+        let weak = hub.downgrade();
+        let _first = hub.listen_inline::<Numbers>(move |_| {
+            let hub = weak.upgrade().unwrap();
+            for event in events.lock().unwrap().drain(..) {
+                hub.publish::<Custom<StuckEvents>>(event);
+            }
+        });
+        let (called, calls) = mpsc::channel();
+        let guard = hub.listen_inline::<Custom<StuckEvents>>(move |_| called.send(()).unwrap());
+        let publisher = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.publish::<Numbers>(1))
+        };
+        calls.recv().unwrap();
+        thread::sleep(Duration::from_millis(20)); // the call is over, and another one is to come
+        guard.close();
+        drop(senders);
+        publisher.join().unwrap();
+    });
+}
+
+/// Ways to listen, each with a callback that is called once for the event.
+type Listen = fn(&Hub, Box<dyn Fn() + Send + Sync>) -> Subscription;
+
+const QUEUED: Listen = |hub, call| hub.listen::<Numbers>(move |_| call());
+const INLINE: Listen = |hub, call| hub.listen_inline::<Numbers>(move |_| call());
+
+#[test]
+fn callbacks_of_two_hubs_that_close_each_other_do_not_wait_for_each_other() {
+    for ways in [[QUEUED, QUEUED], [QUEUED, INLINE], [INLINE, INLINE]] {
+        in_time(move || {
+            let hubs = [Hub::new(), Hub::new()];
+            let both = Arc::new(Barrier::new(2));
+            let guards: [Arc<Mutex<Option<Subscription>>>; 2] = Default::default();
+            for index in 0..2 {
+                let (other, both) = (Arc::clone(&guards[1 - index]), Arc::clone(&both));
+                let close_the_other = move || {
+                    both.wait();
+                    let guard = other.lock().unwrap().take();
+                    guard.into_iter().for_each(Subscription::close);
+                };
+                let guard = ways[index](&hubs[index], Box::new(close_the_other));
+                *guards[index].lock().unwrap() = Some(guard);
+            }
+            let publishers = hubs.clone().map(|hub| {
+                thread::spawn(move || {
+                    hub.publish::<Numbers>(1);
+                    hub.flush();
+                })
+            });
+            for publisher in publishers {
+                publisher.join().unwrap();
+            }
+        });
+    }
 }

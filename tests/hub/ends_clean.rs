@@ -439,3 +439,39 @@ fn what_an_inline_listener_captured_lives_until_everything_is_delivered() {
     drop(hub);
     assert_eq!(log.take(), (0..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn callbacks_of_two_hubs_that_flush_each_other_do_not_wait_for_each_other() {
+    in_time(|| {
+        let hubs = [Hub::new(), Hub::new()];
+        let both = Arc::new(Barrier::new(2));
+        for (hub, other) in [(&hubs[0], &hubs[1]), (&hubs[1], &hubs[0])] {
+            let (other, both) = (other.downgrade(), Arc::clone(&both));
+            hub.listen::<Numbers>(move |_| {
+                both.wait();
+                if let Some(other) = other.upgrade() {
+                    other.flush();
+                }
+            })
+            .detach();
+            hub.publish::<Numbers>(1);
+        }
+        hubs.iter().for_each(Hub::flush);
+    });
+}
+
+#[test]
+fn flush_from_inside_an_inline_callback_of_another_hub_returns_at_once() {
+    in_time(|| {
+        let (stuck, busy) = (Hub::new(), Hub::new());
+        let (gate, keeper) = gate();
+        let _held = stuck.listen::<Words>(move |_| keeper.pass());
+        stuck.publish::<Words>("held");
+        gate.wait();
+        let other = stuck.clone();
+        let _flushes = busy.listen_inline::<Numbers>(move |_| other.flush());
+        busy.publish::<Numbers>(1);
+        gate.open();
+        stuck.flush();
+    });
+}

@@ -16,6 +16,7 @@ mod exact;
 mod global;
 mod inspect;
 mod isolated;
+mod joins;
 #[cfg(feature = "tracing")]
 mod logging;
 mod model;

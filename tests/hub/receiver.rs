@@ -175,7 +175,7 @@ fn what_a_receiver_that_is_never_pulled_lets_drop_is_freed() {
     }
     let alive = Arc::strong_count(&event) - 1;
     assert!(
-        alive < 5_000,
+        alive <= 10 + 10 + KEPT_BESIDES,
         "{alive} of 10,000 events are kept for two receivers of ten each"
     );
 }
@@ -481,6 +481,64 @@ fn nothing_is_kept_after_the_last_receiver() {
     let receivers = [(); 2].map(|()| hub.receiver::<Custom<Counted>>());
     (0..100).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
     drop(receivers);
+    assert_eq!(Arc::strong_count(&event), 1);
+}
+
+/// How many events a log keeps at the most beyond those that its receivers let wait.
+const KEPT_BESIDES: usize = 128;
+
+#[test]
+fn a_lossy_receiver_keeps_no_more_events_alive_than_its_capacity_and_a_constant() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        for capacity in [1, 10, 64, 100, 1_000] {
+            let hub = Hub::new();
+            let event = Arc::new(());
+            let receiver = hub.receiver_with::<Custom<Counted>>(bounded(capacity, overflow));
+            for _ in 0..rounds(5_000) {
+                hub.publish::<Custom<Counted>>(Arc::clone(&event));
+                let alive = Arc::strong_count(&event) - 1;
+                assert!(
+                    alive <= capacity + KEPT_BESIDES,
+                    "{overflow:?}: {alive} events are alive for one that lets {capacity} wait"
+                );
+            }
+            drop(receiver);
+            assert_eq!(Arc::strong_count(&event), 1);
+        }
+    }
+}
+
+#[test]
+fn many_lossy_receivers_keep_no_more_than_the_largest_lets_wait() {
+    let hub = Hub::new();
+    let event = Arc::new(());
+    let mut receivers: Vec<_> = (0..20)
+        .flat_map(|n| [(Overflow::DropOldest, n), (Overflow::DropNewest, n)])
+        .map(|(overflow, n)| hub.receiver_with::<Custom<Counted>>(bounded(n, overflow)))
+        .collect();
+    let mut most = 0;
+    for n in 0..usize::try_from(rounds(5_000)).unwrap() {
+        hub.publish::<Custom<Counted>>(Arc::clone(&event));
+        // Every now and then one takes what waits for it.
+        if n % 7 == 0 {
+            let receiver = &mut receivers[n % 40];
+            while !matches!(receiver.try_recv(), Err(TryRecvError::Empty)) {}
+        }
+        most = most.max(Arc::strong_count(&event) - 1);
+    }
+    // Of those that keep the oldest, each has a time of its own to keep.
+    let held: usize = (0..20_usize).map(|n| n.max(1) + 64).sum();
+    assert!(most <= 20 + held + KEPT_BESIDES, "{most}");
+}
+
+#[test]
+fn what_nobody_receives_any_more_is_not_kept() {
+    let hub = Hub::new();
+    let event = Arc::new(());
+    let full = hub.receiver_with::<Custom<Counted>>(bounded(3, Overflow::DropNewest));
+    (0..100).for_each(|_| hub.publish::<Custom<Counted>>(Arc::clone(&event)));
+    assert_eq!(Arc::strong_count(&event), 1 + 3);
+    drop(full);
     assert_eq!(Arc::strong_count(&event), 1);
 }
 

@@ -186,20 +186,62 @@ fn run_pending_counts_what_it_replays() {
 }
 
 #[test]
-fn flush_waits_for_a_worker_on_another_thread_from_the_first() {
+fn flush_waits_for_a_worker_that_another_thread_pumps() {
     in_time(|| {
         for _ in 0..rounds(100) {
             let (hub, mut worker) = Hub::builder().build_with_worker();
             let log = Log::new();
             let numbers = log.clone();
             hub.listen::<Numbers>(move |n| numbers.push(*n)).detach();
-            let running = thread::spawn(move || worker.run());
+            let (begins, has_begun) = mpsc::channel();
+            let running = thread::spawn(move || {
+                worker.run_pending();
+                begins.send(()).unwrap();
+                worker.run();
+            });
+            has_begun.recv().unwrap();
             hub.publish::<Numbers>(1);
             hub.flush();
             assert_eq!(log.take(), [1]);
             drop(hub);
             running.join().unwrap();
         }
+    });
+}
+
+#[test]
+fn flush_before_the_first_pump_returns_at_once_on_the_thread_that_made_the_worker() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().build_with_worker();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        hub.publish::<Numbers>(1);
+        hub.flush(); // it could only wait for itself
+        assert_eq!(log.len(), 0);
+        assert_eq!(worker.run_pending(), 1);
+        assert_eq!(log.take(), [1]);
+    });
+}
+
+#[test]
+fn flush_before_the_first_pump_waits_for_it_on_another_thread() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().build_with_worker();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        hub.publish::<Numbers>(1);
+        let flushing = {
+            let (hub, log) = (hub.clone(), log.clone());
+            thread::spawn(move || {
+                hub.flush();
+                log.len()
+            })
+        };
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        worker.run_pending();
+        assert_eq!(flushing.join().unwrap(), 1);
     });
 }
 

@@ -67,7 +67,7 @@ async fn what_stops_a_sign_in_is_a_challenge_also_after_an_answer() {
             .endpoint(service)
             .flow(CognitoFlow::Password)
             .build();
-        let client = AuthClient::new(Hub::new(), provider);
+        let client = AuthClient::new(Hub::new(), provider).unwrap();
         let step = client.sign_in("ada", "correct horse").await.unwrap();
         let destination = None;
         let asked = Challenge::SmsCode { destination };
@@ -90,7 +90,7 @@ async fn a_domain_that_is_no_url_is_said_to_be_none() {
             .domain(domain)
             .redirect_uris(["app://back"])
             .build();
-        let client = AuthClient::new(Hub::new(), provider);
+        let client = AuthClient::new(Hub::new(), provider).unwrap();
         let options = RedirectOptions::builder().redirect_uri("app://back");
         let refused = client.sign_in_with_redirect(options.build()).await;
         let Err(RedirectError::Provider(why)) = refused else {

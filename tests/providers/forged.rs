@@ -86,7 +86,8 @@ impl<P: IdentityProvider> World<P> {
             .hub(hub)
             .provider(provider)
             .store(store.clone())
-            .build();
+            .build()
+            .unwrap();
         Self {
             client,
             store,

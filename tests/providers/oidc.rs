@@ -38,7 +38,8 @@ impl World {
             .hub(hub)
             .provider(provider(&server))
             .store(store.clone())
-            .build();
+            .build()
+            .unwrap();
         Self {
             server,
             store,
@@ -76,6 +77,7 @@ impl World {
             .provider(provider(&self.server))
             .store(self.store.clone())
             .build()
+            .unwrap()
     }
 }
 

@@ -34,7 +34,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// use typed_hub::auth::{AuthClient, MemoryProvider};
     ///
     /// # pollster::block_on(async {
-    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new())?;
     /// let loopback = Loopback::bind()?;
     /// let options = RedirectOptions::builder().redirect_uri(loopback.redirect_uri()).build();
     /// let limit = Duration::from_mins(5);

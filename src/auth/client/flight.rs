@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use super::queue::{Queue, Ticket, Work};
+use super::queue::{Queue, Ticket};
 use super::transaction::Inner;
 use crate::auth::error::SessionError;
 use crate::auth::machine::{Refresh, SessionId};
@@ -49,11 +49,9 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             return Some(landing);
         }
         let inner = Arc::clone(self);
-        let landing = Arc::new(Queue::new().push(|promise| {
-            Work::new(async move {
-                promise.keep(inner.fly(call).await);
-                Vec::new()
-            })
+        let landing = Arc::new(Queue::new().push(|promise| async move {
+            promise.keep(inner.fly(call).await);
+            Vec::new()
         }));
         flights.present = Some(Flight {
             id,

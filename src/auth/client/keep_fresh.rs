@@ -19,8 +19,8 @@ const LAST_RETRY: Duration = Duration::from_mins(5);
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// A task that refreshes the tokens before they expire, so that nobody who asks for the session
-    /// has to wait: spawn it once. It ends with the last handle of its client, which it does not
-    /// keep alive.
+    /// has to wait: spawn it once. It ends with the last handle of its client. It does not keep the
+    /// client alive while it sleeps; while it refreshes it does, and the hub stays claimed until then.
     ///
     /// `sleep` is that of the application's runtime: `tokio::time::sleep`, say. A refresh is due
     /// when a tenth of the tokens' lifetime is left, and not less than 10 s, or half of the lifetime
@@ -32,11 +32,12 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// use typed_hub::auth::{AuthClient, MemoryProvider};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new())?;
     /// let task = tokio::spawn(client.keep_fresh(tokio::time::sleep));
     /// drop(client);
-    /// task.await.unwrap();
-    /// # });
+    /// task.await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
     /// ```
     pub fn keep_fresh<F, T>(&self, sleep: F) -> impl Future<Output = ()> + Send + use<F, T, P, S>
     where

@@ -1,6 +1,6 @@
 //! What an application calls.
 //!
-//! - this file: [`AuthClient`], its options, its queries
+//! - this file: [`AuthClient`], its queries; `options`: what it is made of
 //! - `sign_up`: signing up, and replacing a forgotten password
 //! - `sign_in`: signing in, by password
 //! - `keep_fresh`: refreshing ahead of time
@@ -17,6 +17,7 @@ mod flight;
 mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;
+mod options;
 mod queue;
 #[cfg(feature = "redirect")]
 mod redirect;
@@ -27,16 +28,12 @@ mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
-#[cfg(feature = "redirect")]
-use std::time::Duration;
 
-use typed_builder::TypedBuilder;
-
+pub use self::options::{AuthOptions, AuthOptionsBuilder};
 pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
-use super::clock::{Clock, SystemClock};
-use super::error::{CurrentUserError, SessionError};
+use super::error::{CurrentUserError, NewClientError, SessionError};
 use super::machine::SessionAsked;
 use super::provider::IdentityProvider;
 use super::store::{MemoryStore, Session, TokenStore};
@@ -59,7 +56,7 @@ use crate::hub::Hub;
 /// let pool = MemoryProvider::new();
 /// pool.add_user("ada", "correct horse", []);
 ///
-/// let client = AuthClient::new(hub.clone(), pool);
+/// let client = AuthClient::new(hub.clone(), pool)?;
 /// if let SignInStep::Challenge(challenge) = client.sign_in("ada", "correct horse").await? {
 ///     println!("first: {challenge:?}");
 /// }
@@ -72,6 +69,22 @@ use crate::hub::Hub;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+///
+/// # One client to a hub
+///
+/// A client claims the channel [`Auth`] of its hub, and another client for the same hub is refused:
+/// [`NewClientError`]. So code that merely holds the hub, [`Hub::global`] say, cannot publish there by
+/// a client of its own. Share a client by cloning it; give each account a hub of its own; and make the
+/// client before other code has the hub, for the first client has the claim.
+///
+/// The claim ends when the last handle has been dropped: then, as after a restart, another client may
+/// take up the session. A future of a client that is still alive counts as a handle if it owns one;
+/// so does a listener that has captured one, and [`keep_fresh`](Self::keep_fresh) while it refreshes.
+/// Calls that were cancelled or have panicked hold nothing.
+///
+/// The claim is one process's. It does not keep the clients of two hubs, or of two processes, from
+/// sharing a token store, and a handle of the client may do all that a client does: hand it to code
+/// that you trust.
 ///
 /// # Events
 ///
@@ -99,46 +112,28 @@ use crate::hub::Hub;
 ///
 /// # Backpressure
 ///
-/// A call waits until its events are accepted, and the calls behind it wait as well, queries
-/// included. So a receiver of `Auth` with [`Overflow::Block`](crate::Overflow::Block) that is never
-/// read stops the client once it is full. Where that may be, prefer
-/// [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+/// No call waits for a queued listener or a receiver: events are accepted beyond the capacity of the
+/// hub's queue and of every receiver. (An inline listener runs within the call that publishes.) The
+/// price is memory. A receiver of `Auth` with
+/// [`Overflow::Block`](crate::Overflow::Block), which is the default, keeps every event until it is
+/// read: if it is never read, its buffer grows by one event for each that is published. Give a
+/// receiver that may be left unread [`Overflow::DropOldest`](crate::Overflow::DropOldest): it keeps as
+/// many events as its capacity says, and is told how many it has lost.
+///
+/// Other publishers on the hub wait as usual, until the queue is back within its capacity.
 ///
 /// [`Auth`]: super::Auth
 pub struct AuthClient<P, S = MemoryStore> {
     inner: Arc<Inner<P, S>>,
 }
 
-/// What an [`AuthClient`] is made of.
-#[derive(TypedBuilder)]
-#[builder(
-    builder_type(doc = "Options of an [`AuthClient`]."),
-    build_method(doc = "Makes the client. Nothing is read or sent yet.", into = AuthClient<P, S>)
-)]
-pub struct AuthOptions<P: IdentityProvider, S: TokenStore> {
-    /// Where the events go.
-    hub: Hub,
-    /// Who knows the users.
-    provider: P,
-    /// Where the session outlives the process.
-    store: S,
-    /// By which tokens expire; unless set, the clock of the operating system.
-    #[builder(
-        default = Arc::new(SystemClock),
-        setter(transform = |clock: impl Clock| Arc::new(clock) as Arc<dyn Clock>)
-    )]
-    clock: Arc<dyn Clock>,
-    /// How long to wait for a sign-in by redirect that is under way, where the session is asked
-    /// for; 10 s unless set.
-    #[cfg(feature = "redirect")]
-    #[builder(default = Duration::from_secs(10))]
-    redirect_wait: Duration,
-}
-
 impl<P: IdentityProvider> AuthClient<P> {
     /// A client that keeps the session in memory and goes by the system's clock.
-    #[must_use]
-    pub fn new(hub: Hub, provider: P) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`NewClientError`]: the hub has a client already.
+    pub fn new(hub: Hub, provider: P) -> Result<Self, NewClientError<P, MemoryStore>> {
         Self::builder()
             .hub(hub)
             .provider(provider)
@@ -161,7 +156,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///     .provider(MemoryProvider::new())
     ///     .store(MemoryStore::new())
     ///     .clock(ManualClock::default())
-    ///     .build();
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder() -> AuthOptionsBuilder<P, S> {
         AuthOptions::builder()
@@ -183,7 +179,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "correct horse", []);
-    /// let client = AuthClient::new(Hub::new(), pool);
+    /// let client = AuthClient::new(Hub::new(), pool)?;
     /// assert_eq!(client.session(false).await?, None);
     ///
     /// let _ = client.sign_in("ada", "correct horse").await?;
@@ -244,7 +240,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// use typed_hub::auth::{AuthClient, MemoryProvider};
     ///
     /// # pollster::block_on(async {
-    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new())?;
     /// assert_eq!(client.current_user().await?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -259,25 +255,6 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-impl<P: IdentityProvider, S: TokenStore> From<AuthOptions<P, S>> for AuthClient<P, S> {
-    fn from(options: AuthOptions<P, S>) -> Self {
-        let AuthOptions {
-            hub,
-            provider,
-            store,
-            clock,
-            #[cfg(feature = "redirect")]
-            redirect_wait,
-        } = options;
-        let inner = Inner::new(provider, store, hub, clock);
-        #[cfg(feature = "redirect")]
-        let inner = inner.waiting(redirect_wait);
-        Self {
-            inner: Arc::new(inner),
-        }
-    }
-}
-
 impl<P, S> Clone for AuthClient<P, S> {
     fn clone(&self) -> Self {
         Self {
@@ -289,11 +266,5 @@ impl<P, S> Clone for AuthClient<P, S> {
 impl<P, S> fmt::Debug for AuthClient<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthClient").finish_non_exhaustive()
-    }
-}
-
-impl<P: IdentityProvider, S: TokenStore> fmt::Debug for AuthOptions<P, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthOptions").finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::thread;
 
-use super::queue::{Queue, Ticket, Work};
+use super::queue::{Queue, Ticket};
 use crate::sync::{Condvar, Mutex};
 
 /// What the work waits for: it happens once, on another thread.
@@ -47,30 +47,26 @@ impl Reply {
 /// A job that waits for the reply, and counts how often it has been done.
 fn job(queue: &Arc<Queue>, reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<Ticket<usize>> {
     let (reply, done) = (Arc::clone(reply), Arc::clone(done));
-    Arc::new(queue.push(|promise| {
-        Work::new(async move {
-            poll_fn(|context| reply.poll(context)).await;
-            promise.keep(done.fetch_add(1, Ordering::SeqCst) + 1);
-            Vec::new()
-        })
+    Arc::new(queue.push(|promise| async move {
+        poll_fn(|context| reply.poll(context)).await;
+        promise.keep(done.fetch_add(1, Ordering::SeqCst) + 1);
+        Vec::new()
     }))
 }
 
 /// A job that can be done by one thread only.
 fn job_of(queue: &Arc<Queue>, thread: thread::ThreadId) -> Arc<Ticket<()>> {
-    Arc::new(queue.push(|promise| {
-        Work::new(async move {
-            poll_fn(|_| {
-                if thread::current().id() == thread {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await;
-            promise.keep(());
-            Vec::new()
+    Arc::new(queue.push(|promise| async move {
+        poll_fn(|_| {
+            if thread::current().id() == thread {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
+        .await;
+        promise.keep(());
+        Vec::new()
     }))
 }
 

@@ -25,9 +25,11 @@ pub(super) struct Queue {
 struct State {
     /// The job at the front is under way, or is next.
     jobs: VecDeque<Job>,
+    /// What is left to deliver of the job that is done, before the next job.
+    deliveries: VecDeque<(u64, Delivery)>,
     /// The number of the job that was begun last.
     last: u64,
-    /// The job that is being polled at this moment.
+    /// The job or the delivery that is under way at this moment.
     taken: Option<Taken>,
     /// Those who came while a job was taken: it may be they who can finish it.
     knocked: BTreeSet<SeatNumber>,
@@ -35,17 +37,16 @@ struct State {
 
 struct Job {
     number: u64,
-    is_delivery: bool,
-    work: Work,
+    work: Pin<Box<dyn Future<Output = Vec<Delivery>> + Send>>,
 }
 
-/// What is to be done, and comes to the deliveries that are to be done before the next job.
-pub(super) struct Work(Pin<Box<dyn Future<Output = Vec<Work>> + Send>>);
+/// What a job leaves to do when it is done. It waits for nothing, and the listeners that it calls may
+/// drive the queue.
+pub(super) type Delivery = Box<dyn FnOnce() + Send>;
 
-impl Work {
-    pub(super) fn new(work: impl Future<Output = Vec<Self>> + Send + 'static) -> Self {
-        Self(Box::pin(work))
-    }
+enum Next {
+    Delivery(u64, Delivery),
+    Job(Job),
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +60,7 @@ impl Queue {
         Arc::new(Self {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
+                deliveries: VecDeque::new(),
                 last: 0,
                 taken: None,
                 knocked: BTreeSet::new(),
@@ -67,18 +69,17 @@ impl Queue {
         })
     }
 
-    /// Adds a job, which keeps its promise when it has an outcome.
-    pub(super) fn push<T>(self: &Arc<Self>, job: impl FnOnce(Promise<T>) -> Work) -> Ticket<T> {
+    /// Adds a job. It, or the last of its deliveries, keeps its promise.
+    pub(super) fn push<T, W>(self: &Arc<Self>, job: impl FnOnce(Promise<T>) -> W) -> Ticket<T>
+    where
+        W: Future<Output = Vec<Delivery>> + Send + 'static,
+    {
         let slot = Arc::new(Mutex::new(Outcome::Open));
-        let work = job(Promise(Arc::clone(&slot)));
+        let work = Box::pin(job(Promise(Arc::clone(&slot))));
         let mut state = self.state.lock();
         state.last += 1;
         let number = state.last;
-        state.jobs.push_back(Job {
-            number,
-            is_delivery: false,
-            work,
-        });
+        state.jobs.push_back(Job { number, work });
         Ticket {
             queue: Arc::clone(self),
             number,
@@ -92,27 +93,37 @@ impl Queue {
     fn drive(&self, seat: SeatNumber) {
         let last = self.state.lock().last;
         let waker = Waker::from(Arc::clone(&self.bell));
-        while let Some((mut job, outer)) = self.take(last, seat) {
-            let polled = isolated(|| job.work.0.as_mut().poll(&mut Context::from_waker(&waker)));
-            if let Some(Poll::Pending) = polled {
-                return self.put_back(job, outer);
-            }
-            let Job { number, work, .. } = job;
-            isolated(|| drop(work));
-            let following = match polled {
-                Some(Poll::Ready(following)) => following,
-                _ => Vec::new(), // it has panicked, and with it goes its promise
+        while let Some((next, outer)) = self.take(last, seat) {
+            let (number, deliveries) = match next {
+                Next::Delivery(number, deliver) => {
+                    isolated(deliver);
+                    (number, Vec::new())
+                }
+                Next::Job(mut job) => {
+                    let work = &mut job.work;
+                    let polled = isolated(|| work.as_mut().poll(&mut Context::from_waker(&waker)));
+                    if let Some(Poll::Pending) = polled {
+                        return self.put_back(job, outer);
+                    }
+                    isolated(|| drop(job.work));
+                    match polled {
+                        Some(Poll::Ready(deliveries)) => (job.number, deliveries),
+                        _ => (job.number, Vec::new()), // its panic has dropped its promise
+                    }
+                }
             };
-            self.done(number, following, outer);
+            self.done(number, deliveries, outer);
         }
         self.leave();
     }
 
-    /// The job at the front, and the delivery that this thread is in the midst of.
+    /// What is next, and the delivery that this thread is in the middle of.
     ///
-    /// While a job is taken there is no other, but for a listener that a delivery calls: what that
-    /// listener asks for comes before the end of the delivery, or it would wait for itself.
-    fn take(&self, last: u64, seat: SeatNumber) -> Option<(Job, Option<Taken>)> {
+    /// While a job or a delivery is taken, nothing else is, except by a listener that the delivery
+    /// calls on this thread: what that listener asks for is done before the end of the delivery, or the
+    /// listener would wait for itself. The deliveries that are left come first even then, so that
+    /// events keep their order.
+    fn take(&self, last: u64, seat: SeatNumber) -> Option<(Next, Option<Taken>)> {
         let by = thread::current().id();
         let mut state = self.state.lock();
         let outer = state.taken;
@@ -120,10 +131,13 @@ impl Queue {
             state.knocked.insert(seat);
             return None;
         }
-        let job = state.jobs.pop_front_if(|job| job.number <= last)?;
-        let is_delivery = job.is_delivery;
+        let next = match state.deliveries.pop_front() {
+            Some((number, deliver)) => Next::Delivery(number, deliver),
+            None => Next::Job(state.jobs.pop_front_if(|job| job.number <= last)?),
+        };
+        let is_delivery = matches!(next, Next::Delivery(..));
         state.taken = Some(Taken { by, is_delivery });
-        Some((job, outer))
+        Some((next, outer))
     }
 
     fn put_back(&self, job: Job, outer: Option<Taken>) {
@@ -134,15 +148,10 @@ impl Queue {
         self.leave();
     }
 
-    fn done(&self, number: u64, following: Vec<Work>, outer: Option<Taken>) {
+    fn done(&self, number: u64, deliveries: Vec<Delivery>, outer: Option<Taken>) {
         let mut state = self.state.lock();
-        for work in following.into_iter().rev() {
-            state.jobs.push_front(Job {
-                number,
-                is_delivery: true,
-                work,
-            });
-        }
+        let deliveries = deliveries.into_iter().map(|deliver| (number, deliver));
+        state.deliveries.extend(deliveries);
         state.taken = outer;
         drop(state);
         self.bell.ring_for(number);
@@ -271,12 +280,10 @@ mod tests {
                 *waits_on.lock() = Some(caller.join().unwrap());
                 Poll::<()>::Pending
             };
-            Arc::new(Queue::new().push(|promise| {
-                Work::new(async move {
-                    poll_fn(poll).await;
-                    promise.keep(());
-                    Vec::new()
-                })
+            Arc::new(Queue::new().push(|promise| async move {
+                poll_fn(poll).await;
+                promise.keep(());
+                Vec::new()
             }))
         };
         *slot.lock() = Some(Arc::clone(&ticket));

@@ -36,7 +36,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "correct horse", []);
-    /// let client = AuthClient::new(Hub::new(), pool.clone());
+    /// let client = AuthClient::new(Hub::new(), pool.clone())?;
     ///
     /// let options = RedirectOptions::builder().redirect_uri("org.example.app://back").build();
     /// let page = client.sign_in_with_redirect(options).await?;

@@ -95,7 +95,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "correct horse", [MemoryChallenge::Totp("123456".into())]);
-    /// let client = AuthClient::new(Hub::new(), pool);
+    /// let client = AuthClient::new(Hub::new(), pool)?;
     ///
     /// let step = client.sign_in("ada", "correct horse").await?;
     /// assert_eq!(step, SignInStep::Challenge(Challenge::TotpCode));

@@ -68,7 +68,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// use typed_hub::auth::{AuthClient, MemoryProvider, SignOutScope};
     ///
     /// # pollster::block_on(async {
-    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new());
+    /// let client = AuthClient::new(Hub::new(), MemoryProvider::new())?;
     /// let out = client.sign_out(SignOutScope::ThisDevice).await?;
     /// if let Some(why) = out.not_revoked {
     ///     println!("signed out here, but {why}");
@@ -136,7 +136,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "correct horse", []);
-    /// let client = AuthClient::new(Hub::new(), pool);
+    /// let client = AuthClient::new(Hub::new(), pool)?;
     ///
     /// let _ = client.sign_in("ada", "correct horse").await?;
     /// client.delete_user().await?;

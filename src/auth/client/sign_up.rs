@@ -16,7 +16,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
-    /// let client = AuthClient::new(Hub::new(), pool.clone());
+    /// let client = AuthClient::new(Hub::new(), pool.clone())?;
     ///
     /// let email = [("email".to_owned(), "grace@example.org".to_owned())];
     /// client.sign_up("grace", "nanosecond", email.into()).await?;
@@ -86,7 +86,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// # pollster::block_on(async {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "forgotten", []);
-    /// let client = AuthClient::new(Hub::new(), pool.clone());
+    /// let client = AuthClient::new(Hub::new(), pool.clone())?;
     ///
     /// client.reset_password("ada").await?;
     /// # let code_from_the_mail = pool.reset_code("ada").unwrap();

@@ -15,12 +15,12 @@ use std::time::SystemTime;
 
 use super::bell::Bell;
 use super::flight::Flights;
-use super::queue::{Promise, Queue, Ticket, Work};
+use super::queue::{Delivery, Promise, Queue, Ticket};
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 #[cfg(feature = "loopback")]
 use crate::auth::error::RedirectError;
-use crate::auth::error::SessionError;
+use crate::auth::error::{NewClientError, SessionError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
 use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
@@ -28,42 +28,57 @@ use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
 use crate::auth::store::TokenStore;
-use crate::hub::Hub;
+use crate::hub::{Claim, Hub};
 use crate::sync::{Mutex, MutexGuard};
 
 /// What the handles of one client share.
+///
+/// Its fields are dropped in this order: the transactions that hold the edge, the edge with its claim
+/// of the hub, and last those who wait for the end of the client are told.
 pub(super) struct Inner<P, S> {
-    edge: Arc<Edge<P, S>>,
     transactions: Arc<Queue>,
+    edge: Arc<Edge<P, S>>,
     pub(super) flights: Mutex<Flights>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
     /// How many callbacks have been handed in.
     #[cfg(feature = "redirect")]
     callbacks: Mutex<u64>,
+    _end: End,
 }
 
 /// What transactions act on. They hold this and not [`Inner`], which holds them.
 struct Edge<P, S> {
     provider: P,
     store: S,
-    hub: Hub,
+    auth: Claim<Auth>,
     clock: Arc<dyn Clock>,
-    machine: Mutex<Machine>,
+    machine: Arc<Mutex<Machine>>,
     /// Rings when a session, or a sign-in by redirect, begins or ends.
     sessions: Arc<Bell>,
 }
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
-    pub(super) fn new(provider: P, store: S, hub: Hub, clock: Arc<dyn Clock>) -> Self {
-        Self {
+    /// Claims `Auth` for as long as this lives.
+    pub(super) fn new(
+        provider: P,
+        store: S,
+        hub: &Hub,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, NewClientError<P, S>> {
+        let Some(auth) = hub.claim::<Auth>(&KEY) else {
+            return Err(NewClientError::new(provider, store));
+        };
+        let sessions = Bell::new();
+        Ok(Self {
+            _end: End(Arc::clone(&sessions)),
             edge: Arc::new(Edge {
                 provider,
                 store,
-                hub,
+                auth,
                 clock,
-                machine: Mutex::new(Machine::default()),
-                sessions: Bell::new(),
+                machine: Arc::new(Mutex::new(Machine::default())),
+                sessions,
             }),
             transactions: Queue::new(),
             flights: Mutex::new(Flights::default()),
@@ -71,7 +86,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             redirect_wait: Duration::ZERO,
             #[cfg(feature = "redirect")]
             callbacks: Mutex::new(0),
-        }
+        })
     }
 
     #[cfg(feature = "redirect")]
@@ -87,19 +102,25 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         CallbackId(*callbacks)
     }
 
-    /// Ends when the session is another, and when the client is gone. It does not hold the client.
+    /// Ends when the session is another, and when the client is gone. It does not hold the client, not
+    /// even while it is polled: the last handle frees the hub at once.
     pub(super) fn session_is_not(
         self: &Arc<Self>,
         present: Option<SessionId>,
     ) -> impl Future<Output = ()> + Send + use<P, S> {
         let sessions = Arc::clone(&self.edge.sessions);
         let inner = Arc::downgrade(self);
+        let machine = Arc::downgrade(&self.edge.machine);
         async move {
             let seat = sessions.seat(0);
             poll_fn(|context| {
                 seat.take(context.waker());
-                match inner.upgrade() {
-                    Some(inner) if inner.machine().session_id() == present => Poll::Pending,
+                match machine.upgrade() {
+                    Some(machine)
+                        if inner.strong_count() > 0 && machine.lock().session_id() == present =>
+                    {
+                        Poll::Pending
+                    }
                     _ => Poll::Ready(()),
                 }
             })
@@ -141,11 +162,9 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
     ) -> Ticket<A> {
         let edge = Arc::clone(&self.edge);
-        self.transactions.push(|promise| {
-            Work::new(async move {
-                let (events, answer) = edge.perform(first).await;
-                edge.deliveries(events, promise, answer)
-            })
+        self.transactions.push(|promise| async move {
+            let (events, answer) = edge.perform(first).await;
+            edge.deliveries(events, promise, answer)
         })
     }
 
@@ -180,10 +199,12 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 }
 
-/// Those who wait without holding the client learn that it is gone.
-impl<P, S> Drop for Inner<P, S> {
+/// Tells those who wait without holding the client that it is gone.
+struct End(Arc<Bell>);
+
+impl Drop for End {
     fn drop(&mut self) {
-        self.edge.sessions.ring();
+        self.0.ring();
     }
 }
 
@@ -239,29 +260,25 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
         mut events: Vec<AuthEvent>,
         promise: Promise<A>,
         answer: A,
-    ) -> Vec<Work> {
+    ) -> Vec<Delivery> {
         let Some(last) = events.pop() else {
             promise.keep(answer);
             return Vec::new();
         };
-        let mut deliveries = Vec::new();
+        let mut deliveries = Vec::<Delivery>::new();
         for event in events {
             let edge = Arc::clone(&self);
-            deliveries.push(Work::new(async move {
-                edge.publish(event).await;
-                Vec::new()
-            }));
+            deliveries.push(Box::new(move || edge.publish(event)));
         }
-        deliveries.push(Work::new(async move {
-            self.publish(last).await;
+        deliveries.push(Box::new(move || {
+            self.publish(last);
             promise.keep(answer);
-            Vec::new()
         }));
         deliveries
     }
 
-    /// The one place where the auth category publishes.
-    async fn publish(&self, event: AuthEvent) {
-        self.hub.publish_unbounded::<Auth>(&KEY, event);
+    /// The one place where the auth category publishes. It never waits.
+    fn publish(&self, event: AuthEvent) {
+        self.auth.publish_unbounded(&KEY, event);
     }
 }

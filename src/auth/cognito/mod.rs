@@ -51,7 +51,8 @@ use super::user::AuthUser;
 ///     .user_pool_id("eu-central-1_Example")
 ///     .client_id("1example23456789")
 ///     .build();
-/// let client = AuthClient::new(Hub::new(), pool);
+/// let client = AuthClient::new(Hub::new(), pool)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct CognitoProvider {

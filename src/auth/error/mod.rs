@@ -1,6 +1,7 @@
 //! What can go wrong, one type per operation.
 //!
 //! - this file: signing up, in and out, and asking for the session
+//! - `new_client`: making a client
 //! - `redirect`: signing in by redirect
 //! - `cause`: what is behind it: the input, the provider, the store
 //!
@@ -8,6 +9,7 @@
 //! or a code: the texts come from this crate, or from a provider that promises the same.
 
 mod cause;
+mod new_client;
 mod redirect;
 
 use thiserror::Error;
@@ -16,6 +18,7 @@ pub use self::cause::{
     AuthFailure, Field, InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, ProviderError,
     ProviderErrorKind, StoreError,
 };
+pub use self::new_client::NewClientError;
 pub use self::redirect::RedirectError;
 
 /// [`AuthClient::sign_up`](super::AuthClient::sign_up) failed. Nothing was published.

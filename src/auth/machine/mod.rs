@@ -4,7 +4,7 @@
 //! or a provider replied, and gives the [`Step`] that comes next: something to ask of the store,
 //! with what to do about its answer, or the end, with the events to publish. Whoever performs the
 //! steps decides nothing; whoever decides has no lock, clock, store, network or hub. So each row of
-//! the table of promises is a row of a test (`tests.rs`).
+//! the table of events is a row of a test (`tests.rs`).
 //!
 //! One chain of steps is a *transaction*: it ends before the next begins, whatever becomes of the
 //! future that asked for it. The network is never asked inside one. And events can only be the end

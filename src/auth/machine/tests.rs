@@ -1,4 +1,4 @@
-//! The table of promises, row by row.
+//! The table of events, row by row.
 //!
 //! A row starts in a state, does something, and then the trace (what was asked of the provider and
 //! the store, and what was published, in order), the answer and the state are as it says.

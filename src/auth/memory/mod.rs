@@ -49,7 +49,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// let pool = MemoryProvider::new();
 /// pool.add_user("ada", "correct horse", []);
 ///
-/// let client = AuthClient::new(Hub::new(), pool.clone());
+/// let client = AuthClient::new(Hub::new(), pool.clone())?;
 /// let step = client.sign_in("ada", "correct horse").await?;
 /// assert!(matches!(step, SignInStep::Done(user) if user.username == "ada"));
 ///

@@ -47,7 +47,8 @@ use crate::sync::Mutex;
 ///     .client_id("my-desktop-app")
 ///     .redirect_uris(["http://127.0.0.1/callback"])
 ///     .build();
-/// let client = AuthClient::new(Hub::new(), provider);
+/// let client = AuthClient::new(Hub::new(), provider)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// What it cannot do: end a user's sessions everywhere, for which the standard has no words.

@@ -158,9 +158,10 @@ pub trait IdentityProvider: Send + Sync + 'static {
 /// }
 ///
 /// # pollster::block_on(async {
-/// let client = AuthClient::new(Hub::new(), OnlyAda);
+/// let client = AuthClient::new(Hub::new(), OnlyAda)?;
 /// assert!(client.sign_in("ada", "correct horse").await.is_ok());
-/// # });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
 /// ```
 pub trait UserPool: IdentityProvider {
     /// Makes a new user.

@@ -26,7 +26,7 @@ pub(crate) struct Desk<C: Channel> {
 /// Two lines of a cache, as processors fetch them.
 #[repr(align(128))]
 pub(crate) struct Sheet<C: Channel> {
-    pub(crate) listeners: Snapshot<C>,
+    pub(super) listeners: Snapshot<C>,
 }
 
 /// How many events have been accepted at a desk. Whoever uses it alone writes.

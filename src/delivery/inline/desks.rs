@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::InlineListeners;
-use super::desk::{Desk, Sheet};
+use super::desk::Desk;
 use crate::channel::Channel;
 
 /// By the numbers of their channels. Borrowed for a look, never while a callback runs.
@@ -25,29 +25,33 @@ struct Own<C: Channel> {
     listeners: Weak<InlineListeners<C>>,
 }
 
-/// Counts an event at this thread's desk, and says who is there for it. `None` in the destructors
-/// of an ending thread, where its desks are gone.
+/// Uses this thread's desk at a channel. `None` in the destructors of an ending thread, where its desks
+/// are gone.
 #[inline]
-pub(super) fn accept<C: Channel>(listeners: &Arc<InlineListeners<C>>) -> Option<Arc<Sheet<C>>> {
-    let sheet = DESKS.try_with(|desks| {
-        accept_at_own(desks, listeners).or_else(|| {
+pub(super) fn with_own<C: Channel, R>(
+    listeners: &Arc<InlineListeners<C>>,
+    use_it: impl Fn(&Desk<C>) -> R,
+) -> Option<R> {
+    let result = DESKS.try_with(|desks| {
+        with_present(desks, listeners, &use_it).or_else(|| {
             set_up(desks, listeners);
-            accept_at_own(desks, listeners)
+            with_present(desks, listeners, &use_it)
         })
     });
-    sheet.ok().flatten()
+    result.ok().flatten()
 }
 
 #[inline]
-fn accept_at_own<C: Channel>(
+fn with_present<C: Channel, R>(
     desks: &Desks,
     listeners: &Arc<InlineListeners<C>>,
-) -> Option<Arc<Sheet<C>>> {
+    use_it: impl Fn(&Desk<C>) -> R,
+) -> Option<R> {
     let desks = desks.borrow();
     let own = desks.get(listeners.number.0)?.as_ref()?;
     let own: &Own<C> = own.downcast_ref()?;
     let is_its = ptr::eq(own.listeners.as_ptr(), Arc::as_ptr(listeners));
-    is_its.then(|| listeners.accept_at(&own.desk))
+    is_its.then(|| use_it(&own.desk))
 }
 
 #[cold]
@@ -98,8 +102,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::delivery::audience::Audience;
     use crate::delivery::context::Context;
+    use crate::delivery::kinds::ActiveKinds;
 
     enum Nothing {}
 
@@ -110,7 +114,7 @@ mod tests {
 
     fn listeners() -> Arc<InlineListeners<Nothing>> {
         let context = Arc::new(Context::new(Arc::new(|_| {})));
-        Arc::new(InlineListeners::new(Arc::new(Audience::new(context))))
+        Arc::new(InlineListeners::new(Arc::new(ActiveKinds::new(context))))
     }
 
     #[test]
@@ -119,7 +123,12 @@ mod tests {
         for _ in 0..100 {
             let publishing = Arc::clone(&listeners);
             let publisher = thread::spawn(move || {
-                (0..3).for_each(|_| publishing.publish_now(&(), None));
+                (0..3).for_each(|_| {
+                    let Ok(sheet) = publishing.accept(None) else {
+                        unreachable!("no other kind listens")
+                    };
+                    publishing.call(sheet, &());
+                });
             });
             publisher.join().unwrap();
         }

@@ -89,8 +89,8 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
         self.common.await_drop();
         let listener = Arc::downgrade(&self);
         drop(self);
-        let context = &channel.audience.context;
-        if !inside::callback_of(context.hub) {
+        let context = &channel.kinds.context;
+        if !inside::any_callback() {
             context.progress.wait_while(|| listener.strong_count() != 0);
         }
     }
@@ -99,11 +99,12 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
 /// The last publisher that could call it lets go of it: under no lock.
 impl<C: Channel, F> Drop for InlineListener<C, F> {
     fn drop(&mut self) {
-        let callback = self.callback.take();
-        let context = &self.channel.audience.context;
-        self.common.isolate(context, C::NAME, || drop(callback));
+        let context = &self.channel.kinds.context;
+        // First: no call is under way any more, and `close` does not wait for the drop of captures.
         if self.common.is_awaited() {
             context.progress.wake();
         }
+        let callback = self.callback.take();
+        self.common.isolate(context, C::NAME, || drop(callback));
     }
 }

@@ -8,10 +8,10 @@ mod desk;
 mod desks;
 mod listener;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::audience::{Audience, Way};
 use super::inside;
+use super::kinds::ActiveKinds;
 use super::listener::{Label, Listener};
 use super::roster::{Roster, View};
 use super::subscription::Subscription;
@@ -19,14 +19,14 @@ use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Mutex, MutexGuard};
 
-pub(crate) use desk::Desk;
-use desk::{Sheet, Tally};
+use desk::Tally;
+pub(crate) use desk::{Desk, Sheet};
 use desks::Number;
 use listener::{Inline, InlineListener};
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
-    audience: Arc<Audience>,
+    kinds: Arc<ActiveKinds>,
     number: Number,
     state: Mutex<State<C>>,
 }
@@ -46,9 +46,9 @@ struct State<C: Channel> {
 type Snapshot<C> = Arc<View<dyn Inline<C>>>;
 
 impl<C: Channel> InlineListeners<C> {
-    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+    pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
-            audience,
+            kinds,
             number: Number::take(),
             state: Mutex::new(State {
                 roster: Roster::new(),
@@ -71,76 +71,113 @@ impl<C: Channel> InlineListeners<C> {
         tally
     }
 
-    /// Calls every listener with the event, now or, from inside an inline callback of the same
-    /// hub, as soon as the present event has reached every listener.
-    pub(crate) fn publish(self: &Arc<Self>, event: Payload<C::Event>, desk: Option<&Desk<C>>) {
-        if self.is_calling_here() {
-            self.defer(event);
-        } else {
-            self.publish_now(&event, desk);
+    /// Accepts an event on a channel that has only inline listeners: the listeners that are there for
+    /// it, unless there are listeners of another kind when these have been looked up. Then the event
+    /// has not been accepted, and what comes back is to be dropped.
+    #[inline]
+    pub(crate) fn accept(
+        self: &Arc<Self>,
+        desk: Option<&Desk<C>>,
+    ) -> Result<Arc<Sheet<C>>, Arc<Sheet<C>>> {
+        match desk {
+            Some(desk) => self.accept_at(desk),
+            None => desks::with_own(self, |desk| self.accept_at(desk)).unwrap_or_else(|| {
+                let sheet = self.snapshot_apart();
+                self.count_apart();
+                Ok(sheet)
+            }),
         }
     }
 
-    /// Whether this thread is inside an inline callback of this hub, so that others wait their turn.
     #[inline]
-    pub(crate) fn is_calling_here(&self) -> bool {
-        inside::inline_of(self.audience.context.hub)
+    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Result<Arc<Sheet<C>>, Arc<Sheet<C>>> {
+        // First: its atomic read-modify-write would wait for earlier stores.
+        let sheet = self.snapshot_at(desk);
+        let present = self.kinds.load();
+        if present.queued | present.receivers {
+            return Err(sheet);
+        }
+        desk.count(|| self);
+        Ok(sheet)
     }
 
-    /// Calls every listener with the event, where none is being called here.
+    /// The listeners that are there now, for an event that is accepted together with others kinds'.
+    pub(crate) fn snapshot(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Arc<Sheet<C>> {
+        match desk {
+            Some(desk) => self.snapshot_at(desk),
+            None => desks::with_own(self, |desk| self.snapshot_at(desk))
+                .unwrap_or_else(|| self.snapshot_apart()),
+        }
+    }
+
     #[inline]
-    pub(crate) fn publish_now(self: &Arc<Self>, event: &C::Event, desk: Option<&Desk<C>>) {
-        // Before anything else is written: the atomic write in it would wait for that.
-        let sheet = match desk {
-            Some(desk) => self.accept_at(desk),
-            None => desks::accept(self).unwrap_or_else(|| self.accept_apart()),
-        };
-        inside::inline(self.audience.context.hub, || {
-            self.call(&sheet.listeners, event);
+    fn snapshot_at(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
+        desk.sheet().unwrap_or_else(|| self.new_sheet(desk))
+    }
+
+    /// In the destructors of an ending thread, where there is no desk.
+    #[cold]
+    pub(super) fn snapshot_apart(&self) -> Arc<Sheet<C>> {
+        let listeners = self.state.lock().snapshot();
+        Arc::new(Sheet { listeners })
+    }
+
+    /// Counts the event of a [snapshot](Self::snapshot).
+    pub(crate) fn count(self: &Arc<Self>, desk: Option<&Desk<C>>) {
+        match desk {
+            Some(desk) => desk.count(|| self),
+            None => desks::with_own(self, |desk| desk.count(|| self))
+                .unwrap_or_else(|| self.count_apart()),
+        }
+    }
+
+    #[cold]
+    pub(super) fn count_apart(&self) {
+        self.state.lock().published += 1;
+    }
+
+    /// Whether this thread is inside an inline callback of this hub, so that the event has to be
+    /// [deferred](Self::defer).
+    #[inline]
+    pub(crate) fn is_calling_here(&self) -> bool {
+        inside::inline_of(self.kinds.context.hub)
+    }
+
+    /// Calls every listener of the sheet with the event.
+    #[inline]
+    pub(crate) fn call(&self, sheet: Arc<Sheet<C>>, event: &C::Event) {
+        inside::inline(self.kinds.context.hub, || {
+            self.call_all(&sheet, event);
             // It may be the last to hold a listener that has ended: others' code, as the calls are.
             drop(sheet);
         });
     }
 
-    /// From inside an inline callback of the same hub: calls everybody who is there now, as soon as
-    /// the present event has reached every listener.
+    /// From inside an inline callback of the same hub: calls the listeners of the sheet as soon as the
+    /// present event has reached every listener.
     #[cold]
-    pub(crate) fn defer(self: &Arc<Self>, event: Payload<C::Event>) {
-        let listeners = self.accept();
-        let channel = Arc::clone(self);
+    pub(crate) fn defer(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
+        // Held weakly: `close` waits for calls under way, not for those that have still to come.
+        let members = sheet.listeners.members();
+        let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
+        drop((members, sheet));
+        let context = Arc::clone(&self.kinds.context);
+        let hub = context.hub;
         let job = move || {
-            channel.call(&listeners, &event);
-            channel.audience.context.discard_event::<C>(event);
+            for listener in listeners.iter().filter_map(Weak::upgrade) {
+                listener.call(&event, &context);
+            }
+            context.discard_event::<C>(event);
         };
-        inside::defer(self.audience.context.hub, Box::new(job));
+        inside::defer(hub, Box::new(job));
     }
 
-    /// Counts an event, and says who is there for it.
-    pub(super) fn accept(&self) -> Snapshot<C> {
-        let mut state = self.state.lock();
-        state.published += 1;
-        state.snapshot()
-    }
-
-    /// The same where there is no desk.
-    #[cold]
-    fn accept_apart(&self) -> Arc<Sheet<C>> {
-        let listeners = self.accept();
-        Arc::new(Sheet { listeners })
-    }
-
-    /// The same at a desk.
     #[inline]
-    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
-        let sheet = desk.sheet().unwrap_or_else(|| self.new_sheet(desk));
-        desk.count(|| self);
+    pub(super) fn call_all(&self, sheet: &Sheet<C>, event: &C::Event) {
+        let context = &*self.kinds.context;
         sheet
-    }
-
-    #[inline]
-    pub(super) fn call(&self, listeners: &View<dyn Inline<C>>, event: &C::Event) {
-        let context = &*self.audience.context;
-        listeners.for_each(|listener| listener.call(event, context));
+            .listeners
+            .for_each(|listener| listener.call(event, context));
     }
 
     #[cold]
@@ -184,7 +221,7 @@ impl<C: Channel> InlineListeners<C> {
 
     /// Tells publishers, and unlocks. What is not up to date any more is for the caller, to drop.
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
-        self.audience.changed(Way::Inline, !state.roster.is_empty());
+        self.kinds.set_inline(!state.roster.is_empty());
         let before = state.snapshot.take();
         // Under the lock: whoever changes them next must find no desk with a sheet of before. No
         // listener is dropped here, for `before` lists the same.

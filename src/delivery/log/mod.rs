@@ -13,27 +13,27 @@ use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
-use super::audience::{Audience, Way};
+use super::kinds::ActiveKinds;
 use super::listener::Label;
 use super::queue::Limit;
 use super::tasks::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Condvar, Mutex, MutexGuard};
-use state::State;
+use state::{Garbage, State};
 
 pub use reader::Overflow;
 pub(crate) use reader::Reader;
-pub(crate) use state::{Batch, ReaderId, Taken};
+pub(crate) use state::{Chunk, ReaderId, Segment};
 
 /// One log for all receivers of a channel, however many there are: an event is stored once, and a
 /// receiver is a number in the log, its cursor.
 ///
-/// Publishers fill a vector. A receiver freezes it into a batch, which all receivers share, and
+/// Publishers fill a vector, the tail. A receiver seals it into a chunk, which all receivers share, and
 /// takes everything that waits for it at once: its cursor is then at the end of the log. What was
 /// lost to it is plain from the distance of the two, so that publishers need not keep count.
 pub(crate) struct Log<C: Channel> {
-    audience: Arc<Audience>,
+    kinds: Arc<ActiveKinds>,
     state: Mutex<State<C>>,
     /// Publishers wait here for a receiver that lets nothing more in.
     room: Condvar,
@@ -48,9 +48,9 @@ pub(crate) enum Nothing {
 }
 
 impl<C: Channel> Log<C> {
-    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+    pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
-            audience,
+            kinds,
             state: Mutex::new(State::new()),
             room: Condvar::new(),
         }
@@ -74,16 +74,16 @@ impl<C: Channel> Log<C> {
         let mut state = self.state.lock();
         let left = state.leave(id);
         self.changed(&state);
-        let mut garbage = state.trim();
-        garbage.extend(state.collect());
+        let chunks = state.trim();
         self.make_room(state);
-        drop(left);
-        self.discard(garbage);
+        self.discard(chunks);
+        let held = left.and_then(|left| left.full).unwrap_or_default();
+        self.discard_segments(held);
     }
 
     fn changed(&self, state: &State<C>) {
         let any = !state.readers.is_empty();
-        self.audience.changed(Way::Pulled, any);
+        self.kinds.set_receivers(any);
     }
 
     /// Everything that waits for the reader.
@@ -91,7 +91,7 @@ impl<C: Channel> Log<C> {
         &self,
         id: ReaderId,
         waker: Option<&Waker>,
-    ) -> Result<VecDeque<Taken<C>>, Nothing> {
+    ) -> Result<VecDeque<Segment<C>>, Nothing> {
         // Cloned here: under the lock it would be an executor's code.
         let waker = waker.cloned();
         let mut state = self.state.lock();
@@ -103,10 +103,10 @@ impl<C: Channel> Log<C> {
             drop(before);
             return Err(if closed { Nothing::More } else { Nothing::Yet });
         }
-        let garbage = state.trim();
+        let chunks = state.trim();
         self.make_room(state);
         drop(waker);
-        self.discard(garbage);
+        self.discard(chunks);
         Ok(taken)
     }
 
@@ -120,17 +120,7 @@ impl<C: Channel> Log<C> {
         if publishers {
             self.room.notify_all();
         }
-        self.audience.context.wake(C::NAME, tasks);
-    }
-
-    /// Adds an event, or hands it back where a receiver lets nothing more in.
-    pub(crate) fn push(&self, event: Payload<C::Event>) -> Result<(), Payload<C::Event>> {
-        let log = self.lock();
-        if log.is_full(Limit::Capacity) {
-            return Err(event);
-        }
-        self.settle(log.push(event));
-        Ok(())
+        self.kinds.context.wake(C::NAME, tasks);
     }
 
     /// The log, to push into together with something else.
@@ -142,7 +132,7 @@ impl<C: Channel> Log<C> {
 
     /// Wakes the tasks and drops the events that a push had to do with: others' code.
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
-        self.audience.context.wake(C::NAME, pushed.wakers);
+        self.kinds.context.wake(C::NAME, pushed.wakers);
         self.discard(pushed.garbage);
     }
 
@@ -178,12 +168,12 @@ impl<C: Channel> Log<C> {
         state.closed = true;
         let wakers = state.ring();
         drop(state);
-        self.audience.context.wake(C::NAME, wakers);
+        self.kinds.context.wake(C::NAME, wakers);
     }
 
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
     /// number of events that wait for it.
-    pub(crate) fn readers<R>(&self, look: impl Fn(&Reader, u64) -> R) -> Vec<R> {
+    pub(crate) fn readers<R>(&self, look: impl Fn(&Reader<C>, u64) -> R) -> Vec<R> {
         let state = self.state.lock();
         let end = state.end();
         let readers = state.readers.values();
@@ -192,19 +182,25 @@ impl<C: Channel> Log<C> {
             .collect()
     }
 
-    fn discard(&self, garbage: Vec<Arc<Batch<C>>>) {
+    /// Drops what no receiver needs any more. A chunk that a receiver holds is dropped by that one.
+    fn discard(&self, garbage: Garbage<C>) {
         if !mem::needs_drop::<C::Event>() {
-            return; // Nothing of a user's runs where they end.
+            return; // No user code runs when they are dropped.
         }
-        // Whoever holds a batch last drops its events: here one by one, so that the panic of one
-        // does not meet that of another.
-        for event in garbage
-            .into_iter()
-            .filter_map(Arc::into_inner)
-            .flat_map(|batch| batch.events)
-        {
-            self.audience.context.discard_event::<C>(event);
+        // One by one, so that the panic of one does not meet that of another.
+        let chunks = garbage.into_iter().filter_map(Arc::into_inner);
+        for event in chunks.flat_map(|chunk| chunk.events) {
+            self.kinds.context.discard_event::<C>(event);
         }
+    }
+
+    /// Drops what a receiver has taken and not handed out.
+    pub(crate) fn discard_segments(&self, segments: VecDeque<Segment<C>>) {
+        let chunks = segments.into_iter().filter_map(|segment| match segment {
+            Segment::Gap(_) => None,
+            Segment::Events(chunk, _) => Some(chunk),
+        });
+        self.discard(chunks.collect());
     }
 }
 
@@ -232,5 +228,5 @@ impl<C: Channel> Pushing<'_, C> {
 #[must_use]
 pub(crate) struct Pushed<C: Channel> {
     wakers: Vec<Waker>,
-    garbage: Vec<Arc<Batch<C>>>,
+    garbage: Garbage<C>,
 }

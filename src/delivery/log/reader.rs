@@ -1,10 +1,12 @@
 //! A receiver as the log of its channel sees it.
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
+use super::state::Segment;
+use crate::channel::Channel;
 use crate::delivery::listener::Label;
 
 /// What happens where a receiver does not keep up, and so many events wait for it as it lets wait.
@@ -31,7 +33,7 @@ pub enum Overflow {
     DropNewest,
 }
 
-pub(crate) struct Reader {
+pub(crate) struct Reader<C: Channel> {
     pub(crate) label: Label,
     pub(crate) overflow: Overflow,
     /// Where somebody listens for it.
@@ -42,12 +44,14 @@ pub(crate) struct Reader {
     /// How many events it has taken, and how many were lost to it before it took.
     pub(crate) received: u64,
     pub(crate) lost: u64,
-    capacity: u64,
-    /// The number of the first event it has not taken.
-    cursor: u64,
+    pub(super) capacity: u64,
+    /// The number of the first event it has not taken or, when it is full, does not hold.
+    pub(super) cursor: u64,
+    /// What waits for it when it is full and loses the newest: as much as its capacity.
+    pub(super) full: Option<VecDeque<Segment<C>>>,
 }
 
-impl Reader {
+impl<C: Channel> Reader<C> {
     /// A capacity of 0, which could let nothing wait, counts as 1.
     pub(crate) fn new(label: Label, capacity: usize, overflow: Overflow, cursor: u64) -> Self {
         Self {
@@ -60,6 +64,7 @@ impl Reader {
             lost: 0,
             capacity: capacity.max(1) as u64,
             cursor,
+            full: None,
         }
     }
 
@@ -70,41 +75,20 @@ impl Reader {
         }
     }
 
-    /// Of the events up to `end`, those it has still to take.
-    pub(crate) fn wants(&self, end: u64) -> Range<u64> {
-        let bounded = (end - self.cursor).min(self.capacity);
-        match self.overflow {
-            Overflow::Block => self.cursor..end,
-            Overflow::DropOldest => end - bounded..end,
-            Overflow::DropNewest => self.cursor..self.cursor + bounded,
-        }
-    }
-
-    pub(crate) fn cursor(&self) -> u64 {
-        self.cursor
-    }
-
+    /// How many events wait for it when the log ends at `end`.
     pub(crate) fn waiting(&self, end: u64) -> u64 {
-        let wanted = self.wants(end);
-        wanted.end - wanted.start
-    }
-
-    /// The end of the log at which it lets nothing more in, if it is one that blocks.
-    pub(crate) fn full_at(&self) -> Option<u64> {
+        if self.full.is_some() {
+            return self.capacity;
+        }
+        let unread = end - self.cursor;
         match self.overflow {
-            Overflow::Block => Some(self.cursor.saturating_add(self.capacity)),
-            Overflow::DropOldest | Overflow::DropNewest => None,
+            Overflow::Block => unread,
+            Overflow::DropOldest | Overflow::DropNewest => unread.min(self.capacity),
         }
     }
 
-    /// Takes everything up to `end`: which events, and how many besides were lost to it.
-    pub(crate) fn advance(&mut self, end: u64) -> (Range<u64>, u64) {
-        let wanted = self.wants(end);
-        let taken = wanted.end - wanted.start;
-        let lost = end - self.cursor - taken;
-        self.cursor = end;
-        self.received += taken;
-        self.lost += lost;
-        (wanted, lost)
+    /// The end of the log at which as many events wait for it as it lets wait.
+    pub(super) fn limit(&self) -> u64 {
+        self.cursor.saturating_add(self.capacity)
     }
 }

@@ -13,45 +13,62 @@ use crate::channel::Channel;
 use crate::delivery::tasks::Tasks;
 use crate::envelope::Payload;
 
-/// So many events make a batch even where no receiver asks for them.
-const BATCH: usize = 64;
-
-/// So many batches make it worth while to look for those that nobody needs.
-const CROWD: usize = 16;
+/// The number of events in a chunk that is sealed because it is full.
+const CHUNK: usize = 64;
 
 pub(super) struct State<C: Channel> {
-    /// Older events, in order. A batch that no receiver needs any more may be missing.
-    frozen: VecDeque<Arc<Batch<C>>>,
-    crowded_at: usize,
-    filling: Vec<Payload<C::Event>>,
-    /// How many events the last batch had: the next has as many, as a rule.
-    usual: usize,
-    /// The number of the first event in `filling`.
-    first: u64,
-    pub(super) readers: BTreeMap<ReaderId, Reader>,
+    chunks: Chunks<C>,
+    pub(super) readers: BTreeMap<ReaderId, Reader<C>>,
     next_reader: ReaderId,
+    index: Index,
     /// Those that have found nothing, and want to be told of the next event.
     sleeping: BTreeSet<ReaderId>,
-    /// The readers by their cursors.
-    cursors: BTreeSet<(u64, ReaderId)>,
-    /// The ends of the log at which a receiver lets nothing more in.
-    blockers: BTreeSet<(u64, ReaderId)>,
     pub(super) waiting_publishers: usize,
     pub(super) waiting_tasks: Tasks,
     pub(super) closed: bool,
 }
 
+/// The last events of a channel, in order and without a gap.
+struct Chunks<C: Channel> {
+    /// Older ones.
+    sealed: VecDeque<Arc<Chunk<C>>>,
+    /// The latest.
+    tail: Vec<Payload<C::Event>>,
+    /// The number of the first event in `tail`.
+    first: u64,
+    /// How many events the last sealed chunk has: the next one is likely to get as many.
+    usual: usize,
+}
+
+/// What a push looks up about all readers at once.
+///
+/// The events that readers need are the last ones, from [`needed_from`](Self::needed_from) on. A reader
+/// that needs others as well, because it is full and keeps the oldest, holds them itself and is not
+/// in here until it takes them.
+#[derive(Default)]
+struct Index {
+    /// The cursors of readers that need every event from there on.
+    cursors: BTreeSet<(u64, ReaderId)>,
+    /// Of readers that need the latest events: their cursors, and how many they let wait.
+    latest_cursors: BTreeSet<(u64, ReaderId)>,
+    latest_counts: BTreeSet<(u64, ReaderId)>,
+    /// The ends of the log at which a reader refuses the next event.
+    refusing: BTreeSet<(u64, ReaderId)>,
+    /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
+    losing: BTreeSet<(u64, ReaderId)>,
+}
+
 pub(crate) type ReaderId = u64;
 
-/// Events that came one right after the other.
-pub(crate) struct Batch<C: Channel> {
+/// Events that were pushed one right after the other.
+pub(crate) struct Chunk<C: Channel> {
     pub(crate) events: Vec<Payload<C::Event>>,
     /// The number of the first.
     first: u64,
 }
 
-impl<C: Channel> Batch<C> {
-    /// A batch of its own, of events that are in no log.
+impl<C: Channel> Chunk<C> {
+    /// A chunk of events that are in no log.
     pub(crate) fn apart(events: Vec<Payload<C::Event>>) -> Self {
         Self { events, first: 0 }
     }
@@ -62,36 +79,42 @@ impl<C: Channel> Batch<C> {
 }
 
 /// What a receiver takes from the log, in order.
-pub(crate) enum Taken<C: Channel> {
+pub(crate) enum Segment<C: Channel> {
     /// So many events were lost here.
-    Lost(u64),
-    /// A part of a batch.
-    Events(Arc<Batch<C>>, Range<usize>),
+    Gap(u64),
+    /// A part of a chunk.
+    Events(Arc<Chunk<C>>, Range<usize>),
 }
+
+/// What no reader needs any more, to be dropped when no lock is held.
+pub(super) type Garbage<C> = Vec<Arc<Chunk<C>>>;
 
 impl<C: Channel> State<C> {
     pub(super) fn new() -> Self {
         Self {
-            frozen: VecDeque::new(),
-            crowded_at: CROWD,
-            filling: Vec::new(),
-            usual: 0,
-            first: 0,
+            chunks: Chunks {
+                sealed: VecDeque::new(),
+                tail: Vec::new(),
+                first: 0,
+                usual: 0,
+            },
             readers: BTreeMap::new(),
             next_reader: 0,
+            index: Index::default(),
             sleeping: BTreeSet::new(),
-            cursors: BTreeSet::new(),
-            blockers: BTreeSet::new(),
             waiting_publishers: 0,
             waiting_tasks: Tasks::default(),
             closed: false,
         }
     }
 
-    pub(super) fn join(&mut self, reader: Reader) -> ReaderId {
+    pub(super) fn join(&mut self, reader: Reader<C>) -> ReaderId {
         let id = self.next_reader;
         self.next_reader += 1;
-        self.index(id, &reader);
+        if reader.overflow == Overflow::DropOldest {
+            self.index.latest_counts.insert((reader.capacity, id));
+        }
+        self.index.insert(id, &reader);
         self.readers.insert(id, reader);
         // Though it has not looked yet: `select!` may wait for its bell first of all.
         self.sleep(id, None);
@@ -108,89 +131,115 @@ impl<C: Channel> State<C> {
         }
     }
 
-    pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader> {
+    pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader<C>> {
         let left = self.readers.remove(&id)?;
         self.sleeping.remove(&id);
-        self.unindex(id, &left);
+        self.index.remove(id, &left);
+        self.index.latest_counts.remove(&(left.capacity, id));
         Some(left)
     }
 
-    fn index(&mut self, id: ReaderId, reader: &Reader) {
-        self.cursors.insert((reader.cursor(), id));
-        self.blockers.extend(reader.full_at().map(|end| (end, id)));
-    }
-
-    fn unindex(&mut self, id: ReaderId, reader: &Reader) {
-        self.cursors.remove(&(reader.cursor(), id));
-        if let Some(end) = reader.full_at() {
-            self.blockers.remove(&(end, id));
+    /// Adds an event, unless no reader needs it.
+    #[inline]
+    pub(super) fn push(&mut self, event: Payload<C::Event>) -> Garbage<C> {
+        if self.index.is_empty() {
+            return self.skip(event);
+        }
+        let chunks = &mut self.chunks;
+        if chunks.tail.is_empty() {
+            chunks.tail.reserve(chunks.usual);
+        }
+        chunks.tail.push(event);
+        let losing = self.index.losing.first();
+        let is_losing = losing.is_some_and(|(limit, _)| self.end() >= *limit);
+        if is_losing || self.chunks.tail.len() >= CHUNK {
+            self.seal(is_losing)
+        } else {
+            Vec::new()
         }
     }
 
-    /// Adds an event. What nobody needs any more is for the caller, to drop unlocked.
-    pub(super) fn push(&mut self, event: Payload<C::Event>) -> Vec<Arc<Batch<C>>> {
-        if self.filling.is_empty() {
-            self.filling.reserve(self.usual);
+    #[cold]
+    fn skip(&mut self, event: Payload<C::Event>) -> Garbage<C> {
+        let mut garbage = self.trim();
+        self.chunks.first += 1;
+        garbage.push(Arc::new(Chunk::apart(vec![event])));
+        garbage
+    }
+
+    #[inline(never)]
+    fn seal(&mut self, is_losing: bool) -> Garbage<C> {
+        self.chunks.seal();
+        if is_losing {
+            self.hold();
         }
-        self.filling.push(event);
-        if self.filling.len() < BATCH {
-            return Vec::new();
-        }
-        self.freeze();
         self.trim()
     }
 
-    /// Whether some receiver lets nothing more in.
+    /// Has the readers to which the next event is lost hold what they need of those before.
+    fn hold(&mut self) {
+        let end = self.end();
+        while let Some(&(limit, id)) = self.index.losing.first()
+            && limit <= end
+        {
+            self.index.losing.pop_first();
+            if let Some(reader) = self.readers.get_mut(&id) {
+                self.index.cursors.remove(&(reader.cursor, id));
+                reader.full = Some(self.chunks.segments(reader.cursor..end));
+                reader.cursor = end;
+            }
+        }
+    }
+
+    /// Whether some reader refuses the next event.
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
-        let nearest = self.blockers.first();
-        nearest.is_some_and(|(full_at, _)| self.end() >= *full_at)
+        let nearest = self.index.refusing.first();
+        nearest.is_some_and(|(limit, _)| self.end() >= *limit)
     }
 
     /// The number of the next event.
+    #[inline]
     pub(super) fn end(&self) -> u64 {
-        self.first + self.filling.len() as u64
+        self.chunks.end()
     }
 
-    fn freeze(&mut self) {
-        if !self.filling.is_empty() {
-            let end = self.end();
-            let first = mem::replace(&mut self.first, end);
-            let events = mem::take(&mut self.filling);
-            self.usual = events.len();
-            self.frozen.push_back(Arc::new(Batch { events, first }));
-        }
-    }
-
-    pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Taken<C>> {
+    /// Everything that waits for the reader: nothing waits for it afterwards.
+    pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Segment<C>> {
         let end = self.end();
-        let mut taken = VecDeque::new();
-        let Some(mut reader) = self.readers.remove(&id) else {
-            return taken;
+        let Some(reader) = self.readers.get_mut(&id) else {
+            return VecDeque::new();
         };
-        self.unindex(id, &reader);
-        let (wanted, lost) = reader.advance(end);
-        self.index(id, &reader);
-        let oldest_lost = reader.overflow == Overflow::DropOldest;
-        self.readers.insert(id, reader);
-        if lost != 0 && oldest_lost {
-            taken.push_back(Taken::Lost(lost));
+        let unread = end - reader.cursor;
+        if unread == 0 && reader.full.is_none() {
+            return VecDeque::new();
         }
-        if !wanted.is_empty() {
-            self.freeze();
-            let begin = self
-                .frozen
-                .partition_point(|batch| batch.numbers().end <= wanted.start);
-            for batch in self.frozen.range(begin..) {
-                let part = overlap(&batch.numbers(), &wanted);
-                if part.is_empty() {
-                    break;
-                }
-                taken.push_back(Taken::Events(Arc::clone(batch), part));
+        self.index.remove(id, reader);
+        let mut taken;
+        let lost;
+        if let Some(held) = reader.full.take() {
+            taken = held;
+            lost = unread;
+            reader.received += reader.capacity;
+            if lost > 0 {
+                taken.push_back(Segment::Gap(lost));
+            }
+        } else {
+            let kept = match reader.overflow {
+                Overflow::DropOldest => unread.min(reader.capacity),
+                Overflow::Block | Overflow::DropNewest => unread,
+            };
+            self.chunks.seal();
+            taken = self.chunks.segments(end - kept..end);
+            lost = unread - kept;
+            reader.received += kept;
+            if lost > 0 {
+                taken.push_front(Segment::Gap(lost));
             }
         }
-        if lost != 0 && !oldest_lost {
-            taken.push_back(Taken::Lost(lost));
-        }
+        reader.lost += lost;
+        reader.cursor = end;
+        self.index.insert(id, reader);
         taken
     }
 
@@ -209,7 +258,7 @@ impl<C: Channel> State<C> {
     #[inline]
     pub(super) fn ring(&mut self) -> Vec<Waker> {
         if self.sleeping.is_empty() {
-            Vec::new() // As a rule, while events stream in.
+            Vec::new() // The usual case while events stream in.
         } else {
             self.ring_sleeping()
         }
@@ -227,51 +276,117 @@ impl<C: Channel> State<C> {
         wakers
     }
 
-    fn is_needed(&self, batch: &Batch<C>, end: u64) -> bool {
-        let numbers = batch.numbers();
-        let mut readers = self.readers.values();
-        readers.any(|reader| !overlap(&numbers, &reader.wants(end)).is_empty())
-    }
-
-    /// Removes what all readers have taken and, where many batches have come together, whatever
-    /// nobody needs. It is for the caller, to drop unlocked.
-    pub(super) fn trim(&mut self) -> Vec<Arc<Batch<C>>> {
-        let Some((oldest, _)) = self.cursors.first() else {
-            // Nobody is left, so nobody needs what is not frozen yet either.
-            self.freeze();
-            return mem::take(&mut self.frozen).into();
-        };
-        let taken = |batch: &Arc<Batch<C>>| batch.numbers().end <= *oldest;
-        let count = self.frozen.partition_point(taken);
-        let mut garbage: Vec<_> = self.frozen.drain(..count).collect();
-        // As seldom as keeps both the batches and the work within twice what is needed.
-        if self.frozen.len() >= self.crowded_at {
-            garbage.extend(self.collect());
-        }
-        garbage
-    }
-
-    /// Removes every batch that nobody needs.
-    pub(super) fn collect(&mut self) -> Vec<Arc<Batch<C>>> {
-        let end = self.end();
-        let frozen = mem::take(&mut self.frozen);
-        let mut garbage = Vec::new();
-        for batch in frozen {
-            if self.is_needed(&batch, end) {
-                self.frozen.push_back(batch);
-            } else {
-                garbage.push(batch);
-            }
-        }
-        self.crowded_at = CROWD.max(2 * self.frozen.len());
-        garbage
+    /// Removes the chunks that no reader needs any more.
+    pub(super) fn trim(&mut self) -> Garbage<C> {
+        let needed_from = self.index.needed_from(self.end());
+        self.chunks.trim(needed_from)
     }
 }
 
-/// The part of a batch's events, by index, whose numbers are wanted.
-fn overlap(batch: &Range<u64>, wanted: &Range<u64>) -> Range<usize> {
-    let index = |number: u64| usize::try_from(number - batch.start).unwrap_or(usize::MAX);
-    let start = wanted.start.clamp(batch.start, batch.end);
-    let end = wanted.end.clamp(batch.start, batch.end);
+impl<C: Channel> Chunks<C> {
+    #[inline]
+    fn end(&self) -> u64 {
+        self.first + self.tail.len() as u64
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let end = self.end();
+            let first = mem::replace(&mut self.first, end);
+            let events = mem::take(&mut self.tail);
+            self.usual = events.len();
+            self.sealed.push_back(Arc::new(Chunk { events, first }));
+        }
+    }
+
+    /// The parts of the sealed chunks with the events of these numbers.
+    fn segments(&self, wanted: Range<u64>) -> VecDeque<Segment<C>> {
+        let begin = self
+            .sealed
+            .partition_point(|chunk| chunk.numbers().end <= wanted.start);
+        let mut segments = VecDeque::new();
+        for chunk in self.sealed.range(begin..) {
+            let part = overlap(&chunk.numbers(), &wanted);
+            if part.is_empty() {
+                break;
+            }
+            segments.push_back(Segment::Events(Arc::clone(chunk), part));
+        }
+        segments
+    }
+
+    fn trim(&mut self, needed_from: u64) -> Garbage<C> {
+        if needed_from == self.end() {
+            self.seal();
+        }
+        let is_unneeded = |chunk: &Arc<Chunk<C>>| chunk.numbers().end <= needed_from;
+        let count = self.sealed.partition_point(is_unneeded);
+        let unneeded = self.sealed.drain(..count).collect();
+        // The memory that a burst has taken.
+        if self.sealed.capacity() > CHUNK && self.sealed.capacity() > 4 * self.sealed.len() {
+            self.sealed.shrink_to(2 * self.sealed.len());
+        }
+        unneeded
+    }
+}
+
+impl Index {
+    fn insert<C: Channel>(&mut self, id: ReaderId, reader: &Reader<C>) {
+        let (cursor, limit) = (reader.cursor, reader.limit());
+        match reader.overflow {
+            Overflow::Block => {
+                self.cursors.insert((cursor, id));
+                self.refusing.insert((limit, id));
+            }
+            Overflow::DropOldest => {
+                self.latest_cursors.insert((cursor, id));
+            }
+            Overflow::DropNewest => {
+                self.cursors.insert((cursor, id));
+                self.losing.insert((limit, id));
+            }
+        }
+    }
+
+    fn remove<C: Channel>(&mut self, id: ReaderId, reader: &Reader<C>) {
+        let (cursor, limit) = (reader.cursor, reader.limit());
+        match reader.overflow {
+            Overflow::Block => {
+                self.cursors.remove(&(cursor, id));
+                self.refusing.remove(&(limit, id));
+            }
+            Overflow::DropOldest => {
+                self.latest_cursors.remove(&(cursor, id));
+            }
+            // One that is full is in neither.
+            Overflow::DropNewest => {
+                self.cursors.remove(&(cursor, id));
+                self.losing.remove(&(limit, id));
+            }
+        }
+    }
+
+    /// Whether no reader needs the next event.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.cursors.is_empty() && self.latest_cursors.is_empty()
+    }
+
+    /// The number of the first event that a reader may still need from a log that ends at `end`.
+    fn needed_from(&self, end: u64) -> u64 {
+        let first = self.cursors.first().map(|(cursor, _)| *cursor);
+        let latest = self.latest_cursors.first().map(|(cursor, _)| {
+            let count = self.latest_counts.last().map_or(0, |(count, _)| *count);
+            end.saturating_sub(count).max(*cursor)
+        });
+        first.into_iter().chain(latest).min().unwrap_or(end)
+    }
+}
+
+/// The part of a chunk's events, by index, whose numbers are wanted.
+fn overlap(chunk: &Range<u64>, wanted: &Range<u64>) -> Range<usize> {
+    let index = |number: u64| usize::try_from(number - chunk.start).unwrap_or(usize::MAX);
+    let start = wanted.start.clamp(chunk.start, chunk.end);
+    let end = wanted.end.clamp(chunk.start, chunk.end);
     index(start)..index(end)
 }

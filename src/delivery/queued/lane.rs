@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{Duty, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
-use crate::delivery::batch::AnyLane;
+use crate::delivery::batch::{AnyLane, KEPT};
+use crate::delivery::context::Context;
 use crate::delivery::subscription::Ending as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;
@@ -45,22 +46,19 @@ impl<C: Channel> Lane<C> {
 impl<C: Channel> AnyLane for Lane<C> {
     fn deliver(&mut self, count: usize) {
         self.take_seats();
-        let context = &self.listeners.audience.context;
+        let context = &self.listeners.kinds.context;
         for _ in 0..count {
             // Where it lies: to move it costs as much as a call.
             let Some(event) = self.events.front_mut() else {
                 return;
             };
-            if self.listeners.wants_time() {
-                event.stamp();
-            }
             let sequence = event.sequence();
             for seat in &mut self.seats {
                 if sequence >= seat.listener.since {
                     seat.call(event, sequence);
                 }
             }
-            context.discard_event::<C>(self.events.pop_front());
+            discard_event(context, self.events.pop_front(), sequence);
             context.progress.pass(sequence + 1);
         }
     }
@@ -72,14 +70,31 @@ impl<C: Channel> AnyLane for Lane<C> {
         seats.map(|seat| seat.catch_up(sequence)).sum()
     }
 
-    fn finish(&mut self) {
-        self.seats.drain(..).for_each(Seat::give_back);
+    fn finish(&mut self, end: u64) {
+        for seat in self.seats.drain(..) {
+            seat.give_back(end);
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.events.shrink_to(KEPT);
     }
 
     fn discard(&mut self) {
         for event in self.events.drain(..) {
-            self.listeners.audience.context.discard_event::<C>(event);
+            self.listeners.kinds.context.discard_event::<C>(event);
         }
+    }
+}
+
+/// Drops an event that is delivered. A user's code runs only where the event is shared no more, and
+/// then no listener is being called: `close` does not wait for it.
+fn discard_event<C: Channel>(context: &Context, event: Option<Envelope<C>>, sequence: u64) {
+    if mem::needs_drop::<C::Event>()
+        && let Some(event) = event.and_then(|event| event.into_payload().into_inner())
+    {
+        context.progress.leave(sequence);
+        context.discard_event::<C>(event);
     }
 }
 
@@ -105,7 +120,7 @@ impl<C: Channel> Seat<C> {
         let count = missed.len();
         for event in missed {
             self.call(&event, sequence);
-            self.listener.context.discard_event::<C>(event);
+            discard_event(&self.listener.context, Some(event), sequence);
         }
         count
     }
@@ -129,17 +144,25 @@ impl<C: Channel> Seat<C> {
             }
         }
         if !listener.common.is_active() {
-            listener.discard(self.duty.take());
+            self.discard(sequence);
         }
     }
 
-    fn give_back(self) {
+    fn give_back(mut self, sequence: u64) {
         let mut home = self.listener.duty.lock();
         if self.listener.common.is_active() {
             *home = self.duty;
         } else {
             drop(home);
-            self.listener.discard(self.duty);
+            self.discard(sequence);
+        }
+    }
+
+    /// Drops what has ended. The call is over: `close` does not wait for the drop of captures.
+    fn discard(&mut self, sequence: u64) {
+        if let Some(duty) = self.duty.take() {
+            self.listener.context.progress.leave(sequence);
+            self.listener.discard(Some(duty));
         }
     }
 }

@@ -7,10 +7,11 @@ mod lane;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::audience::{Audience, Way};
 use super::context::Context;
 use super::inside;
+use super::kinds::ActiveKinds;
 use super::listener::{Label, Listener, ListenerId};
+use super::queue::Queue;
 use super::roster::{Roster, View};
 use super::subscription::{Ending, Subscription};
 use crate::channel::Channel;
@@ -36,31 +37,36 @@ pub(crate) struct NewListener<C: Channel> {
 pub(crate) struct QueuedListeners<C: Channel> {
     /// The number of the channel's lane in every batch of its hub.
     lane: usize,
-    audience: Arc<Audience>,
+    kinds: Arc<ActiveKinds>,
     /// How many of them may ask for the time of events.
     timed: AtomicUsize,
     roster: Mutex<Roster<QueuedListener<C>>>,
 }
 
 impl<C: Channel> QueuedListeners<C> {
-    pub(crate) fn new(audience: Arc<Audience>) -> Self {
+    pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
-            lane: audience.context.next_lane(),
-            audience,
+            lane: kinds.context.next_lane(),
+            kinds,
             timed: AtomicUsize::new(0),
             roster: Mutex::new(Roster::new()),
         }
     }
 
-    /// Registers a listener for the events from sequence number `since` on, and for those it has
+    /// Registers a listener for the events that the queue accepts from now on, and for those it has
     /// `missed` before.
     pub(crate) fn listen(
         self: &Arc<Self>,
+        queue: &Queue,
         new: NewListener<C>,
-        since: u64,
         missed: Vec<Envelope<C>>,
     ) -> Subscription {
         let callback = new.callback;
+        // First: a publisher that is accepted after `since` has been read sees it under the same lock.
+        if new.timed {
+            self.timed.fetch_add(1, Ordering::Release);
+        }
+        let since = queue.next();
         let listener = Arc::new(QueuedListener {
             id: ListenerId::next(),
             common: Listener::new(new.label),
@@ -70,11 +76,8 @@ impl<C: Channel> QueuedListeners<C> {
             duty: Mutex::new(Some(Duty { missed, callback })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
-            context: Arc::clone(&self.audience.context),
+            context: Arc::clone(&self.kinds.context),
         });
-        if new.timed {
-            self.timed.fetch_add(1, Ordering::Release);
-        }
         let mut roster = self.roster.lock();
         roster.join(Arc::clone(&listener));
         self.changed(&roster);
@@ -93,10 +96,10 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     fn changed(&self, roster: &Roster<QueuedListener<C>>) {
-        self.audience.changed(Way::Queued, !roster.is_empty());
+        self.kinds.set_queued(!roster.is_empty());
     }
 
-    /// Whether an event needs to know when it was published.
+    /// Whether an event needs to know when it was published; to be asked under the queue's lock.
     pub(crate) fn wants_time(&self) -> bool {
         self.timed.load(Ordering::Acquire) != 0
     }
@@ -174,7 +177,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
     }
 
     fn wait_out(self: Arc<Self>) {
-        if !inside::callback_of(self.context.hub) {
+        if !inside::any_callback() {
             self.context.progress.wait_out(self.id);
         }
     }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::listener::Label;
-use super::log::{Batch, Log, Nothing, Overflow, ReaderId, Taken};
+use super::log::{Chunk, Log, Nothing, Overflow, ReaderId, Segment};
 use super::received::Received;
 use super::trace;
 use crate::channel::Channel;
@@ -56,7 +56,7 @@ pub struct Receiver<C: Channel> {
     /// Hung at its first use.
     bell: OnceLock<crossbeam_channel::Receiver<()>>,
     /// In the order of the channel; of what has been handed out, an empty part may be left.
-    taken: VecDeque<Taken<C>>,
+    taken: VecDeque<Segment<C>>,
     /// Whether more than one event was there when it last took: then more will come soon.
     streams: bool,
 }
@@ -73,7 +73,7 @@ impl<C: Channel> Receiver<C> {
         let mut taken = VecDeque::new();
         if !missed.is_empty() {
             let whole = 0..missed.len();
-            taken.push_back(Taken::Events(Arc::new(Batch::apart(missed)), whole));
+            taken.push_back(Segment::Events(Arc::new(Chunk::apart(missed)), whole));
         }
         Self {
             log: Arc::clone(log),
@@ -205,16 +205,16 @@ impl<C: Channel> Receiver<C> {
         }
         while let Some(taken) = self.taken.front_mut() {
             match taken {
-                Taken::Events(batch, part) => {
+                Segment::Events(chunk, part) => {
                     for index in part {
                         trace::delivery(C::NAME, &self.label);
                         count += 1;
-                        look(&batch.events[index]);
+                        look(&chunk.events[index]);
                     }
                     self.taken.pop_front();
                 }
-                Taken::Lost(_) if count > 0 => break,
-                Taken::Lost(missed) => {
+                Segment::Gap(_) if count > 0 => break,
+                Segment::Gap(missed) => {
                     let missed = *missed;
                     return Err(RecvError::Lagged(self.lagged(missed)));
                 }

@@ -6,7 +6,7 @@ use std::thread::{self, Thread};
 
 use super::Receiver;
 use crate::channel::Channel;
-use crate::delivery::log::{Nothing, Taken};
+use crate::delivery::log::{Nothing, Segment};
 use crate::delivery::received::Received;
 use crate::delivery::trace;
 use crate::error::{Lagged, TryRecvError};
@@ -19,15 +19,15 @@ impl<C: Channel> Receiver<C> {
     ) -> Result<Received<C>, TryRecvError> {
         loop {
             match self.taken.front_mut() {
-                Some(Taken::Events(batch, part)) => {
+                Some(Segment::Events(chunk, part)) => {
                     if let Some(index) = part.next() {
-                        let batch = Arc::clone(batch);
+                        let chunk = Arc::clone(chunk);
                         trace::delivery(C::NAME, &self.label);
-                        return Ok(Received::new(batch, index));
+                        return Ok(Received::new(chunk, index));
                     }
                     self.taken.pop_front();
                 }
-                Some(Taken::Lost(missed)) => {
+                Some(Segment::Gap(missed)) => {
                     let missed = *missed;
                     return Err(TryRecvError::Lagged(self.lagged(missed)));
                 }
@@ -44,8 +44,8 @@ impl<C: Channel> Receiver<C> {
         self.streams = false;
         self.taken = self.log.take(self.id, waker)?;
         let events = self.taken.iter().map(|taken| match taken {
-            Taken::Events(_, part) => part.len(),
-            Taken::Lost(_) => 0,
+            Segment::Events(_, part) => part.len(),
+            Segment::Gap(_) => 0,
         });
         self.streams = events.sum::<usize>() > 1;
         Ok(())
@@ -53,7 +53,7 @@ impl<C: Channel> Receiver<C> {
 
     /// Whether all that was taken has been handed out.
     pub(super) fn is_through(&mut self) -> bool {
-        while matches!(self.taken.front(), Some(Taken::Events(_, part)) if part.is_empty()) {
+        while matches!(self.taken.front(), Some(Segment::Events(_, part)) if part.is_empty()) {
             self.taken.pop_front();
         }
         self.taken.is_empty()

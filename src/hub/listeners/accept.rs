@@ -1,34 +1,43 @@
-//! The way of an event to one channel's listeners.
+//! The way of an event to a channel's listeners: here it is decided which way it goes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 
 use super::Listeners;
 use crate::channel::Channel;
-use crate::delivery::audience::Present;
-use crate::delivery::inline::Desk;
+use crate::delivery::inline::{Desk, Sheet};
 use crate::delivery::inside;
-use crate::delivery::queue::{Limit, Queue};
+use crate::delivery::kinds::KindSet;
+use crate::delivery::queue::{Limit, Queue, QueueGuard};
 use crate::delivery::tasks::Place;
-use crate::envelope::{Envelope, Payload, Portions, Source};
+use crate::envelope::{Envelope, Payload, Source};
 
-/// What lets no more in.
+/// What has no room for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Full {
+pub(in crate::hub) enum Bound {
     Queue,
     Receiver,
 }
 
+/// An event that was not accepted, and why.
+pub(in crate::hub) type Rejected<C> = (<C as Channel>::Event, Bound);
+
+/// What comes of an attempt that looked at the kinds of listeners, then took their locks.
+enum Attempt<C: Channel> {
+    Accepted,
+    Rejected(Rejected<C>),
+    /// Another kind of listener has joined in between: to be tried again.
+    Outdated(C::Event),
+}
+
 /// Where an async publisher waits for room.
 #[derive(Default)]
-pub(in crate::hub) struct Seat {
+pub(in crate::hub) struct PublishWaiter {
     queue: Option<Place>,
     log: Option<Place>,
 }
-
-/// An event that was not accepted, and why.
-type Refused<C> = (Payload<<C as Channel>::Event>, Full);
 
 impl<C: Channel> Listeners<C> {
     /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
@@ -40,73 +49,247 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        let present = self.audience.present();
-        if C::RETAIN == 0 && present.inline_at_most() {
-            // Nothing is in the way here.
-            if !present.inline {
-                return self.note(source, desk);
-            }
-            self.sources.note(source);
-            if self.inline().is_calling_here() {
-                self.inline().defer(Payload::Own(event));
-            } else {
-                self.inline().publish_now(&event, desk);
-            }
-        } else {
-            self.publish_queued(queue, event, source, desk);
+        if let Err(rejected) = self.try_accept(queue, event, source, Limit::Capacity, desk) {
+            self.publish_at_room(queue, rejected, source, desk);
         }
     }
 
-    /// Apart, so that the way above is short.
-    #[inline(never)]
-    fn publish_queued(
+    #[cold]
+    fn publish_at_room(
+        &self,
+        queue: &Queue,
+        mut rejected: Rejected<C>,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) {
+        let limit = limit_of_waiting(queue);
+        loop {
+            let (event, bound) = rejected;
+            match bound {
+                _ if limit == Limit::None => {}
+                Bound::Queue => queue.wait_for_room(),
+                Bound::Receiver => self.log().wait_for_room(),
+            }
+            match self.try_accept(queue, event, source, limit, desk) {
+                Ok(()) => return,
+                Err(again) => rejected = again,
+            }
+        }
+    }
+
+    /// Publishes an event, or hands it back when there is no room.
+    pub(in crate::hub) fn try_publish(
         &self,
         queue: &Queue,
         event: C::Event,
         source: Source,
         desk: Option<&Desk<C>>,
-    ) {
-        // Where nobody shares the event, it goes at once where it is to lie.
-        let present = self.audience.present();
-        let refused = match (present.inline, present.queued, present.pulled) {
-            (false, true, false) if C::RETAIN == 0 => {
-                let queued = self.queued();
-                let time = queued.wants_time().then(SystemTime::now);
-                let envelope = Envelope::<C>::new(Payload::Own(event), source, time);
-                let pushed = queue.push(queued, envelope, Limit::Capacity);
-                pushed.map(|_| ()).map_err(Envelope::into_payload)
+    ) -> Result<(), C::Event> {
+        self.try_accept(queue, event, source, Limit::Capacity, desk)
+            .map_err(|(event, _)| event)
+    }
+
+    /// Publishes an event beyond every capacity, when that is needed.
+    pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
+        let accepted = self.try_accept(queue, event, source, Limit::None, None);
+        debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");
+    }
+
+    /// Publishes an event or, when there is no room and it may be waited for, hands it back.
+    pub(in crate::hub) fn publish_or_wait(
+        &self,
+        queue: &Queue,
+        event: C::Event,
+        source: Source,
+    ) -> Result<(), Rejected<C>> {
+        self.try_accept(queue, event, source, Limit::Capacity, None)
+            .or_else(|(event, bound)| match limit_of_waiting(queue) {
+                Limit::Capacity => Err((event, bound)),
+                Limit::None => self.try_accept(queue, event, source, Limit::None, None),
+            })
+    }
+
+    /// Has an event accepted by all kinds of listeners that the channel has, or by none: every way that
+    /// an event can go is here.
+    #[inline]
+    fn try_accept(
+        &self,
+        queue: &Queue,
+        mut event: C::Event,
+        source: Source,
+        limit: Limit,
+        desk: Option<&Desk<C>>,
+    ) -> Result<(), Rejected<C>> {
+        loop {
+            let kinds = self.kinds.load();
+            let attempt = match (C::RETAIN, kinds.inline, kinds.queued, kinds.receivers) {
+                (0, false, false, false) => {
+                    self.sources.note(source);
+                    self.count(desk);
+                    return Ok(());
+                }
+                (0, true, false, false) => self.accept_inline(event, source, desk),
+                (0, false, true, false) => self.accept_queued(queue, event, source, limit, desk),
+                (0, false, false, true) => self.accept_received(event, source, limit, desk),
+                _ => self.accept_shared(queue, event, source, limit, desk, kinds),
+            };
+            match attempt {
+                Attempt::Accepted => return Ok(()),
+                Attempt::Rejected(rejected) => return Err(rejected),
+                Attempt::Outdated(refused) => event = refused,
             }
-            (false, false, true) if C::RETAIN == 0 => self.log().push(Payload::Own(event)),
-            _ => Err(Payload::Own(event)),
-        };
-        match refused {
-            Ok(()) => self.note(source, desk),
-            Err(event) => self.publish_to_all(queue, event, source, desk),
         }
     }
 
-    fn publish_to_all(
-        &self,
-        queue: &Queue,
-        mut event: Payload<C::Event>,
-        source: Source,
-        desk: Option<&Desk<C>>,
-    ) {
-        while let Err((refused, full)) = self.offer(queue, event, source, desk) {
-            event = refused;
-            match full {
-                Full::Queue => queue.wait_for_room(),
-                Full::Receiver => self.log().wait_for_room(),
+    /// By inline listeners alone, without a lock.
+    #[inline]
+    fn accept_inline(&self, event: C::Event, source: Source, desk: Option<&Desk<C>>) -> Attempt<C> {
+        match self.inline().accept(desk) {
+            Ok(sheet) => {
+                self.sources.note(source);
+                self.call_inline(sheet, Payload::Own(event));
+                Attempt::Accepted
+            }
+            Err(outdated) => {
+                drop(outdated);
+                Attempt::Outdated(event)
             }
         }
+    }
+
+    /// By queued listeners alone, under the queue's lock.
+    #[inline(never)]
+    fn accept_queued(
+        &self,
+        queue: &Queue,
+        event: C::Event,
+        source: Source,
+        limit: Limit,
+        desk: Option<&Desk<C>>,
+    ) -> Attempt<C> {
+        let queued = self.queued();
+        let queue = queue.lock();
+        let present = self.kinds.load();
+        if present.inline | present.receivers {
+            return Attempt::Outdated(event);
+        }
+        if queue.is_full(limit) {
+            return Attempt::Rejected((event, Bound::Queue));
+        }
+        if queue.is_consumed() {
+            let time = queued.wants_time().then(SystemTime::now);
+            queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+        }
+        self.sources.note(source);
+        self.count(desk);
+        Attempt::Accepted
+    }
+
+    /// By receivers alone, under their log's lock.
+    #[inline(never)]
+    fn accept_received(
+        &self,
+        event: C::Event,
+        source: Source,
+        limit: Limit,
+        desk: Option<&Desk<C>>,
+    ) -> Attempt<C> {
+        let log = self.log().lock();
+        let present = self.kinds.load();
+        if present.inline | present.queued {
+            return Attempt::Outdated(event);
+        }
+        if log.is_full(limit) {
+            return Attempt::Rejected((event, Bound::Receiver));
+        }
+        self.log().settle(log.push(Payload::Own(event)));
+        self.sources.note(source);
+        self.count(desk);
+        Attempt::Accepted
+    }
+
+    /// By several kinds, or on a channel that retains events: the locks, taken in this order, are held
+    /// until each has it.
+    #[inline(never)]
+    fn accept_shared(
+        &self,
+        queue: &Queue,
+        event: C::Event,
+        source: Source,
+        limit: Limit,
+        desk: Option<&Desk<C>>,
+        kinds: KindSet,
+    ) -> Attempt<C> {
+        let retained = (C::RETAIN > 0).then(|| self.retained().lock());
+        let log = kinds.receivers.then(|| self.log().lock());
+        let numbers = (C::RETAIN > 0 || kinds.queued).then(|| queue.lock());
+        let inline = kinds.inline.then(|| self.inline().snapshot(desk));
+
+        let is_outdated = !kinds.contains(self.kinds.load());
+        let no_room = if log.as_ref().is_some_and(|log| log.is_full(limit)) {
+            Some(Bound::Receiver)
+        } else if kinds.queued && numbers.as_ref().is_some_and(|queue| queue.is_full(limit)) {
+            Some(Bound::Queue)
+        } else {
+            None
+        };
+        if is_outdated || no_room.is_some() {
+            // The snapshot last: it may be the last to hold a listener, which is user code.
+            drop((numbers, log, retained));
+            drop(inline);
+            return match no_room {
+                Some(bound) if !is_outdated => Attempt::Rejected((event, bound)),
+                _ => Attempt::Outdated(event),
+            };
+        }
+
+        let is_consumed = numbers.as_ref().is_some_and(QueueGuard::is_consumed);
+        let queued = (kinds.queued && is_consumed).then(|| self.queued());
+        let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
+        let time = timed.then(SystemTime::now);
+        let event = Arc::new(event);
+        let share = || Payload::Shared(Arc::clone(&event));
+        let sequence = match (numbers, queued) {
+            (Some(queue), Some(queued)) => queue.push(queued, Envelope::new(share(), source, time)),
+            (Some(queue), None) => queue.number(),
+            (None, _) => 0,
+        };
+        let pushed = log.map(|log| log.push(share()));
+        let evicted = retained.map(|retained| {
+            let mut envelope = Envelope::<C>::new(share(), source, time);
+            envelope.accept(sequence);
+            retained.keep(envelope)
+        });
+        // All locks are released: user code may run from here.
+        if let Some(pushed) = pushed {
+            self.log().settle(pushed);
+        }
+        self.kinds.context.discard_event::<C>(evicted);
+        self.sources.note(source);
+        if let Some(sheet) = inline {
+            self.inline().count(desk);
+            self.call_inline(sheet, Payload::Shared(event));
+        } else {
+            self.count(desk);
+            self.kinds.context.discard_event::<C>(event);
+        }
+        Attempt::Accepted
     }
 
     #[inline]
-    fn note(&self, source: Source, desk: Option<&Desk<C>>) {
-        self.sources.note(source);
-        self.count(desk);
+    fn call_inline(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
+        let inline = self.inline();
+        if inline.is_calling_here() {
+            inline.defer(sheet, event);
+        } else {
+            inline.call(sheet, &event);
+            if let Payload::Shared(event) = event {
+                self.kinds.context.discard_event::<C>(event);
+            }
+        }
     }
 
+    /// Counts an event that no inline listener counts.
     #[inline]
     fn count(&self, desk: Option<&Desk<C>>) {
         match desk {
@@ -115,172 +298,38 @@ impl<C: Channel> Listeners<C> {
         }
     }
 
-    /// Publishes an event, or hands it back where there is no room.
-    pub(in crate::hub) fn try_publish(
+    /// Waits for room as a task does: has it woken when there may be some. `false` when there is some
+    /// already.
+    pub(in crate::hub) fn wait(
         &self,
         queue: &Queue,
-        event: C::Event,
-        source: Source,
-        desk: Option<&Desk<C>>,
-    ) -> Result<(), C::Event> {
-        let event = Payload::Own(event);
-        self.attempt(queue, event, source, Limit::Capacity, desk)
-            .map_err(|(refused, _)| refused.into_inner().expect("nobody shares a refused event"))
-    }
-
-    /// Publishes an event beyond every capacity, where that is needed.
-    pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
-        let accepted = self.attempt(queue, Payload::Own(event), source, Limit::None, None);
-        debug_assert!(accepted.is_ok(), "what has no limit refuses nothing");
-    }
-
-    /// Publishes an event; where there is no room, hands it back and has the task woken when there
-    /// may be some.
-    pub(in crate::hub) fn poll_publish(
-        &self,
-        queue: &Queue,
-        mut event: Payload<C::Event>,
-        source: Source,
-        seat: &mut Seat,
-        task: &Waker,
-    ) -> Result<(), Payload<C::Event>> {
-        while let Err((refused, full)) = self.offer(queue, event, source, None) {
-            event = refused;
-            let waits = match full {
-                Full::Queue => queue.wake_at_room(&mut seat.queue, task.clone()),
-                Full::Receiver => self.log().wake_at_room(&mut seat.log, task.clone()),
-            };
-            if waits {
-                return Err(event);
-            }
+        bound: Bound,
+        waiter: &mut PublishWaiter,
+        task: Waker,
+    ) -> bool {
+        match bound {
+            Bound::Queue => queue.wake_at_room(&mut waiter.queue, task),
+            Bound::Receiver => self.log().wake_at_room(&mut waiter.log, task),
         }
-        Ok(())
     }
 
     /// The task does not wait any more.
-    pub(in crate::hub) fn stand_up(&self, queue: &Queue, seat: &mut Seat) {
-        if let Some(place) = seat.queue.take() {
+    pub(in crate::hub) fn cancel_wait(&self, queue: &Queue, waiter: &mut PublishWaiter) {
+        if let Some(place) = waiter.queue.take() {
             queue.forget(place);
         }
-        if let Some(place) = seat.log.take() {
+        if let Some(place) = waiter.log.take() {
             self.log().forget(place);
         }
     }
+}
 
-    /// An attempt that goes beyond the capacity where to wait might be for ever: inside a callback
-    /// or a predicate, and on the thread of the hub's worker.
-    fn offer(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        desk: Option<&Desk<C>>,
-    ) -> Result<(), Refused<C>> {
-        self.attempt(queue, event, source, Limit::Capacity, desk)
-            .or_else(|(refused, full)| {
-                if inside::any_callback_or_predicate() || queue.may_be_attended_here() {
-                    self.attempt(queue, refused, source, Limit::None, desk)
-                } else {
-                    Err((refused, full))
-                }
-            })
-    }
-
-    /// Has an event accepted, then calls the inline listeners. In this order, so that the event has
-    /// its place in the queue before an inline listener publishes the next.
-    fn attempt(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        limit: Limit,
-        desk: Option<&Desk<C>>,
-    ) -> Result<(), Refused<C>> {
-        let present = self.audience.present();
-        let inline = if C::RETAIN > 0 || present.pulled {
-            self.keep(queue, event, source, limit)?
-        } else if present.queued {
-            self.enqueue(queue, event, source, limit, present)?
-        } else {
-            Some(event).filter(|_| present.inline)
-        };
-        self.sources.note(source);
-        match inline {
-            Some(event) => self.inline().publish(event, desk),
-            None => self.count(desk),
-        }
-        Ok(())
-    }
-
-    /// Puts an event into the hub's queue. What comes back is for the inline listeners.
-    fn enqueue(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        limit: Limit,
-        present: Present,
-    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let queued = self.queued();
-        let mut portions = Portions::new(event, 1 + usize::from(present.inline));
-        let time = queued.wants_time().then(SystemTime::now);
-        let envelope = Envelope::<C>::new(portions.next(), source, time);
-        match queue.push(queued, envelope, limit) {
-            Ok(_) => Ok(portions.rest()),
-            Err(refused) => Err((refused.into_payload(), Full::Queue)),
-        }
-    }
-
-    /// Puts an event wherever it is to be kept: where the channel retains it, in the receivers'
-    /// log, in the hub's queue. All of it or nothing, under the locks of all three, taken in this
-    /// order. What comes back is for the inline listeners.
-    fn keep(
-        &self,
-        queue: &Queue,
-        event: Payload<C::Event>,
-        source: Source,
-        limit: Limit,
-    ) -> Result<Option<Payload<C::Event>>, Refused<C>> {
-        let retained = (C::RETAIN > 0).then(|| self.retained().lock());
-        // Looked at under that lock: a listener joins in it that is told of the past.
-        let present = self.audience.present();
-        let log = present.pulled.then(|| self.log().lock());
-        if log.as_ref().is_some_and(|log| log.is_full(limit)) {
-            return Err((event, Full::Receiver));
-        }
-        let queued = present.queued.then(|| self.queued());
-        let parties = [
-            retained.is_some(),
-            log.is_some(),
-            queued.is_some(),
-            present.inline,
-        ];
-        let parties = parties.into_iter().filter(|party| *party).count();
-        let mut portions = Portions::new(event, parties);
-        let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
-        let time = timed.then(SystemTime::now);
-        let sequence = if let Some(queued) = queued {
-            let envelope = Envelope::<C>::new(portions.next(), source, time);
-            match queue.push(queued, envelope, limit) {
-                Ok(sequence) => sequence,
-                Err(refused) => return Err((refused.into_payload(), Full::Queue)),
-            }
-        } else if C::RETAIN > 0 {
-            queue.number()
-        } else {
-            0
-        };
-        let pushed = log.map(|log| log.push(portions.next()));
-        let evicted = retained.map(|retained| {
-            let mut envelope = Envelope::<C>::new(portions.next(), source, time);
-            envelope.accept(sequence);
-            retained.keep(envelope)
-        });
-        // The locks are free again: here begins what others wrote.
-        if let Some(pushed) = pushed {
-            self.log().settle(pushed);
-        }
-        self.audience.context.discard_event::<C>(evicted);
-        Ok(portions.rest())
+/// The limit for a publisher that would wait. It goes beyond the capacity when to wait might be for
+/// ever: inside a callback or a predicate, and on the thread of the hub's worker.
+fn limit_of_waiting(queue: &Queue) -> Limit {
+    if inside::any_callback_or_predicate() || queue.is_consumed_here() {
+        Limit::None
+    } else {
+        Limit::Capacity
     }
 }

@@ -5,13 +5,14 @@ mod accept;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::claim::ClaimFlag;
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use super::sources::Sources;
 use crate::channel::Channel;
-use crate::delivery::audience::Audience;
 use crate::delivery::context::Context;
 use crate::delivery::inline::InlineListeners;
+use crate::delivery::kinds::ActiveKinds;
 use crate::delivery::listener::Label;
 use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::Queue;
@@ -21,11 +22,12 @@ use crate::delivery::retained::{Replay, Retained};
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 
-pub(super) use accept::Seat;
+pub(super) use accept::PublishWaiter;
 
 /// What of it nobody has asked for is not there.
 pub(in crate::hub) struct Listeners<C: Channel> {
-    audience: Arc<Audience>,
+    pub(in crate::hub) claimed: ClaimFlag,
+    kinds: Arc<ActiveKinds>,
     /// How many events have been accepted that neither a desk nor the inline listeners have counted.
     published: AtomicU64,
     sources: Sources,
@@ -38,7 +40,8 @@ pub(in crate::hub) struct Listeners<C: Channel> {
 impl<C: Channel> Listeners<C> {
     pub(in crate::hub) fn new(context: &Arc<Context>) -> Self {
         Self {
-            audience: Arc::new(Audience::new(Arc::clone(context))),
+            claimed: ClaimFlag::default(),
+            kinds: Arc::new(ActiveKinds::new(Arc::clone(context))),
             published: AtomicU64::new(0),
             sources: Sources::default(),
             inline: OnceLock::new(),
@@ -49,22 +52,28 @@ impl<C: Channel> Listeners<C> {
     }
 
     pub(in crate::hub) fn inline(&self) -> &Arc<InlineListeners<C>> {
-        let inline = || Arc::new(InlineListeners::new(Arc::clone(&self.audience)));
+        let inline = || Arc::new(InlineListeners::new(Arc::clone(&self.kinds)));
         self.inline.get_or_init(inline)
     }
 
     fn queued(&self) -> &Arc<QueuedListeners<C>> {
-        let queued = || QueuedListeners::new(Arc::clone(&self.audience));
+        let queued = || QueuedListeners::new(Arc::clone(&self.kinds));
         self.queued.get_or_init(|| Arc::new(queued()))
     }
 
     fn log(&self) -> &Arc<Log<C>> {
-        let log = || Arc::new(Log::new(Arc::clone(&self.audience)));
+        let log = || Arc::new(Log::new(Arc::clone(&self.kinds)));
         self.log.get_or_init(log)
     }
 
     fn retained(&self) -> &Retained<C> {
         self.retained.get_or_init(|| Box::new(Retained::new()))
+    }
+
+    /// Makes every part, for models.
+    #[cfg(all(test, loom))]
+    pub(in crate::hub) fn prepare(&self) {
+        (self.inline(), self.queued(), self.log(), self.retained());
     }
 
     /// Registers a queued listener: for what is accepted from now on and, where it asks for
@@ -76,11 +85,11 @@ impl<C: Channel> Listeners<C> {
         listener: NewListener<C>,
     ) -> Subscription {
         if C::RETAIN == 0 || replay == Replay::None {
-            return self.queued().listen(listener, queue.next(), Vec::new());
+            return self.queued().listen(queue, listener, Vec::new());
         }
         let retained = self.retained().lock();
         let missed = retained.replay(replay);
-        let subscription = self.queued().listen(listener, queue.next(), missed);
+        let subscription = self.queued().listen(queue, listener, missed);
         queue.nudge(self.queued());
         subscription
     }

@@ -6,6 +6,7 @@ mod table;
 
 use serde::Serialize;
 
+use crate::channel::Channel;
 use crate::delivery::listener::Listener;
 use crate::delivery::log::Reader;
 use crate::delivery::queue::Depth;
@@ -129,7 +130,7 @@ impl ListenerReport {
         }
     }
 
-    pub(super) fn of_reader(reader: &Reader, waiting: u64) -> Self {
+    pub(super) fn of_reader<C: Channel>(reader: &Reader<C>, waiting: u64) -> Self {
         Self {
             name: reader.label.to_string(),
             registered: reader.label.registered(),

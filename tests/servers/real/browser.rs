@@ -61,6 +61,12 @@ impl<P: RedirectProvider + Clone> Application<P> {
         }
     }
 
+    /// Drops the client and makes another over the same store, as a restart does.
+    fn restart(&mut self) {
+        self.client = client(&Hub::new(), &self.provider, &self.store); // the hub is free again
+        self.client = client(&self.hub, &self.provider, &self.store);
+    }
+
     fn options(&self) -> RedirectOptions {
         RedirectOptions::builder()
             .redirect_uri(self.loopback.redirect_uri())
@@ -119,6 +125,7 @@ fn client<P: RedirectProvider + Clone>(
         .provider(provider.clone())
         .store(store.clone())
         .build()
+        .unwrap()
 }
 
 fn on_oidc(server: &OidcServer) -> Application<OidcProvider> {
@@ -455,7 +462,7 @@ async fn f36_f39_a_session_asked_for_and_a_restart_while_the_user_is_in_the_brow
     app.client.sign_out(SignOutScope::ThisDevice).await.unwrap();
     assert_eq!((app.trace)(), ["signedOut"]);
     let page = app.begin(app.options_with("before")).await;
-    app.client = client(&app.hub, &app.provider, &app.store);
+    app.restart();
     // Nobody waits for a user of whom only an earlier process knows that he is in a browser.
     assert_eq!(app.client.session(false).await, Ok(None));
     let browser = Chromium::start().await;
@@ -544,7 +551,7 @@ async fn f33_f35_f39_a_code_of_a_pool() {
     let mut app = on_cognito(&server).await;
     let page = app.begin(app.options_with("before")).await;
     browser.open(page.as_str()).await;
-    app.client = client(&app.hub, &app.provider, &app.store);
+    app.restart();
     sign_in_to_pool(&browser, PASSWORD).await;
     let callback = app.callback().await;
     app.client.complete_redirect(&callback).await.unwrap();

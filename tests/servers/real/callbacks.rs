@@ -165,7 +165,8 @@ impl<'s, S: Site> World<'s, S> {
                 .hub(hub)
                 .provider(site.provider())
                 .store(store.clone())
-                .build(),
+                .build()
+                .unwrap(),
             store,
             trace,
             shown,

@@ -39,7 +39,8 @@ impl World {
             .hub(hub.clone())
             .provider(provider.clone())
             .store(store.clone())
-            .build();
+            .build()
+            .unwrap();
         Self {
             trace: Box::new(trace(&hub)),
             server,

@@ -243,6 +243,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
             .provider(provider)
             .store(store.clone())
             .build()
+            .unwrap()
     };
     let mut secrets = vec![PASSWORD.to_owned()];
     secrets.extend(site.secret());
@@ -308,6 +309,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
     let (requests, flood) = (proxy.take_requests(), proxy.take_flood());
 
     proxy.mend();
+    drop(client);
     let client = client_of(site.provider());
     let after = after(site, operation, &client, user, &trace).await;
     secrets.extend(

@@ -139,7 +139,9 @@ impl<S: Stage> World<S> {
     }
 
     fn restart(&mut self) {
-        self.client = client::<S>(&self.stage, &self.hub, &self.store, &self.clock);
+        let make = |hub: &Hub| client::<S>(&self.stage, hub, &self.store, &self.clock);
+        self.client = make(&Hub::new()); // the hub is free again
+        self.client = make(&self.hub);
     }
 
     /// This has happened since it was last asked, and nothing else.
@@ -180,6 +182,7 @@ fn client<S: Stage>(stage: &S, hub: &Hub, store: &TestStore, clock: &ManualClock
         .store(store.clone())
         .clock(clock.clone())
         .build()
+        .unwrap()
 }
 
 pub(crate) fn options() -> RedirectOptions {

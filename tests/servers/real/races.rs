@@ -53,7 +53,8 @@ impl<P: IdentityProvider + Clone> Race<P> {
                 .hub(hub)
                 .provider(provider.clone())
                 .store(store.clone())
-                .build(),
+                .build()
+                .unwrap(),
             provider,
             store,
             tally: Tally::default(),

@@ -1,0 +1,56 @@
+//! The claim of a protected channel: who holds its key can make sure of being the only one to
+//! publish on it.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Hub;
+use crate::channel::Protected;
+
+/// Whether a channel of a hub is claimed.
+#[derive(Default)]
+pub(super) struct ClaimFlag(AtomicBool);
+
+impl ClaimFlag {
+    fn set(&self) -> bool {
+        // Acquires what the claim before this one has released: its events come first.
+        !self.0.swap(true, Ordering::Acquire)
+    }
+
+    fn clear(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Hub {
+    /// Claims a channel of this hub; `None` while another claim of it is alive.
+    ///
+    /// The claim binds those who ask for one. It does not take the key from anyone.
+    pub(crate) fn claim<C: Protected>(&self, _key: &C::Key) -> Option<Claim<C>> {
+        self.listeners::<C>().claimed.set().then(|| Claim {
+            hub: self.clone(),
+            channel: PhantomData,
+        })
+    }
+}
+
+/// The claim of the channel `C` of a hub, and a handle of that hub. Dropping it frees the channel.
+#[must_use = "dropping a claim frees the channel"]
+pub(crate) struct Claim<C: Protected> {
+    hub: Hub,
+    channel: PhantomData<fn() -> C>,
+}
+
+impl<C: Protected> Claim<C> {
+    /// [`Hub::publish_unbounded`] on the channel that is claimed.
+    #[track_caller]
+    pub(crate) fn publish_unbounded(&self, key: &C::Key, event: C::Event) {
+        self.hub.publish_unbounded::<C>(key, event);
+    }
+}
+
+impl<C: Protected> Drop for Claim<C> {
+    fn drop(&mut self) {
+        self.hub.listeners::<C>().claimed.clear();
+    }
+}
