@@ -27,6 +27,17 @@ pub(crate) struct KindSet {
 }
 
 impl KindSet {
+    pub(crate) const QUEUED: Self = Self::new(false, true, false);
+    pub(crate) const RECEIVERS: Self = Self::new(false, false, true);
+
+    const fn new(inline: bool, queued: bool, receivers: bool) -> Self {
+        Self {
+            inline,
+            queued,
+            receivers,
+        }
+    }
+
     /// Whether all kinds of `other` are among these.
     #[inline]
     pub(crate) fn contains(self, other: Self) -> bool {
@@ -55,6 +66,12 @@ impl ActiveKinds {
             queued: self.queued.load(Ordering::Acquire),
             receivers: self.receivers.load(Ordering::Acquire),
         }
+    }
+
+    /// Whether there are neither queued listeners nor receivers.
+    #[inline]
+    pub(crate) fn has_only_inline(&self) -> bool {
+        !self.queued.load(Ordering::Acquire) && !self.receivers.load(Ordering::Acquire)
     }
 
     /// Notes whether there are inline listeners; under the lock of their list, as the other two.

@@ -84,7 +84,7 @@ fn publish(inline: &InlineListeners<Numbers>, n: u64) {
 }
 
 fn publish_at(inline: &InlineListeners<Numbers>, desk: &Desk<Numbers>, n: u64) {
-    let Ok(sheet) = inline.accept_at(desk) else {
+    let Some(sheet) = inline.accept_at(desk) else {
         unreachable!("no other kind listens");
     };
     inline.call_all(&sheet, &n);

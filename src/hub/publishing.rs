@@ -46,13 +46,14 @@ impl<C: Channel> Future for Publishing<'_, C> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let (queue, source) = (this.queue, this.source);
-        while let Some(event) = this.event.take() {
-            let Err((rejected, bound)) = this.listeners.publish_or_wait(queue, event, source)
-            else {
+        while this.event.is_some() {
+            let accepted = this
+                .listeners
+                .publish_or_wait(queue, &mut this.event, source);
+            let Err(bound) = accepted else {
                 break;
             };
-            // Before the waker is cloned: that is an executor's code and may panic.
-            this.event = Some(rejected);
+            // An executor's code, which may panic: the event stays where it is.
             let waker = task.waker().clone();
             if this.listeners.wait(queue, bound, &mut this.waiter, waker) {
                 return Poll::Pending;

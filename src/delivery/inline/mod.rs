@@ -71,34 +71,26 @@ impl<C: Channel> InlineListeners<C> {
         tally
     }
 
-    /// Accepts an event on a channel that has only inline listeners: the listeners that are there for
-    /// it, unless there are listeners of another kind when these have been looked up. Then the event
-    /// has not been accepted, and what comes back is to be dropped.
+    /// Accepts an event on a channel that has only inline listeners: those that are there for it. `None`
+    /// when there are listeners of another kind by the time these have been looked up, or when there is
+    /// no desk: the event has not been accepted then.
     #[inline]
-    pub(crate) fn accept(
-        self: &Arc<Self>,
-        desk: Option<&Desk<C>>,
-    ) -> Result<Arc<Sheet<C>>, Arc<Sheet<C>>> {
+    pub(crate) fn accept(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Option<Arc<Sheet<C>>> {
         match desk {
             Some(desk) => self.accept_at(desk),
-            None => desks::with_own(self, |desk| self.accept_at(desk)).unwrap_or_else(|| {
-                let sheet = self.snapshot_apart();
-                self.count_apart();
-                Ok(sheet)
-            }),
+            None => desks::with_own(self, |desk| self.accept_at(desk)).flatten(),
         }
     }
 
     #[inline]
-    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Result<Arc<Sheet<C>>, Arc<Sheet<C>>> {
+    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Option<Arc<Sheet<C>>> {
         // First: its atomic read-modify-write would wait for earlier stores.
         let sheet = self.snapshot_at(desk);
-        let present = self.kinds.load();
-        if present.queued | present.receivers {
-            return Err(sheet);
+        if !self.kinds.has_only_inline() {
+            return None;
         }
         desk.count(|| self);
-        Ok(sheet)
+        Some(sheet)
     }
 
     /// The listeners that are there now, for an event that is accepted together with others kinds'.

@@ -131,9 +131,13 @@ impl<C: Channel> Log<C> {
     }
 
     /// Wakes the tasks and drops the events that a push had to do with: others' code.
+    #[inline]
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
-        self.kinds.context.wake(C::NAME, pushed.wakers);
-        self.discard(pushed.garbage);
+        // Nothing, while events stream in.
+        if let Some(pushed) = pushed.0 {
+            self.kinds.context.wake(C::NAME, pushed.wakers);
+            self.discard(pushed.garbage);
+        }
     }
 
     /// Waits until no receiver refuses the next event. One may refuse it again.
@@ -216,17 +220,22 @@ impl<C: Channel> Pushing<'_, C> {
 
     /// Adds an event and unlocks. The log [settles](Log::settle) the rest when no other lock is
     /// held either.
+    #[inline]
     pub(crate) fn push(mut self, event: Payload<C::Event>) -> Pushed<C> {
-        Pushed {
-            garbage: self.state.push(event),
+        let garbage = self.state.push(event);
+        let nothing = garbage.is_empty() && !self.state.has_sleepers();
+        Pushed((!nothing).then(|| Left {
+            garbage,
             wakers: self.state.ring(),
-        }
+        }))
     }
 }
 
-/// What a push has left to do.
+/// What a push has left to do, if there is something.
 #[must_use]
-pub(crate) struct Pushed<C: Channel> {
+pub(crate) struct Pushed<C: Channel>(Option<Left<C>>);
+
+struct Left<C: Channel> {
     wakers: Vec<Waker>,
     garbage: Garbage<C>,
 }

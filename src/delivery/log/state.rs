@@ -254,17 +254,14 @@ impl<C: Channel> State<C> {
         mem::replace(&mut reader.waker, waker)
     }
 
-    /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
+    /// Whether a reader wants to be told of the next event.
     #[inline]
-    pub(super) fn ring(&mut self) -> Vec<Waker> {
-        if self.sleeping.is_empty() {
-            Vec::new() // The usual case while events stream in.
-        } else {
-            self.ring_sleeping()
-        }
+    pub(super) fn has_sleepers(&self) -> bool {
+        !self.sleeping.is_empty()
     }
 
-    fn ring_sleeping(&mut self) -> Vec<Waker> {
+    /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
+    pub(super) fn ring(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for id in mem::take(&mut self.sleeping) {
             if let Some(reader) = self.readers.get_mut(&id) {

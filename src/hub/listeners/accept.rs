@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::Listeners;
 use crate::channel::Channel;
-use crate::delivery::inline::{Desk, Sheet};
+use crate::delivery::inline::Desk;
 use crate::delivery::inside;
 use crate::delivery::kinds::KindSet;
 use crate::delivery::queue::{Limit, Queue, QueueGuard};
@@ -21,15 +21,13 @@ pub(in crate::hub) enum Bound {
     Receiver,
 }
 
-/// An event that was not accepted, and why.
-pub(in crate::hub) type Rejected<C> = (<C as Channel>::Event, Bound);
-
 /// What comes of an attempt that looked at the kinds of listeners, then took their locks.
-enum Attempt<C: Channel> {
+enum Attempt {
+    /// The event has been taken.
     Accepted,
-    Rejected(Rejected<C>),
+    Rejected(Bound),
     /// Another kind of listener has joined in between: to be tried again.
-    Outdated(C::Event),
+    Outdated,
 }
 
 /// Where an async publisher waits for room.
@@ -49,8 +47,12 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        if let Err(rejected) = self.try_accept(queue, event, source, Limit::Capacity, desk) {
-            self.publish_at_room(queue, rejected, source, desk);
+        if let Err(event) = self.accept_without_locks(event, source, desk) {
+            let mut event = Some(event);
+            let accepted = self.try_accept(queue, &mut event, source, Limit::Capacity, desk);
+            if let Err(bound) = accepted {
+                self.publish_at_room(queue, event, source, desk, bound);
+            }
         }
     }
 
@@ -58,21 +60,21 @@ impl<C: Channel> Listeners<C> {
     fn publish_at_room(
         &self,
         queue: &Queue,
-        mut rejected: Rejected<C>,
+        mut event: Option<C::Event>,
         source: Source,
         desk: Option<&Desk<C>>,
+        mut bound: Bound,
     ) {
         let limit = limit_of_waiting(queue);
         loop {
-            let (event, bound) = rejected;
             match bound {
                 _ if limit == Limit::None => {}
                 Bound::Queue => queue.wait_for_room(),
                 Bound::Receiver => self.log().wait_for_room(),
             }
-            match self.try_accept(queue, event, source, limit, desk) {
+            match self.try_accept(queue, &mut event, source, limit, desk) {
                 Ok(()) => return,
-                Err(again) => rejected = again,
+                Err(again) => bound = again,
             }
         }
     }
@@ -85,126 +87,154 @@ impl<C: Channel> Listeners<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) -> Result<(), C::Event> {
-        self.try_accept(queue, event, source, Limit::Capacity, desk)
-            .map_err(|(event, _)| event)
+        self.accept_without_locks(event, source, desk)
+            .or_else(|event| {
+                let mut event = Some(event);
+                let _ = self.try_accept(queue, &mut event, source, Limit::Capacity, desk);
+                event.map_or(Ok(()), Err)
+            })
     }
 
     /// Publishes an event beyond every capacity, when that is needed.
     pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
-        let accepted = self.try_accept(queue, event, source, Limit::None, None);
+        let accepted = self.try_accept(queue, &mut Some(event), source, Limit::None, None);
         debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");
     }
 
-    /// Publishes an event or, when there is no room and it may be waited for, hands it back.
+    /// Publishes an event or, when there is no room and it may be waited for, leaves it and says what has
+    /// no room.
     pub(in crate::hub) fn publish_or_wait(
         &self,
         queue: &Queue,
-        event: C::Event,
+        event: &mut Option<C::Event>,
         source: Source,
-    ) -> Result<(), Rejected<C>> {
+    ) -> Result<(), Bound> {
         self.try_accept(queue, event, source, Limit::Capacity, None)
-            .or_else(|(event, bound)| match limit_of_waiting(queue) {
-                Limit::Capacity => Err((event, bound)),
+            .or_else(|bound| match limit_of_waiting(queue) {
+                Limit::Capacity => Err(bound),
                 Limit::None => self.try_accept(queue, event, source, Limit::None, None),
             })
     }
 
-    /// Has an event accepted by all kinds of listeners that the channel has, or by none: every way that
-    /// an event can go is here.
+    /// The two ways that take no lock: to no listener, and to inline ones alone.
     #[inline]
+    fn accept_without_locks(
+        &self,
+        event: C::Event,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) -> Result<(), C::Event> {
+        let kinds = self.kinds.load();
+        if C::RETAIN > 0 || kinds.queued || kinds.receivers {
+            return Err(event);
+        }
+        if kinds.inline {
+            return self.accept_inline(event, source, desk);
+        }
+        self.sources.note(source);
+        self.count(desk);
+        Ok(())
+    }
+
+    /// Apart, so that the other ways are short.
+    #[inline(never)]
+    fn accept_inline(
+        &self,
+        event: C::Event,
+        source: Source,
+        desk: Option<&Desk<C>>,
+    ) -> Result<(), C::Event> {
+        let inline = self.inline();
+        let Some(sheet) = inline.accept(desk) else {
+            return Err(event);
+        };
+        self.sources.note(source);
+        if inline.is_calling_here() {
+            inline.defer(sheet, Payload::Own(event));
+        } else {
+            inline.call(sheet, &event);
+        }
+        Ok(())
+    }
+
+    /// Has an event accepted by all kinds of listeners that the channel has, or by none: with the two above,
+    /// every way that an event can go is here. It takes the event when it has been accepted.
+    #[inline(never)]
     fn try_accept(
         &self,
         queue: &Queue,
-        mut event: C::Event,
+        event: &mut Option<C::Event>,
         source: Source,
         limit: Limit,
         desk: Option<&Desk<C>>,
-    ) -> Result<(), Rejected<C>> {
+    ) -> Result<(), Bound> {
         loop {
             let kinds = self.kinds.load();
-            let attempt = match (C::RETAIN, kinds.inline, kinds.queued, kinds.receivers) {
-                (0, false, false, false) => {
+            let attempt = match kinds {
+                KindSet::QUEUED if C::RETAIN == 0 => {
+                    self.accept_queued(queue, event, source, limit)
+                }
+                KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, limit),
+                _ => self.accept_shared(queue, event, source, limit, desk, kinds),
+            };
+            match attempt {
+                Attempt::Accepted if kinds.inline => return Ok(()),
+                Attempt::Accepted => {
                     self.sources.note(source);
                     self.count(desk);
                     return Ok(());
                 }
-                (0, true, false, false) => self.accept_inline(event, source, desk),
-                (0, false, true, false) => self.accept_queued(queue, event, source, limit, desk),
-                (0, false, false, true) => self.accept_received(event, source, limit, desk),
-                _ => self.accept_shared(queue, event, source, limit, desk, kinds),
-            };
-            match attempt {
-                Attempt::Accepted => return Ok(()),
-                Attempt::Rejected(rejected) => return Err(rejected),
-                Attempt::Outdated(refused) => event = refused,
-            }
-        }
-    }
-
-    /// By inline listeners alone, without a lock.
-    #[inline]
-    fn accept_inline(&self, event: C::Event, source: Source, desk: Option<&Desk<C>>) -> Attempt<C> {
-        match self.inline().accept(desk) {
-            Ok(sheet) => {
-                self.sources.note(source);
-                self.call_inline(sheet, Payload::Own(event));
-                Attempt::Accepted
-            }
-            Err(outdated) => {
-                drop(outdated);
-                Attempt::Outdated(event)
+                Attempt::Rejected(bound) => return Err(bound),
+                Attempt::Outdated => {}
             }
         }
     }
 
     /// By queued listeners alone, under the queue's lock.
-    #[inline(never)]
+    #[inline]
     fn accept_queued(
         &self,
         queue: &Queue,
-        event: C::Event,
+        event: &mut Option<C::Event>,
         source: Source,
         limit: Limit,
-        desk: Option<&Desk<C>>,
-    ) -> Attempt<C> {
+    ) -> Attempt {
         let queued = self.queued();
         let queue = queue.lock();
-        let present = self.kinds.load();
-        if present.inline | present.receivers {
-            return Attempt::Outdated(event);
+        if self.kinds.load() != KindSet::QUEUED {
+            return Attempt::Outdated;
         }
         if queue.is_full(limit) {
-            return Attempt::Rejected((event, Bound::Queue));
+            return Attempt::Rejected(Bound::Queue);
         }
-        if queue.is_consumed() {
-            let time = queued.wants_time().then(SystemTime::now);
-            queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+        let is_consumed = queue.is_consumed();
+        match event.take() {
+            Some(event) if is_consumed => {
+                let time = queued.wants_time().then(SystemTime::now);
+                queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+            }
+            unwanted => {
+                drop(queue);
+                drop(unwanted);
+            }
         }
-        self.sources.note(source);
-        self.count(desk);
         Attempt::Accepted
     }
 
     /// By receivers alone, under their log's lock.
-    #[inline(never)]
-    fn accept_received(
-        &self,
-        event: C::Event,
-        source: Source,
-        limit: Limit,
-        desk: Option<&Desk<C>>,
-    ) -> Attempt<C> {
-        let log = self.log().lock();
-        let present = self.kinds.load();
-        if present.inline | present.queued {
-            return Attempt::Outdated(event);
+    #[inline]
+    fn accept_received(&self, event: &mut Option<C::Event>, limit: Limit) -> Attempt {
+        let log = self.log();
+        let pushing = log.lock();
+        if self.kinds.load() != KindSet::RECEIVERS {
+            return Attempt::Outdated;
         }
-        if log.is_full(limit) {
-            return Attempt::Rejected((event, Bound::Receiver));
+        if pushing.is_full(limit) {
+            return Attempt::Rejected(Bound::Receiver);
         }
-        self.log().settle(log.push(Payload::Own(event)));
-        self.sources.note(source);
-        self.count(desk);
+        if let Some(event) = event.take() {
+            log.settle(pushing.push(Payload::Own(event)));
+        }
         Attempt::Accepted
     }
 
@@ -214,12 +244,12 @@ impl<C: Channel> Listeners<C> {
     fn accept_shared(
         &self,
         queue: &Queue,
-        event: C::Event,
+        event: &mut Option<C::Event>,
         source: Source,
         limit: Limit,
         desk: Option<&Desk<C>>,
         kinds: KindSet,
-    ) -> Attempt<C> {
+    ) -> Attempt {
         let retained = (C::RETAIN > 0).then(|| self.retained().lock());
         let log = kinds.receivers.then(|| self.log().lock());
         let numbers = (C::RETAIN > 0 || kinds.queued).then(|| queue.lock());
@@ -238,8 +268,8 @@ impl<C: Channel> Listeners<C> {
             drop((numbers, log, retained));
             drop(inline);
             return match no_room {
-                Some(bound) if !is_outdated => Attempt::Rejected((event, bound)),
-                _ => Attempt::Outdated(event),
+                Some(bound) if !is_outdated => Attempt::Rejected(bound),
+                _ => Attempt::Outdated,
             };
         }
 
@@ -247,7 +277,9 @@ impl<C: Channel> Listeners<C> {
         let queued = (kinds.queued && is_consumed).then(|| self.queued());
         let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
         let time = timed.then(SystemTime::now);
-        let event = Arc::new(event);
+        let Some(event) = event.take().map(Arc::new) else {
+            return Attempt::Accepted;
+        };
         let share = || Payload::Shared(Arc::clone(&event));
         let sequence = match (numbers, queued) {
             (Some(queue), Some(queued)) => queue.push(queued, Envelope::new(share(), source, time)),
@@ -265,28 +297,18 @@ impl<C: Channel> Listeners<C> {
             self.log().settle(pushed);
         }
         self.kinds.context.discard_event::<C>(evicted);
-        self.sources.note(source);
         if let Some(sheet) = inline {
-            self.inline().count(desk);
-            self.call_inline(sheet, Payload::Shared(event));
-        } else {
-            self.count(desk);
-            self.kinds.context.discard_event::<C>(event);
-        }
-        Attempt::Accepted
-    }
-
-    #[inline]
-    fn call_inline(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
-        let inline = self.inline();
-        if inline.is_calling_here() {
-            inline.defer(sheet, event);
-        } else {
-            inline.call(sheet, &event);
-            if let Payload::Shared(event) = event {
-                self.kinds.context.discard_event::<C>(event);
+            let inline = self.inline();
+            self.sources.note(source);
+            inline.count(desk);
+            if inline.is_calling_here() {
+                inline.defer(sheet, Payload::Shared(event));
+                return Attempt::Accepted;
             }
+            inline.call(sheet, &event);
         }
+        self.kinds.context.discard_event::<C>(event);
+        Attempt::Accepted
     }
 
     /// Counts an event that no inline listener counts.
