@@ -164,3 +164,69 @@ impl Batch {
         *self = Self::default();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::delivery::kinds::ActiveKinds;
+    use crate::delivery::listener::Label;
+    use crate::delivery::queue::{Queue, Taken};
+    use crate::delivery::queued::NewListener;
+    use crate::envelope::Payload;
+
+    enum Numbers {}
+
+    impl Channel for Numbers {
+        type Event = u64;
+        const NAME: &'static str = "numbers";
+    }
+
+    impl Batch {
+        /// How many events and turns there is room for.
+        fn room(&mut self) -> usize {
+            let lanes = self.lanes.iter_mut().flatten().map(|lane| {
+                let lane: &mut dyn Any = &mut **lane;
+                lane.downcast_mut().map_or(0, Lane::<Numbers>::room)
+            });
+            lanes.sum::<usize>().max(self.order.capacity())
+        }
+    }
+
+    #[test]
+    fn what_a_burst_has_taken_of_memory_is_given_back_when_it_is_over() {
+        let context = Arc::new(Context::new(Arc::new(|_| {})));
+        let queue = Queue::new(usize::MAX, Arc::clone(&context));
+        let channel = || {
+            let kinds = Arc::new(ActiveKinds::new(Arc::clone(&context)));
+            Arc::new(QueuedListeners::<Numbers>::new(kinds))
+        };
+        let channels = [channel(), channel()];
+        let listener = NewListener {
+            label: Label::new(None, std::panic::Location::caller()),
+            timed: false,
+            once: false,
+            callback: Box::new(|_| {}),
+        };
+        let _guard = channels[0].listen(&queue, listener, Vec::new());
+        let mut batch = Batch::default();
+        // Twice, for there are two batches, which take turns.
+        for _ in 0..2 {
+            for n in 0..10_000 {
+                // In turn, so that each event is a turn of its own.
+                let channel = &channels[usize::from(n % 2 == 0)];
+                let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
+                queue.lock().push(channel, event);
+            }
+            assert!(queue.try_take(&mut batch) == Taken::Batch);
+            batch.deliver(&context);
+        }
+        assert!(batch.room() >= 5_000);
+        assert!(queue.try_take(&mut batch) == Taken::Nothing);
+        assert!(batch.room() <= 2 * 2 * KEPT, "{}", batch.room());
+        // The other one.
+        let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
+        queue.lock().push(&channels[0], event);
+        assert!(queue.try_take(&mut batch) == Taken::Batch);
+        assert!(batch.room() <= 2 * 2 * KEPT, "{}", batch.room());
+    }
+}

@@ -24,9 +24,9 @@ pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<Join
 /// thread.
 ///
 /// The thread that has last called the worker cannot wait for it: there `publish` goes beyond the
-/// capacity instead of waiting for room, and `flush` returns at once. Before the first call `publish`
-/// does so on the thread that built the hub, but `flush` waits, wherever it is called: it cannot know
-/// where the worker will be.
+/// capacity instead of waiting for room, and `flush` returns at once. Before the first call that is the
+/// thread that made the worker. A worker that is handed to another thread has to be called there once
+/// before the thread that made it can wait for it with `flush`.
 ///
 /// When the worker is dropped, nobody is left to call queued listeners: what still waits for them
 /// is dropped, and so is what is published for them from then on.

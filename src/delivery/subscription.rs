@@ -9,7 +9,8 @@ use super::listener::Label;
 ///
 /// There are three endings:
 ///
-/// - **drop**: no call begins after the drop has returned; one that had begun may still end;
+/// - **drop**: after the drop has returned no call is decided on. One that another thread had decided on
+///   before may still begin and end;
 /// - [`close`](Self::close): the same, and waits for that one;
 /// - [`detach`](Self::detach): none; the listener lives as long as the hub.
 ///
@@ -42,9 +43,13 @@ impl Subscription {
 
     /// Ends the listener and waits for the call of it that is under way, if one is.
     ///
-    /// From inside a callback of the same hub it does not wait: it could be waiting for itself.
-    /// For an inline listener it waits for the publishes under way on its channel that might
-    /// still call it.
+    /// It waits for a call of its own listener and for nothing else: not for the drop of an event or of
+    /// what the callback captured, nor for the call of another listener. An inline listener is the
+    /// exception: a publish that is under way on its channel, and began before, is waited for to its last
+    /// inline listener.
+    ///
+    /// From inside a callback, of this hub or of another, it does not wait at all: two callbacks could
+    /// wait for each other.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};

@@ -9,7 +9,10 @@ use super::state::Segment;
 use crate::channel::Channel;
 use crate::delivery::listener::Label;
 
-/// What happens where a receiver does not keep up, and so many events wait for it as it lets wait.
+/// What happens when a receiver's buffer is full.
+///
+/// The receivers of a channel share the events. One that loses events keeps no more of them alive than
+/// its capacity and, because they are dropped in chunks, 128.
 ///
 /// ```
 /// use typed_hub::{Overflow, ReceiverOptions};
@@ -24,7 +27,8 @@ use crate::delivery::listener::Label;
 pub enum Overflow {
     /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.
     /// From inside a callback, or a predicate of [`wait_for`](crate::Hub::wait_for), a publish does
-    /// not wait, and more events wait for the receiver than its capacity says.
+    /// not wait, nor does the auth category on [`Auth`](crate::Auth): then more events wait for the
+    /// receiver than its capacity says.
     #[default]
     Block,
     /// The oldest event that waits is lost to this receiver.

@@ -34,6 +34,12 @@ impl<C: Channel> Lane<C> {
         self.events.push_back(envelope);
     }
 
+    /// How many events there is room for.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn room(&mut self) -> usize {
+        self.events.capacity()
+    }
+
     /// Takes the listeners' callbacks for the time of a delivery, if it has not.
     fn take_seats(&mut self) {
         if self.seats.is_empty() {
@@ -49,7 +55,7 @@ impl<C: Channel> AnyLane for Lane<C> {
         let context = &self.listeners.kinds.context;
         for _ in 0..count {
             // Where it lies: to move it costs as much as a call.
-            let Some(event) = self.events.front_mut() else {
+            let Some(event) = self.events.front() else {
                 return;
             };
             let sequence = event.sequence();
