@@ -9,6 +9,7 @@ use crate::delivery::inside;
 use crate::delivery::listener::Label;
 use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
+use crate::delivery::retained::Replay;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
@@ -51,8 +52,11 @@ impl Hub {
         listeners.receive(label, options.capacity, options.overflow, options.replay)
     }
 
-    /// Waits for an event that satisfies the predicate, among those that are accepted from now on,
-    /// at most as long as `timeout`. What the predicate itself publishes never waits for room.
+    /// Waits for an event that satisfies the predicate, among those that are accepted from now on, at
+    /// most as long as `timeout`. What the predicate itself publishes never waits for room.
+    ///
+    /// An event that has happened already is not waited for in vain with
+    /// [`wait_for_with`](Self::wait_for_with), on a channel that retains it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -66,14 +70,50 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`] where no such event came in time.
+    /// [`WaitTimeout`] when no such event came in time.
     #[track_caller]
     pub fn wait_for<C: Channel>(
         &self,
+        predicate: impl FnMut(&C::Event) -> bool,
+        timeout: Duration,
+    ) -> Result<Received<C>, WaitTimeout> {
+        self.wait_for_with(Replay::None, predicate, timeout)
+    }
+
+    /// [`wait_for`](Self::wait_for) that looks first at what the channel has retained, as far as
+    /// `replay` says: an event that came a moment before is found, and none in between is skipped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use typed_hub::{Custom, CustomChannel, Hub, Replay};
+    ///
+    /// enum Server {}
+    ///
+    /// impl CustomChannel for Server {
+    ///     type Event = &'static str;
+    ///     const NAME: &'static str = "server";
+    ///     const RETAIN: usize = 1;
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// hub.publish::<Custom<Server>>("ready");
+    /// let is_ready = |event: &&str| *event == "ready";
+    /// let ready = hub.wait_for_with::<Custom<Server>>(Replay::All, is_ready, Duration::from_secs(1));
+    /// assert!(ready.is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeout`] when no such event was retained or came in time.
+    #[track_caller]
+    pub fn wait_for_with<C: Channel>(
+        &self,
+        replay: Replay,
         mut predicate: impl FnMut(&C::Event) -> bool,
         timeout: Duration,
     ) -> Result<Received<C>, WaitTimeout> {
-        let mut receiver = self.receiver::<C>();
+        let options = ReceiverOptions::builder().replay(replay).build();
+        let mut receiver = self.receiver_with::<C>(options);
         let hub = self.inner.context.hub;
         let mut satisfies = |event: &C::Event| inside::predicate(hub, || predicate(event));
         let deadline = Instant::now().checked_add(timeout);

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::common::{Numbers, PATIENCE, Words, in_time};
-use typed_hub::{Hub, WaitTimeout};
+use typed_hub::{Custom, CustomChannel, Hub, Replay, WaitTimeout};
 
 /// Publishes a number again and again, on a thread of its own, until it is over.
 fn publish_until(over: &Arc<AtomicBool>, hub: &Hub, number: u64) -> JoinHandle<()> {
@@ -140,4 +140,29 @@ fn what_its_predicate_publishes_waits_for_no_room() {
         assert_eq!(found.map(|n| *n), Ok(MORE_THAN_IT_LETS_WAIT));
         first.join().unwrap();
     });
+}
+
+#[test]
+fn what_has_just_happened_is_not_waited_for_in_vain() {
+    struct Ready;
+
+    impl CustomChannel for Ready {
+        type Event = u8;
+        const NAME: &'static str = "ready";
+        const RETAIN: usize = 2;
+    }
+
+    let hub = Hub::new();
+    hub.publish::<Custom<Ready>>(7);
+    hub.publish::<Custom<Ready>>(8);
+    let wait = |replay, wanted| {
+        let is_wanted = move |event: &u8| *event == wanted;
+        let event =
+            hub.wait_for_with::<Custom<Ready>>(replay, is_wanted, Duration::from_millis(20));
+        event.map(|event| *event)
+    };
+    assert_eq!(wait(Replay::All, 7), Ok(7));
+    assert_eq!(wait(Replay::Latest, 8), Ok(8));
+    assert_eq!(wait(Replay::Latest, 7), Err(WaitTimeout));
+    assert_eq!(wait(Replay::None, 8), Err(WaitTimeout));
 }
