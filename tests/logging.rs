@@ -5,12 +5,15 @@
 mod common;
 
 use std::fmt::{Debug, Write as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use common::{Log, Numbers};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use typed_hub::{Hub, ListenOptions, Overflow, ReceiverOptions};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
 
 /// Writes events down as one line each.
 struct Lines(Log<String>);
@@ -49,6 +52,31 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
+enum Grudges {}
+
+impl CustomChannel for Grudges {
+    type Event = Grudge;
+    const NAME: &'static str = "grudges";
+}
+
+/// An event whose drop panics.
+struct Grudge;
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panic!("not like this");
+    }
+}
+
+/// A waker that panics.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("out of order");
+    }
+}
+
 #[test]
 fn deliveries_losses_and_panics_are_logged_and_so_are_events_where_asked() {
     let log = Log::new();
@@ -70,8 +98,29 @@ fn deliveries_losses_and_panics_are_logged_and_so_are_events_where_asked() {
         "{panicked}"
     );
     assert!(
-        panicked.contains(r#"channel="number" listener="clumsy""#),
+        panicked.contains(r#"channel="number" listener="clumsy" panic="assertion"#),
         "{panicked}"
+    );
+
+    let dropped = hub.listen::<Custom<Grudges>>(|_| {});
+    hub.publish::<Custom<Grudges>>(Grudge);
+    hub.flush();
+    dropped.close();
+    assert_eq!(
+        log.take()[1],
+        r#"ERROR message=drop of an event panicked channel="grudges" panic="not like this""#
+    );
+    let mut receiver = hub.receiver::<Numbers>();
+    let waker = Waker::from(Arc::new(Broken));
+    {
+        let event = pin!(receiver.recv_async());
+        assert!(event.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    hub.publish::<Numbers>(7);
+    drop(receiver);
+    assert_eq!(
+        log.take(),
+        [r#"ERROR message=waker of a task panicked channel="number" panic="out of order""#]
     );
 
     let options = ReceiverOptions::builder()

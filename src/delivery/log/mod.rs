@@ -126,7 +126,7 @@ impl<C: Channel> Log<C> {
         if publishers {
             self.room.notify_all();
         }
-        self.kinds.context.wake(C::NAME, tasks);
+        self.kinds.context.wake(Some(C::NAME), tasks);
     }
 
     /// The log, to push into together with something else.
@@ -138,7 +138,7 @@ impl<C: Channel> Log<C> {
 
     /// Wakes the tasks and drops the events that a push had to do with: others' code.
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
-        self.kinds.context.wake(C::NAME, pushed.wakers);
+        self.kinds.context.wake(Some(C::NAME), pushed.wakers);
         self.discard(pushed.garbage);
     }
 
@@ -174,7 +174,7 @@ impl<C: Channel> Log<C> {
         state.closed = true;
         let wakers = state.ring();
         drop(state);
-        self.kinds.context.wake(C::NAME, wakers);
+        self.kinds.context.wake(Some(C::NAME), wakers);
     }
 
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
