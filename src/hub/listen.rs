@@ -87,7 +87,8 @@ impl Hub {
     ///
     /// let hub = Hub::new();
     /// let log = hub.listen_envelope::<Auth>(|event: &Envelope<Auth>| {
-    ///     println!("{}: {} from {}", event.sequence(), event.kind(), event.source());
+    ///     let kind = event.payload().kind();
+    ///     println!("{}: {kind} from {}", event.sequence(), event.source());
     /// });
     /// # drop(log);
     /// ```
