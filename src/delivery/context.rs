@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::panic_report::{PanicHandler, PanicOrigin, PanicReport, discard_payload};
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) progress: Progress,
     /// How many lanes have been given out.
     lanes: AtomicUsize,
+    /// Set when the hub has ended.
+    closed: AtomicBool,
     on_panic: PanicHandler,
 }
 
@@ -41,6 +43,7 @@ impl Context {
             hub: HubId::next(),
             progress: Progress::new(),
             lanes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             on_panic,
         }
     }
@@ -48,6 +51,15 @@ impl Context {
     /// A number for a channel that has queued listeners: of its lane in every batch of the hub.
     pub(crate) fn next_lane(&self) -> usize {
         self.lanes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The hub has ended: its listeners will be told of nothing more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Runs code of a user's. A panic ends here: it is reported, and `false` comes back.

@@ -188,6 +188,21 @@ impl<C: Channel> Log<C> {
             .collect()
     }
 
+    /// One receiver, looked at by `look` under the lock, with the number of events that wait for it.
+    pub(super) fn reader<R>(
+        &self,
+        id: ReaderId,
+        look: impl FnOnce(&Reader<C>, u64) -> R,
+    ) -> Option<R> {
+        let state = self.state.lock();
+        let reader = state.readers.get(&id)?;
+        Some(look(reader, reader.waiting(state.end())))
+    }
+
+    pub(crate) fn reader_count(&self) -> usize {
+        self.state.lock().readers.len()
+    }
+
     /// Drops what no receiver needs any more. A chunk that a receiver holds is dropped by that one.
     fn discard(&self, garbage: Garbage<C>) {
         if !mem::needs_drop::<C::Event>() {

@@ -363,7 +363,8 @@ impl<C: Channel> State<C> {
 }
 
 impl<C: Channel> Segment<C> {
-    fn events(&self) -> u64 {
+    /// How many events it has.
+    pub(crate) fn events(&self) -> u64 {
         match self {
             Self::Gap(_) => 0,
             Self::Events(_, part) => part.len() as u64,
