@@ -193,6 +193,74 @@ impl CustomChannel for Grudges {
     const NAME: &'static str = "grudges";
 }
 
+/// A payload whose drop panics with the next payload, as many times as there are left.
+struct Chain {
+    left: usize,
+    drops: Log<usize>,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.drops.push(self.left);
+        if let Some(left) = self.left.checked_sub(1) {
+            let drops = self.drops.clone();
+            std::panic::panic_any(Self { left, drops });
+        }
+    }
+}
+
+#[test]
+fn payloads_whose_drop_panics_with_another_payload_are_all_dropped() {
+    let (hub, panics) = hub_with_log();
+    let (log, numbers) = (Log::new(), Log::new());
+    let (drops, heard) = (log.clone(), numbers.clone());
+    let _panicking = hub.listen::<Numbers>(move |_| {
+        let drops = drops.clone();
+        std::panic::panic_any(Chain { left: 3, drops });
+    });
+    let _other = hub.listen::<Numbers>(move |n| heard.push(*n));
+    hub.publish::<Numbers>(1);
+    let flushed = hub.clone();
+    in_time(move || flushed.flush());
+    assert_eq!(log.take(), [3, 2, 1, 0]);
+    assert_eq!(numbers.take(), [1]);
+    let panics = panics.take();
+    assert_eq!(
+        panics.len(),
+        1,
+        "one for the callback, none for its payloads"
+    );
+    assert_eq!(panics[0].message(), "(no message)");
+}
+
+/// A payload whose drop always panics with another one: the hub gives up, and leaks it.
+#[cfg(not(miri))]
+#[test]
+fn payloads_without_end_are_given_up() {
+    let log = Log::new();
+    let drops = log.clone();
+    let hub = Hub::builder()
+        .on_panic(move |_| {
+            let drops = drops.clone();
+            std::panic::panic_any(Chain {
+                left: usize::MAX,
+                drops,
+            });
+        })
+        .build();
+    let numbers = Log::new();
+    let heard = numbers.clone();
+    let _inline = hub.listen_inline::<Numbers>(|_| panic!("inline"));
+    let _queued = hub.listen::<Numbers>(|_| panic!("queued"));
+    let _other = hub.listen::<Numbers>(move |n| heard.push(*n));
+    in_time(move || {
+        (1..=2).for_each(|n| hub.publish::<Numbers>(n));
+        hub.flush();
+    });
+    assert_eq!(numbers.take(), [1, 2]);
+    assert!(log.len() < 100, "it has given up");
+}
+
 #[test]
 fn an_event_whose_drop_panics_does_not_end_the_dispatcher() {
     let (hub, panics) = hub_with_log();

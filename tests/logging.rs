@@ -44,6 +44,7 @@ impl Subscriber for Lines {
 
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
+        assert!(!line.0.contains("unloggable"), "the logger panics");
         self.0.push(line.0);
     }
 
@@ -101,6 +102,11 @@ fn deliveries_losses_and_panics_are_logged_and_so_are_events_where_asked() {
         panicked.contains(r#"channel="number" listener="clumsy" panic="assertion"#),
         "{panicked}"
     );
+
+    let unloggable = hub.listen_inline::<Numbers>(|_| panic!("unloggable"));
+    hub.publish::<Numbers>(2); // its publisher hears nothing of the logger's own panic
+    drop(unloggable);
+    log.take();
 
     let dropped = hub.listen::<Custom<Grudges>>(|_| {});
     hub.publish::<Custom<Grudges>>(Grudge);
