@@ -13,7 +13,8 @@ use crate::channel::Channel;
 /// An event with what is known of it besides: for
 /// [`Hub::listen_envelope`](crate::Hub::listen_envelope).
 ///
-/// It derefs to the event.
+/// The event is its [`payload`](Self::payload). An envelope does not deref to its event: the event
+/// may have methods of the same names as the envelope's.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Envelope, Hub};
@@ -27,7 +28,7 @@ use crate::channel::Channel;
 ///
 /// let hub = Hub::new();
 /// let log = hub.listen_envelope::<Custom<Ticks>>(|tick: &Envelope<Custom<Ticks>>| {
-///     println!("{} {}: {} from {}", tick.channel(), tick.sequence(), **tick, tick.source());
+///     println!("{} {}: {} from {}", tick.channel(), tick.sequence(), tick.payload(), tick.source());
 /// });
 /// hub.publish::<Custom<Ticks>>(1); // prints "ticks 0: 1 from …"
 /// # hub.flush();
@@ -104,14 +105,6 @@ impl<C: Channel> Envelope<C> {
     /// The line that published it.
     pub fn source(&self) -> &'static Location<'static> {
         self.source
-    }
-}
-
-impl<C: Channel> Deref for Envelope<C> {
-    type Target = C::Event;
-
-    fn deref(&self) -> &C::Event {
-        &self.payload
     }
 }
 

@@ -46,7 +46,8 @@
 //! - A [`Receiver`] pulls instead, as [`ReceiverOptions`] say, and yields [`Received`] events;
 //!   [`Overflow`] is what happens when it does not keep up.
 //! - An [`Envelope`] is an event with its metadata.
-//! - A [`HubReport`] tells what a hub is doing, and a [`ListenerPanic`] what went wrong in it.
+//! - A [`HubReport`] tells what a hub is doing. A [`PanicReport`] tells of a panic that a hub has
+//!   caught, and its [`PanicOrigin`] whose it was.
 //! - [`error`] has an error for each operation that can fail.
 //! - [`auth`] is the category that publishes on [`Auth`].
 //!
@@ -73,9 +74,9 @@ mod sync;
 
 pub use auth::{Auth, AuthEvent, AuthEventKind};
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
-pub use delivery::context::ListenerPanic;
 pub use delivery::dispatcher::Worker;
 pub use delivery::log::Overflow;
+pub use delivery::panic_report::{PanicOrigin, PanicReport};
 pub use delivery::received::Received;
 pub use delivery::receiver::{Events, Receiver};
 pub use delivery::retained::Replay;

@@ -2,14 +2,12 @@
 //! the numbers of its lanes.
 
 use std::any::Any;
-use std::fmt;
-use std::io::Write as _;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
+use super::panic_report::{PanicHandler, PanicOrigin, PanicReport, discard_payload};
 use super::progress::Progress;
 use super::trace;
 use crate::channel::Channel;
@@ -29,14 +27,13 @@ impl HubId {
     }
 }
 
-/// What a hub calls when one of its listeners has panicked.
-pub(crate) type PanicHandler = Arc<dyn Fn(&ListenerPanic) + Send + Sync>;
-
 pub(crate) struct Context {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
     /// How many lanes have been given out.
     lanes: AtomicUsize,
+    /// Set when the hub has ended.
+    closed: AtomicBool,
     on_panic: PanicHandler,
 }
 
@@ -46,6 +43,7 @@ impl Context {
             hub: HubId::next(),
             progress: Progress::new(),
             lanes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             on_panic,
         }
     }
@@ -55,18 +53,27 @@ impl Context {
         self.lanes.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Runs code of a user's. Its panic ends here: it is reported, and `false` comes back.
+    /// The hub has ended: its listeners will be told of nothing more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Runs code of a user's. A panic ends here: it is reported, and `false` comes back.
     #[inline]
     pub(crate) fn isolate(
         &self,
-        channel: &'static str,
-        whose: &dyn fmt::Display,
+        channel: Option<&'static str>,
+        origin: impl FnOnce() -> PanicOrigin,
         code: impl FnOnce(),
     ) -> bool {
         match catch_unwind(AssertUnwindSafe(code)) {
             Ok(()) => true,
             Err(payload) => {
-                self.report(channel, whose, payload);
+                self.report(channel, origin(), payload);
                 false
             }
         }
@@ -75,33 +82,31 @@ impl Context {
     /// Drops an event, in whatever it travelled: a user's code too.
     pub(crate) fn discard_event<C: Channel>(&self, event: impl Sized) {
         if mem::needs_drop::<C::Event>() {
-            self.isolate(C::NAME, &"(the drop of an event)", || drop(event));
+            let origin = || PanicOrigin::EventDrop;
+            self.isolate(Some(C::NAME), origin, || drop(event));
         }
     }
 
-    /// Wakes tasks: an executor's code.
+    /// Wakes tasks that wait on a channel or, without one, for room in the hub's queue: an
+    /// executor's code.
     #[inline]
-    pub(crate) fn wake(&self, channel: &'static str, tasks: Vec<Waker>) {
+    pub(crate) fn wake(&self, channel: Option<&'static str>, tasks: Vec<Waker>) {
         for task in tasks {
-            self.isolate(channel, &"(a task's waker)", || task.wake());
+            self.isolate(channel, || PanicOrigin::Waker, || task.wake());
         }
     }
 
     #[cold]
     fn report(
         &self,
-        channel: &'static str,
-        whose: &dyn fmt::Display,
+        channel: Option<&'static str>,
+        origin: PanicOrigin,
         payload: Box<dyn Any + Send>,
     ) {
-        let report = ListenerPanic {
-            channel,
-            listener: whose.to_string(),
-            message: message_of(&*payload).to_owned(),
-        };
-        // The handler and the payload's own `Drop` are a user's code too. A panic of theirs has
-        // nobody left to go to.
-        quietly(|| trace::panic(channel, &report.listener, &report.message));
+        let report = PanicReport::new(channel, origin, &*payload);
+        // The logger, the handler and the payload's `Drop` are a user's code too. Their panics are
+        // reported to no handler.
+        quietly(|| trace::panic(&report));
         quietly(|| (self.on_panic)(&report));
         discard_payload(payload);
     }
@@ -111,78 +116,4 @@ fn quietly(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         discard_payload(payload);
     }
-}
-
-/// Drops what somebody panicked with. Where that panics too, with something whose drop panics, and
-/// so on, it gives up and leaks the last.
-fn discard_payload(mut payload: Box<dyn Any + Send>) {
-    for _ in 0..8 {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            Ok(()) => return,
-            Err(again) => payload = again,
-        }
-    }
-    mem::forget(payload);
-}
-
-fn message_of(payload: &(dyn Any + Send)) -> &str {
-    if let Some(message) = payload.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = payload.downcast_ref::<String>() {
-        message
-    } else {
-        "(no message)"
-    }
-}
-
-/// A panic of a listener, as [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic) hears of it.
-///
-/// The listener goes on: it gets the next event like every other. `Display` is one line.
-///
-/// ```
-/// use typed_hub::{Hub, ListenerPanic};
-///
-/// let hub = Hub::builder()
-///     .on_panic(|panic: &ListenerPanic| eprintln!("{} failed", panic.listener()))
-///     .build();
-/// # drop(hub);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerPanic {
-    channel: &'static str,
-    listener: String,
-    message: String,
-}
-
-impl ListenerPanic {
-    /// The [`NAME`](crate::Channel::NAME) of the channel it listens to.
-    pub fn channel(&self) -> &'static str {
-        self.channel
-    }
-
-    /// The listener's name or, where it was given none, the file and line that registered it.
-    pub fn listener(&self) -> &str {
-        &self.listener
-    }
-
-    /// What it panicked with, where that is text.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-}
-
-impl fmt::Display for ListenerPanic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "listener {} on channel {} panicked: {}",
-            self.listener, self.channel, self.message
-        )
-    }
-}
-
-/// The default handler: one line to standard error.
-pub(crate) fn report_to_stderr(panic: &ListenerPanic) {
-    // `eprintln!` would panic where standard error is closed.
-    let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
 }

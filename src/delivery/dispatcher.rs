@@ -119,8 +119,12 @@ impl Drop for Worker {
     }
 }
 
+/// The number of its hub, and how many events wait for it.
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("hub", &self.context.hub.get())
+            .field("waiting", &self.queue.depth().waiting)
+            .finish_non_exhaustive()
     }
 }

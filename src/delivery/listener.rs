@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
 use super::context::Context;
+use super::panic_report::PanicOrigin;
 use crate::envelope::Source;
 use crate::sync::atomic::AtomicU32;
 
@@ -118,9 +119,14 @@ impl Listener {
     /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.
     #[inline]
     pub(crate) fn isolate(&self, context: &Context, channel: &'static str, code: impl FnOnce()) {
-        if !context.isolate(channel, &self.label, code) {
+        if !context.isolate(Some(channel), || self.origin(), code) {
             self.state.fetch_add(PANIC, Ordering::Relaxed);
         }
+    }
+
+    #[cold]
+    fn origin(&self) -> PanicOrigin {
+        PanicOrigin::Listener(self.label.to_string())
     }
 
     pub(crate) fn panicked(&self) -> u64 {

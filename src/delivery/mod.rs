@@ -17,7 +17,8 @@
 //! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
 //!   [`subscription`] ends one;
 //! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
-//! - [`context`]: what the listeners of one hub share; their panics stop there;
+//! - [`context`]: what the listeners of one hub share; panics of user code stop there, each with a
+//!   [`panic_report`];
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.
 
@@ -31,6 +32,7 @@ pub(crate) mod listener;
 pub(crate) mod log;
 #[cfg(all(test, loom))]
 mod models;
+pub(crate) mod panic_report;
 pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod queued;

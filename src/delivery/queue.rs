@@ -246,7 +246,7 @@ impl Queue {
         if waiting {
             self.room.notify_all();
         }
-        self.context.wake("(the queue)", tasks);
+        self.context.wake(None, tasks);
     }
 
     /// This thread takes, or will take as far as one can tell. It must not wait for itself.

@@ -83,6 +83,10 @@ impl<S: AsRef<Listener> + ?Sized> Roster<S> {
         self.len == 0
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     fn tidy(&mut self) {
         // One piece stays, for the next who joins.
         while self.pieces.len() > 1 && self.pieces.last().is_some_and(|last| last.is_empty()) {

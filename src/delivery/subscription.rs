@@ -92,18 +92,34 @@ impl Drop for Subscription {
     }
 }
 
+/// The listener's name or the line that registered it, its channel, its kind, and whether it still
+/// listens: not after its end, and not after that of its hub.
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listener = self.listener.as_ref().map(|listener| listener.label());
-        f.debug_struct("Subscription")
-            .field("listener", &listener.map(ToString::to_string))
-            .finish()
+        let mut subscription = f.debug_struct("Subscription");
+        if let Some(listener) = &self.listener {
+            subscription
+                .field("listener", &listener.label().to_string())
+                .field("channel", &listener.channel())
+                .field("kind", &format_args!("{}", listener.kind()))
+                .field("listening", &listener.is_listening());
+        }
+        subscription.finish()
     }
 }
 
 /// A listener as its guard sees it.
 pub(crate) trait Ending: Send + Sync {
     fn label(&self) -> &Label;
+
+    /// The name of its channel.
+    fn channel(&self) -> &'static str;
+
+    /// How it is told, in the words of `DeliveryKind`.
+    fn kind(&self) -> &'static str;
+
+    /// Whether events are accepted for it.
+    fn is_listening(&self) -> bool;
 
     /// Lets no further call begin, leaves the roster, and drops what was captured unless a call
     /// has it at the moment.

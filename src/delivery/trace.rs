@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(feature = "tracing")]
+use super::panic_report::PanicOrigin;
+use super::panic_report::PanicReport;
+
 /// A listener is called, or an event is received.
 #[inline]
 pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
@@ -12,11 +16,20 @@ pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
 }
 
 /// A user's code has panicked.
-pub(crate) fn panic(channel: &'static str, listener: &str, message: &str) {
+pub(super) fn panic(report: &PanicReport) {
     #[cfg(feature = "tracing")]
-    tracing::error!(channel, listener, message, "listener panicked");
+    {
+        let (channel, panic) = (report.channel(), report.message());
+        match report.origin() {
+            PanicOrigin::Listener(listener) => {
+                tracing::error!(channel, listener, panic, "listener panicked");
+            }
+            PanicOrigin::EventDrop => tracing::error!(channel, panic, "drop of an event panicked"),
+            PanicOrigin::Waker => tracing::error!(channel, panic, "waker of a task panicked"),
+        }
+    }
     #[cfg(not(feature = "tracing"))]
-    let _ = (channel, listener, message);
+    let _ = report;
 }
 
 /// Events were lost to a receiver.

@@ -87,7 +87,8 @@ impl Hub {
     ///
     /// let hub = Hub::new();
     /// let log = hub.listen_envelope::<Auth>(|event: &Envelope<Auth>| {
-    ///     println!("{}: {} from {}", event.sequence(), event.kind(), event.source());
+    ///     let kind = event.payload().kind();
+    ///     println!("{}: {kind} from {}", event.sequence(), event.source());
     /// });
     /// # drop(log);
     /// ```
@@ -111,8 +112,11 @@ impl Hub {
         )
     }
 
-    /// [`listen`](Self::listen) for one event. The callback is called once at most; then the
-    /// listener ends by itself.
+    /// [`listen`](Self::listen) for one event, as long as the returned guard is kept: once the guard
+    /// is dropped, the callback is never called. Keep the guard until the event has come, or call
+    /// [`detach`](Subscription::detach).
+    ///
+    /// The callback is called once at most; then the listener ends by itself.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -135,6 +139,7 @@ impl Hub {
     /// # Panics
     ///
     /// As `listen` does.
+    #[must_use = "the callback of `once` is never called after its guard is dropped: keep the guard until the event has come, or call `detach()`"]
     #[track_caller]
     pub fn once<C: Channel>(
         &self,

@@ -3,9 +3,10 @@
 //! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
 //! pull in `receive`. A `registry` finds a channel by its type; `listeners` are one channel's, and
 //! the way of an event to them; `sources` remembers who published. A `claim` is the exclusive use of
-//! a protected channel.
+//! a protected channel. What the handles show of themselves is in `debug`.
 
 mod claim;
+mod debug;
 mod listen;
 mod listeners;
 #[cfg(all(test, loom))]
@@ -19,12 +20,11 @@ mod registry;
 mod report;
 mod sources;
 
-use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
-use crate::delivery::context::Context;
+use crate::delivery::context::{Context, HubId};
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::inside;
 use crate::delivery::queue::Queue;
@@ -167,6 +167,7 @@ impl Hub {
     /// ```
     pub fn downgrade(&self) -> WeakHub {
         WeakHub {
+            id: self.inner.context.hub,
             inner: Arc::downgrade(&self.inner),
         }
     }
@@ -227,12 +228,6 @@ impl Default for Hub {
     }
 }
 
-impl fmt::Debug for Hub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").finish_non_exhaustive()
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         self.registry
@@ -247,6 +242,7 @@ impl Drop for Inner {
             // It ends by itself: a listener's panic never reaches it.
             let _ = dispatcher.join();
         }
+        self.context.close();
     }
 }
 
@@ -263,6 +259,7 @@ impl Drop for Inner {
 /// ```
 #[derive(Clone)]
 pub struct WeakHub {
+    id: HubId,
     inner: Weak<Inner>,
 }
 
@@ -270,11 +267,5 @@ impl WeakHub {
     /// The hub, unless its last handle has been dropped.
     pub fn upgrade(&self) -> Option<Hub> {
         self.inner.upgrade().map(|inner| Hub { inner })
-    }
-}
-
-impl fmt::Debug for WeakHub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeakHub").finish_non_exhaustive()
     }
 }

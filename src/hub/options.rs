@@ -7,9 +7,9 @@ use typed_builder::{NextFieldDefault, TypedBuilder};
 
 use super::Hub;
 
-use crate::delivery::context::{ListenerPanic, PanicHandler, report_to_stderr};
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::log::Overflow;
+use crate::delivery::panic_report::{PanicHandler, PanicReport, report_to_stderr};
 use crate::delivery::retained::Replay;
 
 /// What [`Hub::builder`](super::Hub::builder) sets.
@@ -34,8 +34,8 @@ pub struct HubOptions {
     #[builder(
         default = Arc::new(report_to_stderr),
         setter(
-            transform = |handler: impl Fn(&ListenerPanic) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
-            doc = "Called with every panic of a listener, on the thread where it panicked. Unless said, one line to standard error."
+            transform = |handler: impl Fn(&PanicReport) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
+            doc = "Called with every panic that the hub catches (of a listener, of the drop of an event, of a task's waker), on the thread where it panicked. Unless set, writes one line to standard error."
         )
     )]
     pub(super) on_panic: PanicHandler,

@@ -1,6 +1,5 @@
 //! A channel looked up once.
 
-use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -107,13 +106,5 @@ impl<C: Channel> Publisher<C> {
 impl<C: Channel> Clone for Publisher<C> {
     fn clone(&self) -> Self {
         Self::new(self.hub.clone(), Arc::clone(&self.listeners))
-    }
-}
-
-impl<C: Channel> fmt::Debug for Publisher<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("channel", &C::NAME)
-            .finish_non_exhaustive()
     }
 }

@@ -25,6 +25,9 @@ pub(super) trait AnyChannel: Any + Send + Sync {
     fn close(&self);
 
     fn report(&self) -> ChannelReport;
+
+    /// How many listeners there are, of every kind.
+    fn listener_count(&self) -> usize;
 }
 
 type Link = OnceLock<Box<Entry>>;

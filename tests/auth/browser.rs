@@ -273,3 +273,24 @@ fn f35_the_callback_of_an_earlier_sign_in_does_not_end_the_next() {
     ];
     assert_eq!(world.trace.take(), trace);
 }
+
+/// A loopback address keeps a few callbacks only: those of earlier sign-ins must not take the place of
+/// this one's.
+#[test]
+fn f35_callbacks_that_nobody_has_asked_for_leave_room_for_the_next() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    for number in 0..20 {
+        get(&format!("{}?code={number}", loopback.redirect_uri()));
+    }
+    let open = |page: &AuthorizeUrl| {
+        let callback = world.pool.visit(page, "ada", PASSWORD).unwrap();
+        get(&callback); // has come before the client waits for it
+        Ok(())
+    };
+    let limit = Duration::from_secs(2);
+    let signed_in = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, limit);
+    assert_eq!(block_on(signed_in).unwrap().username, "ada");
+}

@@ -197,6 +197,15 @@ fn a_sign_out_from_inside_an_executor_waits_for_the_write_that_woke_it() {
 
 #[test]
 fn a_waker_that_panics_leaves_no_other_task_asleep() {
+    leaves_no_other_task_asleep(&Waker::from(Arc::new(Bad)));
+}
+
+#[test]
+fn a_waker_whose_panic_panics_when_it_is_dropped_leaves_no_other_task_asleep() {
+    leaves_no_other_task_asleep(&Waker::from(Arc::new(Worse)));
+}
+
+fn leaves_no_other_task_asleep(bad: &Waker) {
     let store = HookedStore::default();
     let (client, _) = client_over(&store, MemoryProvider::new());
     let goes_on = Arc::new(AtomicBool::new(false));
@@ -212,12 +221,12 @@ fn a_waker_that_panics_leaves_no_other_task_asleep() {
         });
     }
     let woken = Arc::new(Woken::default());
-    let (bad, good) = (Waker::from(Arc::new(Bad)), Waker::from(Arc::clone(&woken)));
+    let good = Waker::from(Arc::clone(&woken));
     let mut first = Box::pin(client.session(true));
     let mut second = Box::pin(client.session(true));
     let mut third = Box::pin(client.current_user());
-    assert!(poll_with(first.as_mut(), &bad).is_pending());
-    assert!(poll_with(second.as_mut(), &bad).is_pending());
+    assert!(poll_with(first.as_mut(), bad).is_pending());
+    assert!(poll_with(second.as_mut(), bad).is_pending());
     assert!(poll_with(third.as_mut(), &good).is_pending());
     goes_on.store(true, SeqCst);
     let waker = task.lock().unwrap().take().unwrap();
@@ -450,6 +459,23 @@ struct Bad;
 impl Wake for Bad {
     fn wake(self: Arc<Self>) {
         panic!("the waker panics, as told");
+    }
+}
+
+struct Worse;
+
+impl Wake for Worse {
+    fn wake(self: Arc<Self>) {
+        std::panic::panic_any(Spite);
+    }
+}
+
+/// A payload whose drop panics with another such payload.
+struct Spite;
+
+impl Drop for Spite {
+    fn drop(&mut self) {
+        std::panic::panic_any(Self);
     }
 }
 

@@ -339,3 +339,66 @@ fn it_waits_inside_a_runtime_too() {
     let late = runtime.block_on(loopback.callback(SHORT));
     assert_eq!(late, Err(LoopbackError::TimedOut));
 }
+
+/// As documented at `CONNECTIONS` and `CALLBACKS` in `src/auth/redirect/loopback.rs`.
+const CONNECTIONS: usize = 64;
+const CALLBACKS: usize = 16;
+
+/// A connection that has said nothing yet.
+fn open(authority: &str) -> TcpStream {
+    let stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream
+}
+
+/// Whether the other side has closed the connection, or does so before it has heard a request.
+fn is_refused(mut stream: TcpStream) -> bool {
+    let mut answer = [0; 1];
+    !matches!(stream.read(&mut answer), Ok(1))
+}
+
+#[test]
+fn connections_beyond_the_limit_are_closed_and_the_others_served() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    // Twice: a refused connection leaves no place taken, and a served one gives its place back.
+    for round in 0..2 {
+        let began = Instant::now();
+        let mut waiting: Vec<_> = (0..CONNECTIONS).map(|_| open(&authority)).collect();
+        for _ in 0..CONNECTIONS / 2 {
+            assert!(is_refused(open(&authority)));
+        }
+        // A connection that waits in vain is answered after 5 s: those above were not that.
+        assert!(began.elapsed() < Duration::from_secs(4));
+        let request = format!("GET /callback?round={round} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        let last = waiting.last_mut().unwrap();
+        last.write_all(request.as_bytes()).unwrap();
+        let callback = block_on(loopback.callback(LONG)).unwrap();
+        assert!(callback.ends_with(&format!("?round={round}")));
+        drop(waiting);
+        // They are served until they are known to be gone.
+        while status(&get(&authority, "/callback?free")) != "200" {
+            assert!(began.elapsed() < LONG, "no place is given back");
+            thread::sleep(Duration::from_millis(20));
+        }
+        block_on(loopback.callback(LONG)).unwrap();
+        thread::sleep(SHORT);
+    }
+}
+
+#[test]
+fn callbacks_beyond_the_limit_are_dropped_and_the_first_kept() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    for number in 0..CALLBACKS + 4 {
+        let answer = get(&authority, &format!("/callback?code={number}"));
+        assert_eq!(status(&answer), "200", "the browser is told nothing of it");
+    }
+    for number in 0..CALLBACKS {
+        let callback = block_on(loopback.callback(LONG)).unwrap();
+        assert!(callback.ends_with(&format!("?code={number}")), "{callback}");
+    }
+    nothing_came(&loopback);
+    get(&authority, "/callback?code=again");
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+}

@@ -444,6 +444,54 @@ mod file {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_is_an_error_and_not_a_missing_one() {
+        let folder = Folder::new();
+        let store = folder.store();
+        // Folders in the place of files: neither root nor anyone else can read them as files.
+        fs::create_dir(folder.file("session.json")).unwrap();
+        fs::create_dir(folder.file("session.json.redirect")).unwrap();
+        let is_read =
+            |error| matches!(error, StoreError::Read(kind) if kind != ErrorKind::NotFound);
+        assert!(is_read(block_on(store.load()).unwrap_err()));
+        assert!(is_read(block_on(store.load_redirect()).unwrap_err()));
+        let is_write = |error| matches!(error, StoreError::Write(_));
+        assert!(
+            is_write(block_on(store.clear()).unwrap_err()),
+            "it is still there"
+        );
+        assert!(is_write(block_on(store.clear_redirect()).unwrap_err()));
+        assert!(is_write(block_on(store.save(&session("x"))).unwrap_err()));
+        assert_eq!(
+            folder.names(),
+            ["session.json", "session.json.lock", "session.json.redirect"],
+            "what was to replace it is removed"
+        );
+
+        fs::write(folder.file("file"), "").unwrap();
+        let store = FileStore::new(folder.file("file").join("session.json"));
+        let error = Err(StoreError::Read(ErrorKind::NotADirectory));
+        assert_eq!(block_on(store.load()), error);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_permission_to_read_is_an_error_and_not_a_missing_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("mine"))).unwrap();
+        let path = folder.file("session.json");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o200)).unwrap();
+        // Root can read it all the same.
+        if fs::read(&path).is_err() {
+            let denied = Err(StoreError::Read(ErrorKind::PermissionDenied));
+            assert_eq!(block_on(store.load()), denied);
+        }
+        block_on(store.save(&session("new"))).unwrap();
+        assert_eq!(block_on(store.load()), Ok(Some(session("new"))));
+    }
+
+    #[test]
     fn a_write_that_fails_keeps_the_old() {
         let folder = Folder::new();
         let store = folder.store();

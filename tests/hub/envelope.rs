@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::common::{Log, Numbers, Words};
-use typed_hub::Hub;
+use typed_hub::{Custom, CustomChannel, Hub};
 
 #[test]
 fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
@@ -12,7 +12,7 @@ fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
     let entries = log.clone();
     let _guard = hub.listen_envelope::<Numbers>(move |number| {
         let source = (number.source().file(), number.source().line());
-        entries.push((**number, number.channel(), source, number.time()));
+        entries.push((*number.payload(), number.channel(), source, number.time()));
     });
     let before = SystemTime::now();
     hub.publish::<Numbers>(1);
@@ -44,4 +44,66 @@ fn sequence_numbers_follow_the_order_of_acceptance_across_channels() {
     let sequence = log.take();
     assert_eq!(sequence.len(), 20);
     assert!(sequence.is_sorted_by(|a, b| a < b));
+}
+
+/// An event whose methods are named like those of an envelope.
+#[derive(Clone, Debug, PartialEq)]
+struct Broadcast {
+    channel: u8,
+    time: u32,
+}
+
+impl Broadcast {
+    fn channel(&self) -> u8 {
+        self.channel
+    }
+
+    fn time(&self) -> u32 {
+        self.time
+    }
+
+    fn sequence(&self) -> [u8; 2] {
+        [self.channel, 0]
+    }
+
+    fn source(&self) -> &str {
+        "the studio"
+    }
+
+    fn payload(&self) -> &str {
+        "the news"
+    }
+}
+
+enum Broadcasts {}
+
+impl CustomChannel for Broadcasts {
+    type Event = Broadcast;
+    const NAME: &'static str = "broadcasts";
+}
+
+#[test]
+fn the_methods_of_an_event_are_told_from_those_of_its_envelope() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let entries = log.clone();
+    let _guard = hub.listen_envelope::<Custom<Broadcasts>>(move |envelope| {
+        let event = envelope.payload();
+        assert_eq!(event.channel(), 2);
+        assert_eq!(event.time(), 1_930);
+        assert_eq!(event.sequence(), [2, 0]);
+        assert_eq!(event.source(), "the studio");
+        assert_eq!(event.payload(), "the news");
+        assert_eq!(envelope.channel(), "broadcasts");
+        assert_eq!(envelope.source().file(), file!());
+        assert!(envelope.time() <= SystemTime::now());
+        entries.push((event.clone(), envelope.sequence()));
+    });
+    let news = Broadcast {
+        channel: 2,
+        time: 1_930,
+    };
+    hub.publish::<Custom<Broadcasts>>(news.clone());
+    hub.flush();
+    assert_eq!(log.take(), [(news, 0)]);
 }

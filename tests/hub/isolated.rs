@@ -1,20 +1,27 @@
-//! Promise 6: a panicking callback harms neither the publisher nor another callback.
+//! Promise 6: a panicking callback harms neither the publisher nor another callback, and what the
+//! hub reports of a panic names the code that panicked.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 #[cfg(not(miri))]
 use crate::alone::alone;
 use crate::common::{Log, Numbers, in_time};
-use typed_hub::{Hub, ListenOptions, ListenerPanic};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, PanicOrigin, PanicReport};
 
-/// A hub that writes its listeners' panics down.
-fn hub_with_log() -> (Hub, Log<ListenerPanic>) {
+/// A hub that writes down the panics it has caught.
+fn hub_with_log() -> (Hub, Log<PanicReport>) {
     let log = Log::new();
     let panics = log.clone();
     let hub = Hub::builder()
         .on_panic(move |panic| panics.push(panic.clone()))
         .build();
     (hub, log)
+}
+
+fn listener(name: &str) -> PanicOrigin {
+    PanicOrigin::Listener(name.to_owned())
 }
 
 #[test]
@@ -41,8 +48,8 @@ fn a_callback_that_panics_every_time_gets_every_event_and_disturbs_nobody() {
     assert_eq!(log.take(), expected);
     let panics = panics.take();
     assert_eq!(panics.len(), 3);
-    assert_eq!(panics[1].listener(), "clumsy");
-    assert_eq!(panics[1].channel(), "number");
+    assert_eq!(panics[1].origin(), &listener("clumsy"));
+    assert_eq!(panics[1].channel(), Some("number"));
     assert_eq!(panics[1].message(), "at 1");
     assert_eq!(
         panics[2].to_string(),
@@ -100,10 +107,10 @@ fn a_listener_without_a_name_is_named_by_the_line_that_registered_it() {
     let mut names: Vec<_> = panics
         .take()
         .iter()
-        .map(|panic| (panic.message().to_owned(), panic.listener().to_owned()))
+        .map(|panic| (panic.message().to_owned(), panic.origin().clone()))
         .collect();
-    names.sort();
-    let at = |line| format!("{}:{line}", file!());
+    names.sort_by_key(|(message, _)| message.clone());
+    let at = |line| listener(&format!("{}:{line}", file!()));
     assert_eq!(names[0], ("inline".to_owned(), at(inline_line)));
     assert_eq!(names[1], ("queued".to_owned(), at(queued_line)));
     drop((queued, inline));
@@ -122,7 +129,8 @@ impl Drop for Grudge {
 fn a_panic_in_the_drop_of_a_capture_reaches_nobody_either() {
     let (hub, panics) = hub_with_log();
     let grudge = Grudge;
-    let queued = hub.listen::<Numbers>(move |_| {
+    let options = ListenOptions::builder().name("bearer").build();
+    let queued = hub.listen_with::<Numbers>(options, move |_| {
         let _captured = &grudge;
     });
     let grudge = Grudge;
@@ -130,7 +138,13 @@ fn a_panic_in_the_drop_of_a_capture_reaches_nobody_either() {
         let _captured = &grudge;
     });
     drop(queued);
-    assert_eq!(panics.take().len(), 1);
+    let reported = panics.take();
+    assert_eq!(reported.len(), 1);
+    assert_eq!(
+        reported[0].origin(),
+        &listener("bearer"),
+        "a capture is its listener's"
+    );
     drop(inline);
     assert_eq!(panics.take().len(), 1);
 
@@ -166,23 +180,169 @@ fn a_panic_payload_and_a_handler_that_panic_are_survived() {
     assert_eq!(log.take(), [1, 2]);
 }
 
+enum Grudges {}
+
+impl CustomChannel for Grudges {
+    type Event = Grudge;
+    const NAME: &'static str = "grudges";
+}
+
+/// A payload whose drop panics with the next payload, as many times as there are left.
+struct Chain {
+    left: usize,
+    drops: Log<usize>,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.drops.push(self.left);
+        if let Some(left) = self.left.checked_sub(1) {
+            let drops = self.drops.clone();
+            std::panic::panic_any(Self { left, drops });
+        }
+    }
+}
+
+#[test]
+fn payloads_whose_drop_panics_with_another_payload_are_all_dropped() {
+    let (hub, panics) = hub_with_log();
+    let (log, numbers) = (Log::new(), Log::new());
+    let (drops, heard) = (log.clone(), numbers.clone());
+    let _panicking = hub.listen::<Numbers>(move |_| {
+        let drops = drops.clone();
+        std::panic::panic_any(Chain { left: 3, drops });
+    });
+    let _other = hub.listen::<Numbers>(move |n| heard.push(*n));
+    hub.publish::<Numbers>(1);
+    let flushed = hub.clone();
+    in_time(move || flushed.flush());
+    assert_eq!(log.take(), [3, 2, 1, 0]);
+    assert_eq!(numbers.take(), [1]);
+    let panics = panics.take();
+    assert_eq!(
+        panics.len(),
+        1,
+        "one for the callback, none for its payloads"
+    );
+    assert_eq!(panics[0].message(), "(no message)");
+}
+
+/// A payload whose drop always panics with another one: the hub gives up, and leaks it.
+#[cfg(not(miri))]
+#[test]
+fn payloads_without_end_are_given_up() {
+    let log = Log::new();
+    let drops = log.clone();
+    let hub = Hub::builder()
+        .on_panic(move |_| {
+            let drops = drops.clone();
+            std::panic::panic_any(Chain {
+                left: usize::MAX,
+                drops,
+            });
+        })
+        .build();
+    let numbers = Log::new();
+    let heard = numbers.clone();
+    let _inline = hub.listen_inline::<Numbers>(|_| panic!("inline"));
+    let _queued = hub.listen::<Numbers>(|_| panic!("queued"));
+    let _other = hub.listen::<Numbers>(move |n| heard.push(*n));
+    in_time(move || {
+        (1..=2).for_each(|n| hub.publish::<Numbers>(n));
+        hub.flush();
+    });
+    assert_eq!(numbers.take(), [1, 2]);
+    assert!(log.len() < 100, "it has given up");
+}
+
 #[test]
 fn an_event_whose_drop_panics_does_not_end_the_dispatcher() {
-    use typed_hub::{Custom, CustomChannel};
-
-    enum Grudges {}
-
-    impl CustomChannel for Grudges {
-        type Event = Grudge;
-        const NAME: &'static str = "grudges";
-    }
-
     let (hub, panics) = hub_with_log();
     let _guard = hub.listen::<Custom<Grudges>>(|_| {});
     hub.publish::<Custom<Grudges>>(Grudge);
     hub.publish::<Custom<Grudges>>(Grudge);
     in_time(move || hub.flush());
     assert_eq!(panics.take().len(), 2);
+}
+
+#[test]
+fn the_drop_of_an_event_that_panics_is_reported_as_no_listener() {
+    let (hub, panics) = hub_with_log();
+    let _guard = hub.listen::<Custom<Grudges>>(|_| {});
+    let receiver = hub.receiver::<Custom<Grudges>>();
+    hub.publish::<Custom<Grudges>>(Grudge);
+    hub.flush();
+    drop(receiver);
+    let panics = panics.take();
+    assert_eq!(panics.len(), 1);
+    assert_eq!(panics[0].origin(), &PanicOrigin::EventDrop);
+    assert_eq!(panics[0].channel(), Some("grudges"));
+    assert_eq!(
+        panics[0].to_string(),
+        "the drop of an event of channel grudges panicked: not like this"
+    );
+    let report = hub.inspect();
+    assert_eq!(report.channels[0].listeners[0].panicked, 0);
+}
+
+/// The waker of an executor with a fault.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("out of order");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_is_reported_as_one_and_names_a_channel_if_it_has_one() {
+    let log = Log::new();
+    let reports = log.clone();
+    let (hub, mut worker) = Hub::builder()
+        .capacity(1)
+        .on_panic(move |panic| reports.push(panic.clone()))
+        .build_with_worker();
+    let waker = Waker::from(Arc::new(Broken));
+
+    let mut receiver = hub.receiver::<Numbers>();
+    {
+        let event = pin!(receiver.recv_async());
+        assert!(event.poll(&mut Context::from_waker(&waker)).is_pending());
+        hub.publish::<Numbers>(1);
+    }
+    drop(receiver);
+    let of_receiver = log.take();
+
+    let _guard = hub.listen::<Numbers>(|_| {});
+    hub.publish::<Numbers>(1);
+    {
+        // Polled on a thread that the worker is not on, so that the task waits for room.
+        let mut published = pin!(hub.publish_async::<Numbers>(2));
+        let (waker, published) = (&waker, published.as_mut());
+        std::thread::scope(|scope| {
+            let polled = scope.spawn(move || published.poll(&mut Context::from_waker(waker)));
+            assert!(polled.join().unwrap().is_pending());
+        });
+        worker.run_pending();
+    }
+    let of_queue = log.take();
+
+    let of = |reports: &[PanicReport]| -> Vec<_> {
+        let reports = reports.iter();
+        reports
+            .map(|report| (report.origin().clone(), report.channel()))
+            .collect()
+    };
+    assert_eq!(of(&of_receiver), [(PanicOrigin::Waker, Some("number"))]);
+    assert_eq!(of(&of_queue), [(PanicOrigin::Waker, None)]);
+    assert_eq!(
+        of_receiver[0].to_string(),
+        "the waker of a task on channel number panicked: out of order"
+    );
+    assert_eq!(
+        of_queue[0].to_string(),
+        "the waker of a task that waits for the hub's queue panicked: out of order"
+    );
 }
 
 #[test]

@@ -2,13 +2,16 @@
 //! `Hub::log` at info, each with the channel's and the listener's name.
 
 use std::fmt::{Debug, Write as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use crate::alone::alone;
 use crate::common::{Log, Numbers};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use typed_hub::{Hub, ListenOptions, Overflow, ReceiverOptions};
+use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
 
 /// Writes events down as one line each.
 struct Lines(Log<String>);
@@ -39,12 +42,38 @@ impl Subscriber for Lines {
 
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
+        assert!(!line.0.contains("unloggable"), "the logger panics");
         self.0.push(line.0);
     }
 
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+enum Grudges {}
+
+impl CustomChannel for Grudges {
+    type Event = Grudge;
+    const NAME: &'static str = "grudges";
+}
+
+/// An event whose drop panics.
+struct Grudge;
+
+impl Drop for Grudge {
+    fn drop(&mut self) {
+        panic!("not like this");
+    }
+}
+
+/// A waker that panics.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("out of order");
+    }
 }
 
 /// Alone in its process, which has one logger.
@@ -73,8 +102,34 @@ fn deliveries_losses_and_panics_are_logged_and_so_are_events_where_asked() {
         "{panicked}"
     );
     assert!(
-        panicked.contains(r#"channel="number" listener="clumsy""#),
+        panicked.contains(r#"channel="number" listener="clumsy" panic="assertion"#),
         "{panicked}"
+    );
+
+    let unloggable = hub.listen_inline::<Numbers>(|_| panic!("unloggable"));
+    hub.publish::<Numbers>(2); // its publisher hears nothing of the logger's own panic
+    drop(unloggable);
+    log.take();
+
+    let dropped = hub.listen::<Custom<Grudges>>(|_| {});
+    hub.publish::<Custom<Grudges>>(Grudge);
+    hub.flush();
+    dropped.close();
+    assert_eq!(
+        log.take()[1],
+        r#"ERROR message=drop of an event panicked channel="grudges" panic="not like this""#
+    );
+    let mut receiver = hub.receiver::<Numbers>();
+    let waker = Waker::from(Arc::new(Broken));
+    {
+        let event = pin!(receiver.recv_async());
+        assert!(event.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    hub.publish::<Numbers>(7);
+    drop(receiver);
+    assert_eq!(
+        log.take(),
+        [r#"ERROR message=waker of a task panicked channel="number" panic="out of order""#]
     );
 
     let options = ReceiverOptions::builder()

@@ -77,6 +77,18 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
         &self.common.label
     }
 
+    fn channel(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn kind(&self) -> &'static str {
+        "inline"
+    }
+
+    fn is_listening(&self) -> bool {
+        self.common.is_active() && !self.channel.kinds.context.is_closed()
+    }
+
     fn end(&self) {
         self.common.deactivate();
         self.channel.leave(&self.common);

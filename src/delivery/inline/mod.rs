@@ -226,6 +226,10 @@ impl<C: Channel> InlineListeners<C> {
         self.state.lock().published()
     }
 
+    pub(crate) fn listener_count(&self) -> usize {
+        self.state.lock().roster.len()
+    }
+
     /// The listeners in the order of registration, each with the number of its deliveries.
     pub(crate) fn listeners(&self) -> Vec<(Arc<dyn Inline<C>>, u64)> {
         let state = self.state.lock();

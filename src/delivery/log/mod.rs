@@ -120,7 +120,7 @@ impl<C: Channel> Log<C> {
         if publishers {
             self.room.notify_all();
         }
-        self.kinds.context.wake(C::NAME, tasks);
+        self.kinds.context.wake(Some(C::NAME), tasks);
     }
 
     /// The log, to push into together with something else.
@@ -135,7 +135,7 @@ impl<C: Channel> Log<C> {
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
         // Nothing, while events stream in.
         if let Some(pushed) = pushed.0 {
-            self.kinds.context.wake(C::NAME, pushed.wakers);
+            self.kinds.context.wake(Some(C::NAME), pushed.wakers);
             self.discard(pushed.garbage);
         }
     }
@@ -172,7 +172,7 @@ impl<C: Channel> Log<C> {
         state.closed = true;
         let wakers = state.ring();
         drop(state);
-        self.kinds.context.wake(C::NAME, wakers);
+        self.kinds.context.wake(Some(C::NAME), wakers);
     }
 
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
@@ -184,6 +184,21 @@ impl<C: Channel> Log<C> {
         readers
             .map(|reader| look(reader, reader.waiting(end)))
             .collect()
+    }
+
+    /// One receiver, looked at by `look` under the lock, with the number of events that wait for it.
+    pub(super) fn reader<R>(
+        &self,
+        id: ReaderId,
+        look: impl FnOnce(&Reader<C>, u64) -> R,
+    ) -> Option<R> {
+        let state = self.state.lock();
+        let reader = state.readers.get(&id)?;
+        Some(look(reader, reader.waiting(state.end())))
+    }
+
+    pub(crate) fn reader_count(&self) -> usize {
+        self.state.lock().readers.len()
     }
 
     /// Drops what no receiver needs any more. A chunk that a receiver holds is dropped by that one.

@@ -48,7 +48,7 @@ pub(crate) struct Reader<C: Channel> {
     /// How many events it has taken, and how many were lost to it before it took.
     pub(crate) received: u64,
     pub(crate) lost: u64,
-    pub(super) capacity: u64,
+    pub(crate) capacity: u64,
     /// The number of the first event it has not taken or, when it is full, does not hold.
     pub(super) cursor: u64,
     /// What waits for it when it is full and loses the newest: as much as its capacity.

@@ -380,6 +380,16 @@ impl Index {
     }
 }
 
+impl<C: Channel> Segment<C> {
+    /// How many events it has.
+    pub(crate) fn events(&self) -> u64 {
+        match self {
+            Self::Gap(_) => 0,
+            Self::Events(_, part) => part.len() as u64,
+        }
+    }
+}
+
 /// The part of a chunk's events, by index, whose numbers are wanted.
 fn overlap(chunk: &Range<u64>, wanted: &Range<u64>) -> Range<usize> {
     let index = |number: u64| usize::try_from(number - chunk.start).unwrap_or(usize::MAX);

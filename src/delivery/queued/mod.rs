@@ -108,6 +108,10 @@ impl<C: Channel> QueuedListeners<C> {
         self.lane
     }
 
+    pub(crate) fn listener_count(&self) -> usize {
+        self.roster.lock().len()
+    }
+
     /// The listeners in the order of registration.
     pub(crate) fn listeners(&self) -> View<QueuedListener<C>> {
         self.roster.lock().view()
@@ -165,6 +169,18 @@ impl<C: Channel> AsRef<Listener> for QueuedListener<C> {
 impl<C: Channel> Ending for QueuedListener<C> {
     fn label(&self) -> &Label {
         &self.common.label
+    }
+
+    fn channel(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn kind(&self) -> &'static str {
+        "queued"
+    }
+
+    fn is_listening(&self) -> bool {
+        self.common.is_active() && !self.context.is_closed()
     }
 
     fn end(&self) {

@@ -22,9 +22,8 @@ impl<C: Channel> IntoIterator for Receiver<C> {
 }
 
 /// The events of a [`Receiver`], on this thread.
-#[derive(Debug)]
 pub struct Events<C: Channel> {
-    receiver: Receiver<C>,
+    pub(super) receiver: Receiver<C>,
 }
 
 impl<C: Channel> Iterator for Events<C> {

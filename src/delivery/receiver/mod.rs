@@ -1,10 +1,10 @@
 //! Receivers: events are pulled, by a thread or a task of the user's own.
 
+mod debug;
 mod events;
 mod taking;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
@@ -285,13 +285,5 @@ impl<C: Channel> Receiver<C> {
 impl<C: Channel> Drop for Receiver<C> {
     fn drop(&mut self) {
         self.log.leave(self.id);
-    }
-}
-
-impl<C: Channel> fmt::Debug for Receiver<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("channel", &C::NAME)
-            .finish_non_exhaustive()
     }
 }

@@ -128,6 +128,13 @@ impl<C: Channel> AnyChannel for Listeners<C> {
         }
     }
 
+    fn listener_count(&self) -> usize {
+        let inline = self.inline.get().map(|inline| inline.listener_count());
+        let queued = self.queued.get().map(|queued| queued.listener_count());
+        let receivers = self.log.get().map(|log| log.reader_count());
+        [inline, queued, receivers].into_iter().flatten().sum()
+    }
+
     fn report(&self) -> ChannelReport {
         let inline = self.inline.get().map(|inline| inline.listeners());
         let inline = inline.unwrap_or_default().into_iter();

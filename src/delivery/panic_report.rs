@@ -1,0 +1,123 @@
+//! What a hub tells of a panic in code that is not its own.
+
+use std::any::Any;
+use std::fmt;
+use std::io::Write as _;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// What a hub calls when code that is not its own has panicked.
+pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
+
+/// A panic that a hub has caught, as
+/// [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic) hears of it.
+///
+/// The hub goes on. A listener that has panicked gets the next event like every other listener.
+/// `Display` is one line.
+///
+/// ```
+/// use typed_hub::{Hub, PanicOrigin, PanicReport};
+///
+/// let hub = Hub::builder()
+///     .on_panic(|panic: &PanicReport| match panic.origin() {
+///         PanicOrigin::Listener(name) => eprintln!("{name} failed: {}", panic.message()),
+///         _ => eprintln!("{panic}"),
+///     })
+///     .build();
+/// # drop(hub);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PanicReport {
+    channel: Option<&'static str>,
+    origin: PanicOrigin,
+    message: String,
+}
+
+/// The code that panicked, of a [`PanicReport`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PanicOrigin {
+    /// A listener: its callback, or the drop of what the callback captured. The text is the
+    /// listener's name or, without one, the file and line that registered it.
+    Listener(String),
+    /// The drop of an event.
+    EventDrop,
+    /// The waker of an async task that waits for an event, or for room to publish one.
+    Waker,
+}
+
+impl PanicReport {
+    pub(super) fn new(
+        channel: Option<&'static str>,
+        origin: PanicOrigin,
+        payload: &(dyn Any + Send),
+    ) -> Self {
+        Self {
+            channel,
+            origin,
+            message: message_of(payload).to_owned(),
+        }
+    }
+
+    /// The code that panicked.
+    pub fn origin(&self) -> &PanicOrigin {
+        &self.origin
+    }
+
+    /// The [`NAME`](crate::Channel::NAME) of the channel that the listener, the event or the task
+    /// belongs to. `None` for the waker of a task that waits for room in the hub's queue: all
+    /// channels share the queue.
+    pub fn channel(&self) -> Option<&'static str> {
+        self.channel
+    }
+
+    /// The panic's message; `(no message)` if the panic's payload is not text.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            PanicOrigin::Listener(name) => write!(f, "listener {name}")?,
+            PanicOrigin::EventDrop => write!(f, "the drop of an event")?,
+            PanicOrigin::Waker => write!(f, "the waker of a task")?,
+        }
+        match (self.channel, &self.origin) {
+            (Some(channel), PanicOrigin::EventDrop) => write!(f, " of channel {channel}")?,
+            (Some(channel), _) => write!(f, " on channel {channel}")?,
+            (None, _) => write!(f, " that waits for the hub's queue")?,
+        }
+        write!(f, " panicked: {}", self.message)
+    }
+}
+
+/// The default handler: one line to standard error.
+pub(crate) fn report_to_stderr(panic: &PanicReport) {
+    // `eprintln!` panics when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
+}
+
+/// Drops the payload of a panic. The drop is a user's code: it may panic with a payload whose drop
+/// panics again, and so on. After eight of them the last is leaked.
+pub(super) fn discard_payload(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..8 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
+        }
+    }
+    mem::forget(payload);
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message
+    } else {
+        "(no message)"
+    }
+}

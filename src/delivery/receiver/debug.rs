@@ -1,0 +1,38 @@
+//! What `{:?}` shows of a receiver: no event.
+
+use std::fmt;
+
+use super::{Events, Receiver};
+use crate::channel::Channel;
+use crate::delivery::log::Segment;
+
+/// The channel, the receiver's name or the line that made it, its options, and how many events it
+/// can receive without waiting.
+impl<C: Channel> fmt::Debug for Receiver<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let taken: u64 = self.taken.iter().map(Segment::events).sum();
+        // Read before the first text is written: what is written to may be a user's code.
+        let reader = self.log.reader(self.id, |reader, waiting| {
+            (reader.capacity, reader.overflow, waiting)
+        });
+        let mut receiver = f.debug_struct("Receiver");
+        receiver
+            .field("channel", &C::NAME)
+            .field("name", &self.label.to_string());
+        if let Some((capacity, overflow, waiting)) = reader {
+            receiver
+                .field("capacity", &capacity)
+                .field("overflow", &overflow)
+                .field("waiting", &(taken + waiting));
+        }
+        receiver.finish_non_exhaustive()
+    }
+}
+
+impl<C: Channel> fmt::Debug for Events<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("receiver", &self.receiver)
+            .finish()
+    }
+}

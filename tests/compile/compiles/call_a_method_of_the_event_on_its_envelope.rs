@@ -1,0 +1,16 @@
+use typed_hub::{Custom, CustomChannel, Hub};
+
+enum Ticks {}
+
+impl CustomChannel for Ticks {
+    type Event = u64;
+    const NAME: &'static str = "ticks";
+}
+
+fn main() {
+    let hub = Hub::new();
+    let guard = hub.listen_envelope::<Custom<Ticks>>(|tick| {
+        let _ = tick.payload().count_ones();
+    });
+    drop(guard);
+}
