@@ -1,4 +1,11 @@
 //! What compiles and what does not.
+#![cfg(not(any(
+    feature = "file-store",
+    feature = "keyring",
+    feature = "redirect",
+    feature = "stream",
+    feature = "tracing"
+)))]
 
-#[cfg(not(any(feature = "cognito", feature = "keyring", feature = "oidc")))]
+mod compiles;
 mod typed_and_protected;

@@ -1,27 +1,28 @@
 //! Promises 1 and 2: misuse does not compile, and publishing on a protected channel takes its key.
 //!
-//! Each case in `tests/compile/fails` has its like in `tests/compile/compiles`, which differs in
-//! what is under test and nothing else, so that no case fails for another reason.
+//! Each case in `tests/compile/fails` has a pair in `tests/compile/compiles`, which differs in what
+//! is under test and nothing else, so that no case fails for another reason. The pairs are modules
+//! of this binary: for the cases that fail, trybuild checks all dependencies once more in a project
+//! of its own, and for cases that pass it would also build and link them.
 //!
-//! The compiler's words name what other crates implement, so they are those of a build without the
-//! providers' dependencies, which would also be built once more for these cases.
+//! The words of the compiler name what other crates implement, so they are those of a default build.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::compiles::CASES;
+
 /// The compiler whose words the `.stderr` files hold.
 const RECORDED_WITH: &str = "rustc 1.95.0";
 
 #[test]
 fn misuse_does_not_compile() {
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/compile/compiles/*.rs");
     let version = Command::new("rustc").arg("--version").output().unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
     if version.starts_with(RECORDED_WITH) {
-        cases.compile_fail("tests/compile/fails/*.rs");
+        trybuild::TestCases::new().compile_fail("tests/compile/fails/*.rs");
     } else {
         println!("SKIPPED tests/compile/fails: recorded with {RECORDED_WITH}, this is {version}");
     }
@@ -29,18 +30,25 @@ fn misuse_does_not_compile() {
 
 #[test]
 fn each_case_that_fails_has_its_like_that_compiles() {
-    let names = |folder: &str| -> BTreeSet<_> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/compile")
-            .join(folder);
-        fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-            .map(|path| path.file_stem().unwrap().to_owned())
-            .collect()
-    };
-    assert_eq!(names("fails"), names("compiles"));
+    for (name, case) in CASES {
+        println!("{name}");
+        case();
+    }
+    let compile: BTreeSet<_> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(cases_in("fails"), compile);
+    assert_eq!(cases_in("compiles"), compile);
+}
+
+fn cases_in(folder: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/compile")
+        .join(folder);
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

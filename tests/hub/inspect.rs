@@ -128,6 +128,8 @@ impl<const N: u64> CustomChannel for Nth<N> {
     const NAME: &'static str = "nth";
 }
 
+/// One more than the registry has roots, so that two have the same. Each is compiled for itself: more
+/// of them make the compiler slow.
 #[test]
 fn a_hub_finds_each_of_many_channels_and_reports_them_all() {
     fn use_one<const N: u64>(hub: &Hub) {
@@ -144,12 +146,12 @@ fn a_hub_finds_each_of_many_channels_and_reports_them_all() {
     // The first time they are made, the second time they are found.
     for _ in 0..2 {
         use_each!(hub: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28
-            29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57);
+            29 30 31 32);
     }
     let channels = hub.inspect().channels;
     let mut published: Vec<_> = channels.iter().map(|c| c.published).collect();
     published.sort_unstable();
-    assert_eq!(published, (1..=58).map(|n| 2 * n).collect::<Vec<_>>());
+    assert_eq!(published, (1..=33).map(|n| 2 * n).collect::<Vec<_>>());
     let mut listeners = channels.iter().flat_map(|c| &c.listeners);
     assert!(listeners.all(|listener| listener.panicked == 0));
 }

@@ -6,6 +6,6 @@ fn claim(hub: &Hub) {
     let _claim = AuthClient::new(hub.clone(), MemoryProvider::new());
 }
 
-fn main() {
+pub fn main() {
     claim(&Hub::new());
 }

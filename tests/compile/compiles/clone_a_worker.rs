@@ -1,6 +1,6 @@
 use typed_hub::Hub;
 
-fn main() {
+pub fn main() {
     let (hub, worker) = Hub::builder().build_with_worker();
     let _second = hub.clone();
     drop(worker);

@@ -2,6 +2,6 @@
 
 use typed_hub::{Auth, Hub};
 
-fn main() {
+pub fn main() {
     let _receiver = Hub::new().receiver::<Auth>();
 }

@@ -2,7 +2,7 @@
 
 use typed_hub::{Auth, Hub};
 
-fn main() {
+pub fn main() {
     let _guard = Hub::new().listen::<Auth>(|_| {});
     Hub::new().listen::<Auth>(|_| {}).detach();
 }

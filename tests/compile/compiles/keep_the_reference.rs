@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use typed_hub::{Auth, AuthEvent, Hub};
 
-fn main() {
+pub fn main() {
     let kept: Arc<Mutex<Vec<AuthEvent>>> = Arc::default();
     let events = Arc::clone(&kept);
     let guard = Hub::new().listen::<Auth>(move |event: &AuthEvent| events.lock().unwrap().push(event.clone()));

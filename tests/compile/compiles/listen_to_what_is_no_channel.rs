@@ -7,6 +7,6 @@ impl CustomChannel for Cart {
     const NAME: &'static str = "cart";
 }
 
-fn main() {
+pub fn main() {
     drop(Hub::new().listen::<Custom<Cart>>(|_| {}));
 }

@@ -1,6 +1,6 @@
 use typed_hub::{Auth, AuthEvent, Hub};
 
-fn main() {
+pub fn main() {
     let guard = Hub::new().listen::<Auth>(|event: &AuthEvent| println!("{}", event.kind()));
     drop(guard);
 }

@@ -22,6 +22,6 @@ mod door {
     }
 }
 
-fn main() {
+pub fn main() {
     Hub::new().publish_protected::<door::Door>(&door::key(), true);
 }

@@ -12,6 +12,6 @@ fn describe(event: &AuthEvent) -> &'static str {
     }
 }
 
-fn main() {
+pub fn main() {
     describe(&AuthEvent::SignedOut);
 }

@@ -7,6 +7,6 @@ fn is_the_key_of_auth<C: Protected<Key = AuthKey>>() -> &'static str {
     C::NAME
 }
 
-fn main() {
+pub fn main() {
     assert_eq!(is_the_key_of_auth::<Auth>(), Auth::NAME);
 }

@@ -9,6 +9,6 @@ impl Channel for Mine {
 
 impl Open for Mine {}
 
-fn main() {
+pub fn main() {
     typed_hub::Hub::new().publish::<Mine>(());
 }

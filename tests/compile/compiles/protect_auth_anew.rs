@@ -12,6 +12,6 @@ impl Protected for Alike {
     type Key = ();
 }
 
-fn main() {
+pub fn main() {
     Hub::new().publish_protected::<Alike>(&(), AuthEvent::SignedOut);
 }

@@ -8,7 +8,7 @@ impl CustomChannel for Session {
     const NAME: &'static str = "session";
 }
 
-fn main() {
+pub fn main() {
     let hub = Hub::new();
     let auth = hub.listen::<Auth>(|_| {});
     hub.publish::<Custom<Session>>(AuthEvent::SignedOut);

@@ -7,7 +7,7 @@ impl CustomChannel for Ticks {
     const NAME: &'static str = "ticks";
 }
 
-fn main() {
+pub fn main() {
     let ticks = Hub::new().publisher::<Custom<Ticks>>();
     let _ = ticks.try_publish(1);
 }

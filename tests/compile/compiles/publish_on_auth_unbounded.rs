@@ -6,6 +6,6 @@ fn publish(hub: &Hub, key: &AuthKey) {
     hub.publish_protected::<Auth>(key, AuthEvent::SignedOut);
 }
 
-fn main() {
+pub fn main() {
     let _: fn(&Hub, &AuthKey) = publish;
 }

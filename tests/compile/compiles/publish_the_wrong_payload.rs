@@ -7,6 +7,6 @@ impl CustomChannel for Ticks {
     const NAME: &'static str = "ticks";
 }
 
-fn main() {
+pub fn main() {
     Hub::new().publish::<Custom<Ticks>>(1);
 }

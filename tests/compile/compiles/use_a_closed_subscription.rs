@@ -1,6 +1,6 @@
 use typed_hub::{Auth, Hub};
 
-fn main() {
+pub fn main() {
     let guard = Hub::new().listen::<Auth>(|_| {});
     guard.close();
 }
