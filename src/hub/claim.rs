@@ -27,7 +27,7 @@ impl Hub {
     ///
     /// The claim binds those who ask for one. It does not take the key from anyone.
     pub(crate) fn claim<C: Protected>(&self, _key: &C::Key) -> Option<Claim<C>> {
-        self.listeners::<C>().claimed.set().then(|| Claim {
+        self.channel::<C>().claimed.set().then(|| Claim {
             hub: self.clone(),
             channel: PhantomData,
         })
@@ -51,6 +51,6 @@ impl<C: Protected> Claim<C> {
 
 impl<C: Protected> Drop for Claim<C> {
     fn drop(&mut self) {
-        self.hub.listeners::<C>().claimed.clear();
+        self.hub.channel::<C>().claimed.clear();
     }
 }

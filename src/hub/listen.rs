@@ -192,7 +192,7 @@ impl Hub {
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
         let label = Label::new(None, Location::caller());
-        self.listeners::<C>().inline().listen(label, callback)
+        self.channel::<C>().inline().listen(label, callback)
     }
 
     /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).
@@ -215,7 +215,7 @@ impl Hub {
 
     fn queue_to<C: Channel>(&self, replay: Replay, listener: NewListener<C>) -> Subscription {
         self.start_dispatcher();
-        self.listeners::<C>()
+        self.channel::<C>()
             .listen(&self.inner.queue, replay, listener)
     }
 

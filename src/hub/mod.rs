@@ -1,20 +1,20 @@
 //! The hub, its options and its reports.
 //!
 //! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
-//! pull in `receive`. A `registry` finds a channel by its type; `listeners` are one channel's, and
-//! the way of an event to them; `sources` remembers who published. A `claim` is the exclusive use of
-//! a protected channel. What the handles show of themselves is in `debug`.
+//! pull in `receive`. A `registry` finds a channel by its type. `channel` is one channel's state, and
+//! `channel::publish` decides which way an event goes to its listeners; `sources` remembers who
+//! published. A `claim` is the exclusive use of a protected channel. What the handles show of
+//! themselves is in `debug`.
 
 mod claim;
 mod debug;
 mod listen;
-mod listeners;
 #[cfg(all(test, loom))]
 mod models;
 mod options;
 mod publish;
+mod publish_future;
 mod publisher;
-mod publishing;
 mod receive;
 mod registry;
 mod report;
@@ -28,7 +28,7 @@ use crate::delivery::context::{Context, HubId};
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::inside;
 use crate::delivery::queue::Queue;
-use listeners::Listeners;
+use channel::ChannelState;
 use registry::{AnyChannel, Registry};
 
 pub(crate) use claim::Claim;
@@ -212,9 +212,9 @@ impl Hub {
         (hub, worker)
     }
 
-    fn listeners<C: Channel>(&self) -> &Listeners<C> {
+    fn channel<C: Channel>(&self) -> &ChannelState<C> {
         let context = &self.inner.context;
-        self.inner.registry.state(|| Listeners::new(context))
+        self.inner.registry.state(|| ChannelState::new(context))
     }
 
     fn queue(&self) -> &Queue {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use loom::thread;
 
-use super::listeners::Listeners;
+use super::channel::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::context::Context;
 use crate::delivery::dispatcher::Worker;
@@ -42,7 +42,7 @@ impl Channel for Retaining {
 const MARK: u64 = 100;
 
 struct Fixture<C: Channel> {
-    listeners: Listeners<C>,
+    channel: ChannelState<C>,
     queue: Arc<Queue>,
     context: Arc<Context>,
 }
@@ -70,17 +70,17 @@ impl<C: Channel<Event = u64>> Fixture<C> {
             eprintln!("{panic}");
             std::process::abort();
         })));
-        let listeners = Listeners::new(&context);
-        listeners.prepare();
+        let channel = ChannelState::new(&context);
+        channel.prepare();
         Self {
-            listeners,
+            channel,
             queue: Arc::new(Queue::new(8, Arc::clone(&context))),
             context,
         }
     }
 
     fn publish(&self, n: u64) {
-        self.listeners
+        self.channel
             .publish(&self.queue, n, here(), Some(&Desk::new()));
     }
 
@@ -103,7 +103,7 @@ impl<C: Channel<Event = u64>> Fixture<C> {
                 log.lock().unwrap().push(*event.payload());
             }),
         };
-        Listener::Pushed(told, self.listeners.listen(&self.queue, replay, listener))
+        Listener::Pushed(told, self.channel.listen(&self.queue, replay, listener))
     }
 
     fn receiver(&self) -> Listener<C> {
@@ -116,7 +116,7 @@ impl<C: Channel<Event = u64>> Fixture<C> {
 
     fn receiver_with(&self, replay: Replay) -> Listener<C> {
         let label = Label::new(None, here());
-        let receiver = self.listeners.receive(label, 8, Overflow::Block, replay);
+        let receiver = self.channel.receive(label, 8, Overflow::Block, replay);
         Listener::Pulled(receiver)
     }
 
@@ -125,7 +125,7 @@ impl<C: Channel<Event = u64>> Fixture<C> {
         let log = Arc::clone(&told);
         let callback = move |n: &u64| log.lock().unwrap().push(*n);
         let label = Label::new(None, here());
-        Listener::Pushed(told, self.listeners.inline().listen(label, callback))
+        Listener::Pushed(told, self.channel.inline().listen(label, callback))
     }
 }
 

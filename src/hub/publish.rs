@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::panic::Location;
 
-use super::listeners::Listeners;
-use super::publishing::Publishing;
+use super::channel::ChannelState;
+use super::publish_future::PublishFuture;
 use super::{Hub, Publisher};
 use crate::channel::{Channel, Open, Protected};
 use crate::envelope::Source;
@@ -33,7 +33,7 @@ impl Hub {
     #[track_caller]
     pub fn publish<C: Open>(&self, event: C::Event) {
         let source = Location::caller();
-        self.listeners::<C>()
+        self.channel::<C>()
             .publish(self.queue(), event, source, None);
     }
 
@@ -62,7 +62,7 @@ impl Hub {
     pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
         let source = Location::caller();
         let accepted = self
-            .listeners::<C>()
+            .channel::<C>()
             .try_publish(self.queue(), event, source, None);
         accepted.map_err(TryPublishError)
     }
@@ -99,7 +99,7 @@ impl Hub {
     #[track_caller]
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
-        self.listeners::<C>()
+        self.channel::<C>()
             .publish(self.queue(), event, source, None);
     }
 
@@ -118,18 +118,18 @@ impl Hub {
     #[track_caller]
     pub(crate) fn publish_unbounded<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
-        self.listeners::<C>()
+        self.channel::<C>()
             .publish_unbounded(self.queue(), event, source);
     }
 
-    fn accept<C: Channel>(&self, event: C::Event, source: Source) -> Publishing<'_, C> {
-        Publishing::new(self.listeners::<C>(), self.queue(), event, source)
+    fn accept<C: Channel>(&self, event: C::Event, source: Source) -> PublishFuture<'_, C> {
+        PublishFuture::new(self.channel::<C>(), self.queue(), event, source)
     }
 
     /// The channel looked up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
         let context = &self.inner.context;
-        let listeners = self.inner.registry.shared(|| Listeners::new(context));
-        Publisher::new(self.clone(), listeners)
+        let channel = self.inner.registry.shared(|| ChannelState::new(context));
+        Publisher::new(self.clone(), channel)
     }
 }

@@ -4,8 +4,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::Hub;
-use super::listeners::Listeners;
-use super::publishing::Publishing;
+use super::channel::ChannelState;
+use super::publish_future::PublishFuture;
 use crate::channel::{Channel, Open, Protected};
 use crate::delivery::inline::Desk;
 use crate::error::TryPublishError;
@@ -34,15 +34,15 @@ use crate::error::TryPublishError;
 /// ```
 pub struct Publisher<C: Channel> {
     desk: Desk<C>,
-    listeners: Arc<Listeners<C>>,
+    channel: Arc<ChannelState<C>>,
     hub: Hub,
 }
 
 impl<C: Channel> Publisher<C> {
-    pub(super) fn new(hub: Hub, listeners: Arc<Listeners<C>>) -> Self {
+    pub(super) fn new(hub: Hub, channel: Arc<ChannelState<C>>) -> Self {
         Self {
             desk: Desk::new(),
-            listeners,
+            channel,
             hub,
         }
     }
@@ -55,8 +55,7 @@ impl<C: Channel> Publisher<C> {
     {
         let source = Location::caller();
         let desk = Some(&self.desk);
-        self.listeners
-            .publish(self.hub.queue(), event, source, desk);
+        self.channel.publish(self.hub.queue(), event, source, desk);
     }
 
     /// See [`Hub::try_publish`].
@@ -71,7 +70,7 @@ impl<C: Channel> Publisher<C> {
     {
         let source = Location::caller();
         let (queue, desk) = (self.hub.queue(), Some(&self.desk));
-        let accepted = self.listeners.try_publish(queue, event, source, desk);
+        let accepted = self.channel.try_publish(queue, event, source, desk);
         accepted.map_err(TryPublishError)
     }
 
@@ -82,7 +81,7 @@ impl<C: Channel> Publisher<C> {
         C: Open,
     {
         let source = Location::caller();
-        Publishing::new(&self.listeners, self.hub.queue(), event, source)
+        PublishFuture::new(&self.channel, self.hub.queue(), event, source)
     }
 
     /// See [`Hub::publish_protected`].
@@ -93,8 +92,7 @@ impl<C: Channel> Publisher<C> {
     {
         let source = Location::caller();
         let desk = Some(&self.desk);
-        self.listeners
-            .publish(self.hub.queue(), event, source, desk);
+        self.channel.publish(self.hub.queue(), event, source, desk);
     }
 
     /// The hub it publishes on.
@@ -105,6 +103,6 @@ impl<C: Channel> Publisher<C> {
 
 impl<C: Channel> Clone for Publisher<C> {
     fn clone(&self) -> Self {
-        Self::new(self.hub.clone(), Arc::clone(&self.listeners))
+        Self::new(self.hub.clone(), Arc::clone(&self.channel))
     }
 }

@@ -48,8 +48,8 @@ impl Hub {
     #[track_caller]
     pub fn receiver_with<C: Channel>(&self, options: ReceiverOptions) -> Receiver<C> {
         let label = Label::new(options.name, Location::caller());
-        let listeners = self.listeners::<C>();
-        listeners.receive(label, options.capacity, options.overflow, options.replay)
+        let channel = self.channel::<C>();
+        channel.receive(label, options.capacity, options.overflow, options.replay)
     }
 
     /// Waits for an event that satisfies the predicate, among those that are accepted from now on, at

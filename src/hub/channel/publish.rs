@@ -1,11 +1,11 @@
-//! The way of an event to a channel's listeners: here it is decided which way it goes.
+//! The way of an event to a channel's listeners: the one place that decides which way it goes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 
-use super::Listeners;
+use super::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::inline::Desk;
 use crate::delivery::inside;
@@ -37,7 +37,7 @@ pub(in crate::hub) struct PublishWaiter {
     log: Option<Place>,
 }
 
-impl<C: Channel> Listeners<C> {
+impl<C: Channel> ChannelState<C> {
     /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
     #[inline]
     pub(in crate::hub) fn publish(

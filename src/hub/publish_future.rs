@@ -4,15 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::listeners::{Listeners, PublishWaiter};
+use super::channel::{ChannelState, PublishWaiter};
 use crate::channel::Channel;
 use crate::delivery::queue::Queue;
 use crate::envelope::Source;
 
 /// The future of an event that is to be accepted. Dropped before, it drops the event; once it is
 /// dropped, nobody wakes its task any more.
-pub(super) struct Publishing<'a, C: Channel> {
-    listeners: &'a Listeners<C>,
+pub(super) struct PublishFuture<'a, C: Channel> {
+    channel: &'a ChannelState<C>,
     queue: &'a Queue,
     /// There until it is accepted.
     event: Option<C::Event>,
@@ -20,15 +20,15 @@ pub(super) struct Publishing<'a, C: Channel> {
     waiter: PublishWaiter,
 }
 
-impl<'a, C: Channel> Publishing<'a, C> {
+impl<'a, C: Channel> PublishFuture<'a, C> {
     pub(super) fn new(
-        listeners: &'a Listeners<C>,
+        channel: &'a ChannelState<C>,
         queue: &'a Queue,
         event: C::Event,
         source: Source,
     ) -> Self {
         Self {
-            listeners,
+            channel,
             queue,
             event: Some(event),
             source,
@@ -38,24 +38,22 @@ impl<'a, C: Channel> Publishing<'a, C> {
 }
 
 /// The event is moved, never pinned.
-impl<C: Channel> Unpin for Publishing<'_, C> {}
+impl<C: Channel> Unpin for PublishFuture<'_, C> {}
 
-impl<C: Channel> Future for Publishing<'_, C> {
+impl<C: Channel> Future for PublishFuture<'_, C> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let (queue, source) = (this.queue, this.source);
         while this.event.is_some() {
-            let accepted = this
-                .listeners
-                .publish_or_wait(queue, &mut this.event, source);
+            let accepted = this.channel.publish_or_wait(queue, &mut this.event, source);
             let Err(bound) = accepted else {
                 break;
             };
             // An executor's code, which may panic: the event stays where it is.
             let waker = task.waker().clone();
-            if this.listeners.wait(queue, bound, &mut this.waiter, waker) {
+            if this.channel.wait(queue, bound, &mut this.waiter, waker) {
                 return Poll::Pending;
             }
         }
@@ -63,8 +61,8 @@ impl<C: Channel> Future for Publishing<'_, C> {
     }
 }
 
-impl<C: Channel> Drop for Publishing<'_, C> {
+impl<C: Channel> Drop for PublishFuture<'_, C> {
     fn drop(&mut self) {
-        self.listeners.cancel_wait(self.queue, &mut self.waiter);
+        self.channel.cancel_wait(self.queue, &mut self.waiter);
     }
 }

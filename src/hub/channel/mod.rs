@@ -1,6 +1,7 @@
-//! One channel's listeners; in [`accept`], the way of an event to them.
+//! One channel's state: its listeners of every kind. [`publish`] decides which way an event goes to
+//! them.
 
-mod accept;
+mod publish;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,10 +23,10 @@ use crate::delivery::retained::{Replay, Retained};
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 
-pub(super) use accept::PublishWaiter;
+pub(super) use publish::PublishWaiter;
 
-/// What of it nobody has asked for is not there.
-pub(in crate::hub) struct Listeners<C: Channel> {
+/// Each part is created on first use.
+pub(in crate::hub) struct ChannelState<C: Channel> {
     pub(in crate::hub) claimed: ClaimFlag,
     kinds: Arc<ActiveKinds>,
     /// How many events have been accepted that neither a desk nor the inline listeners have counted.
@@ -37,7 +38,7 @@ pub(in crate::hub) struct Listeners<C: Channel> {
     retained: OnceLock<Box<Retained<C>>>,
 }
 
-impl<C: Channel> Listeners<C> {
+impl<C: Channel> ChannelState<C> {
     pub(in crate::hub) fn new(context: &Arc<Context>) -> Self {
         Self {
             claimed: ClaimFlag::default(),
@@ -113,7 +114,7 @@ impl<C: Channel> Listeners<C> {
 }
 
 /// With the hub, when everything is delivered: nobody listens any more.
-impl<C: Channel> Drop for Listeners<C> {
+impl<C: Channel> Drop for ChannelState<C> {
     fn drop(&mut self) {
         if let Some(inline) = self.inline.get() {
             inline.close();
@@ -121,7 +122,7 @@ impl<C: Channel> Drop for Listeners<C> {
     }
 }
 
-impl<C: Channel> AnyChannel for Listeners<C> {
+impl<C: Channel> AnyChannel for ChannelState<C> {
     fn close(&self) {
         if let Some(log) = self.log.get() {
             log.close();
