@@ -4,8 +4,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::world::{PASSWORD, World, start};
 use pollster::block_on;
@@ -293,4 +294,64 @@ fn f35_callbacks_that_nobody_has_asked_for_leave_room_for_the_next() {
         .client
         .sign_in_in_browser(&loopback, options(&loopback), open, limit);
     assert_eq!(block_on(signed_in).unwrap().username, "ada");
+}
+
+/// A page that is loaded again and again, say.
+#[test]
+fn f31_callbacks_of_an_earlier_sign_in_do_not_put_off_the_end() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let limit = Duration::from_millis(500);
+    let mut earlier = String::new();
+    let open = |page: &AuthorizeUrl| {
+        earlier = world.pool.visit(page, "ada", PASSWORD).unwrap();
+        Err(LoopbackError::NoBrowser)
+    };
+    let ended = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, limit);
+    assert_eq!(block_on(ended), Err(RedirectError::NotOpened));
+    let (began, is_over) = (Instant::now(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) && began.elapsed() < LIMIT {
+                get(&earlier);
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let late =
+            world
+                .client
+                .sign_in_in_browser(&loopback, options(&loopback), |_| Ok(()), limit);
+        let late = block_on(late);
+        is_over.store(true, Ordering::SeqCst);
+        assert_eq!(late, Err(RedirectError::TimedOut));
+        assert!(began.elapsed() < LIMIT, "they have put it off");
+    });
+}
+
+#[test]
+fn f31_the_limit_is_for_the_user_and_the_provider_together() {
+    let world = World::new();
+    world.pool.fail(Operation::Exchange, Fault::NoAnswer);
+    let loopback = Loopback::bind().unwrap();
+    let pool = world.pool.clone();
+    let limit = Duration::from_secs(2);
+    let open = |page: &AuthorizeUrl| {
+        let callback = pool.visit(page, "ada", PASSWORD).unwrap();
+        thread::spawn(move || {
+            thread::sleep(limit * 3 / 4);
+            get(&callback);
+        });
+        Ok(())
+    };
+    let began = Instant::now();
+    let late = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, limit);
+    assert_eq!(block_on(late), Err(RedirectError::TimedOut));
+    assert!(
+        began.elapsed() < limit * 7 / 4,
+        "the provider was waited for as long as the limit once more"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
 use pollster::block_on;
@@ -371,6 +371,18 @@ fn f36_and_not_for_ever() {
         .unwrap();
     let _page = begin(&client);
     assert_eq!(block_on(client.session(false)), Ok(None));
+}
+
+#[test]
+fn f36_nor_longer_than_the_redirect_may_take() {
+    let (world, _) = redirecting();
+    world.clock.advance(Duration::from_millis(3_599_900)); // of an hour
+    let began = Instant::now();
+    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "not as long as for one that has just begun, which is 10 s"
+    );
 }
 
 #[test]
