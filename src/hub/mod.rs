@@ -6,6 +6,7 @@
 //! published. A `claim` is the exclusive use of a protected channel. What the handles show of
 //! themselves is in `debug`.
 
+mod channel;
 mod claim;
 mod debug;
 mod listen;
