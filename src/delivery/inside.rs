@@ -91,7 +91,11 @@ pub(crate) fn inline_of(hub: HubId) -> bool {
 }
 
 /// Runs inline callbacks of this hub, then what they deferred.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "two places call it, and a call costs as much as it does"
+)]
+#[inline(always)]
 pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
     let _inside = Inside::enter(Place::inline(hub));
     callbacks();
