@@ -41,9 +41,9 @@ impl KindSet {
     /// Whether all kinds of `other` are among these.
     #[inline]
     pub(crate) fn contains(self, other: Self) -> bool {
-        (self.inline | !other.inline)
-            & (self.queued | !other.queued)
-            & (self.receivers | !other.receivers)
+        (self.inline || !other.inline)
+            && (self.queued || !other.queued)
+            && (self.receivers || !other.receivers)
     }
 }
 

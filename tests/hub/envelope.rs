@@ -51,6 +51,8 @@ fn sequence_numbers_follow_the_order_of_acceptance_across_channels() {
 struct Broadcast {
     channel: u8,
     time: u32,
+    source: &'static str,
+    payload: &'static str,
 }
 
 impl Broadcast {
@@ -67,11 +69,11 @@ impl Broadcast {
     }
 
     fn source(&self) -> &str {
-        "the studio"
+        self.source
     }
 
     fn payload(&self) -> &str {
-        "the news"
+        self.payload
     }
 }
 
@@ -102,6 +104,8 @@ fn the_methods_of_an_event_are_told_from_those_of_its_envelope() {
     let news = Broadcast {
         channel: 2,
         time: 1_930,
+        source: "the studio",
+        payload: "the news",
     };
     hub.publish::<Custom<Broadcasts>>(news.clone());
     hub.flush();

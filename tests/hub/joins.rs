@@ -76,7 +76,7 @@ fn enveloped<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T> {
         hub.listen_envelope::<Custom<T>>(move |envelope| {
             assert!(last.replace(envelope.sequence()) < Some(envelope.sequence()));
             let age = envelope.time().duration_since(begun);
-            assert!(age.is_ok_and(|age| age < Duration::from_secs(600)));
+            assert!(age.is_ok_and(|age| age < Duration::from_mins(10)));
             log.lock().unwrap().push(*envelope.payload());
         })
     })
