@@ -170,3 +170,28 @@ fn an_inline_listener_gets_the_next_event_though_others_come_and_go_meanwhile() 
     over.store(true, Ordering::Relaxed);
     others.join().unwrap();
 }
+
+#[test]
+fn what_an_inline_callback_publishes_reaches_a_listener_that_has_just_joined() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let (weak, numbers) = (hub.downgrade(), log.clone());
+    let joined = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&joined);
+    let _first = hub.listen_inline::<Numbers>(move |n| {
+        if *n == 1 {
+            let (hub, numbers) = (weak.upgrade().unwrap(), numbers.clone());
+            let guard = hub.listen_inline::<Numbers>(move |n| numbers.push(*n));
+            *slot.lock().unwrap() = Some(guard);
+            hub.publish::<Numbers>(2);
+        }
+    });
+    hub.publish::<Numbers>(1);
+    hub.publish::<Numbers>(3);
+    assert_eq!(log.take(), [2, 3]);
+    let publisher = hub.publisher::<Numbers>();
+    drop(joined.lock().unwrap().take());
+    publisher.publish(1);
+    publisher.publish(3);
+    assert_eq!(log.take(), [2, 3]);
+}

@@ -73,7 +73,7 @@ impl<C: Channel> InlineListeners<C> {
 
     /// Accepts an event on a channel that has only inline listeners: those that are there for it. `None`
     /// when there are listeners of another kind by the time these have been looked up, or when there is
-    /// no desk: the event has not been accepted then.
+    /// no desk: the event has not been accepted then. Not from inside an inline callback of this hub.
     #[inline]
     pub(crate) fn accept(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Option<Arc<Sheet<C>>> {
         match desk {
@@ -93,9 +93,12 @@ impl<C: Channel> InlineListeners<C> {
         Some(sheet)
     }
 
-    /// The listeners that are there now, for an event that is accepted together with others kinds'.
+    /// The listeners that are there now, for an event that other kinds are told of too, or that has to
+    /// wait its turn.
     pub(crate) fn snapshot(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Arc<Sheet<C>> {
         match desk {
+            // The call under way holds its desk's sheet, current or not.
+            _ if self.is_calling_here() => self.snapshot_apart(),
             Some(desk) => self.snapshot_at(desk),
             None => desks::with_own(self, |desk| self.snapshot_at(desk))
                 .unwrap_or_else(|| self.snapshot_apart()),
@@ -107,7 +110,7 @@ impl<C: Channel> InlineListeners<C> {
         desk.sheet().unwrap_or_else(|| self.new_sheet(desk))
     }
 
-    /// In the destructors of an ending thread, where there is no desk.
+    /// Without a desk.
     #[cold]
     pub(super) fn snapshot_apart(&self) -> Arc<Sheet<C>> {
         let listeners = self.state.lock().snapshot();

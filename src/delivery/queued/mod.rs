@@ -62,10 +62,13 @@ impl<C: Channel> QueuedListeners<C> {
         missed: Vec<Envelope<C>>,
     ) -> Subscription {
         let callback = new.callback;
-        // First: a publisher that is accepted after `since` has been read sees it under the same lock.
+        // Before `since`, too: a publisher that comes after sees it under the same lock.
         if new.timed {
             self.timed.fetch_add(1, Ordering::Release);
         }
+        let mut roster = self.roster.lock();
+        // Before `since`: of what is accepted from there on nothing is missed.
+        self.kinds.set_queued(true);
         let since = queue.next();
         let listener = Arc::new(QueuedListener {
             id: ListenerId::next(),
@@ -78,9 +81,7 @@ impl<C: Channel> QueuedListeners<C> {
             channel: Arc::downgrade(self),
             context: Arc::clone(&self.kinds.context),
         });
-        let mut roster = self.roster.lock();
         roster.join(Arc::clone(&listener));
-        self.changed(&roster);
         drop(roster);
         Subscription::new(listener)
     }

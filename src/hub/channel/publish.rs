@@ -145,15 +145,14 @@ impl<C: Channel> ChannelState<C> {
         desk: Option<&Desk<C>>,
     ) -> Result<(), C::Event> {
         let inline = self.inline();
+        if inline.is_calling_here() {
+            return Err(event); // It has to wait its turn.
+        }
         let Some(sheet) = inline.accept(desk) else {
             return Err(event);
         };
         self.sources.note(source);
-        if inline.is_calling_here() {
-            inline.defer(sheet, Payload::Own(event));
-        } else {
-            inline.call(sheet, &event);
-        }
+        inline.call(sheet, &event);
         Ok(())
     }
 

@@ -45,13 +45,8 @@ struct Spec {
 }
 
 impl Spec {
-    /// The listener that the callback of this one has join. An inline callback has no inline
-    /// listener join: what it publishes then would miss the new listener.
+    /// The listener that the callback of this one has join.
     fn joined(self, kind: Kind) -> Self {
-        let kind = match kind {
-            Kind::Inline if self.kind == Kind::Inline => Kind::Envelope,
-            kind => kind,
-        };
         let action = Action::Nothing;
         Self {
             kind,
