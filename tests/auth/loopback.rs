@@ -178,6 +178,31 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
+fn a_request_that_is_too_long_is_answered_and_not_cut_off() {
+    let loopback = Loopback::bind().unwrap();
+    let mut stream = TcpStream::connect(authority(&loopback)).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.write_all(&vec![b'x'; 100 * 1024]).unwrap();
+    let mut answer = String::new();
+    // A connection that is closed with something unread is reset.
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), "431");
+}
+
+#[test]
+fn an_answer_ends_before_its_reader_closes_the_connection() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    // Unless the answer is ended, it ends with the connection, 1 s later.
+    let is_soon = (0..5).any(|_| {
+        let began = Instant::now();
+        assert_eq!(status(&get(&authority, "/callback?code=1")), "200");
+        began.elapsed() < Duration::from_millis(700)
+    });
+    assert!(is_soon);
+}
+
+#[test]
 fn a_request_has_a_longest() {
     let loopback = Loopback::bind().unwrap();
     let authority = authority(&loopback);
@@ -233,6 +258,26 @@ fn a_request_in_pieces_is_one() {
     }
     let callback = block_on(loopback.callback(LONG)).unwrap();
     assert!(callback.ends_with("?code=1"));
+}
+
+#[test]
+fn all_who_wait_are_woken() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| block_on(loopback.callback(LONG))))
+            .collect();
+        thread::sleep(SHORT); // for all of them to wait
+        for number in 0..3 {
+            get(&authority, &format!("/callback?code={number}"));
+        }
+        for waits in waiting {
+            assert!(waits.join().unwrap().is_ok());
+        }
+    });
+    assert!(began.elapsed() < LONG / 2);
 }
 
 #[test]

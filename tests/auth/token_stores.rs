@@ -276,6 +276,7 @@ mod file {
     use std::path::{Path, PathBuf};
     use std::process::Command;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
 
     use typed_hub::auth::{FileStore, StoreError};
 
@@ -424,7 +425,13 @@ mod file {
         let lock = fs::File::open(folder.file("session.json.lock")).unwrap();
         lock.lock().unwrap();
         let late = Err(StoreError::Write(ErrorKind::TimedOut));
-        assert_eq!(block_on(store.save(&session("new"))), late);
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let clear = scope.spawn(|| block_on(store.clear()));
+            assert_eq!(block_on(store.save(&session("new"))), late);
+            assert_eq!(clear.join().unwrap(), late);
+        });
+        assert!(began.elapsed() < Duration::from_secs(10), "it takes 5 s");
         assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
         drop(lock);
         block_on(store.save(&session("new"))).unwrap();
