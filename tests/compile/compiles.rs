@@ -15,12 +15,14 @@ macro_rules! compiles {
 }
 
 compiles! {
+    call_a_method_of_the_event_on_its_envelope
     capture_what_is_not_send
     capture_what_is_not_sync_inline
     claim_auth
     clone_a_worker
     ignore_the_receiver
     ignore_the_subscription
+    ignore_the_subscription_of_once
     keep_the_reference
     listen_to_what_is_no_channel
     listen_with_the_wrong_payload

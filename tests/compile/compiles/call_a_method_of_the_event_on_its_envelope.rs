@@ -7,7 +7,7 @@ impl CustomChannel for Ticks {
     const NAME: &'static str = "ticks";
 }
 
-fn main() {
+pub fn main() {
     let hub = Hub::new();
     let guard = hub.listen_envelope::<Custom<Ticks>>(|tick| {
         let _ = tick.payload().count_ones();

@@ -2,7 +2,7 @@
 
 use typed_hub::{Auth, Hub};
 
-fn main() {
+pub fn main() {
     let _first = Hub::new().once::<Auth>(|_| {});
     Hub::new().once::<Auth>(|_| {}).detach();
 }
