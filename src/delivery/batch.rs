@@ -193,6 +193,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
     fn what_a_burst_has_taken_of_memory_is_given_back_when_it_is_over() {
         let context = Arc::new(Context::new(Arc::new(|_| {})));
         let queue = Queue::new(usize::MAX, Arc::clone(&context));

@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 
 /// As many rounds as an ordinary run takes to see a race, and fewer in an interpreter, which sees
 /// one in any.
 pub const fn rounds(rounds: u64) -> u64 {
-    if cfg!(miri) { rounds / 50 + 2 } else { rounds }
+    if cfg!(miri) { rounds / 250 + 2 } else { rounds }
 }
 
 /// A channel of numbers.

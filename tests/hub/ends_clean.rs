@@ -24,7 +24,8 @@ fn flush_waits_until_everything_accepted_is_delivered() {
         thread::yield_now();
         numbers.push(*n);
     });
-    for round in 1..=50 {
+    let rounds = usize::try_from(rounds(50)).unwrap();
+    for round in 1..=rounds {
         (0..20).for_each(|n| hub.publish::<Numbers>(n));
         hub.flush();
         assert_eq!(log.len(), round * 20);

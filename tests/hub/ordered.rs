@@ -120,6 +120,7 @@ fn inline_listeners_are_called_in_the_order_of_registration() {
 /// So many that the hub keeps them in several pieces; some leave at the ends of pieces, and one piece
 /// all together.
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn hundreds_of_listeners_keep_their_order_however_they_come_and_go() {
     let hub = Hub::new();
     let log = Log::new();

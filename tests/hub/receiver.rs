@@ -145,6 +145,7 @@ fn overflow_drops_the_oldest_or_the_newest_and_says_how_many() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn one_receiver_that_drops_costs_another_nothing() {
     let hub = Hub::new();
     let mut all = hub.receiver_with::<Numbers>(bounded(10_000, Overflow::Block));
@@ -163,6 +164,7 @@ fn one_receiver_that_drops_costs_another_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn what_a_receiver_that_is_never_pulled_lets_drop_is_freed() {
     let hub = Hub::new();
     let event = Arc::new(());
@@ -488,6 +490,7 @@ fn nothing_is_kept_after_the_last_receiver() {
 const KEPT_BESIDES: usize = 128;
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn a_lossy_receiver_keeps_no_more_events_alive_than_its_capacity_and_a_constant() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         for capacity in [1, 10, 64, 100, 1_000] {
@@ -509,6 +512,7 @@ fn a_lossy_receiver_keeps_no_more_events_alive_than_its_capacity_and_a_constant(
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn many_lossy_receivers_keep_no_more_than_the_largest_lets_wait() {
     let hub = Hub::new();
     let event = Arc::new(());
@@ -551,6 +555,7 @@ impl CustomChannel for Counted {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
 fn a_receiver_that_is_never_pulled_keeps_no_more_beside_one_that_always_is() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         let hub = Hub::new();

@@ -85,17 +85,18 @@ fn what_is_queued_for_others_is_replayed_and_not_delivered_again() {
 #[test]
 fn none_twice_none_skipped_under_concurrent_publishing() {
     in_time(|| {
+        let events = rounds(500);
         for _ in 0..rounds(50) {
             let hub = Hub::new();
             let log = Log::new();
             let numbers = log.clone();
             let guard = thread::scope(|scope| {
-                scope.spawn(|| (0..500).for_each(|n| hub.publish::<Custom<Archive>>(n)));
+                scope.spawn(|| (0..events).for_each(|n| hub.publish::<Custom<Archive>>(n)));
                 thread::yield_now();
                 hub.listen_with::<Custom<Archive>>(replay(Replay::All), move |n| numbers.push(*n))
             });
             hub.flush();
-            assert_eq!(log.take(), (0..500).collect::<Vec<_>>());
+            assert_eq!(log.take(), (0..events).collect::<Vec<_>>());
             guard.close();
         }
     });
