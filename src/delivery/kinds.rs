@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The kinds of listeners that a channel has at present.
 ///
@@ -12,85 +12,50 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 /// events, so that an event which comes after one that was published after that `listen` finds the
 /// kind set. A kind that is set for a moment too long costs a look, and nothing else.
 pub(crate) struct ActiveKinds {
-    inline: AtomicBool,
-    queued: AtomicBool,
-    receivers: AtomicBool,
+    kinds: AtomicU8,
     pub(crate) context: Arc<Context>,
 }
 
-/// A set of kinds.
+/// A set of kinds: a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KindSet {
-    pub(crate) inline: bool,
-    pub(crate) queued: bool,
-    pub(crate) receivers: bool,
-}
+pub(crate) struct KindSet(u8);
 
 impl KindSet {
-    pub(crate) const QUEUED: Self = Self::new(false, true, false);
-    pub(crate) const RECEIVERS: Self = Self::new(false, false, true);
-
-    const fn new(inline: bool, queued: bool, receivers: bool) -> Self {
-        Self {
-            inline,
-            queued,
-            receivers,
-        }
-    }
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const INLINE: Self = Self(1);
+    pub(crate) const QUEUED: Self = Self(2);
+    pub(crate) const RECEIVERS: Self = Self(4);
 
     /// Whether all kinds of `other` are among these.
     #[inline]
-    pub(crate) fn contains(self, other: Self) -> bool {
-        (self.inline || !other.inline)
-            && (self.queued || !other.queued)
-            && (self.receivers || !other.receivers)
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 
 impl ActiveKinds {
     pub(crate) fn new(context: Arc<Context>) -> Self {
         Self {
-            inline: AtomicBool::new(false),
-            queued: AtomicBool::new(false),
-            receivers: AtomicBool::new(false),
+            kinds: AtomicU8::new(0),
             context,
         }
     }
 
-    /// The kinds as they are when the first of the three is read: a kind that is found missing later
-    /// was missing then, unless its last listener has left meanwhile, which needs the event no more.
     #[inline]
     pub(crate) fn load(&self) -> KindSet {
-        KindSet {
-            inline: self.inline.load(Ordering::Acquire),
-            queued: self.queued.load(Ordering::Acquire),
-            receivers: self.receivers.load(Ordering::Acquire),
+        KindSet(self.kinds.load(Ordering::Acquire))
+    }
+
+    /// Notes whether there are listeners of this kind: under the lock of their list.
+    ///
+    /// Publishers read the kinds all the time, so they are written only when they change.
+    pub(crate) fn set(&self, kind: KindSet, any: bool) {
+        // The lock orders the writers of this one bit.
+        let before = KindSet(self.kinds.load(Ordering::Relaxed));
+        if any && !before.contains(kind) {
+            self.kinds.fetch_or(kind.0, Ordering::Release);
+        } else if !any && before.contains(kind) {
+            self.kinds.fetch_and(!kind.0, Ordering::Release);
         }
-    }
-
-    /// Whether there are neither queued listeners nor receivers.
-    #[inline]
-    pub(crate) fn has_only_inline(&self) -> bool {
-        !self.queued.load(Ordering::Acquire) && !self.receivers.load(Ordering::Acquire)
-    }
-
-    /// Notes whether there are inline listeners; under the lock of their list, as the other two.
-    pub(crate) fn set_inline(&self, any: bool) {
-        set(&self.inline, any);
-    }
-
-    pub(crate) fn set_queued(&self, any: bool) {
-        set(&self.queued, any);
-    }
-
-    pub(crate) fn set_receivers(&self, any: bool) {
-        set(&self.receivers, any);
-    }
-}
-
-/// Publishers read it all the time, so it is written only when it changes.
-fn set(is_active: &AtomicBool, any: bool) {
-    if is_active.load(Ordering::Relaxed) != any {
-        is_active.store(any, Ordering::Release);
     }
 }

@@ -15,7 +15,7 @@ use super::batch::Batch;
 use super::context::Context;
 use super::dispatcher::Worker;
 use super::inline::{Desk, InlineListeners};
-use super::kinds::ActiveKinds;
+use super::kinds::{ActiveKinds, KindSet};
 use super::listener::Label;
 use super::log::{Log, Nothing, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
@@ -338,7 +338,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let (house, retained) = &*publishing;
             for n in 0..2 {
                 let past = retained.lock();
-                let sequence = if house.kinds.load().queued {
+                let sequence = if house.kinds.load().contains(KindSet::QUEUED) {
                     house.queue.lock().push(&house.queued, event(n))
                 } else {
                     house.queue.lock().number()

@@ -88,7 +88,7 @@ impl QueueGuard<'_> {
     }
 
     /// Accepts an event, unlocks, and says which sequence number it got.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push<C: Channel>(
         mut self,
         listeners: &Arc<QueuedListeners<C>>,

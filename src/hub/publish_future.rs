@@ -46,14 +46,18 @@ impl<C: Channel> Future for PublishFuture<'_, C> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let (queue, source) = (this.queue, this.source);
-        while this.event.is_some() {
-            let accepted = this.channel.publish_or_wait(queue, &mut this.event, source);
-            let Err(bound) = accepted else {
+        while let Some(event) = this.event.take() {
+            let accepted = this.channel.publish_or_wait(queue, event, source);
+            let Err(rejected) = accepted else {
                 break;
             };
+            this.event = Some(rejected.event);
             // An executor's code, which may panic: the event stays where it is.
             let waker = task.waker().clone();
-            if this.channel.wait(queue, bound, &mut this.waiter, waker) {
+            if this
+                .channel
+                .wait(queue, rejected.bound, &mut this.waiter, waker)
+            {
                 return Poll::Pending;
             }
         }

@@ -33,28 +33,40 @@ pub(super) fn with_own<C: Channel, R>(
     use_it: impl Fn(&Desk<C>) -> R,
 ) -> Option<R> {
     let result = DESKS.try_with(|desks| {
-        with_present(desks, listeners, &use_it).or_else(|| {
-            set_up(desks, listeners);
-            with_present(desks, listeners, &use_it)
-        })
+        let known = desks.borrow();
+        match find(&known, listeners) {
+            Some(desk) => Some(use_it(desk)),
+            None => {
+                drop(known);
+                with_new(desks, listeners, &use_it)
+            }
+        }
     });
     result.ok().flatten()
 }
 
+/// The desk at a channel, if it has been set up.
 #[inline]
-fn with_present<C: Channel, R>(
-    desks: &Desks,
+fn find<'a, C: Channel>(
+    desks: &'a [Option<Box<dyn Any>>],
     listeners: &Arc<InlineListeners<C>>,
-    use_it: impl Fn(&Desk<C>) -> R,
-) -> Option<R> {
-    let desks = desks.borrow();
+) -> Option<&'a Desk<C>> {
     let own = desks.get(listeners.number.0)?.as_ref()?;
     let own: &Own<C> = own.downcast_ref()?;
     let is_its = ptr::eq(own.listeners.as_ptr(), Arc::as_ptr(listeners));
-    is_its.then(|| use_it(&own.desk))
+    is_its.then_some(&own.desk)
 }
 
 #[cold]
+fn with_new<C: Channel, R>(
+    desks: &Desks,
+    listeners: &Arc<InlineListeners<C>>,
+    use_it: &dyn Fn(&Desk<C>) -> R,
+) -> Option<R> {
+    set_up(desks, listeners);
+    find(&desks.borrow(), listeners).map(use_it)
+}
+
 fn set_up<C: Channel>(desks: &Desks, listeners: &Arc<InlineListeners<C>>) {
     let own = Own {
         desk: Desk::new(),

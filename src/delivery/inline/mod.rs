@@ -11,7 +11,7 @@ mod listener;
 use std::sync::{Arc, Weak};
 
 use super::inside;
-use super::kinds::ActiveKinds;
+use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Label, Listener};
 use super::roster::{Roster, View};
 use super::subscription::Subscription;
@@ -82,11 +82,15 @@ impl<C: Channel> InlineListeners<C> {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "two places call it, and a call costs as much as it does"
+    )]
+    #[inline(always)]
     pub(super) fn accept_at(&self, desk: &Desk<C>) -> Option<Arc<Sheet<C>>> {
         // First: its atomic read-modify-write would wait for earlier stores.
         let sheet = self.snapshot_at(desk);
-        if !self.kinds.has_only_inline() {
+        if !KindSet::INLINE.contains(self.kinds.load()) {
             return None;
         }
         desk.count(|| self);
@@ -216,7 +220,7 @@ impl<C: Channel> InlineListeners<C> {
 
     /// Tells publishers, and unlocks. What is not up to date any more is for the caller, to drop.
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
-        self.kinds.set_inline(!state.roster.is_empty());
+        self.kinds.set(KindSet::INLINE, !state.roster.is_empty());
         let before = state.snapshot.take();
         // Under the lock: whoever changes them next must find no desk with a sheet of before. No
         // listener is dropped here, for `before` lists the same.

@@ -13,7 +13,7 @@ use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
-use super::kinds::ActiveKinds;
+use super::kinds::{ActiveKinds, KindSet};
 use super::listener::Label;
 use super::queue::Limit;
 use super::tasks::Place;
@@ -83,7 +83,7 @@ impl<C: Channel> Log<C> {
 
     fn changed(&self, state: &State<C>) {
         let any = !state.readers.is_empty();
-        self.kinds.set_receivers(any);
+        self.kinds.set(KindSet::RECEIVERS, any);
     }
 
     /// Everything that waits for the reader.

@@ -56,6 +56,9 @@ struct Index {
     refusing: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
     losing: BTreeSet<(u64, ReaderId)>,
+    /// The first of `refusing` and of `losing`: a push looks at these.
+    refuses_at: Option<u64>,
+    loses_at: Option<u64>,
 }
 
 pub(crate) type ReaderId = u64;
@@ -150,8 +153,7 @@ impl<C: Channel> State<C> {
             chunks.tail.reserve(chunks.usual);
         }
         chunks.tail.push(event);
-        let losing = self.index.losing.first();
-        let is_losing = losing.is_some_and(|(limit, _)| self.end() >= *limit);
+        let is_losing = self.index.loses_at.is_some_and(|limit| self.end() >= limit);
         if is_losing || self.chunks.tail.len() >= CHUNK {
             self.seal(is_losing)
         } else {
@@ -189,13 +191,14 @@ impl<C: Channel> State<C> {
                 reader.cursor = end;
             }
         }
+        self.index.update();
     }
 
     /// Whether some reader refuses the next event.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        let nearest = self.index.refusing.first();
-        nearest.is_some_and(|(limit, _)| self.end() >= *limit)
+        let nearest = self.index.refuses_at;
+        nearest.is_some_and(|limit| self.end() >= limit)
     }
 
     /// The number of the next event.
@@ -343,6 +346,7 @@ impl Index {
                 self.losing.insert((limit, id));
             }
         }
+        self.update();
     }
 
     fn remove<C: Channel>(&mut self, id: ReaderId, reader: &Reader<C>) {
@@ -361,6 +365,14 @@ impl Index {
                 self.losing.remove(&(limit, id));
             }
         }
+        self.update();
+    }
+
+    /// Keeps at hand what every push looks at.
+    fn update(&mut self) {
+        let first = |limits: &BTreeSet<(u64, ReaderId)>| limits.first().map(|(limit, _)| *limit);
+        self.refuses_at = first(&self.refusing);
+        self.loses_at = first(&self.losing);
     }
 
     /// Whether no reader needs the next event.

@@ -53,17 +53,21 @@ impl<C: Channel> AnyLane for Lane<C> {
     fn deliver(&mut self, count: usize) {
         self.take_seats();
         let context = &self.listeners.kinds.context;
+        // The events stay where they lie: to move one costs as much as a call.
+        if !mem::needs_drop::<C::Event>() {
+            for event in self.events.iter().take(count) {
+                tell(&mut self.seats, event);
+                context.progress.pass(event.sequence() + 1);
+            }
+            self.events.drain(..count);
+            return;
+        }
         for _ in 0..count {
-            // Where it lies: to move it costs as much as a call.
             let Some(event) = self.events.front() else {
                 return;
             };
             let sequence = event.sequence();
-            for seat in &mut self.seats {
-                if sequence >= seat.listener.since {
-                    seat.call(event, sequence);
-                }
-            }
+            tell(&mut self.seats, event);
             discard_event(context, self.events.pop_front(), sequence);
             context.progress.pass(sequence + 1);
         }
@@ -89,6 +93,17 @@ impl<C: Channel> AnyLane for Lane<C> {
     fn discard(&mut self) {
         for event in self.events.drain(..) {
             self.listeners.kinds.context.discard_event::<C>(event);
+        }
+    }
+}
+
+/// Tells every listener that had joined when the event was accepted.
+#[inline]
+fn tell<C: Channel>(seats: &mut [Seat<C>], event: &Envelope<C>) {
+    let sequence = event.sequence();
+    for seat in seats {
+        if sequence >= seat.listener.since {
+            seat.call(event, sequence);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 
 use super::context::Context;
 use super::inside;
-use super::kinds::ActiveKinds;
+use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Label, Listener, ListenerId};
 use super::queue::Queue;
 use super::roster::{Roster, View};
@@ -68,7 +68,7 @@ impl<C: Channel> QueuedListeners<C> {
         }
         let mut roster = self.roster.lock();
         // Before `since`: of what is accepted from there on nothing is missed.
-        self.kinds.set_queued(true);
+        self.kinds.set(KindSet::QUEUED, true);
         let since = queue.next();
         let listener = Arc::new(QueuedListener {
             id: ListenerId::next(),
@@ -97,7 +97,7 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     fn changed(&self, roster: &Roster<QueuedListener<C>>) {
-        self.kinds.set_queued(!roster.is_empty());
+        self.kinds.set(KindSet::QUEUED, !roster.is_empty());
     }
 
     /// Whether an event needs to know when it was published; to be asked under the queue's lock.

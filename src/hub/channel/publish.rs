@@ -21,13 +21,21 @@ pub(in crate::hub) enum Bound {
     Receiver,
 }
 
+/// An event that has found no room, handed back.
+pub(in crate::hub) struct Rejected<E> {
+    pub(in crate::hub) event: E,
+    pub(in crate::hub) bound: Bound,
+}
+
 /// What comes of an attempt that looked at the kinds of listeners, then took their locks.
-enum Attempt {
+enum Attempt<E> {
     /// The event has been taken.
     Accepted,
-    Rejected(Bound),
+    /// It has been taken, noted and counted.
+    AcceptedInline,
+    Rejected(Rejected<E>),
     /// Another kind of listener has joined in between: to be tried again.
-    Outdated,
+    Outdated(E),
 }
 
 /// Where an async publisher waits for room.
@@ -47,34 +55,33 @@ impl<C: Channel> ChannelState<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) {
-        if let Err(event) = self.accept_without_locks(event, source, desk) {
-            let mut event = Some(event);
-            let accepted = self.try_accept(queue, &mut event, source, Limit::Capacity, desk);
-            if let Err(bound) = accepted {
-                self.publish_at_room(queue, event, source, desk, bound);
-            }
+        if self.accept_without_locks(&event, source, desk) {
+            return;
+        }
+        if let Err(rejected) = self.try_accept(queue, event, source, Limit::Capacity, desk) {
+            self.publish_at_room(queue, rejected, source, desk);
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn publish_at_room(
         &self,
         queue: &Queue,
-        mut event: Option<C::Event>,
+        mut rejected: Rejected<C::Event>,
         source: Source,
         desk: Option<&Desk<C>>,
-        mut bound: Bound,
     ) {
         let limit = limit_of_waiting(queue);
         loop {
-            match bound {
+            match rejected.bound {
                 _ if limit == Limit::None => {}
                 Bound::Queue => queue.wait_for_room(),
                 Bound::Receiver => self.log().wait_for_room(),
             }
-            match self.try_accept(queue, &mut event, source, limit, desk) {
+            match self.try_accept(queue, rejected.event, source, limit, desk) {
                 Ok(()) => return,
-                Err(again) => bound = again,
+                Err(again) => rejected = again,
             }
         }
     }
@@ -87,106 +94,97 @@ impl<C: Channel> ChannelState<C> {
         source: Source,
         desk: Option<&Desk<C>>,
     ) -> Result<(), C::Event> {
-        self.accept_without_locks(event, source, desk)
-            .or_else(|event| {
-                let mut event = Some(event);
-                let _ = self.try_accept(queue, &mut event, source, Limit::Capacity, desk);
-                event.map_or(Ok(()), Err)
-            })
+        if self.accept_without_locks(&event, source, desk) {
+            return Ok(());
+        }
+        self.try_accept(queue, event, source, Limit::Capacity, desk)
+            .map_err(|rejected| rejected.event)
     }
 
     /// Publishes an event beyond every capacity, when that is needed.
     pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
-        let accepted = self.try_accept(queue, &mut Some(event), source, Limit::None, None);
+        let accepted = self.try_accept(queue, event, source, Limit::None, None);
         debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");
     }
 
-    /// Publishes an event or, when there is no room and it may be waited for, leaves it and says what has
-    /// no room.
+    /// Publishes an event or, when there is no room and it may be waited for, hands it back.
     pub(in crate::hub) fn publish_or_wait(
         &self,
         queue: &Queue,
-        event: &mut Option<C::Event>,
+        event: C::Event,
         source: Source,
-    ) -> Result<(), Bound> {
+    ) -> Result<(), Rejected<C::Event>> {
         self.try_accept(queue, event, source, Limit::Capacity, None)
-            .or_else(|bound| match limit_of_waiting(queue) {
-                Limit::Capacity => Err(bound),
-                Limit::None => self.try_accept(queue, event, source, Limit::None, None),
+            .or_else(|rejected| match limit_of_waiting(queue) {
+                Limit::Capacity => Err(rejected),
+                Limit::None => self.try_accept(queue, rejected.event, source, Limit::None, None),
             })
     }
 
-    /// The two ways that take no lock: to no listener, and to inline ones alone.
+    /// The fast path: to no listener, and to inline listeners alone, neither of which takes a lock.
+    /// `false` when the event has to go another way.
     #[inline]
     fn accept_without_locks(
         &self,
-        event: C::Event,
+        event: &C::Event,
         source: Source,
         desk: Option<&Desk<C>>,
-    ) -> Result<(), C::Event> {
-        let kinds = self.kinds.load();
-        if C::RETAIN > 0 || kinds.queued || kinds.receivers {
-            return Err(event);
+    ) -> bool {
+        match self.kinds.load() {
+            KindSet::NONE if C::RETAIN == 0 => {
+                self.note(source, desk);
+                true
+            }
+            KindSet::INLINE if C::RETAIN == 0 => self.accept_inline(event, source, desk),
+            _ => false,
         }
-        if kinds.inline {
-            return self.accept_inline(event, source, desk);
-        }
-        self.sources.note(source);
-        self.count(desk);
-        Ok(())
     }
 
-    /// Apart, so that the other ways are short.
-    #[inline(never)]
-    fn accept_inline(
-        &self,
-        event: C::Event,
-        source: Source,
-        desk: Option<&Desk<C>>,
-    ) -> Result<(), C::Event> {
-        let inline = self.inline();
-        if inline.is_calling_here() {
-            return Err(event); // It has to wait its turn.
-        }
-        let Some(sheet) = inline.accept(desk) else {
-            return Err(event);
-        };
-        self.sources.note(source);
-        inline.call(sheet, &event);
-        Ok(())
-    }
-
-    /// Has an event accepted by all kinds of listeners that the channel has, or by none: with the two above,
-    /// every way that an event can go is here. It takes the event when it has been accepted.
+    /// Has an event accepted by all kinds of listeners that the channel has, or by none: every way that
+    /// an event can go under locks is here.
     #[inline(never)]
     fn try_accept(
         &self,
         queue: &Queue,
-        event: &mut Option<C::Event>,
+        mut event: C::Event,
         source: Source,
         limit: Limit,
         desk: Option<&Desk<C>>,
-    ) -> Result<(), Bound> {
+    ) -> Result<(), Rejected<C::Event>> {
         loop {
-            let kinds = self.kinds.load();
-            let attempt = match kinds {
+            let attempt = match self.kinds.load() {
                 KindSet::QUEUED if C::RETAIN == 0 => {
                     self.accept_queued(queue, event, source, limit)
                 }
                 KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, limit),
-                _ => self.accept_shared(queue, event, source, limit, desk, kinds),
+                kinds => self.accept_shared(queue, event, source, limit, desk, kinds),
             };
             match attempt {
-                Attempt::Accepted if kinds.inline => return Ok(()),
                 Attempt::Accepted => {
-                    self.sources.note(source);
-                    self.count(desk);
+                    self.note(source, desk);
                     return Ok(());
                 }
-                Attempt::Rejected(bound) => return Err(bound),
-                Attempt::Outdated => {}
+                Attempt::AcceptedInline => return Ok(()),
+                Attempt::Rejected(rejected) => return Err(rejected),
+                Attempt::Outdated(again) => event = again,
             }
         }
+    }
+
+    /// By inline listeners alone, without a lock. `false` when the event has to wait its turn, or when
+    /// another kind of listener has joined.
+    #[inline(never)]
+    fn accept_inline(&self, event: &C::Event, source: Source, desk: Option<&Desk<C>>) -> bool {
+        let inline = self.inline();
+        if inline.is_calling_here() {
+            return false;
+        }
+        let Some(sheet) = inline.accept(desk) else {
+            return false;
+        };
+        self.sources.note(source);
+        inline.call(sheet, event);
+        true
     }
 
     /// By queued listeners alone, under the queue's lock.
@@ -194,46 +192,42 @@ impl<C: Channel> ChannelState<C> {
     fn accept_queued(
         &self,
         queue: &Queue,
-        event: &mut Option<C::Event>,
+        event: C::Event,
         source: Source,
         limit: Limit,
-    ) -> Attempt {
+    ) -> Attempt<C::Event> {
         let queued = self.queued();
         let queue = queue.lock();
         if self.kinds.load() != KindSet::QUEUED {
-            return Attempt::Outdated;
+            return Attempt::Outdated(event);
         }
         if queue.is_full(limit) {
-            return Attempt::Rejected(Bound::Queue);
+            let bound = Bound::Queue;
+            return Attempt::Rejected(Rejected { event, bound });
         }
-        let is_consumed = queue.is_consumed();
-        match event.take() {
-            Some(event) if is_consumed => {
-                let time = queued.wants_time().then(SystemTime::now);
-                queue.push(queued, Envelope::new(Payload::Own(event), source, time));
-            }
-            unwanted => {
-                drop(queue);
-                drop(unwanted);
-            }
+        if queue.is_consumed() {
+            let time = queued.wants_time().then(SystemTime::now);
+            queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+        } else {
+            drop(queue);
+            drop(event);
         }
         Attempt::Accepted
     }
 
     /// By receivers alone, under their log's lock.
     #[inline]
-    fn accept_received(&self, event: &mut Option<C::Event>, limit: Limit) -> Attempt {
+    fn accept_received(&self, event: C::Event, limit: Limit) -> Attempt<C::Event> {
         let log = self.log();
         let pushing = log.lock();
         if self.kinds.load() != KindSet::RECEIVERS {
-            return Attempt::Outdated;
+            return Attempt::Outdated(event);
         }
         if pushing.is_full(limit) {
-            return Attempt::Rejected(Bound::Receiver);
+            let bound = Bound::Receiver;
+            return Attempt::Rejected(Rejected { event, bound });
         }
-        if let Some(event) = event.take() {
-            log.settle(pushing.push(Payload::Own(event)));
-        }
+        log.settle(pushing.push(Payload::Own(event)));
         Attempt::Accepted
     }
 
@@ -243,21 +237,23 @@ impl<C: Channel> ChannelState<C> {
     fn accept_shared(
         &self,
         queue: &Queue,
-        event: &mut Option<C::Event>,
+        event: C::Event,
         source: Source,
         limit: Limit,
         desk: Option<&Desk<C>>,
         kinds: KindSet,
-    ) -> Attempt {
+    ) -> Attempt<C::Event> {
+        let has = |kind| kinds.contains(kind);
         let retained = (C::RETAIN > 0).then(|| self.retained().lock());
-        let log = kinds.receivers.then(|| self.log().lock());
-        let numbers = (C::RETAIN > 0 || kinds.queued).then(|| queue.lock());
-        let inline = kinds.inline.then(|| self.inline().snapshot(desk));
+        let log = has(KindSet::RECEIVERS).then(|| self.log().lock());
+        let numbers = (C::RETAIN > 0 || has(KindSet::QUEUED)).then(|| queue.lock());
+        let inline = has(KindSet::INLINE).then(|| self.inline().snapshot(desk));
 
         let is_outdated = !kinds.contains(self.kinds.load());
         let no_room = if log.as_ref().is_some_and(|log| log.is_full(limit)) {
             Some(Bound::Receiver)
-        } else if kinds.queued && numbers.as_ref().is_some_and(|queue| queue.is_full(limit)) {
+        } else if has(KindSet::QUEUED) && numbers.as_ref().is_some_and(|queue| queue.is_full(limit))
+        {
             Some(Bound::Queue)
         } else {
             None
@@ -267,18 +263,16 @@ impl<C: Channel> ChannelState<C> {
             drop((numbers, log, retained));
             drop(inline);
             return match no_room {
-                Some(bound) if !is_outdated => Attempt::Rejected(bound),
-                _ => Attempt::Outdated,
+                Some(bound) if !is_outdated => Attempt::Rejected(Rejected { event, bound }),
+                _ => Attempt::Outdated(event),
             };
         }
 
         let is_consumed = numbers.as_ref().is_some_and(QueueGuard::is_consumed);
-        let queued = (kinds.queued && is_consumed).then(|| self.queued());
+        let queued = (has(KindSet::QUEUED) && is_consumed).then(|| self.queued());
         let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
         let time = timed.then(SystemTime::now);
-        let Some(event) = event.take().map(Arc::new) else {
-            return Attempt::Accepted;
-        };
+        let event = Arc::new(event);
         let share = || Payload::Shared(Arc::clone(&event));
         let sequence = match (numbers, queued) {
             (Some(queue), Some(queued)) => queue.push(queued, Envelope::new(share(), source, time)),
@@ -296,23 +290,26 @@ impl<C: Channel> ChannelState<C> {
             self.log().settle(pushed);
         }
         self.kinds.context.discard_event::<C>(evicted);
-        if let Some(sheet) = inline {
-            let inline = self.inline();
-            self.sources.note(source);
-            inline.count(desk);
-            if inline.is_calling_here() {
-                inline.defer(sheet, Payload::Shared(event));
-                return Attempt::Accepted;
-            }
+        let Some(sheet) = inline else {
+            self.kinds.context.discard_event::<C>(event);
+            return Attempt::Accepted;
+        };
+        let inline = self.inline();
+        self.sources.note(source);
+        inline.count(desk);
+        if inline.is_calling_here() {
+            inline.defer(sheet, Payload::Shared(event));
+        } else {
             inline.call(sheet, &event);
+            self.kinds.context.discard_event::<C>(event);
         }
-        self.kinds.context.discard_event::<C>(event);
-        Attempt::Accepted
+        Attempt::AcceptedInline
     }
 
-    /// Counts an event that no inline listener counts.
+    /// Notes who has published an event, and counts it, unless inline listeners do.
     #[inline]
-    fn count(&self, desk: Option<&Desk<C>>) {
+    fn note(&self, source: Source, desk: Option<&Desk<C>>) {
+        self.sources.note(source);
         match desk {
             Some(desk) => desk.count(|| self.inline()),
             None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
