@@ -12,6 +12,9 @@ use typed_hub::auth::{
 };
 use typed_hub::{Auth, AuthEvent};
 
+const ENDED: &str = "→tokenRefresh_failure, ended";
+const KEPT: &str = "→tokenRefresh_failure, kept";
+
 fn code() -> Answer {
     Answer::Code(CODE.into())
 }
@@ -140,15 +143,7 @@ fn f8_sign_in_and_the_refresh_it_needs_is_rejected() {
         world.pool.fail(Operation::Refresh, fault);
         let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
-        assert_eq!(
-            world.trace.take(),
-            [
-                "clear",
-                "→tokenRefresh_failure, ended",
-                "store",
-                "→signedIn"
-            ]
-        );
+        assert_eq!(world.trace.take(), ["clear", ENDED, "store", "→signedIn"]);
     }
 }
 
@@ -158,10 +153,7 @@ fn f9_sign_in_and_the_refresh_it_needs_fails_in_transit() {
         world.pool.fail(Operation::Refresh, Fault::NetworkDown);
         let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
-        assert_eq!(
-            world.trace.take(),
-            ["→tokenRefresh_failure, kept", "store", "→signedIn"]
-        );
+        assert_eq!(world.trace.take(), [KEPT, "store", "→signedIn"]);
     }
 }
 
@@ -250,10 +242,7 @@ fn f13_refresh_is_rejected_as_not_authorised() {
     let world = World::expired();
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
     assert_eq!(block_on(world.client.session(false)), Ok(None));
-    assert_eq!(
-        world.trace.take(),
-        ["clear", "→tokenRefresh_failure, ended"]
-    );
+    assert_eq!(world.trace.take(), ["clear", ENDED]);
     assert_eq!(block_on(world.client.current_user()), Ok(None));
     assert_over(&world);
 }
@@ -272,10 +261,7 @@ fn f14_refresh_is_rejected_otherwise() {
         happens(&world);
         let ended = block_on(world.client.session(false));
         assert!(matches!(ended, Err(SessionError::Ended(error)) if error.name == name));
-        assert_eq!(
-            world.trace.take(),
-            ["clear", "→tokenRefresh_failure, ended"]
-        );
+        assert_eq!(world.trace.take(), ["clear", ENDED]);
         assert_over(&world);
     }
 }
@@ -288,7 +274,7 @@ fn f15_refresh_fails_in_transit() {
         world.pool.fail(Operation::Refresh, fault);
         let failed = block_on(world.client.session(false));
         assert!(matches!(failed, Err(SessionError::Unreachable(_))));
-        assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+        assert_eq!(world.trace.take(), [KEPT]);
         assert_eq!(world.store.stored(), session);
         world.pool.mend(Operation::Refresh);
         assert!(block_on(world.client.session(false)).unwrap().is_some());
@@ -309,7 +295,7 @@ fn f16_there_is_no_refresh_token() {
     for _ in 0..2 {
         let failed = block_on(world.client.session(false));
         assert_eq!(failed, Err(SessionError::NoRefreshToken));
-        assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+        assert_eq!(world.trace.take(), [KEPT]);
         assert_eq!(world.store.stored(), session);
         world.restart();
     }
@@ -487,7 +473,7 @@ fn f10_an_expired_session_is_kept_when_the_next_cannot_be_stored() {
     world.store.fail(StoreFault::Save);
     let failed = block_on(world.client.sign_in("ada", PASSWORD));
     assert!(matches!(failed, Err(SignInError::Store(_))));
-    assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+    assert_eq!(world.trace.take(), [KEPT]);
     world.store.mend();
     world.pool.mend(Operation::Refresh);
     assert!(block_on(world.client.session(false)).unwrap().is_some());
