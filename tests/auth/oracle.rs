@@ -3,15 +3,42 @@
 
 use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
+#[cfg(feature = "redirect")]
+use typed_hub::auth::RedirectError;
 use typed_hub::auth::{
-    Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, ManualClock, MemoryChallenge,
-    MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep, SignOutScope,
-    StoreError,
+    Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider, ManualClock,
+    MemoryChallenge, MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep,
+    SignOutScope, StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent};
 
+const ENDED: &str = "→tokenRefresh_failure, ended";
+const KEPT: &str = "→tokenRefresh_failure, kept";
+
 fn code() -> Answer {
     Answer::Code(CODE.into())
+}
+
+fn new_password() -> Answer {
+    Answer::NewPassword {
+        password: "another horse".into(),
+        attributes: [].into(),
+    }
+}
+
+/// Nobody is signed in, nothing is left of a redirect, and asking publishes nothing.
+#[track_caller]
+pub(crate) fn assert_over(world: &World) {
+    assert_eq!(world.store.stored(), None);
+    assert_eq!(block_on(world.store.load_redirect()), Ok(None));
+    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    #[cfg(feature = "redirect")]
+    {
+        let stray = "org.example.app://back?code=c&state=s";
+        let stray = block_on(world.client.complete_redirect(stray));
+        assert_eq!(stray, Err(RedirectError::NothingUnderWay), "F35");
+    }
+    assert_eq!(world.trace.take(), [""; 0]);
 }
 
 #[test]
@@ -34,11 +61,15 @@ fn f2_sign_in_is_challenged() {
 
 #[test]
 fn f3_answer_is_accepted() {
-    let world = World::new();
-    let _ = block_on(world.client.sign_in("grace", PASSWORD)).unwrap();
-    let step = block_on(world.client.confirm_sign_in(code())).unwrap();
-    assert!(matches!(step, SignInStep::Done(user) if user.username == "grace"));
-    assert_eq!(world.trace.take(), ["store", "→signedIn"]);
+    for (name, answer) in [("grace", code()), ("joan", new_password())] {
+        let world = World::new();
+        let challenges = [MemoryChallenge::NewPassword];
+        world.pool.add_user("joan", PASSWORD, challenges);
+        let _ = block_on(world.client.sign_in(name, PASSWORD)).unwrap();
+        let step = block_on(world.client.confirm_sign_in(answer)).unwrap();
+        assert!(matches!(step, SignInStep::Done(user) if user.username == name));
+        assert_eq!(world.trace.take(), ["store", "→signedIn"]);
+    }
 }
 
 #[test]
@@ -54,11 +85,7 @@ fn f4_answer_leads_to_another_challenge() {
         step,
         SignInStep::Challenge(Challenge::NewPassword { .. })
     ));
-    let new_password = Answer::NewPassword {
-        password: "another horse".into(),
-        attributes: [].into(),
-    };
-    let step = block_on(world.client.confirm_sign_in(new_password)).unwrap();
+    let step = block_on(world.client.confirm_sign_in(new_password())).unwrap();
     assert_eq!(step, SignInStep::Challenge(Challenge::TotpCode));
     assert!(world.trace.take().is_empty());
 
@@ -86,7 +113,7 @@ fn f5_sign_in_fails() {
         matches!(refused, Err(SignInError::Provider(error)) if error.name == "NotAuthorizedException")
     );
     assert!(world.trace.take().is_empty());
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_over(&world);
 }
 
 #[test]
@@ -101,9 +128,12 @@ fn f6_sign_in_while_signed_in() {
 #[test]
 fn f7_sign_in_and_the_refresh_it_needs_succeeds() {
     let world = World::expired();
+    let before = world.store.stored().unwrap().tokens;
     let refused = block_on(world.client.sign_in("grace", PASSWORD));
     assert_eq!(refused, Err(SignInError::AlreadySignedIn));
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
+    let tokens = world.store.stored().unwrap().tokens;
+    assert_ne!(tokens.access, before.access);
 }
 
 #[test]
@@ -113,28 +143,18 @@ fn f8_sign_in_and_the_refresh_it_needs_is_rejected() {
         world.pool.fail(Operation::Refresh, fault);
         let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
-        assert_eq!(
-            world.trace.take(),
-            [
-                "clear",
-                "→tokenRefresh_failure, ended",
-                "store",
-                "→signedIn"
-            ]
-        );
+        assert_eq!(world.trace.take(), ["clear", ENDED, "store", "→signedIn"]);
     }
 }
 
 #[test]
 fn f9_sign_in_and_the_refresh_it_needs_fails_in_transit() {
-    let world = World::expired();
-    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
-    let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
-    assert!(matches!(step, SignInStep::Done(_)));
-    assert_eq!(
-        world.trace.take(),
-        ["→tokenRefresh_failure, kept", "store", "→signedIn"]
-    );
+    for world in [World::expired(), World::expired().restarted()] {
+        world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+        let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
+        assert!(matches!(step, SignInStep::Done(_)));
+        assert_eq!(world.trace.take(), [KEPT, "store", "→signedIn"]);
+    }
 }
 
 #[test]
@@ -144,9 +164,8 @@ fn f10_stored_but_cannot_be_read_back() {
     let refused = block_on(world.client.sign_in("ada", PASSWORD));
     assert_eq!(refused, Err(SignInError::Store(StoreError::NotReadBack)));
     assert_eq!(world.trace.take(), ["store", "clear"]);
-    assert_eq!(world.store.stored(), None);
     world.store.mend();
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_over(&world);
 }
 
 #[test]
@@ -223,11 +242,9 @@ fn f13_refresh_is_rejected_as_not_authorised() {
     let world = World::expired();
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
     assert_eq!(block_on(world.client.session(false)), Ok(None));
-    assert_eq!(
-        world.trace.take(),
-        ["clear", "→tokenRefresh_failure, ended"]
-    );
+    assert_eq!(world.trace.take(), ["clear", ENDED]);
     assert_eq!(block_on(world.client.current_user()), Ok(None));
+    assert_over(&world);
 }
 
 #[test]
@@ -244,11 +261,8 @@ fn f14_refresh_is_rejected_otherwise() {
         happens(&world);
         let ended = block_on(world.client.session(false));
         assert!(matches!(ended, Err(SessionError::Ended(error)) if error.name == name));
-        assert_eq!(
-            world.trace.take(),
-            ["clear", "→tokenRefresh_failure, ended"]
-        );
-        assert_eq!(block_on(world.client.session(false)), Ok(None));
+        assert_eq!(world.trace.take(), ["clear", ENDED]);
+        assert_over(&world);
     }
 }
 
@@ -256,10 +270,12 @@ fn f14_refresh_is_rejected_otherwise() {
 fn f15_refresh_fails_in_transit() {
     for fault in [Fault::NetworkDown, Fault::Throttled] {
         let world = World::expired();
+        let session = world.store.stored();
         world.pool.fail(Operation::Refresh, fault);
         let failed = block_on(world.client.session(false));
         assert!(matches!(failed, Err(SessionError::Unreachable(_))));
-        assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+        assert_eq!(world.trace.take(), [KEPT]);
+        assert_eq!(world.store.stored(), session);
         world.pool.mend(Operation::Refresh);
         assert!(block_on(world.client.session(false)).unwrap().is_some());
     }
@@ -273,12 +289,16 @@ fn f16_there_is_no_refresh_token() {
         .access_lifetime(LIFETIME)
         .issue_refresh_tokens(false)
         .build();
-    let world = World::around(pool, clock).sign_in();
+    let mut world = World::around(pool, clock).sign_in();
+    let session = world.store.stored();
     world.clock.advance(LIFETIME);
-    let failed = block_on(world.client.session(false));
-    assert_eq!(failed, Err(SessionError::NoRefreshToken));
-    assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
-    assert!(world.store.stored().is_some());
+    for _ in 0..2 {
+        let failed = block_on(world.client.session(false));
+        assert_eq!(failed, Err(SessionError::NoRefreshToken));
+        assert_eq!(world.trace.take(), [KEPT]);
+        assert_eq!(world.store.stored(), session);
+        world.restart();
+    }
     assert_eq!(world.refreshes(), 0);
 }
 
@@ -298,8 +318,9 @@ fn f19_sign_out() {
     assert_eq!(out.not_revoked, None);
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.pool.count(Operation::Revoke), 1);
+    assert_over(&world);
 
-    block_on(typed_hub::auth::TokenStore::save(&world.store, &token)).unwrap();
+    block_on(world.store.save(&token)).unwrap();
     world.clock.advance(LIFETIME);
     let world = world.restarted();
     let revoked = block_on(world.client.session(false));
@@ -308,27 +329,33 @@ fn f19_sign_out() {
 
 #[test]
 fn f20_sign_out_and_the_revocation_fails() {
-    let world = World::signed_in();
-    world.pool.fail(Operation::Revoke, Fault::NetworkDown);
-    let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
-    let why = out.not_revoked.unwrap();
-    assert!(matches!(why, NotRevoked::Provider(error) if error.name == "NetworkError"));
-    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+    for world in [World::signed_in(), World::expired()] {
+        world.pool.fail(Operation::Revoke, Fault::NetworkDown);
+        let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+        let why = out.not_revoked.unwrap();
+        assert!(matches!(why, NotRevoked::Provider(error) if error.name == "NetworkError"));
+        assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+    }
 }
 
 #[test]
 fn f21_global_sign_out() {
     let world = World::signed_in();
-    block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+    let session = world.store.stored().unwrap();
+    let out = block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+    assert_eq!(out.not_revoked, None);
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.pool.count(Operation::SignOutEverywhere), 1);
     assert_eq!(world.pool.count(Operation::Revoke), 0);
+    let token = session.tokens.refresh.unwrap();
+    assert!(block_on(world.pool.refresh(&session.user, &token)).is_err());
 }
 
 #[test]
 fn f22_sign_out_while_signed_out() {
     let world = World::new();
-    block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
+    assert_eq!(out.not_revoked, None);
     assert_eq!(world.trace.take(), ["→signedOut"]);
 }
 
@@ -342,24 +369,29 @@ fn f25_delete_user() {
 
 #[test]
 fn f26_delete_user_and_the_provider_says_no() {
-    let world = World::signed_in();
-    world.pool.fail(Operation::DeleteUser, Fault::Rejected);
-    let refused = block_on(world.client.delete_user());
-    assert!(matches!(refused, Err(DeleteUserError::Provider(_))));
-    assert!(world.trace.take().is_empty());
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    for fault in [Fault::Rejected, Fault::NetworkDown] {
+        let world = World::signed_in();
+        let session = world.store.stored();
+        world.pool.fail(Operation::DeleteUser, fault);
+        let refused = block_on(world.client.delete_user());
+        assert!(matches!(refused, Err(DeleteUserError::Provider(_))));
+        assert!(world.trace.take().is_empty());
+        assert_eq!(world.store.stored(), session);
+        assert_eq!(block_on(world.client.session(false)), Ok(session));
+    }
 }
 
 #[test]
 fn f38_restart_with_a_stored_session() {
     let world = World::signed_in().restarted();
-    let user = block_on(world.client.current_user()).unwrap();
-    assert_eq!(user.unwrap().username, "ada");
-    assert_eq!(
-        block_on(world.client.session(false)),
-        Ok(world.store.stored())
-    );
+    let stored = world.store.stored().unwrap();
+    let user = block_on(world.client.current_user());
+    assert_eq!(user, Ok(Some(stored.user.clone())));
+    assert_eq!(stored.user.username, "ada");
+    assert_eq!(block_on(world.client.session(false)), Ok(Some(stored)));
     assert!(world.trace.take().is_empty());
+    assert!(block_on(world.client.session(true)).unwrap().is_some());
+    assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
 }
 
 #[test]
@@ -441,7 +473,7 @@ fn f10_an_expired_session_is_kept_when_the_next_cannot_be_stored() {
     world.store.fail(StoreFault::Save);
     let failed = block_on(world.client.sign_in("ada", PASSWORD));
     assert!(matches!(failed, Err(SignInError::Store(_))));
-    assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
+    assert_eq!(world.trace.take(), [KEPT]);
     world.store.mend();
     world.pool.mend(Operation::Refresh);
     assert!(block_on(world.client.session(false)).unwrap().is_some());

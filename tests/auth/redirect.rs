@@ -4,18 +4,26 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::oracle::assert_over;
 use crate::world::{Client, PASSWORD, StoreFault, World, describe, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     AuthClient, AuthorizeUrl, Fault, Operation, RedirectError, SignInError, SignOutScope,
-    TokenStore,
+    StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent};
 
 const BACK: &str = "org.example.app://back";
 
-const SIGNED_IN: [&str; 3] = ["store", "→signInWithRedirect", "→signedIn"];
+const COMPLETED: [&str; 4] = [
+    "clear redirect",
+    "store",
+    "→signInWithRedirect",
+    "→signedIn",
+];
+
+const FAILED: [&str; 2] = ["clear redirect", "→signInWithRedirect_failure"];
 
 fn begin(client: &Client) -> AuthorizeUrl {
     let options = RedirectOptions::builder().redirect_uri(BACK).build();
@@ -35,23 +43,10 @@ fn complete(world: &World, callback: &str) -> Result<(), RedirectError> {
     block_on(world.client.complete_redirect(callback)).map(drop)
 }
 
-/// Nothing is left of a redirect, and nobody is signed in.
-fn assert_over(world: &World) {
-    assert_eq!(world.store.stored(), None);
-    assert_eq!(block_on(world.store.load_redirect()), Ok(None));
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
-    let again = complete(world, &format!("{BACK}?code=c&state=s"));
-    assert_eq!(again, Err(RedirectError::NothingUnderWay));
-    assert_eq!(world.trace.take(), [""; 0]);
-}
-
 #[track_caller]
 fn assert_fails(world: &World, callback: &str, why: &RedirectError) {
     assert_eq!(complete(world, callback).as_ref(), Err(why));
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_eq!(
         world.pool.count(Operation::Exchange),
         0,
@@ -68,6 +63,7 @@ fn f23_a_sign_out_from_a_redirect_has_the_providers_logout_url() {
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     let page = out.logout_url.unwrap();
     assert!(page.as_str().starts_with("memory://pool/sign-out?"));
+    assert_eq!(out.not_revoked, None);
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.pool.count(Operation::Revoke), 1);
 
@@ -82,8 +78,11 @@ fn f23_the_logout_url_survives_a_refresh_and_a_restart() {
     complete(&world, &callback).unwrap();
     block_on(world.client.session(true)).unwrap();
     let world = world.restarted();
+    world.trace.take();
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     assert!(out.logout_url.is_some());
+    assert_eq!(out.not_revoked, None);
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }
 
 #[test]
@@ -102,10 +101,8 @@ fn f28_a_good_callback() {
     let (world, callback) = redirecting();
     let user = block_on(world.client.complete_redirect(&callback)).unwrap();
     assert_eq!(user.username, "ada");
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", SIGNED_IN[0], SIGNED_IN[1], SIGNED_IN[2]]
-    );
+    assert_eq!(world.trace.take(), COMPLETED);
+    assert_eq!(world.store.stored().unwrap().user, user);
     assert!(block_on(world.client.session(false)).unwrap().is_some());
 }
 
@@ -130,8 +127,13 @@ fn f29_custom_state_comes_back_as_it_went_just_before() {
             .build();
         let page = block_on(world.client.sign_in_with_redirect(options)).unwrap();
         let callback = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+        world.trace.take();
         complete(&world, &callback).unwrap();
-        assert_eq!(log.take(), [custom, "→signInWithRedirect", "→signedIn"]);
+        let [cleared, stored, redirected, signed_in] = COMPLETED;
+        assert_eq!(log.take(), [custom, redirected, signed_in]);
+        let custom = "→customOAuthState";
+        let trace = [cleared, stored, custom, redirected, signed_in];
+        assert_eq!(world.trace.take(), trace);
     }
 }
 
@@ -143,10 +145,7 @@ fn f30_the_user_declines() {
     let callback = world.pool.decline(&page).unwrap();
     let error = complete(&world, &callback).unwrap_err();
     assert!(matches!(&error, RedirectError::Declined(why) if why.name == "access_denied"));
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_over(&world);
 }
 
@@ -156,10 +155,7 @@ fn f30_an_error_and_a_code_together_are_an_error() {
     let error = complete(&world, &format!("{callback}&error=server_error")).unwrap_err();
     assert!(matches!(&error, RedirectError::Declined(why) if why.name == "server_error"));
     assert_eq!(world.pool.count(Operation::Exchange), 0);
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_over(&world);
 }
 
@@ -189,10 +185,7 @@ fn f31_code_or_state_missing_or_there_twice() {
 fn f31_cancelled() {
     let (world, callback) = redirecting();
     block_on(world.client.cancel_redirect()).unwrap();
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_eq!(
         complete(&world, &callback),
         Err(RedirectError::NothingUnderWay)
@@ -232,12 +225,14 @@ fn f33_the_code_is_refused_or_nobody_is_reached() {
         world.pool.fail(Operation::Exchange, fault);
         let failed = complete(&world, &callback);
         assert!(matches!(failed, Err(RedirectError::Provider(_))), "{fault}");
-        assert_eq!(
-            world.trace.take(),
-            ["clear redirect", "→signInWithRedirect_failure"]
-        );
+        assert_eq!(world.trace.take(), FAILED);
         assert_over(&world);
     }
+    let (world, callback) = redirecting();
+    let failed = complete(&world, &callback.replace("code=", "code=x"));
+    assert!(matches!(failed, Err(RedirectError::Provider(_))));
+    assert_eq!(world.trace.take(), FAILED);
+    assert_over(&world);
 }
 
 #[test]
@@ -249,10 +244,7 @@ fn f33_another_issuer_does_not_get_the_code() {
         Err(RedirectError::Provider(_))
     ));
     assert_eq!(world.pool.count(Operation::Exchange), 0);
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
 }
 
 #[test]
@@ -279,19 +271,14 @@ fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
         Err(RedirectError::Store(_))
     ));
     assert_eq!(world.pool.count(Operation::Revoke), 1);
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     world.store.mend();
     assert_over(&world);
 
     let (world, callback) = redirecting();
     world.store.fail(StoreFault::Forget);
-    assert!(matches!(
-        complete(&world, &callback),
-        Err(RedirectError::Store(_))
-    ));
+    let failed = complete(&world, &callback);
+    assert_eq!(failed, Err(RedirectError::Store(StoreError::NotReadBack)));
     let failed = [
         "clear redirect",
         "store",
@@ -354,7 +341,10 @@ fn f36_who_asks_for_the_session_waits_for_the_end() {
     let mut asked = pin!(world.client.session(false));
     start(asked.as_mut());
     complete(&world, &callback).unwrap();
-    assert!(block_on(asked).unwrap().is_some());
+    let session = block_on(asked).unwrap();
+    assert!(session.is_some());
+    assert_eq!(session, world.store.stored());
+    assert_eq!(world.trace.take(), COMPLETED);
 }
 
 #[test]
@@ -406,10 +396,7 @@ fn f36_nor_for_one_that_has_taken_too_long() {
     world.clock.advance(Duration::from_secs(3601));
     let mut asked = pin!(world.client.session(false));
     assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     let late = complete(&world, &callback);
     assert_eq!(late, Err(RedirectError::NothingUnderWay));
     assert_over(&world);
@@ -469,6 +456,7 @@ fn f37_the_callback_of_the_first_does_not_end_the_second() {
     );
     assert_eq!(world.trace.take(), [""; 0]);
     complete(&world, &second).unwrap();
+    assert_eq!(world.trace.take(), COMPLETED);
 }
 
 #[test]
@@ -487,6 +475,7 @@ fn f37_the_later_of_two_kinds_of_sign_in_counts() {
     );
     assert_eq!(another, Err(RedirectError::AlreadySignedIn), "F6");
     assert_eq!(world.trace.take(), [""; 0]);
+    assert_eq!(block_on(world.store.load_redirect()), Ok(None));
 }
 
 #[test]
@@ -494,10 +483,7 @@ fn f39_a_callback_after_a_restart() {
     let (world, callback) = redirecting();
     let world = world.restarted();
     block_on(world.client.complete_redirect(&callback)).unwrap();
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", SIGNED_IN[0], SIGNED_IN[1], SIGNED_IN[2]]
-    );
+    assert_eq!(world.trace.take(), COMPLETED);
 }
 
 #[test]
@@ -565,10 +551,7 @@ fn a_callback_that_is_cancelled_or_given_up_has_failed_once() {
         start(completed.as_mut());
     }
     assert_eq!(block_on(world.client.current_user()), Ok(None));
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_over(&world);
 
     let (world, callback) = redirecting();
@@ -578,10 +561,7 @@ fn a_callback_that_is_cancelled_or_given_up_has_failed_once() {
     block_on(world.client.cancel_redirect()).unwrap();
     world.pool.mend(Operation::Exchange);
     assert_eq!(block_on(completed), Err(RedirectError::Superseded));
-    assert_eq!(
-        world.trace.take(),
-        ["clear redirect", "→signInWithRedirect_failure"]
-    );
+    assert_eq!(world.trace.take(), FAILED);
     assert_over(&world);
 }
 

@@ -9,10 +9,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;
-use typed_hub::auth::{
-    AuthorizeUrl, Fault, IdentityProvider, ManualClock, MemoryChallenge, MemoryProvider, Operation,
-    RedirectProvider, Session, SignInStep, UserPool,
-};
+use typed_hub::auth::{AuthorizeUrl, IdentityProvider, RedirectProvider, Session, SignInStep};
 
 use crate::ministack::{Ministack, PASSWORD, Pool};
 use crate::oracle::Client;
@@ -28,8 +25,7 @@ pub(crate) const TEMPORARY: &str = "Temporary-7";
 pub(crate) trait Stage: Sized {
     type Provider: RedirectProvider + Clone;
 
-    /// The clock is for providers that can go by it.
-    async fn set(clock: &ManualClock) -> Self;
+    async fn set() -> Self;
 
     fn provider(&self) -> Self::Provider;
 
@@ -49,81 +45,6 @@ pub(crate) trait Stage: Sized {
     fn go_away(&mut self);
 }
 
-/// One that takes passwords.
-pub(crate) trait Passwords: Stage<Provider: UserPool> {
-    /// A user who must choose a new password.
-    async fn invite(&mut self, name: &str);
-
-    /// Ada may do nothing any more.
-    async fn disable_ada(&mut self);
-
-    /// To a client that is started after this, requests for new tokens get lost on the way.
-    fn lose_refreshes(&mut self);
-}
-
-/// One whose page has a way out.
-pub(crate) trait WayOut: Stage {
-    async fn decline(&mut self, page: &AuthorizeUrl) -> String;
-}
-
-/// The embedded pool.
-pub(crate) struct Memory(MemoryProvider);
-
-impl Stage for Memory {
-    type Provider = MemoryProvider;
-
-    async fn set(clock: &ManualClock) -> Self {
-        let pool = MemoryProvider::builder().clock(clock.clone()).build();
-        pool.add_user("ada", PASSWORD, []);
-        Self(pool)
-    }
-
-    fn provider(&self) -> MemoryProvider {
-        self.0.clone()
-    }
-
-    async fn sign_in(&mut self, client: &Client<Self>) {
-        by_password::<Self>(client).await;
-    }
-
-    async fn visit(&mut self, page: &AuthorizeUrl) -> String {
-        self.0.visit(page, "ada", PASSWORD).unwrap()
-    }
-
-    fn go_away(&mut self) {
-        for operation in [
-            Operation::SignIn,
-            Operation::Refresh,
-            Operation::Revoke,
-            Operation::Exchange,
-            Operation::DeleteUser,
-        ] {
-            self.0.fail(operation, Fault::NetworkDown);
-        }
-    }
-}
-
-impl Passwords for Memory {
-    async fn invite(&mut self, name: &str) {
-        let challenges = [MemoryChallenge::NewPassword];
-        self.0.add_user(name, TEMPORARY, challenges);
-    }
-
-    async fn disable_ada(&mut self) {
-        self.0.fail(Operation::Refresh, Fault::NotAuthorized);
-    }
-
-    fn lose_refreshes(&mut self) {
-        self.0.fail(Operation::Refresh, Fault::NetworkDown);
-    }
-}
-
-impl WayOut for Memory {
-    async fn decline(&mut self, page: &AuthorizeUrl) -> String {
-        self.0.decline(page).unwrap()
-    }
-}
-
 /// A Cognito user pool.
 pub(crate) struct Cognito {
     server: Option<Ministack>,
@@ -135,12 +56,34 @@ impl Cognito {
     fn server(&self) -> &Ministack {
         self.server.as_ref().expect("it has gone away")
     }
+
+    /// A user who must choose a new password.
+    pub(crate) async fn invite(&self, name: &str) {
+        self.server().invite(&self.pool, name).await;
+    }
+
+    /// Ada may do nothing any more.
+    pub(crate) async fn disable_ada(&self) {
+        let disable = self.server().admin.admin_disable_user();
+        let disable = disable.user_pool_id(&self.pool.id).username("ada");
+        disable.send().await.unwrap();
+    }
+
+    /// To a client that is started after this, requests for new tokens get lost on the way.
+    pub(crate) fn lose_refreshes(&mut self) {
+        let options = CognitoProvider::builder()
+            .region("us-east-1")
+            .user_pool_id(&self.pool.id)
+            .client_id(&self.pool.client_id)
+            .endpoint(lossy(&self.server().endpoint));
+        self.provider = options.build();
+    }
 }
 
 impl Stage for Cognito {
     type Provider = CognitoProvider;
 
-    async fn set(_: &ManualClock) -> Self {
+    async fn set() -> Self {
         let server = Ministack::start();
         let pool = server.pool().await;
         server.add_user(&pool, "ada").await;
@@ -161,7 +104,8 @@ impl Stage for Cognito {
     }
 
     async fn sign_in(&mut self, client: &Client<Self>) {
-        by_password::<Self>(client).await;
+        let step = client.sign_in("ada", PASSWORD).await.unwrap();
+        assert!(matches!(step, SignInStep::Done(user) if user.username == "ada"));
     }
 
     async fn visit(&mut self, page: &AuthorizeUrl) -> String {
@@ -182,27 +126,6 @@ impl Stage for Cognito {
 
     fn go_away(&mut self) {
         self.server = None;
-    }
-}
-
-impl Passwords for Cognito {
-    async fn invite(&mut self, name: &str) {
-        self.server().invite(&self.pool, name).await;
-    }
-
-    async fn disable_ada(&mut self) {
-        let disable = self.server().admin.admin_disable_user();
-        let disable = disable.user_pool_id(&self.pool.id).username("ada");
-        disable.send().await.unwrap();
-    }
-
-    fn lose_refreshes(&mut self) {
-        let options = CognitoProvider::builder()
-            .region("us-east-1")
-            .user_pool_id(&self.pool.id)
-            .client_id(&self.pool.client_id)
-            .endpoint(lossy(&self.server().endpoint));
-        self.provider = options.build();
     }
 }
 
@@ -236,11 +159,6 @@ fn forward(mut client: TcpStream, pool: &str) -> io::Result<()> {
     pool.shutdown(Shutdown::Write)
 }
 
-async fn by_password<S: Passwords>(client: &Client<S>) {
-    let step = client.sign_in("ada", PASSWORD).await.unwrap();
-    assert!(matches!(step, SignInStep::Done(user) if user.username == "ada"));
-}
-
 /// An OpenID provider.
 pub(crate) struct Oidc {
     server: Option<OidcServer>,
@@ -248,10 +166,16 @@ pub(crate) struct Oidc {
     browser: Browser,
 }
 
+impl Oidc {
+    pub(crate) async fn decline(&mut self, page: &AuthorizeUrl) -> String {
+        self.browser.decline(page.as_str()).await
+    }
+}
+
 impl Stage for Oidc {
     type Provider = OidcProvider;
 
-    async fn set(_: &ManualClock) -> Self {
+    async fn set() -> Self {
         let server = OidcServer::start(3600);
         let provider = OidcProvider::builder()
             .issuer(&server.issuer)
@@ -283,11 +207,5 @@ impl Stage for Oidc {
 
     fn go_away(&mut self) {
         self.server = None;
-    }
-}
-
-impl WayOut for Oidc {
-    async fn decline(&mut self, page: &AuthorizeUrl) -> String {
-        self.browser.decline(page.as_str()).await
     }
 }
