@@ -88,6 +88,10 @@ impl QueueGuard<'_> {
     }
 
     /// Accepts an event, unlocks, and says which sequence number it got.
+    #[expect(
+        clippy::inline_always,
+        reason = "two places call it, and a call costs as much as it does"
+    )]
     #[inline(always)]
     pub(crate) fn push<C: Channel>(
         mut self,

@@ -34,13 +34,11 @@ pub(super) fn with_own<C: Channel, R>(
 ) -> Option<R> {
     let result = DESKS.try_with(|desks| {
         let known = desks.borrow();
-        match find(&known, listeners) {
-            Some(desk) => Some(use_it(desk)),
-            None => {
-                drop(known);
-                with_new(desks, listeners, &use_it)
-            }
+        if let Some(desk) = find(&known, listeners) {
+            return Some(use_it(desk));
         }
+        drop(known);
+        with_new(desks, listeners, &use_it)
     });
     result.ok().flatten()
 }
