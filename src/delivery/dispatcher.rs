@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::batch::Batch;
-use super::context::Context;
-use super::inside;
+use super::buffer::Batch;
 use super::queue::{Queue, Taken};
+use super::scope;
+use super::shared::Context;
 
 /// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
 pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<JoinHandle<()>> {
@@ -84,7 +84,7 @@ impl Worker {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run(&mut self) {
-        if !inside::callback_of(self.context.hub) {
+        if !scope::callback_of(self.context.hub) {
             self.queue.consume_here();
             while self.queue.take(&mut self.batch) == Taken::Batch {
                 self.deliver();
@@ -96,7 +96,7 @@ impl Worker {
     /// included. What the callbacks publish waits for the next time, so that a call always ends. From inside a
     /// callback of this hub it delivers nothing.
     pub fn run_pending(&mut self) -> usize {
-        if inside::callback_of(self.context.hub) {
+        if scope::callback_of(self.context.hub) {
             return 0;
         }
         self.queue.consume_here();
@@ -107,14 +107,14 @@ impl Worker {
     }
 
     fn deliver(&mut self) -> usize {
-        inside::dispatch(self.context.hub, || self.batch.deliver(&self.context))
+        scope::dispatch(self.context.hub, || self.batch.deliver(&self.context))
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         let (mut rest, end) = self.queue.abandon();
-        inside::dispatch(self.context.hub, || rest.discard());
+        scope::dispatch(self.context.hub, || rest.discard());
         self.context.progress.rest(end);
     }
 }

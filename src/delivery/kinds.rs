@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
+use super::shared::Context;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The kinds of listeners that a channel has at present.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
-use super::context::Context;
 use super::panic_report::PanicOrigin;
+use super::shared::Context;
 use crate::envelope::Source;
 use crate::sync::atomic::AtomicU32;
 

@@ -22,13 +22,13 @@
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.
 
-pub(crate) mod batch;
-pub(crate) mod context;
+pub(crate) mod buffer;
 pub(crate) mod dispatcher;
+pub(crate) mod history;
 pub(crate) mod inline;
-pub(crate) mod inside;
 pub(crate) mod kinds;
 pub(crate) mod listener;
+pub(crate) mod listener_set;
 pub(crate) mod log;
 #[cfg(all(test, loom))]
 mod models;
@@ -38,8 +38,8 @@ pub(crate) mod queue;
 pub(crate) mod queued;
 pub(crate) mod received;
 pub(crate) mod receiver;
-pub(crate) mod retained;
-pub(crate) mod roster;
+pub(crate) mod scope;
+pub(crate) mod shared;
 pub(crate) mod subscription;
-pub(crate) mod tasks;
 pub(crate) mod trace;
+pub(crate) mod wakers;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use super::batch::Batch;
-use super::context::Context;
+use super::buffer::Batch;
 use super::queued::QueuedListeners;
-use super::tasks::{Place, Tasks};
+use super::shared::Context;
+use super::wakers::{Place, Tasks};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::{Hub, ListenOptions};
 use crate::channel::Channel;
 use crate::delivery::dispatcher;
+use crate::delivery::history::Replay;
 use crate::delivery::listener::Label;
 use crate::delivery::queued::NewListener;
-use crate::delivery::retained::Replay;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 

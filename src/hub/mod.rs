@@ -15,20 +15,20 @@ mod models;
 mod options;
 mod publish;
 mod publish_future;
+mod publish_sites;
 mod publisher;
 mod receive;
 mod registry;
 mod report;
-mod sources;
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
-use crate::delivery::context::{Context, HubId};
 use crate::delivery::dispatcher::Worker;
-use crate::delivery::inside;
 use crate::delivery::queue::Queue;
+use crate::delivery::scope;
+use crate::delivery::shared::{Context, HubId};
 use channel::ChannelState;
 use registry::{AnyChannel, Registry};
 
@@ -135,7 +135,7 @@ impl Hub {
     /// # drop(guard);
     /// ```
     pub fn flush(&self) {
-        if !inside::any_callback() && !self.inner.queue.is_consumed_here() {
+        if !scope::any_callback() && !self.inner.queue.is_consumed_here() {
             self.inner.context.progress.wait_for(self.inner.queue.end());
         }
     }
@@ -238,7 +238,7 @@ impl Drop for Inner {
         self.queue.close();
         if let Some(Some(dispatcher)) = self.dispatcher.take()
             && dispatcher.thread().id() != thread::current().id()
-            && !inside::any_dispatch()
+            && !scope::any_dispatch()
         {
             // It ends by itself: a listener's panic never reaches it.
             let _ = dispatcher.join();

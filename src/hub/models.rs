@@ -11,15 +11,15 @@ use loom::thread;
 
 use super::channel::ChannelState;
 use crate::channel::Channel;
-use crate::delivery::context::Context;
 use crate::delivery::dispatcher::Worker;
+use crate::delivery::history::Replay;
 use crate::delivery::inline::Desk;
 use crate::delivery::listener::Label;
 use crate::delivery::log::Overflow;
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::NewListener;
 use crate::delivery::receiver::Receiver;
-use crate::delivery::retained::Replay;
+use crate::delivery::shared::Context;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::{Envelope, Source};
 

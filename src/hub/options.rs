@@ -8,9 +8,9 @@ use typed_builder::{NextFieldDefault, TypedBuilder};
 use super::Hub;
 
 use crate::delivery::dispatcher::Worker;
+use crate::delivery::history::Replay;
 use crate::delivery::log::Overflow;
 use crate::delivery::panic_report::{PanicHandler, PanicReport, report_to_stderr};
-use crate::delivery::retained::Replay;
 
 /// What [`Hub::builder`](super::Hub::builder) sets.
 #[derive(TypedBuilder)]

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
-use crate::delivery::inside;
+use crate::delivery::history::Replay;
 use crate::delivery::listener::Label;
 use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
-use crate::delivery::retained::Replay;
+use crate::delivery::scope;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
@@ -115,7 +115,7 @@ impl Hub {
         let options = ReceiverOptions::builder().replay(replay).build();
         let mut receiver = self.receiver_with::<C>(options);
         let hub = self.inner.context.hub;
-        let mut satisfies = |event: &C::Event| inside::predicate(hub, || predicate(event));
+        let mut satisfies = |event: &C::Event| scope::predicate(hub, || predicate(event));
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let left = deadline.map_or(Duration::MAX, |end| {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::InlineListeners;
 use crate::channel::Channel;
-use crate::delivery::context::Context;
-use crate::delivery::inside;
 use crate::delivery::listener::{Label, Listener};
+use crate::delivery::scope;
+use crate::delivery::shared::Context;
 use crate::delivery::subscription::Ending;
 use crate::delivery::trace;
 
@@ -102,7 +102,7 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
         let listener = Arc::downgrade(&self);
         drop(self);
         let context = &channel.kinds.context;
-        if !inside::any_callback() {
+        if !scope::any_callback() {
             context.progress.wait_while(|| listener.strong_count() != 0);
         }
     }

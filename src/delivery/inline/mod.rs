@@ -1,28 +1,28 @@
 //! Inline listeners: called at once, on the publisher's thread, before `publish` returns.
 //!
 //! Here are the listeners of a channel, of which each is a [`listener`]; they are called from a
-//! [`desk`]: a publisher's own or, for whoever publishes without one, one of the [`desks`] of the
+//! [`cache`]: a publisher's own or, for whoever publishes without one, one of the [`thread_caches`] of the
 //! thread.
 
-mod desk;
-mod desks;
+mod cache;
 mod listener;
+mod thread_caches;
 
 use std::sync::{Arc, Weak};
 
-use super::inside;
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Label, Listener};
-use super::roster::{Roster, View};
+use super::listener_set::{Roster, View};
+use super::scope;
 use super::subscription::Subscription;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Mutex, MutexGuard};
 
-use desk::Tally;
-pub(crate) use desk::{Desk, Sheet};
-use desks::Number;
+use cache::Tally;
+pub(crate) use cache::{Desk, Sheet};
 use listener::{Inline, InlineListener};
+use thread_caches::Number;
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
@@ -78,7 +78,7 @@ impl<C: Channel> InlineListeners<C> {
     pub(crate) fn accept(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Option<Arc<Sheet<C>>> {
         match desk {
             Some(desk) => self.accept_at(desk),
-            None => desks::with_own(self, |desk| self.accept_at(desk)).flatten(),
+            None => thread_caches::with_own(self, |desk| self.accept_at(desk)).flatten(),
         }
     }
 
@@ -104,7 +104,7 @@ impl<C: Channel> InlineListeners<C> {
             // The call under way holds its desk's sheet, current or not.
             _ if self.is_calling_here() => self.snapshot_apart(),
             Some(desk) => self.snapshot_at(desk),
-            None => desks::with_own(self, |desk| self.snapshot_at(desk))
+            None => thread_caches::with_own(self, |desk| self.snapshot_at(desk))
                 .unwrap_or_else(|| self.snapshot_apart()),
         }
     }
@@ -125,7 +125,7 @@ impl<C: Channel> InlineListeners<C> {
     pub(crate) fn count(self: &Arc<Self>, desk: Option<&Desk<C>>) {
         match desk {
             Some(desk) => desk.count(|| self),
-            None => desks::with_own(self, |desk| desk.count(|| self))
+            None => thread_caches::with_own(self, |desk| desk.count(|| self))
                 .unwrap_or_else(|| self.count_apart()),
         }
     }
@@ -139,13 +139,13 @@ impl<C: Channel> InlineListeners<C> {
     /// [deferred](Self::defer).
     #[inline]
     pub(crate) fn is_calling_here(&self) -> bool {
-        inside::inline_of(self.kinds.context.hub)
+        scope::inline_of(self.kinds.context.hub)
     }
 
     /// Calls every listener of the sheet with the event.
     #[inline]
     pub(crate) fn call(&self, sheet: Arc<Sheet<C>>, event: &C::Event) {
-        inside::inline(self.kinds.context.hub, || {
+        scope::inline(self.kinds.context.hub, || {
             self.call_all(&sheet, event);
             // It may be the last to hold a listener that has ended: others' code, as the calls are.
             drop(sheet);
@@ -168,7 +168,7 @@ impl<C: Channel> InlineListeners<C> {
             }
             context.discard_event::<C>(event);
         };
-        inside::defer(hub, Box::new(job));
+        scope::defer(hub, Box::new(job));
     }
 
     #[inline]

@@ -16,7 +16,7 @@ use crossbeam_channel::Sender;
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::Label;
 use super::queue::Limit;
-use super::tasks::Place;
+use super::wakers::Place;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Condvar, Mutex, MutexGuard};

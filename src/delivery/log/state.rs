@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
-use crate::delivery::tasks::Tasks;
+use crate::delivery::wakers::Tasks;
 use crate::envelope::Payload;
 
 /// The number of events in a chunk that is sealed because it is full.

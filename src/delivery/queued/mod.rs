@@ -1,25 +1,25 @@
 //! Queued listeners: the hub's dispatcher calls them, one at a time, in the order of acceptance.
 //!
-//! Here are the listeners; in [`lane`] they are called.
+//! Here are the listeners; in [`buffer`] they are called.
 
-mod lane;
+mod buffer;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::context::Context;
-use super::inside;
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Label, Listener, ListenerId};
+use super::listener_set::{Roster, View};
 use super::queue::Queue;
-use super::roster::{Roster, View};
+use super::scope;
+use super::shared::Context;
 use super::subscription::{Ending, Subscription};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 
-pub(crate) use lane::Lane;
+pub(crate) use buffer::Lane;
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
@@ -194,7 +194,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
     }
 
     fn wait_out(self: Arc<Self>) {
-        if !inside::any_callback() {
+        if !scope::any_callback() {
             self.context.progress.wait_out(self.id);
         }
     }

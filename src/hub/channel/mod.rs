@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::claim::ClaimFlag;
+use super::publish_sites::Sources;
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
-use super::sources::Sources;
 use crate::channel::Channel;
-use crate::delivery::context::Context;
+use crate::delivery::history::{Replay, Retained};
 use crate::delivery::inline::InlineListeners;
 use crate::delivery::kinds::ActiveKinds;
 use crate::delivery::listener::Label;
@@ -19,7 +19,7 @@ use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
 use crate::delivery::receiver::Receiver;
-use crate::delivery::retained::{Replay, Retained};
+use crate::delivery::shared::Context;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 

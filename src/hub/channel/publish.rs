@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use super::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::inline::Desk;
-use crate::delivery::inside;
 use crate::delivery::kinds::KindSet;
 use crate::delivery::queue::{Limit, Queue, QueueGuard};
-use crate::delivery::tasks::Place;
+use crate::delivery::scope;
+use crate::delivery::wakers::Place;
 use crate::envelope::{Envelope, Payload, Source};
 
 /// What has no room for an event.
@@ -345,7 +345,7 @@ impl<C: Channel> ChannelState<C> {
 /// The limit for a publisher that would wait. It goes beyond the capacity when to wait might be for
 /// ever: inside a callback or a predicate, and on the thread of the hub's worker.
 fn limit_of_waiting(queue: &Queue) -> Limit {
-    if inside::any_callback_or_predicate() || queue.is_consumed_here() {
+    if scope::any_callback_or_predicate() || queue.is_consumed_here() {
         Limit::None
     } else {
         Limit::Capacity

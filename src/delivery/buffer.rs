@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::context::Context;
 use super::queued::{Lane, QueuedListeners};
+use super::shared::Context;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::InlineListeners;
-use super::desk::Desk;
+use super::cache::Desk;
 use crate::channel::Channel;
 
 /// By the numbers of their channels. Borrowed for a look, never while a callback runs.
@@ -115,8 +115,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::delivery::context::Context;
     use crate::delivery::kinds::ActiveKinds;
+    use crate::delivery::shared::Context;
 
     enum Nothing {}
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Duty, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
-use crate::delivery::batch::{AnyLane, KEPT};
-use crate::delivery::context::Context;
+use crate::delivery::buffer::{AnyLane, KEPT};
+use crate::delivery::shared::Context;
 use crate::delivery::subscription::Ending as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::context::HubId;
+use super::shared::HubId;
 
 /// A kind of callback, or a predicate, and the hub whose it is, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
