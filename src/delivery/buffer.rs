@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::queued::{Lane, QueuedListeners};
-use super::shared::Context;
+use super::shared::HubShared;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 
@@ -122,7 +122,7 @@ impl Batch {
     }
 
     /// Delivers everything, and is empty then. Says how many events that were.
-    pub(crate) fn deliver(&mut self, context: &Context) -> usize {
+    pub(crate) fn deliver(&mut self, shared: &HubShared) -> usize {
         let mut delivered = self.len;
         for turn in &self.order {
             if let Some(lane) = &mut self.lanes[turn.lane()] {
@@ -139,7 +139,7 @@ impl Batch {
         }
         self.peak = self.peak.max(self.len);
         self.len = 0;
-        context.progress.rest(self.end);
+        shared.progress.rest(self.end);
         delivered
     }
 
@@ -195,10 +195,10 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
     fn what_a_burst_has_taken_of_memory_is_given_back_when_it_is_over() {
-        let context = Arc::new(Context::new(Arc::new(|_| {})));
-        let queue = Queue::new(usize::MAX, Arc::clone(&context));
+        let shared = Arc::new(HubShared::new(Arc::new(|_| {})));
+        let queue = Queue::new(usize::MAX, Arc::clone(&shared));
         let channel = || {
-            let kinds = Arc::new(ActiveKinds::new(Arc::clone(&context)));
+            let kinds = Arc::new(ActiveKinds::new(Arc::clone(&shared)));
             Arc::new(QueuedListeners::<Numbers>::new(kinds))
         };
         let channels = [channel(), channel()];
@@ -219,7 +219,7 @@ mod tests {
                 queue.lock().push(channel, event);
             }
             assert!(queue.try_take(&mut batch) == Taken::Batch);
-            batch.deliver(&context);
+            batch.deliver(&shared);
         }
         assert!(batch.room() >= 5_000);
         assert!(queue.try_take(&mut batch) == Taken::Nothing);

@@ -8,15 +8,15 @@ use std::thread::{self, JoinHandle};
 use super::buffer::Batch;
 use super::queue::{Queue, Taken};
 use super::scope;
-use super::shared::Context;
+use super::shared::HubShared;
 
 /// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
-pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<JoinHandle<()>> {
     // The worker is made on its thread: one that is dropped because there is no thread for it would
     // leave the queue to nobody.
     thread::Builder::new()
         .name("typed-hub".to_owned())
-        .spawn(move || Worker::new(queue, context).run())
+        .spawn(move || Worker::new(queue, shared).run())
 }
 
 /// Delivers a hub's events to its queued listeners, on a thread of your own: made with the hub, by
@@ -53,15 +53,15 @@ pub(crate) fn spawn(queue: Arc<Queue>, context: Arc<Context>) -> io::Result<Join
 #[must_use = "without its worker a hub calls no queued listener"]
 pub struct Worker {
     queue: Arc<Queue>,
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
     batch: Batch,
 }
 
 impl Worker {
-    pub(crate) fn new(queue: Arc<Queue>, context: Arc<Context>) -> Self {
+    pub(crate) fn new(queue: Arc<Queue>, shared: Arc<HubShared>) -> Self {
         Self {
             queue,
-            context,
+            shared,
             batch: Batch::default(),
         }
     }
@@ -84,7 +84,7 @@ impl Worker {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run(&mut self) {
-        if !scope::callback_of(self.context.hub) {
+        if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
             while self.queue.take(&mut self.batch) == Taken::Batch {
                 self.deliver();
@@ -96,7 +96,7 @@ impl Worker {
     /// included. What the callbacks publish waits for the next time, so that a call always ends. From inside a
     /// callback of this hub it delivers nothing.
     pub fn run_pending(&mut self) -> usize {
-        if scope::callback_of(self.context.hub) {
+        if scope::callback_of(self.shared.hub) {
             return 0;
         }
         self.queue.consume_here();
@@ -107,15 +107,15 @@ impl Worker {
     }
 
     fn deliver(&mut self) -> usize {
-        scope::dispatch(self.context.hub, || self.batch.deliver(&self.context))
+        scope::dispatch(self.shared.hub, || self.batch.deliver(&self.shared))
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         let (mut rest, end) = self.queue.abandon();
-        scope::dispatch(self.context.hub, || rest.discard());
-        self.context.progress.rest(end);
+        scope::dispatch(self.shared.hub, || rest.discard());
+        self.shared.progress.rest(end);
     }
 }
 
@@ -123,7 +123,7 @@ impl Drop for Worker {
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
-            .field("hub", &self.context.hub.get())
+            .field("hub", &self.shared.hub.get())
             .field("waiting", &self.queue.depth().waiting)
             .finish_non_exhaustive()
     }

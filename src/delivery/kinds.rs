@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::Context;
+use super::shared::HubShared;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The kinds of listeners that a channel has at present.
@@ -13,7 +13,7 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 /// kind set. A kind that is set for a moment too long costs a look, and nothing else.
 pub(crate) struct ActiveKinds {
     kinds: AtomicU8,
-    pub(crate) context: Arc<Context>,
+    pub(crate) shared: Arc<HubShared>,
 }
 
 /// A set of kinds: a bit each.
@@ -34,10 +34,10 @@ impl KindSet {
 }
 
 impl ActiveKinds {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
+    pub(crate) fn new(shared: Arc<HubShared>) -> Self {
         Self {
             kinds: AtomicU8::new(0),
-            context,
+            shared,
         }
     }
 

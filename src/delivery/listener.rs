@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
 use super::panic_report::PanicOrigin;
-use super::shared::Context;
+use super::shared::HubShared;
 use crate::envelope::Source;
 use crate::sync::atomic::AtomicU32;
 
@@ -118,8 +118,8 @@ impl Listener {
 
     /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.
     #[inline]
-    pub(crate) fn isolate(&self, context: &Context, channel: &'static str, code: impl FnOnce()) {
-        if !context.isolate(Some(channel), || self.origin(), code) {
+    pub(crate) fn isolate(&self, shared: &HubShared, channel: &'static str, code: impl FnOnce()) {
+        if !shared.isolate(Some(channel), || self.origin(), code) {
             self.state.fetch_add(PANIC, Ordering::Relaxed);
         }
     }

@@ -17,7 +17,7 @@
 //! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
 //!   [`subscription`] ends one;
 //! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
-//! - [`context`]: what the listeners of one hub share; panics of user code stop there, each with a
+//! - [`shared`]: what the listeners of one hub share; panics of user code stop there, each with a
 //!   [`panic_report`];
 //! - [`inside`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.

@@ -20,7 +20,7 @@ use super::listener::Label;
 use super::log::{Log, Nothing, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
 use super::queued::{NewListener, QueuedListeners};
-use super::shared::Context;
+use super::shared::HubShared;
 use super::subscription::Subscription;
 use crate::channel::Channel;
 use crate::envelope::{Envelope, Payload, Source};
@@ -41,7 +41,7 @@ fn model(threads: impl Fn() + Sync + Send + 'static) {
 }
 
 struct House {
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
     kinds: Arc<ActiveKinds>,
     queue: Arc<Queue>,
     queued: Arc<QueuedListeners<Numbers>>,
@@ -50,22 +50,22 @@ struct House {
 
 fn house(capacity: usize) -> House {
     // A panic of the handler itself would be isolated like every other.
-    let context = Arc::new(Context::new(Arc::new(|panic| {
+    let shared = Arc::new(HubShared::new(Arc::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
     })));
-    let kinds = kinds(&context);
+    let kinds = kinds(&shared);
     House {
-        queue: Arc::new(Queue::new(capacity, Arc::clone(&context))),
+        queue: Arc::new(Queue::new(capacity, Arc::clone(&shared))),
         queued: Arc::new(QueuedListeners::new(Arc::clone(&kinds))),
         inline: Arc::new(InlineListeners::new(Arc::clone(&kinds))),
         kinds,
-        context,
+        shared,
     }
 }
 
-fn kinds(context: &Arc<Context>) -> Arc<ActiveKinds> {
-    Arc::new(ActiveKinds::new(Arc::clone(context)))
+fn kinds(shared: &Arc<HubShared>) -> Arc<ActiveKinds> {
+    Arc::new(ActiveKinds::new(Arc::clone(shared)))
 }
 
 #[track_caller]
@@ -125,11 +125,11 @@ impl House {
 
     /// The dispatcher: delivers until the queue is closed and empty.
     fn dispatcher(&self) -> thread::JoinHandle<()> {
-        let (queue, context) = (Arc::clone(&self.queue), Arc::clone(&self.context));
+        let (queue, shared) = (Arc::clone(&self.queue), Arc::clone(&self.shared));
         thread::spawn(move || {
             let mut batch = Batch::default();
             while queue.take(&mut batch) == queue::Taken::Batch {
-                batch.deliver(&context);
+                batch.deliver(&shared);
             }
         })
     }
@@ -188,7 +188,7 @@ fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
         let _guard = house.listen(move |_| seen.store(true, Ordering::Relaxed));
         let dispatcher = house.dispatcher();
         house.push(0);
-        house.context.progress.wait_for(house.queue.end());
+        house.shared.progress.wait_for(house.queue.end());
         assert!(delivered.load(Ordering::Relaxed));
         house.queue.close();
         dispatcher.join().unwrap();
@@ -209,7 +209,7 @@ fn a_replay_lets_no_flush_return_too_early() {
         let _late = house.listen_to(vec![missed.shared()], |_| {});
         house.queue.nudge(&house.queued);
         let dispatcher = house.dispatcher();
-        house.context.progress.wait_for(end);
+        house.shared.progress.wait_for(end);
         assert!(delivered.load(Ordering::Relaxed));
         house.queue.close();
         dispatcher.join().unwrap();
@@ -225,10 +225,10 @@ fn a_worker_that_goes_leaves_nobody_waiting() {
         let publisher = thread::spawn(move || {
             (0..2).for_each(|n| publishing.push(n));
             let end = publishing.queue.end();
-            publishing.context.progress.wait_for(end);
+            publishing.shared.progress.wait_for(end);
         });
-        let (queue, context) = (Arc::clone(&house.queue), Arc::clone(&house.context));
-        drop(Worker::new(queue, context));
+        let (queue, shared) = (Arc::clone(&house.queue), Arc::clone(&house.shared));
+        drop(Worker::new(queue, shared));
         publisher.join().unwrap();
     });
 }

@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 
 use super::buffer::Batch;
 use super::queued::QueuedListeners;
-use super::shared::Context;
+use super::shared::HubShared;
 use super::wakers::{Place, Tasks};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -18,7 +18,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard, look_out};
 /// for the other at each event.
 pub(crate) struct Queue {
     capacity: usize,
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
     state: Mutex<State>,
     /// The dispatcher sleeps here while nothing has been accepted.
     arrival: Condvar,
@@ -131,10 +131,10 @@ pub(crate) struct Depth {
 
 impl Queue {
     /// A capacity of 0, which could accept nothing, counts as 1.
-    pub(crate) fn new(capacity: usize, context: Arc<Context>) -> Self {
+    pub(crate) fn new(capacity: usize, shared: Arc<HubShared>) -> Self {
         Self {
             capacity: capacity.max(1),
-            context,
+            shared,
             state: Mutex::new(State::default()),
             arrival: Condvar::new(),
             room: Condvar::new(),
@@ -250,7 +250,7 @@ impl Queue {
         if waiting {
             self.room.notify_all();
         }
-        self.context.wake(None, tasks);
+        self.shared.wake(None, tasks);
     }
 
     /// This thread takes, or will take as far as one can tell. It must not wait for itself.

@@ -27,7 +27,7 @@ impl HubId {
     }
 }
 
-pub(crate) struct Context {
+pub(crate) struct HubShared {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
     /// How many lanes have been given out.
@@ -37,7 +37,7 @@ pub(crate) struct Context {
     on_panic: PanicHandler,
 }
 
-impl Context {
+impl HubShared {
     pub(crate) fn new(on_panic: PanicHandler) -> Self {
         Self {
             hub: HubId::next(),

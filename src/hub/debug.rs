@@ -25,7 +25,7 @@ impl fmt::Debug for Hub {
             Some(Some(_)) => "thread",
         };
         f.debug_struct("Hub")
-            .field("id", &self.inner.context.hub.get())
+            .field("id", &self.inner.shared.hub.get())
             .field("capacity", &depth.capacity)
             .field("waiting", &depth.waiting)
             .field("channels", &channels.len())
@@ -49,7 +49,7 @@ impl<C: Channel> fmt::Debug for Publisher<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publisher")
             .field("channel", &C::NAME)
-            .field("hub", &self.hub().inner.context.hub.get())
+            .field("hub", &self.hub().inner.shared.hub.get())
             .finish()
     }
 }

@@ -222,8 +222,8 @@ impl Hub {
     fn start_dispatcher(&self) {
         self.inner.dispatcher.get_or_init(|| {
             let queue = Arc::clone(&self.inner.queue);
-            let context = Arc::clone(&self.inner.context);
-            let thread = dispatcher::spawn(queue, context);
+            let shared = Arc::clone(&self.inner.shared);
+            let thread = dispatcher::spawn(queue, shared);
             Some(thread.expect("the system has no thread left for the hub"))
         });
     }

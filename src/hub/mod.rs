@@ -28,7 +28,7 @@ use crate::channel::Channel;
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::queue::Queue;
 use crate::delivery::scope;
-use crate::delivery::shared::{Context, HubId};
+use crate::delivery::shared::{HubId, HubShared};
 use channel::ChannelState;
 use registry::{AnyChannel, Registry};
 
@@ -62,7 +62,7 @@ pub struct Hub {
 
 struct Inner {
     queue: Arc<Queue>,
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
     registry: Registry,
     /// The thread started by the first `listen`, or `None` where a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<JoinHandle<()>>>,
@@ -136,7 +136,7 @@ impl Hub {
     /// ```
     pub fn flush(&self) {
         if !scope::any_callback() && !self.inner.queue.is_consumed_here() {
-            self.inner.context.progress.wait_for(self.inner.queue.end());
+            self.inner.shared.progress.wait_for(self.inner.queue.end());
         }
     }
 
@@ -168,7 +168,7 @@ impl Hub {
     /// ```
     pub fn downgrade(&self) -> WeakHub {
         WeakHub {
-            id: self.inner.context.hub,
+            id: self.inner.shared.hub,
             inner: Arc::downgrade(&self.inner),
         }
     }
@@ -194,11 +194,11 @@ impl Hub {
     }
 
     fn with(options: HubOptions) -> Self {
-        let context = Arc::new(Context::new(options.on_panic));
+        let shared = Arc::new(HubShared::new(options.on_panic));
         Self {
             inner: Arc::new(Inner {
-                queue: Arc::new(Queue::new(options.capacity, Arc::clone(&context))),
-                context,
+                queue: Arc::new(Queue::new(options.capacity, Arc::clone(&shared))),
+                shared,
                 registry: Registry::default(),
                 dispatcher: OnceLock::new(),
             }),
@@ -207,15 +207,15 @@ impl Hub {
 
     fn with_worker(options: HubOptions) -> (Self, Worker) {
         let hub = Self::with(options);
-        let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.context));
+        let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.shared));
         hub.inner.dispatcher.get_or_init(|| None);
         hub.inner.queue.consume_here();
         (hub, worker)
     }
 
     fn channel<C: Channel>(&self) -> &ChannelState<C> {
-        let context = &self.inner.context;
-        self.inner.registry.state(|| ChannelState::new(context))
+        let shared = &self.inner.shared;
+        self.inner.registry.state(|| ChannelState::new(shared))
     }
 
     fn queue(&self) -> &Queue {
@@ -243,7 +243,7 @@ impl Drop for Inner {
             // It ends by itself: a listener's panic never reaches it.
             let _ = dispatcher.join();
         }
-        self.context.close();
+        self.shared.close();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::delivery::log::Overflow;
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::NewListener;
 use crate::delivery::receiver::Receiver;
-use crate::delivery::shared::Context;
+use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::{Envelope, Source};
 
@@ -44,7 +44,7 @@ const MARK: u64 = 100;
 struct Fixture<C: Channel> {
     channel: ChannelState<C>,
     queue: Arc<Queue>,
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
 }
 
 /// The model checker runs one thread at a time: std's lock is never held when it changes threads.
@@ -66,16 +66,16 @@ fn here() -> Source {
 impl<C: Channel<Event = u64>> Fixture<C> {
     /// Every part is there already: std's once-cells are not for the model checker.
     fn new() -> Self {
-        let context = Arc::new(Context::new(Arc::new(|panic| {
+        let shared = Arc::new(HubShared::new(Arc::new(|panic| {
             eprintln!("{panic}");
             std::process::abort();
         })));
-        let channel = ChannelState::new(&context);
+        let channel = ChannelState::new(&shared);
         channel.prepare();
         Self {
             channel,
-            queue: Arc::new(Queue::new(8, Arc::clone(&context))),
-            context,
+            queue: Arc::new(Queue::new(8, Arc::clone(&shared))),
+            shared,
         }
     }
 
@@ -158,8 +158,8 @@ fn model<C: Channel<Event = u64>>(
         let mut joined = joins(&fixture);
         fixture.publish(MARK);
         publisher.join().unwrap();
-        let (queue, context) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.context));
-        let mut worker = Worker::new(queue, context);
+        let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
+        let mut worker = Worker::new(queue, shared);
         worker.run_pending();
         check(&witness.told(), &joined.told());
         drop(worker);

@@ -128,8 +128,8 @@ impl Hub {
 
     /// The channel looked up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
-        let context = &self.inner.context;
-        let channel = self.inner.registry.shared(|| ChannelState::new(context));
+        let shared = &self.inner.shared;
+        let channel = self.inner.registry.shared(|| ChannelState::new(shared));
         Publisher::new(self.clone(), channel)
     }
 }

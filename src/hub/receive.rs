@@ -114,7 +114,7 @@ impl Hub {
     ) -> Result<Received<C>, WaitTimeout> {
         let options = ReceiverOptions::builder().replay(replay).build();
         let mut receiver = self.receiver_with::<C>(options);
-        let hub = self.inner.context.hub;
+        let hub = self.inner.shared.hub;
         let mut satisfies = |event: &C::Event| scope::predicate(hub, || predicate(event));
         let deadline = Instant::now().checked_add(timeout);
         loop {

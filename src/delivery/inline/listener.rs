@@ -6,7 +6,7 @@ use super::InlineListeners;
 use crate::channel::Channel;
 use crate::delivery::listener::{Label, Listener};
 use crate::delivery::scope;
-use crate::delivery::shared::Context;
+use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Ending;
 use crate::delivery::trace;
 
@@ -14,7 +14,7 @@ use crate::delivery::trace;
 /// more steps than to call a boxed closure.
 pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
     /// Calls it, unless it has ended.
-    fn call(&self, event: &C::Event, context: &Context);
+    fn call(&self, event: &C::Event, shared: &HubShared);
 
     /// Every publish since then has called this listener: how many is derived, not counted. Give or
     /// take one for each desk that was published at while it joined.
@@ -50,11 +50,11 @@ impl<C: Channel, F> InlineListener<C, F> {
 
 impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C, F> {
     #[inline]
-    fn call(&self, event: &C::Event, context: &Context) {
+    fn call(&self, event: &C::Event, shared: &HubShared) {
         if let Some(callback) = &self.callback
             && self.common.is_active()
         {
-            self.common.isolate(context, C::NAME, || {
+            self.common.isolate(shared, C::NAME, || {
                 trace::delivery(C::NAME, &self.common.label);
                 callback(event);
             });
@@ -86,7 +86,7 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
     }
 
     fn is_listening(&self) -> bool {
-        self.common.is_active() && !self.channel.kinds.context.is_closed()
+        self.common.is_active() && !self.channel.kinds.shared.is_closed()
     }
 
     fn end(&self) {
@@ -101,9 +101,9 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
         self.common.await_drop();
         let listener = Arc::downgrade(&self);
         drop(self);
-        let context = &channel.kinds.context;
+        let shared = &channel.kinds.shared;
         if !scope::any_callback() {
-            context.progress.wait_while(|| listener.strong_count() != 0);
+            shared.progress.wait_while(|| listener.strong_count() != 0);
         }
     }
 }
@@ -111,12 +111,12 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
 /// The last publisher that could call it lets go of it: under no lock.
 impl<C: Channel, F> Drop for InlineListener<C, F> {
     fn drop(&mut self) {
-        let context = &self.channel.kinds.context;
+        let shared = &self.channel.kinds.shared;
         // First: no call is under way any more, and `close` does not wait for the drop of captures.
         if self.common.is_awaited() {
-            context.progress.wake();
+            shared.progress.wake();
         }
         let callback = self.callback.take();
-        self.common.isolate(context, C::NAME, || drop(callback));
+        self.common.isolate(shared, C::NAME, || drop(callback));
     }
 }

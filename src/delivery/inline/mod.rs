@@ -139,13 +139,13 @@ impl<C: Channel> InlineListeners<C> {
     /// [deferred](Self::defer).
     #[inline]
     pub(crate) fn is_calling_here(&self) -> bool {
-        scope::inline_of(self.kinds.context.hub)
+        scope::inline_of(self.kinds.shared.hub)
     }
 
     /// Calls every listener of the sheet with the event.
     #[inline]
     pub(crate) fn call(&self, sheet: Arc<Sheet<C>>, event: &C::Event) {
-        scope::inline(self.kinds.context.hub, || {
+        scope::inline(self.kinds.shared.hub, || {
             self.call_all(&sheet, event);
             // It may be the last to hold a listener that has ended: others' code, as the calls are.
             drop(sheet);
@@ -160,23 +160,23 @@ impl<C: Channel> InlineListeners<C> {
         let members = sheet.listeners.members();
         let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
         drop((members, sheet));
-        let context = Arc::clone(&self.kinds.context);
-        let hub = context.hub;
+        let shared = Arc::clone(&self.kinds.shared);
+        let hub = shared.hub;
         let job = move || {
             for listener in listeners.iter().filter_map(Weak::upgrade) {
-                listener.call(&event, &context);
+                listener.call(&event, &shared);
             }
-            context.discard_event::<C>(event);
+            shared.discard_event::<C>(event);
         };
         scope::defer(hub, Box::new(job));
     }
 
     #[inline]
     pub(super) fn call_all(&self, sheet: &Sheet<C>, event: &C::Event) {
-        let context = &*self.kinds.context;
+        let shared = &*self.kinds.shared;
         sheet
             .listeners
-            .for_each(|listener| listener.call(event, context));
+            .for_each(|listener| listener.call(event, shared));
     }
 
     #[cold]

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::delivery::kinds::ActiveKinds;
-    use crate::delivery::shared::Context;
+    use crate::delivery::shared::HubShared;
 
     enum Nothing {}
 
@@ -126,8 +126,8 @@ mod tests {
     }
 
     fn listeners() -> Arc<InlineListeners<Nothing>> {
-        let context = Arc::new(Context::new(Arc::new(|_| {})));
-        Arc::new(InlineListeners::new(Arc::new(ActiveKinds::new(context))))
+        let shared = Arc::new(HubShared::new(Arc::new(|_| {})));
+        Arc::new(InlineListeners::new(Arc::new(ActiveKinds::new(shared))))
     }
 
     #[test]

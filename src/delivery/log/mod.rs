@@ -120,7 +120,7 @@ impl<C: Channel> Log<C> {
         if publishers {
             self.room.notify_all();
         }
-        self.kinds.context.wake(Some(C::NAME), tasks);
+        self.kinds.shared.wake(Some(C::NAME), tasks);
     }
 
     /// The log, to push into together with something else.
@@ -135,7 +135,7 @@ impl<C: Channel> Log<C> {
     pub(crate) fn settle(&self, pushed: Pushed<C>) {
         // Nothing, while events stream in.
         if let Some(pushed) = pushed.0 {
-            self.kinds.context.wake(Some(C::NAME), pushed.wakers);
+            self.kinds.shared.wake(Some(C::NAME), pushed.wakers);
             self.discard(pushed.garbage);
         }
     }
@@ -172,7 +172,7 @@ impl<C: Channel> Log<C> {
         state.closed = true;
         let wakers = state.ring();
         drop(state);
-        self.kinds.context.wake(Some(C::NAME), wakers);
+        self.kinds.shared.wake(Some(C::NAME), wakers);
     }
 
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
@@ -209,7 +209,7 @@ impl<C: Channel> Log<C> {
         // One by one, so that the panic of one does not meet that of another.
         let chunks = garbage.into_iter().filter_map(Arc::into_inner);
         for event in chunks.flat_map(|chunk| chunk.events) {
-            self.kinds.context.discard_event::<C>(event);
+            self.kinds.shared.discard_event::<C>(event);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Duty, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
 use crate::delivery::buffer::{AnyLane, KEPT};
-use crate::delivery::shared::Context;
+use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Ending as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;
@@ -52,12 +52,12 @@ impl<C: Channel> Lane<C> {
 impl<C: Channel> AnyLane for Lane<C> {
     fn deliver(&mut self, count: usize) {
         self.take_seats();
-        let context = &self.listeners.kinds.context;
+        let shared = &self.listeners.kinds.shared;
         // The events stay where they lie: to move one costs as much as a call.
         if !mem::needs_drop::<C::Event>() {
             for event in self.events.iter().take(count) {
                 tell(&mut self.seats, event);
-                context.progress.pass(event.sequence() + 1);
+                shared.progress.pass(event.sequence() + 1);
             }
             self.events.drain(..count);
             return;
@@ -68,8 +68,8 @@ impl<C: Channel> AnyLane for Lane<C> {
             };
             let sequence = event.sequence();
             tell(&mut self.seats, event);
-            discard_event(context, self.events.pop_front(), sequence);
-            context.progress.pass(sequence + 1);
+            discard_event(shared, self.events.pop_front(), sequence);
+            shared.progress.pass(sequence + 1);
         }
     }
 
@@ -92,7 +92,7 @@ impl<C: Channel> AnyLane for Lane<C> {
 
     fn discard(&mut self) {
         for event in self.events.drain(..) {
-            self.listeners.kinds.context.discard_event::<C>(event);
+            self.listeners.kinds.shared.discard_event::<C>(event);
         }
     }
 }
@@ -110,12 +110,12 @@ fn tell<C: Channel>(seats: &mut [Seat<C>], event: &Envelope<C>) {
 
 /// Drops an event that is delivered. A user's code runs only where the event is shared no more, and
 /// then no listener is being called: `close` does not wait for it.
-fn discard_event<C: Channel>(context: &Context, event: Option<Envelope<C>>, sequence: u64) {
+fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, sequence: u64) {
     if mem::needs_drop::<C::Event>()
         && let Some(event) = event.and_then(|event| event.into_payload().into_inner())
     {
-        context.progress.leave(sequence);
-        context.discard_event::<C>(event);
+        shared.progress.leave(sequence);
+        shared.discard_event::<C>(event);
     }
 }
 
@@ -141,7 +141,7 @@ impl<C: Channel> Seat<C> {
         let count = missed.len();
         for event in missed {
             self.call(&event, sequence);
-            discard_event(&self.listener.context, Some(event), sequence);
+            discard_event(&self.listener.shared, Some(event), sequence);
         }
         count
     }
@@ -152,11 +152,11 @@ impl<C: Channel> Seat<C> {
         let Some(Duty { callback, .. }) = &mut self.duty else {
             return;
         };
-        let progress = &listener.context.progress;
+        let progress = &listener.shared.progress;
         progress.enter(listener.id, sequence);
         if listener.common.is_active() {
             listener.count();
-            listener.common.isolate(&listener.context, C::NAME, || {
+            listener.common.isolate(&listener.shared, C::NAME, || {
                 trace::delivery(C::NAME, &listener.common.label);
                 callback(event);
             });
@@ -182,7 +182,7 @@ impl<C: Channel> Seat<C> {
     /// Drops what has ended. The call is over: `close` does not wait for the drop of captures.
     fn discard(&mut self, sequence: u64) {
         if let Some(duty) = self.duty.take() {
-            self.listener.context.progress.leave(sequence);
+            self.listener.shared.progress.leave(sequence);
             self.listener.discard(Some(duty));
         }
     }

@@ -12,7 +12,7 @@ use super::listener::{Label, Listener, ListenerId};
 use super::listener_set::{Roster, View};
 use super::queue::Queue;
 use super::scope;
-use super::shared::Context;
+use super::shared::HubShared;
 use super::subscription::{Ending, Subscription};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -46,7 +46,7 @@ pub(crate) struct QueuedListeners<C: Channel> {
 impl<C: Channel> QueuedListeners<C> {
     pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
-            lane: kinds.context.next_lane(),
+            lane: kinds.shared.next_lane(),
             kinds,
             timed: AtomicUsize::new(0),
             roster: Mutex::new(Roster::new()),
@@ -79,7 +79,7 @@ impl<C: Channel> QueuedListeners<C> {
             duty: Mutex::new(Some(Duty { missed, callback })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
-            context: Arc::clone(&self.kinds.context),
+            shared: Arc::clone(&self.kinds.shared),
         });
         roster.join(Arc::clone(&listener));
         drop(roster);
@@ -129,7 +129,7 @@ pub(crate) struct QueuedListener<C: Channel> {
     duty: Mutex<Option<Duty<C>>>,
     delivered: AtomicU64,
     channel: Weak<QueuedListeners<C>>,
-    context: Arc<Context>,
+    shared: Arc<HubShared>,
 }
 
 /// What a listener does, and is still to be told.
@@ -153,10 +153,10 @@ impl<C: Channel> QueuedListener<C> {
     fn discard(&self, duty: Option<Duty<C>>) {
         if let Some(Duty { missed, callback }) = duty {
             for event in missed {
-                self.context.discard_event::<C>(event);
+                self.shared.discard_event::<C>(event);
             }
             self.common
-                .isolate(&self.context, C::NAME, || drop(callback));
+                .isolate(&self.shared, C::NAME, || drop(callback));
         }
     }
 }
@@ -181,7 +181,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
     }
 
     fn is_listening(&self) -> bool {
-        self.common.is_active() && !self.context.is_closed()
+        self.common.is_active() && !self.shared.is_closed()
     }
 
     fn end(&self) {
@@ -195,7 +195,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
 
     fn wait_out(self: Arc<Self>) {
         if !scope::any_callback() {
-            self.context.progress.wait_out(self.id);
+            self.shared.progress.wait_out(self.id);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
 use crate::delivery::receiver::Receiver;
-use crate::delivery::shared::Context;
+use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
 
@@ -39,10 +39,10 @@ pub(in crate::hub) struct ChannelState<C: Channel> {
 }
 
 impl<C: Channel> ChannelState<C> {
-    pub(in crate::hub) fn new(context: &Arc<Context>) -> Self {
+    pub(in crate::hub) fn new(shared: &Arc<HubShared>) -> Self {
         Self {
             claimed: ClaimFlag::default(),
-            kinds: Arc::new(ActiveKinds::new(Arc::clone(context))),
+            kinds: Arc::new(ActiveKinds::new(Arc::clone(shared))),
             published: AtomicU64::new(0),
             sources: Sources::default(),
             inline: OnceLock::new(),

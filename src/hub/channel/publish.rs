@@ -289,9 +289,9 @@ impl<C: Channel> ChannelState<C> {
         if let Some(pushed) = pushed {
             self.log().settle(pushed);
         }
-        self.kinds.context.discard_event::<C>(evicted);
+        self.kinds.shared.discard_event::<C>(evicted);
         let Some(sheet) = inline else {
-            self.kinds.context.discard_event::<C>(event);
+            self.kinds.shared.discard_event::<C>(event);
             return Attempt::Accepted;
         };
         let inline = self.inline();
@@ -301,7 +301,7 @@ impl<C: Channel> ChannelState<C> {
             inline.defer(sheet, Payload::Shared(event));
         } else {
             inline.call(sheet, &event);
-            self.kinds.context.discard_event::<C>(event);
+            self.kinds.shared.discard_event::<C>(event);
         }
         Attempt::AcceptedInline
     }
