@@ -169,7 +169,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::delivery::kinds::ActiveKinds;
-    use crate::delivery::listener::Label;
+    use crate::delivery::listener::ListenerName;
     use crate::delivery::queue::{Queue, Taken};
     use crate::delivery::queued::NewListener;
     use crate::envelope::Payload;
@@ -203,7 +203,7 @@ mod tests {
         };
         let channels = [channel(), channel()];
         let listener = NewListener {
-            label: Label::new(None, std::panic::Location::caller()),
+            name: ListenerName::new(None, std::panic::Location::caller()),
             timed: false,
             once: false,
             callback: Box::new(|_| {}),

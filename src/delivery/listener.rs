@@ -26,7 +26,7 @@ impl ListenerId {
 
 /// What people call a listener: the name it was given, or where it was registered.
 #[derive(Clone, Debug)]
-pub(crate) struct Label {
+pub(crate) struct ListenerName {
     registered: Source,
     /// Seldom there, so that it takes little room where it is not.
     #[expect(
@@ -36,7 +36,7 @@ pub(crate) struct Label {
     name: Option<Box<String>>,
 }
 
-impl Label {
+impl ListenerName {
     pub(crate) fn new(name: Option<String>, registered: Source) -> Self {
         Self {
             registered,
@@ -50,7 +50,7 @@ impl Label {
     }
 }
 
-impl fmt::Display for Label {
+impl fmt::Display for ListenerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => f.write_str(name),
@@ -66,7 +66,7 @@ pub(crate) struct Listener {
     state: AtomicU32,
     /// Where its roster has it; the roster's alone to use.
     pub(super) place: AtomicU32,
-    pub(crate) label: Label,
+    pub(crate) name: ListenerName,
 }
 
 /// Set in [`Listener::state`] when no call begins any more.
@@ -79,11 +79,11 @@ const AWAITED: u32 = 2;
 const PANIC: u32 = 4;
 
 impl Listener {
-    pub(crate) fn new(label: Label) -> Self {
+    pub(crate) fn new(name: ListenerName) -> Self {
         Self {
             state: AtomicU32::new(0),
             place: AtomicU32::new(0),
-            label,
+            name,
         }
     }
 
@@ -126,7 +126,7 @@ impl Listener {
 
     #[cold]
     fn origin(&self) -> PanicOrigin {
-        PanicOrigin::Listener(self.label.to_string())
+        PanicOrigin::Listener(self.name.to_string())
     }
 
     pub(crate) fn panicked(&self) -> u64 {

@@ -16,7 +16,7 @@ use super::dispatcher::Worker;
 use super::history::{Replay, Retained};
 use super::inline::{Desk, InlineListeners};
 use super::kinds::{ActiveKinds, KindSet};
-use super::listener::Label;
+use super::listener::ListenerName;
 use super::log::{Log, Nothing, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
 use super::queued::{NewListener, QueuedListeners};
@@ -115,7 +115,7 @@ impl House {
         callback: impl FnMut(&Envelope<Numbers>) + Send + 'static,
     ) -> Subscription {
         let listener = NewListener {
-            label: Label::new(None, here()),
+            name: ListenerName::new(None, here()),
             timed: false,
             once: false,
             callback: Box::new(callback),
@@ -272,7 +272,9 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
         let watch = Watch::new();
         let watched = watch.clone();
         let callback = move |_: &u64| watched.call();
-        let guard = house.inline.listen(Label::new(None, here()), callback);
+        let guard = house
+            .inline
+            .listen(ListenerName::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || publish(&inline, 0));
         guard.close();
@@ -288,7 +290,9 @@ fn after_close_no_desk_calls_an_inline_listener() {
         let watch = Watch::new();
         let watched = watch.clone();
         let callback = move |_: &u64| watched.call();
-        let guard = house.inline.listen(Label::new(None, here()), callback);
+        let guard = house
+            .inline
+            .listen(ListenerName::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || {
             let desk = Desk::new();
@@ -308,7 +312,7 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
         let house = house(4);
         let inline = Arc::clone(&house.inline);
         let other = thread::spawn(move || {
-            let guard = inline.listen(Label::new(None, here()), |_| {});
+            let guard = inline.listen(ListenerName::new(None, here()), |_| {});
             publish(&inline, 0);
             drop(guard);
         });
@@ -319,7 +323,7 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
         let listen = move |n: &u64| {
             seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
         };
-        let guard = house.inline.listen(Label::new(None, here()), listen);
+        let guard = house.inline.listen(ListenerName::new(None, here()), listen);
         publish_at(&house.inline, &desk, 1);
         publish(&house.inline, 1);
         drop(guard);
@@ -412,7 +416,7 @@ fn push(log: &Log<Numbers>, n: u64) {
 }
 
 fn join(log: &Log<Numbers>, capacity: usize, overflow: Overflow) -> u64 {
-    log.join(Label::new(None, here()), capacity, overflow)
+    log.join(ListenerName::new(None, here()), capacity, overflow)
 }
 
 fn count(taken: &Segment<Numbers>) -> u64 {

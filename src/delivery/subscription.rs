@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::listener::Label;
+use super::listener::ListenerName;
 
 /// A listener's guard: the listener lives as long as this value.
 ///
@@ -99,7 +99,7 @@ impl fmt::Debug for Subscription {
         let mut subscription = f.debug_struct("Subscription");
         if let Some(listener) = &self.listener {
             subscription
-                .field("listener", &listener.label().to_string())
+                .field("listener", &listener.name().to_string())
                 .field("channel", &listener.channel())
                 .field("kind", &format_args!("{}", listener.kind()))
                 .field("listening", &listener.is_listening());
@@ -110,7 +110,7 @@ impl fmt::Debug for Subscription {
 
 /// A listener as its guard sees it.
 pub(crate) trait Ending: Send + Sync {
-    fn label(&self) -> &Label;
+    fn name(&self) -> &ListenerName;
 
     /// The name of its channel.
     fn channel(&self) -> &'static str;

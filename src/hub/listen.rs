@@ -7,7 +7,7 @@ use super::{Hub, ListenOptions};
 use crate::channel::Channel;
 use crate::delivery::dispatcher;
 use crate::delivery::history::Replay;
-use crate::delivery::listener::Label;
+use crate::delivery::listener::ListenerName;
 use crate::delivery::queued::NewListener;
 use crate::delivery::subscription::Subscription;
 use crate::envelope::Envelope;
@@ -71,7 +71,7 @@ impl Hub {
         self.queue_to::<C>(
             options.replay,
             NewListener {
-                label: Label::new(options.name, Location::caller()),
+                name: ListenerName::new(options.name, Location::caller()),
                 timed: false,
                 once: false,
                 callback: Box::new(move |event| callback(event.payload())),
@@ -104,7 +104,7 @@ impl Hub {
         self.queue_to::<C>(
             Replay::None,
             NewListener {
-                label: Label::new(None, Location::caller()),
+                name: ListenerName::new(None, Location::caller()),
                 timed: true,
                 once: false,
                 callback: Box::new(callback),
@@ -149,7 +149,7 @@ impl Hub {
         self.queue_to::<C>(
             Replay::None,
             NewListener {
-                label: Label::new(None, Location::caller()),
+                name: ListenerName::new(None, Location::caller()),
                 timed: false,
                 once: true,
                 callback: Box::new(move |event| {
@@ -191,8 +191,8 @@ impl Hub {
         &self,
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
-        let label = Label::new(None, Location::caller());
-        self.channel::<C>().inline().listen(label, callback)
+        let name = ListenerName::new(None, Location::caller());
+        self.channel::<C>().inline().listen(name, callback)
     }
 
     /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).

@@ -14,7 +14,7 @@ use crate::channel::Channel;
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::history::Replay;
 use crate::delivery::inline::Desk;
-use crate::delivery::listener::Label;
+use crate::delivery::listener::ListenerName;
 use crate::delivery::log::Overflow;
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::NewListener;
@@ -96,7 +96,7 @@ impl<C: Channel<Event = u64>> Fixture<C> {
         let told = Told::default();
         let log = Arc::clone(&told);
         let listener = NewListener {
-            label: Label::new(None, here()),
+            name: ListenerName::new(None, here()),
             timed: false,
             once: false,
             callback: Box::new(move |event: &Envelope<C>| {
@@ -115,8 +115,8 @@ impl<C: Channel<Event = u64>> Fixture<C> {
     }
 
     fn receiver_with(&self, replay: Replay) -> Listener<C> {
-        let label = Label::new(None, here());
-        let receiver = self.channel.receive(label, 8, Overflow::Block, replay);
+        let name = ListenerName::new(None, here());
+        let receiver = self.channel.receive(name, 8, Overflow::Block, replay);
         Listener::Pulled(receiver)
     }
 
@@ -124,8 +124,8 @@ impl<C: Channel<Event = u64>> Fixture<C> {
         let told = Told::default();
         let log = Arc::clone(&told);
         let callback = move |n: &u64| log.lock().unwrap().push(*n);
-        let label = Label::new(None, here());
-        Listener::Pushed(told, self.channel.inline().listen(label, callback))
+        let name = ListenerName::new(None, here());
+        Listener::Pushed(told, self.channel.inline().listen(name, callback))
     }
 }
 

@@ -11,7 +11,7 @@ const KNOWN: usize = 8;
 /// An append-only list, to look through without a lock: for the first line that ever published
 /// that is one comparison of pointers.
 #[derive(Default)]
-pub(super) struct Sources {
+pub(super) struct PublishSites {
     first: Link,
 }
 
@@ -22,7 +22,7 @@ struct Node {
     next: Link,
 }
 
-impl Sources {
+impl PublishSites {
     #[inline]
     pub(super) fn note(&self, source: Source) {
         let first = self.first.get();

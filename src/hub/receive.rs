@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
 use crate::delivery::history::Replay;
-use crate::delivery::listener::Label;
+use crate::delivery::listener::ListenerName;
 use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
 use crate::delivery::scope;
@@ -47,9 +47,9 @@ impl Hub {
     /// ```
     #[track_caller]
     pub fn receiver_with<C: Channel>(&self, options: ReceiverOptions) -> Receiver<C> {
-        let label = Label::new(options.name, Location::caller());
+        let name = ListenerName::new(options.name, Location::caller());
         let channel = self.channel::<C>();
-        channel.receive(label, options.capacity, options.overflow, options.replay)
+        channel.receive(name, options.capacity, options.overflow, options.replay)
     }
 
     /// Waits for an event that satisfies the predicate, among those that are accepted from now on, at

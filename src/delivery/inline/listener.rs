@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::InlineListeners;
 use crate::channel::Channel;
-use crate::delivery::listener::{Label, Listener};
+use crate::delivery::listener::{Listener, ListenerName};
 use crate::delivery::scope;
 use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Ending;
@@ -34,14 +34,14 @@ pub(super) struct InlineListener<C: Channel, F> {
 
 impl<C: Channel, F> InlineListener<C, F> {
     pub(super) fn new(
-        label: Label,
+        name: ListenerName,
         callback: F,
         published_before: u64,
         channel: Arc<InlineListeners<C>>,
     ) -> Self {
         Self {
             callback: Some(callback),
-            common: Listener::new(label),
+            common: Listener::new(name),
             published_before,
             channel,
         }
@@ -55,7 +55,7 @@ impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C,
             && self.common.is_active()
         {
             self.common.isolate(shared, C::NAME, || {
-                trace::delivery(C::NAME, &self.common.label);
+                trace::delivery(C::NAME, &self.common.name);
                 callback(event);
             });
         }
@@ -73,8 +73,8 @@ impl<C: Channel, F> AsRef<Listener> for InlineListener<C, F> {
 }
 
 impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
-    fn label(&self) -> &Label {
-        &self.common.label
+    fn name(&self) -> &ListenerName {
+        &self.common.name
     }
 
     fn channel(&self) -> &'static str {

@@ -11,7 +11,7 @@ mod thread_caches;
 use std::sync::{Arc, Weak};
 
 use super::kinds::{ActiveKinds, KindSet};
-use super::listener::{Label, Listener};
+use super::listener::{Listener, ListenerName};
 use super::listener_set::{Roster, View};
 use super::scope;
 use super::subscription::Subscription;
@@ -191,12 +191,12 @@ impl<C: Channel> InlineListeners<C> {
 
     pub(crate) fn listen(
         self: &Arc<Self>,
-        label: Label,
+        name: ListenerName,
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
         let mut state = self.state.lock();
         let published = state.published();
-        let listener = InlineListener::new(label, callback, published, Arc::clone(self));
+        let listener = InlineListener::new(name, callback, published, Arc::clone(self));
         let listener = Arc::new(listener);
         state.roster.join(Arc::clone(&listener) as _);
         drop(self.changed(state));

@@ -14,7 +14,7 @@ use std::task::Waker;
 use crossbeam_channel::Sender;
 
 use super::kinds::{ActiveKinds, KindSet};
-use super::listener::Label;
+use super::listener::ListenerName;
 use super::queue::Limit;
 use super::wakers::Place;
 use crate::channel::Channel;
@@ -57,9 +57,9 @@ impl<C: Channel> Log<C> {
     }
 
     /// Registers a receiver for what is pushed from now on.
-    pub(crate) fn join(&self, label: Label, capacity: usize, overflow: Overflow) -> ReaderId {
+    pub(crate) fn join(&self, name: ListenerName, capacity: usize, overflow: Overflow) -> ReaderId {
         let mut state = self.state.lock();
-        let reader = Reader::new(label, capacity, overflow, state.end());
+        let reader = Reader::new(name, capacity, overflow, state.end());
         let id = state.join(reader);
         self.changed(&state);
         id

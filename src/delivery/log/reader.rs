@@ -7,7 +7,7 @@ use crossbeam_channel::Sender;
 
 use super::state::Segment;
 use crate::channel::Channel;
-use crate::delivery::listener::Label;
+use crate::delivery::listener::ListenerName;
 
 /// What happens when a receiver's buffer is full.
 ///
@@ -38,7 +38,7 @@ pub enum Overflow {
 }
 
 pub(crate) struct Reader<C: Channel> {
-    pub(crate) label: Label,
+    pub(crate) name: ListenerName,
     pub(crate) overflow: Overflow,
     /// Where somebody listens for it.
     pub(crate) bell: Option<Sender<()>>,
@@ -57,9 +57,14 @@ pub(crate) struct Reader<C: Channel> {
 
 impl<C: Channel> Reader<C> {
     /// A capacity of 0, which could let nothing wait, counts as 1.
-    pub(crate) fn new(label: Label, capacity: usize, overflow: Overflow, cursor: u64) -> Self {
+    pub(crate) fn new(
+        name: ListenerName,
+        capacity: usize,
+        overflow: Overflow,
+        cursor: u64,
+    ) -> Self {
         Self {
-            label,
+            name,
             overflow,
             bell: None,
             asleep: false,

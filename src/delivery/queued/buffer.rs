@@ -157,7 +157,7 @@ impl<C: Channel> Seat<C> {
         if listener.common.is_active() {
             listener.count();
             listener.common.isolate(&listener.shared, C::NAME, || {
-                trace::delivery(C::NAME, &listener.common.label);
+                trace::delivery(C::NAME, &listener.common.name);
                 callback(event);
             });
             if listener.once {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::kinds::{ActiveKinds, KindSet};
-use super::listener::{Label, Listener, ListenerId};
+use super::listener::{Listener, ListenerId, ListenerName};
 use super::listener_set::{Roster, View};
 use super::queue::Queue;
 use super::scope;
@@ -25,7 +25,7 @@ pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
 /// What a listener to be has chosen.
 pub(crate) struct NewListener<C: Channel> {
-    pub(crate) label: Label,
+    pub(crate) name: ListenerName,
     /// Whether it may ask for the time of events.
     pub(crate) timed: bool,
     /// Whether its first call ends it.
@@ -72,7 +72,7 @@ impl<C: Channel> QueuedListeners<C> {
         let since = queue.next();
         let listener = Arc::new(QueuedListener {
             id: ListenerId::next(),
-            common: Listener::new(new.label),
+            common: Listener::new(new.name),
             since,
             timed: new.timed,
             once: new.once,
@@ -168,8 +168,8 @@ impl<C: Channel> AsRef<Listener> for QueuedListener<C> {
 }
 
 impl<C: Channel> Ending for QueuedListener<C> {
-    fn label(&self) -> &Label {
-        &self.common.label
+    fn name(&self) -> &ListenerName {
+        &self.common.name
     }
 
     fn channel(&self) -> &'static str {

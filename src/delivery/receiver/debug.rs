@@ -18,7 +18,7 @@ impl<C: Channel> fmt::Debug for Receiver<C> {
         let mut receiver = f.debug_struct("Receiver");
         receiver
             .field("channel", &C::NAME)
-            .field("name", &self.label.to_string());
+            .field("name", &self.name.to_string());
         if let Some((capacity, overflow, waiting)) = reader {
             receiver
                 .field("capacity", &capacity)

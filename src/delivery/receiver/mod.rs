@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::listener::Label;
+use super::listener::ListenerName;
 use super::log::{Chunk, Log, Nothing, Overflow, ReaderId, Segment};
 use super::received::Received;
 use super::trace;
@@ -51,7 +51,7 @@ use taking::unpark_this_thread;
 #[must_use = "a receiver that is not pulled holds up its publishers, unless it lets events drop"]
 pub struct Receiver<C: Channel> {
     log: Arc<Log<C>>,
-    label: Label,
+    name: ListenerName,
     id: ReaderId,
     /// Hung at its first use.
     bell: OnceLock<crossbeam_channel::Receiver<()>>,
@@ -65,7 +65,7 @@ impl<C: Channel> Receiver<C> {
     /// Joins the log; `missed` comes before everything else.
     pub(crate) fn new(
         log: &Arc<Log<C>>,
-        label: Label,
+        name: ListenerName,
         capacity: usize,
         overflow: Overflow,
         missed: Vec<Payload<C::Event>>,
@@ -77,8 +77,8 @@ impl<C: Channel> Receiver<C> {
         }
         Self {
             log: Arc::clone(log),
-            id: log.join(label.clone(), capacity, overflow),
-            label,
+            id: log.join(name.clone(), capacity, overflow),
+            name,
             bell: OnceLock::new(),
             taken,
             streams: false,
@@ -207,7 +207,7 @@ impl<C: Channel> Receiver<C> {
             match taken {
                 Segment::Events(chunk, part) => {
                     for index in part {
-                        trace::delivery(C::NAME, &self.label);
+                        trace::delivery(C::NAME, &self.name);
                         count += 1;
                         look(&chunk.events[index]);
                     }

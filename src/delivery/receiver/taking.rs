@@ -22,7 +22,7 @@ impl<C: Channel> Receiver<C> {
                 Some(Segment::Events(chunk, part)) => {
                     if let Some(index) = part.next() {
                         let chunk = Arc::clone(chunk);
-                        trace::delivery(C::NAME, &self.label);
+                        trace::delivery(C::NAME, &self.name);
                         return Ok(Received::new(chunk, index));
                     }
                     self.taken.pop_front();
@@ -70,7 +70,7 @@ impl<C: Channel> Receiver<C> {
     /// The loss that comes next has been told.
     pub(super) fn lagged(&mut self, missed: u64) -> Lagged {
         self.taken.pop_front();
-        trace::loss(C::NAME, &self.label, missed);
+        trace::loss(C::NAME, &self.name, missed);
         Lagged { missed }
     }
 }

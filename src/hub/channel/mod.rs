@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::claim::ClaimFlag;
-use super::publish_sites::Sources;
+use super::publish_sites::PublishSites;
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
 use crate::delivery::history::{Replay, Retained};
 use crate::delivery::inline::InlineListeners;
 use crate::delivery::kinds::ActiveKinds;
-use crate::delivery::listener::Label;
+use crate::delivery::listener::ListenerName;
 use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
@@ -31,7 +31,7 @@ pub(in crate::hub) struct ChannelState<C: Channel> {
     kinds: Arc<ActiveKinds>,
     /// How many events have been accepted that neither a desk nor the inline listeners have counted.
     published: AtomicU64,
-    sources: Sources,
+    sites: PublishSites,
     inline: OnceLock<Arc<InlineListeners<C>>>,
     queued: OnceLock<Arc<QueuedListeners<C>>>,
     log: OnceLock<Arc<Log<C>>>,
@@ -44,7 +44,7 @@ impl<C: Channel> ChannelState<C> {
             claimed: ClaimFlag::default(),
             kinds: Arc::new(ActiveKinds::new(Arc::clone(shared))),
             published: AtomicU64::new(0),
-            sources: Sources::default(),
+            sites: PublishSites::default(),
             inline: OnceLock::new(),
             queued: OnceLock::new(),
             log: OnceLock::new(),
@@ -98,18 +98,18 @@ impl<C: Channel> ChannelState<C> {
     /// Registers a receiver, likewise.
     pub(in crate::hub) fn receive(
         &self,
-        label: Label,
+        name: ListenerName,
         capacity: usize,
         overflow: Overflow,
         replay: Replay,
     ) -> Receiver<C> {
         if C::RETAIN == 0 || replay == Replay::None {
-            return Receiver::new(self.log(), label, capacity, overflow, Vec::new());
+            return Receiver::new(self.log(), name, capacity, overflow, Vec::new());
         }
         let retained = self.retained().lock();
         let missed = retained.replay(replay);
         let missed = missed.into_iter().map(Envelope::into_payload).collect();
-        Receiver::new(self.log(), label, capacity, overflow, missed)
+        Receiver::new(self.log(), name, capacity, overflow, missed)
     }
 }
 
@@ -155,7 +155,7 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
             type_name: std::any::type_name::<C>(),
             published: self.published.load(Ordering::Relaxed) + inline_or_at_desks,
             retained: self.retained.get().map_or(0, |retained| retained.len()),
-            publishers: self.sources.lines(),
+            publishers: self.sites.lines(),
             listeners: inline
                 .chain(queued)
                 .chain(receivers.unwrap_or_default())

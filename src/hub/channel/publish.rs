@@ -182,7 +182,7 @@ impl<C: Channel> ChannelState<C> {
         let Some(sheet) = inline.accept(desk) else {
             return false;
         };
-        self.sources.note(source);
+        self.sites.note(source);
         inline.call(sheet, event);
         true
     }
@@ -295,7 +295,7 @@ impl<C: Channel> ChannelState<C> {
             return Attempt::Accepted;
         };
         let inline = self.inline();
-        self.sources.note(source);
+        self.sites.note(source);
         inline.count(desk);
         if inline.is_calling_here() {
             inline.defer(sheet, Payload::Shared(event));
@@ -309,7 +309,7 @@ impl<C: Channel> ChannelState<C> {
     /// Notes who has published an event, and counts it, unless inline listeners do.
     #[inline]
     fn note(&self, source: Source, desk: Option<&Desk<C>>) {
-        self.sources.note(source);
+        self.sites.note(source);
         match desk {
             Some(desk) => desk.count(|| self.inline()),
             None => drop(self.published.fetch_add(1, Ordering::Relaxed)),

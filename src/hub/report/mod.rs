@@ -120,8 +120,8 @@ impl HubReport {
 impl ListenerReport {
     pub(super) fn new(listener: &Listener, kind: DeliveryKind, delivered: u64) -> Self {
         Self {
-            name: listener.label.to_string(),
-            registered: listener.label.registered(),
+            name: listener.name.to_string(),
+            registered: listener.name.registered(),
             kind,
             delivered,
             panicked: listener.panicked(),
@@ -132,8 +132,8 @@ impl ListenerReport {
 
     pub(super) fn of_reader<C: Channel>(reader: &Reader<C>, waiting: u64) -> Self {
         Self {
-            name: reader.label.to_string(),
-            registered: reader.label.registered(),
+            name: reader.name.to_string(),
+            registered: reader.name.registered(),
             kind: DeliveryKind::Receiver,
             delivered: reader.received,
             panicked: 0,
