@@ -65,7 +65,7 @@ pub(crate) struct Listener {
     /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`AWAITED`].
     state: AtomicU32,
     /// Where its roster has it; the roster's alone to use.
-    pub(super) place: AtomicU32,
+    pub(super) index: AtomicU32,
     pub(crate) name: ListenerName,
 }
 
@@ -82,7 +82,7 @@ impl Listener {
     pub(crate) fn new(name: ListenerName) -> Self {
         Self {
             state: AtomicU32::new(0),
-            place: AtomicU32::new(0),
+            index: AtomicU32::new(0),
             name,
         }
     }

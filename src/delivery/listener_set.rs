@@ -5,77 +5,77 @@ use std::sync::atomic::Ordering;
 
 use super::listener::Listener;
 
-/// Members in a piece of a roster.
-const PIECE: usize = 64;
+/// Members in a chunk of a roster.
+const CHUNK: usize = 64;
 
 /// Listeners in the order of registration, to join and to leave in constant time however many there
 /// are.
 ///
-/// Each remembers its place. One that leaves leaves it empty; when most places are empty, the rest
-/// move together. The pieces are shared with [views](View) until they change, so that to look at
+/// Each remembers its index. One that leaves leaves it empty; when most places are empty, the rest
+/// move together. The chunks are shared with [views](Snapshot) until they change, so that to look at
 /// all members holds nobody up.
-pub(crate) struct Roster<S: ?Sized> {
-    pieces: Vec<Piece<S>>,
+pub(crate) struct ListenerSet<S: ?Sized> {
+    chunks: Vec<Chunk<S>>,
     len: usize,
 }
 
-type Piece<S> = Arc<Vec<Option<Arc<S>>>>;
+type Chunk<S> = Arc<Vec<Option<Arc<S>>>>;
 
 /// A roster at one moment.
-pub(crate) struct View<S: ?Sized> {
-    pieces: Vec<Piece<S>>,
+pub(crate) struct Snapshot<S: ?Sized> {
+    chunks: Vec<Chunk<S>>,
 }
 
-impl<S: AsRef<Listener> + ?Sized> Roster<S> {
+impl<S: AsRef<Listener> + ?Sized> ListenerSet<S> {
     pub(crate) fn new() -> Self {
         Self {
-            pieces: Vec::new(),
+            chunks: Vec::new(),
             len: 0,
         }
     }
 
-    pub(crate) fn join(&mut self, member: Arc<S>) {
-        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.pieces.push(Arc::default());
+    pub(crate) fn insert(&mut self, member: Arc<S>) {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Arc::default());
         }
-        let before = (self.pieces.len() - 1) * PIECE;
-        if let Some(last) = self.pieces.last_mut() {
-            let place = u32::try_from(before + last.len()).expect("2³² listeners at a time");
-            (*member).as_ref().place.store(place, Ordering::Relaxed);
+        let before = (self.chunks.len() - 1) * CHUNK;
+        if let Some(last) = self.chunks.last_mut() {
+            let index = u32::try_from(before + last.len()).expect("2³² listeners at a time");
+            (*member).as_ref().index.store(index, Ordering::Relaxed);
             Arc::make_mut(last).push(Some(member));
             self.len += 1;
         }
     }
 
     /// Hands the member back, to be dropped where no lock is held.
-    pub(crate) fn leave(&mut self, member: &Listener) -> Option<Arc<S>> {
-        let place = member.place.load(Ordering::Relaxed) as usize;
-        let piece = self.pieces.get_mut(place / PIECE)?;
-        let found = piece.get(place % PIECE)?.as_ref()?;
+    pub(crate) fn remove(&mut self, member: &Listener) -> Option<Arc<S>> {
+        let index = member.index.load(Ordering::Relaxed) as usize;
+        let chunk = self.chunks.get_mut(index / CHUNK)?;
+        let found = chunk.get(index % CHUNK)?.as_ref()?;
         if !std::ptr::eq((**found).as_ref(), member) {
             return None;
         }
-        let piece = Arc::make_mut(piece);
-        let left = piece[place % PIECE].take();
-        while piece.last().is_some_and(Option::is_none) {
-            piece.pop();
+        let chunk = Arc::make_mut(chunk);
+        let left = chunk[index % CHUNK].take();
+        while chunk.last().is_some_and(Option::is_none) {
+            chunk.pop();
         }
         self.len -= 1;
-        self.tidy();
+        self.compact();
         left
     }
 
     /// Everybody at once, likewise.
-    pub(crate) fn clear(&mut self) -> View<S> {
+    pub(crate) fn clear(&mut self) -> Snapshot<S> {
         self.len = 0;
-        View {
-            pieces: std::mem::take(&mut self.pieces),
+        Snapshot {
+            chunks: std::mem::take(&mut self.chunks),
         }
     }
 
-    pub(crate) fn view(&self) -> View<S> {
-        View {
-            pieces: self.pieces.clone(),
+    pub(crate) fn snapshot(&self) -> Snapshot<S> {
+        Snapshot {
+            chunks: self.chunks.clone(),
         }
     }
 
@@ -87,24 +87,24 @@ impl<S: AsRef<Listener> + ?Sized> Roster<S> {
         self.len
     }
 
-    fn tidy(&mut self) {
-        // One piece stays, for the next who joins.
-        while self.pieces.len() > 1 && self.pieces.last().is_some_and(|last| last.is_empty()) {
-            self.pieces.pop();
+    fn compact(&mut self) {
+        // One chunk stays, for the next who joins.
+        while self.chunks.len() > 1 && self.chunks.last().is_some_and(|last| last.is_empty()) {
+            self.chunks.pop();
         }
-        if self.pieces.len() * PIECE > 2 * self.len + 2 * PIECE {
+        if self.chunks.len() * CHUNK > 2 * self.len + 2 * CHUNK {
             let members = self.clear();
-            members.for_each(|member| self.join(Arc::clone(member)));
+            members.for_each(|member| self.insert(Arc::clone(member)));
         }
     }
 }
 
-impl<S: ?Sized> View<S> {
+impl<S: ?Sized> Snapshot<S> {
     /// Looks at everybody in the order of registration.
     #[inline]
     pub(crate) fn for_each(&self, mut look: impl FnMut(&Arc<S>)) {
-        for piece in &self.pieces {
-            piece.iter().flatten().for_each(&mut look);
+        for chunk in &self.chunks {
+            chunk.iter().flatten().for_each(&mut look);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::sync::{Arc, Weak};
 
-use super::{InlineListeners, Snapshot};
+use super::{InlineListeners, Members};
 use crate::channel::Channel;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,7 @@ pub(crate) struct Desk<C: Channel> {
 /// Two lines of a cache, as processors fetch them.
 #[repr(align(128))]
 pub(crate) struct Sheet<C: Channel> {
-    pub(super) listeners: Snapshot<C>,
+    pub(super) listeners: Members<C>,
 }
 
 /// How many events have been accepted at a desk. Whoever uses it alone writes.

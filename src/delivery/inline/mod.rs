@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Listener, ListenerName};
-use super::listener_set::{Roster, View};
+use super::listener_set::{ListenerSet, Snapshot};
 use super::scope;
 use super::subscription::Subscription;
 use crate::channel::Channel;
@@ -32,9 +32,9 @@ pub(crate) struct InlineListeners<C: Channel> {
 }
 
 struct State<C: Channel> {
-    roster: Roster<dyn Inline<C>>,
+    set: ListenerSet<dyn Inline<C>>,
     /// What publishers go through, without the lock. The first publish after a change makes it.
-    snapshot: Option<Snapshot<C>>,
+    snapshot: Option<Members<C>>,
     /// Of the desks that have one.
     sheets: Vec<Arc<Sheet<C>>>,
     /// Of every desk there is, and of some that are gone.
@@ -43,7 +43,7 @@ struct State<C: Channel> {
     published: u64,
 }
 
-type Snapshot<C> = Arc<View<dyn Inline<C>>>;
+type Members<C> = Arc<Snapshot<dyn Inline<C>>>;
 
 impl<C: Channel> InlineListeners<C> {
     pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
@@ -51,7 +51,7 @@ impl<C: Channel> InlineListeners<C> {
             kinds,
             number: Number::take(),
             state: Mutex::new(State {
-                roster: Roster::new(),
+                set: ListenerSet::new(),
                 snapshot: None,
                 sheets: Vec::new(),
                 tallies: Vec::new(),
@@ -198,14 +198,14 @@ impl<C: Channel> InlineListeners<C> {
         let published = state.published();
         let listener = InlineListener::new(name, callback, published, Arc::clone(self));
         let listener = Arc::new(listener);
-        state.roster.join(Arc::clone(&listener) as _);
+        state.set.insert(Arc::clone(&listener) as _);
         drop(self.changed(state));
         Subscription::new(listener)
     }
 
     fn leave(&self, listener: &Listener) {
         let mut state = self.state.lock();
-        let left = state.roster.leave(listener);
+        let left = state.set.remove(listener);
         let before = self.changed(state);
         drop((left, before));
     }
@@ -213,14 +213,14 @@ impl<C: Channel> InlineListeners<C> {
     /// The hub is gone: nobody listens any more.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
-        let left = state.roster.clear();
+        let left = state.set.clear();
         let before = self.changed(state);
         drop((left, before));
     }
 
     /// Tells publishers, and unlocks. What is not up to date any more is for the caller, to drop.
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
-        self.kinds.set(KindSet::INLINE, !state.roster.is_empty());
+        self.kinds.set(KindSet::INLINE, !state.set.is_empty());
         let before = state.snapshot.take();
         // Under the lock: whoever changes them next must find no desk with a sheet of before. No
         // listener is dropped here, for `before` lists the same.
@@ -234,14 +234,14 @@ impl<C: Channel> InlineListeners<C> {
     }
 
     pub(crate) fn listener_count(&self) -> usize {
-        self.state.lock().roster.len()
+        self.state.lock().set.len()
     }
 
     /// The listeners in the order of registration, each with the number of its deliveries.
     pub(crate) fn listeners(&self) -> Vec<(Arc<dyn Inline<C>>, u64)> {
         let state = self.state.lock();
         let published = state.published();
-        let view = state.roster.view();
+        let view = state.set.snapshot();
         drop(state);
         let listeners = view.members().into_iter().map(|listener| {
             let delivered = published - listener.published_before();
@@ -269,10 +269,10 @@ impl<C: Channel> State<C> {
         });
     }
 
-    fn snapshot(&mut self) -> Snapshot<C> {
+    fn snapshot(&mut self) -> Members<C> {
         let snapshot = self
             .snapshot
-            .get_or_insert_with(|| Arc::new(self.roster.view()));
+            .get_or_insert_with(|| Arc::new(self.set.snapshot()));
         Arc::clone(snapshot)
     }
 }

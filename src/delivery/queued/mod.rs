@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::{Listener, ListenerId, ListenerName};
-use super::listener_set::{Roster, View};
+use super::listener_set::{ListenerSet, Snapshot};
 use super::queue::Queue;
 use super::scope;
 use super::shared::HubShared;
@@ -40,7 +40,7 @@ pub(crate) struct QueuedListeners<C: Channel> {
     kinds: Arc<ActiveKinds>,
     /// How many of them may ask for the time of events.
     timed: AtomicUsize,
-    roster: Mutex<Roster<QueuedListener<C>>>,
+    set: Mutex<ListenerSet<QueuedListener<C>>>,
 }
 
 impl<C: Channel> QueuedListeners<C> {
@@ -49,7 +49,7 @@ impl<C: Channel> QueuedListeners<C> {
             lane: kinds.shared.next_lane(),
             kinds,
             timed: AtomicUsize::new(0),
-            roster: Mutex::new(Roster::new()),
+            set: Mutex::new(ListenerSet::new()),
         }
     }
 
@@ -66,7 +66,7 @@ impl<C: Channel> QueuedListeners<C> {
         if new.timed {
             self.timed.fetch_add(1, Ordering::Release);
         }
-        let mut roster = self.roster.lock();
+        let mut set = self.set.lock();
         // Before `since`: of what is accepted from there on nothing is missed.
         self.kinds.set(KindSet::QUEUED, true);
         let since = queue.next();
@@ -81,23 +81,23 @@ impl<C: Channel> QueuedListeners<C> {
             channel: Arc::downgrade(self),
             shared: Arc::clone(&self.kinds.shared),
         });
-        roster.join(Arc::clone(&listener));
-        drop(roster);
+        set.insert(Arc::clone(&listener));
+        drop(set);
         Subscription::new(listener)
     }
 
     fn leave(&self, listener: &QueuedListener<C>) {
-        let mut roster = self.roster.lock();
-        let left = roster.leave(&listener.common);
-        self.changed(&roster);
-        drop(roster);
+        let mut set = self.set.lock();
+        let left = set.remove(&listener.common);
+        self.changed(&set);
+        drop(set);
         if left.is_some_and(|left| left.timed) {
             self.timed.fetch_sub(1, Ordering::Release);
         }
     }
 
-    fn changed(&self, roster: &Roster<QueuedListener<C>>) {
-        self.kinds.set(KindSet::QUEUED, !roster.is_empty());
+    fn changed(&self, set: &ListenerSet<QueuedListener<C>>) {
+        self.kinds.set(KindSet::QUEUED, !set.is_empty());
     }
 
     /// Whether an event needs to know when it was published; to be asked under the queue's lock.
@@ -110,12 +110,12 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     pub(crate) fn listener_count(&self) -> usize {
-        self.roster.lock().len()
+        self.set.lock().len()
     }
 
     /// The listeners in the order of registration.
-    pub(crate) fn listeners(&self) -> View<QueuedListener<C>> {
-        self.roster.lock().view()
+    pub(crate) fn listeners(&self) -> Snapshot<QueuedListener<C>> {
+        self.set.lock().snapshot()
     }
 }
 
