@@ -14,7 +14,7 @@ use loom::thread;
 use super::buffer::Batch;
 use super::dispatcher::Worker;
 use super::history::{Replay, Retained};
-use super::inline::{Desk, InlineListeners};
+use super::inline::{InlineListeners, SnapshotCache};
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::ListenerName;
 use super::log::{Log, Nothing, Overflow, Segment};
@@ -78,16 +78,16 @@ fn event(n: u64) -> Envelope<Numbers> {
 }
 
 fn publish(inline: &InlineListeners<Numbers>, n: u64) {
-    let sheet = inline.snapshot_apart();
-    inline.count_apart();
-    inline.call_all(&sheet, &n);
+    let snapshot = inline.uncached_snapshot();
+    inline.count_uncached();
+    inline.call_all(&snapshot, &n);
 }
 
-fn publish_at(inline: &InlineListeners<Numbers>, desk: &Desk<Numbers>, n: u64) {
-    let Some(sheet) = inline.accept_at(desk) else {
+fn publish_at(inline: &InlineListeners<Numbers>, cache: &SnapshotCache<Numbers>, n: u64) {
+    let Some(snapshot) = inline.counted_snapshot_in(cache) else {
         unreachable!("no other kind listens");
     };
-    inline.call_all(&sheet, &n);
+    inline.call_all(&snapshot, &n);
 }
 
 impl House {
@@ -295,9 +295,9 @@ fn after_close_no_desk_calls_an_inline_listener() {
             .listen(ListenerName::new(None, here()), callback);
         let inline = Arc::clone(&house.inline);
         let publisher = thread::spawn(move || {
-            let desk = Desk::new();
-            publish_at(&inline, &desk, 0);
-            publish_at(&inline, &desk, 1);
+            let cache = SnapshotCache::new();
+            publish_at(&inline, &cache, 0);
+            publish_at(&inline, &cache, 1);
         });
         guard.close();
         watch.closed();
@@ -316,18 +316,18 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
             publish(&inline, 0);
             drop(guard);
         });
-        let desk = Desk::new();
-        publish_at(&house.inline, &desk, 0);
+        let cache = SnapshotCache::new();
+        publish_at(&house.inline, &cache, 0);
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
         let listen = move |n: &u64| {
             seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
         };
         let guard = house.inline.listen(ListenerName::new(None, here()), listen);
-        publish_at(&house.inline, &desk, 1);
+        publish_at(&house.inline, &cache, 1);
         publish(&house.inline, 1);
         drop(guard);
-        publish_at(&house.inline, &desk, 1);
+        publish_at(&house.inline, &cache, 1);
         other.join().unwrap();
         assert_eq!(count.load(Ordering::Relaxed), 2);
     });

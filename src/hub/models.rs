@@ -13,7 +13,7 @@ use super::channel::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::dispatcher::Worker;
 use crate::delivery::history::Replay;
-use crate::delivery::inline::Desk;
+use crate::delivery::inline::SnapshotCache;
 use crate::delivery::listener::ListenerName;
 use crate::delivery::log::Overflow;
 use crate::delivery::queue::Queue;
@@ -81,7 +81,7 @@ impl<C: Channel<Event = u64>> Fixture<C> {
 
     fn publish(&self, n: u64) {
         self.channel
-            .publish(&self.queue, n, here(), Some(&Desk::new()));
+            .publish(&self.queue, n, here(), Some(&SnapshotCache::new()));
     }
 
     fn queued(&self) -> Listener<C> {

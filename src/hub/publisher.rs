@@ -7,7 +7,7 @@ use super::Hub;
 use super::channel::ChannelState;
 use super::publish_future::PublishFuture;
 use crate::channel::{Channel, Open, Protected};
-use crate::delivery::inline::Desk;
+use crate::delivery::inline::SnapshotCache;
 use crate::error::TryPublishError;
 
 /// A channel of a hub, looked up once: for loops that publish much.
@@ -33,7 +33,7 @@ use crate::error::TryPublishError;
 /// }
 /// ```
 pub struct Publisher<C: Channel> {
-    desk: Desk<C>,
+    cache: SnapshotCache<C>,
     channel: Arc<ChannelState<C>>,
     hub: Hub,
 }
@@ -41,7 +41,7 @@ pub struct Publisher<C: Channel> {
 impl<C: Channel> Publisher<C> {
     pub(super) fn new(hub: Hub, channel: Arc<ChannelState<C>>) -> Self {
         Self {
-            desk: Desk::new(),
+            cache: SnapshotCache::new(),
             channel,
             hub,
         }
@@ -54,8 +54,8 @@ impl<C: Channel> Publisher<C> {
         C: Open,
     {
         let source = Location::caller();
-        let desk = Some(&self.desk);
-        self.channel.publish(self.hub.queue(), event, source, desk);
+        let cache = Some(&self.cache);
+        self.channel.publish(self.hub.queue(), event, source, cache);
     }
 
     /// See [`Hub::try_publish`].
@@ -69,8 +69,8 @@ impl<C: Channel> Publisher<C> {
         C: Open,
     {
         let source = Location::caller();
-        let (queue, desk) = (self.hub.queue(), Some(&self.desk));
-        let accepted = self.channel.try_publish(queue, event, source, desk);
+        let (queue, cache) = (self.hub.queue(), Some(&self.cache));
+        let accepted = self.channel.try_publish(queue, event, source, cache);
         accepted.map_err(TryPublishError)
     }
 
@@ -91,8 +91,8 @@ impl<C: Channel> Publisher<C> {
         C: Protected,
     {
         let source = Location::caller();
-        let desk = Some(&self.desk);
-        self.channel.publish(self.hub.queue(), event, source, desk);
+        let cache = Some(&self.cache);
+        self.channel.publish(self.hub.queue(), event, source, cache);
     }
 
     /// The hub it publishes on.

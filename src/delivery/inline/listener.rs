@@ -17,7 +17,7 @@ pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
     fn call(&self, event: &C::Event, shared: &HubShared);
 
     /// Every publish since then has called this listener: how many is derived, not counted. Give or
-    /// take one for each desk that was published at while it joined.
+    /// take one for each cache that was published at while it joined.
     fn published_before(&self) -> u64;
 }
 

@@ -19,15 +19,15 @@ use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Mutex, MutexGuard};
 
-use cache::Tally;
-pub(crate) use cache::{Desk, Sheet};
+use cache::LocalCounter;
+pub(crate) use cache::{CachedSnapshot, SnapshotCache};
 use listener::{Inline, InlineListener};
-use thread_caches::Number;
+use thread_caches::SlotId;
 
 /// The inline listeners of one channel.
 pub(crate) struct InlineListeners<C: Channel> {
     kinds: Arc<ActiveKinds>,
-    number: Number,
+    slot: SlotId,
     state: Mutex<State<C>>,
 }
 
@@ -35,11 +35,11 @@ struct State<C: Channel> {
     set: ListenerSet<dyn Inline<C>>,
     /// What publishers go through, without the lock. The first publish after a change makes it.
     snapshot: Option<Members<C>>,
-    /// Of the desks that have one.
-    sheets: Vec<Arc<Sheet<C>>>,
-    /// Of every desk there is, and of some that are gone.
-    tallies: Vec<Arc<Tally>>,
-    /// How many events have been accepted apart from a desk, or at desks that are forgotten.
+    /// Of the caches that have one.
+    snapshots: Vec<Arc<CachedSnapshot<C>>>,
+    /// Of every cache there is, and of some that are gone.
+    counters: Vec<Arc<LocalCounter>>,
+    /// How many events have been accepted apart from a cache, or at caches that are forgotten.
     published: u64,
 }
 
@@ -49,36 +49,41 @@ impl<C: Channel> InlineListeners<C> {
     pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
             kinds,
-            number: Number::take(),
+            slot: SlotId::take(),
             state: Mutex::new(State {
                 set: ListenerSet::new(),
                 snapshot: None,
-                sheets: Vec::new(),
-                tallies: Vec::new(),
+                snapshots: Vec::new(),
+                counters: Vec::new(),
                 published: 0,
             }),
         }
     }
 
-    /// For a desk that opens.
-    fn new_tally(&self) -> Arc<Tally> {
-        let tally = Arc::default();
+    /// For a cache that opens.
+    fn new_counter(&self) -> Arc<LocalCounter> {
+        let counter = Arc::default();
         let mut state = self.state.lock();
-        if state.tallies.len() == state.tallies.capacity() {
-            state.forget_desks();
+        if state.counters.len() == state.counters.capacity() {
+            state.forget_caches();
         }
-        state.tallies.push(Arc::clone(&tally));
-        tally
+        state.counters.push(Arc::clone(&counter));
+        counter
     }
 
     /// Accepts an event on a channel that has only inline listeners: those that are there for it. `None`
     /// when there are listeners of another kind by the time these have been looked up, or when there is
-    /// no desk: the event has not been accepted then. Not from inside an inline callback of this hub.
+    /// no cache: the event has not been accepted then. Not from inside an inline callback of this hub.
     #[inline]
-    pub(crate) fn accept(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Option<Arc<Sheet<C>>> {
-        match desk {
-            Some(desk) => self.accept_at(desk),
-            None => thread_caches::with_own(self, |desk| self.accept_at(desk)).flatten(),
+    pub(crate) fn counted_snapshot(
+        self: &Arc<Self>,
+        cache: Option<&SnapshotCache<C>>,
+    ) -> Option<Arc<CachedSnapshot<C>>> {
+        match cache {
+            Some(cache) => self.counted_snapshot_in(cache),
+            None => {
+                thread_caches::with_own(self, |cache| self.counted_snapshot_in(cache)).flatten()
+            }
         }
     }
 
@@ -87,79 +92,85 @@ impl<C: Channel> InlineListeners<C> {
         reason = "two places call it, and a call costs as much as it does"
     )]
     #[inline(always)]
-    pub(super) fn accept_at(&self, desk: &Desk<C>) -> Option<Arc<Sheet<C>>> {
+    pub(super) fn counted_snapshot_in(
+        &self,
+        cache: &SnapshotCache<C>,
+    ) -> Option<Arc<CachedSnapshot<C>>> {
         // First: its atomic read-modify-write would wait for earlier stores.
-        let sheet = self.snapshot_at(desk);
+        let snapshot = self.snapshot_in(cache);
         if !KindSet::INLINE.contains(self.kinds.load()) {
             return None;
         }
-        desk.count(|| self);
-        Some(sheet)
+        cache.count(|| self);
+        Some(snapshot)
     }
 
     /// The listeners that are there now, for an event that other kinds are told of too, or that has to
     /// wait its turn.
-    pub(crate) fn snapshot(self: &Arc<Self>, desk: Option<&Desk<C>>) -> Arc<Sheet<C>> {
-        match desk {
-            // The call under way holds its desk's sheet, current or not.
-            _ if self.is_calling_here() => self.snapshot_apart(),
-            Some(desk) => self.snapshot_at(desk),
-            None => thread_caches::with_own(self, |desk| self.snapshot_at(desk))
-                .unwrap_or_else(|| self.snapshot_apart()),
+    pub(crate) fn snapshot(
+        self: &Arc<Self>,
+        cache: Option<&SnapshotCache<C>>,
+    ) -> Arc<CachedSnapshot<C>> {
+        match cache {
+            // The call under way holds its cache's snapshot, current or not.
+            _ if self.is_reentrant() => self.uncached_snapshot(),
+            Some(cache) => self.snapshot_in(cache),
+            None => thread_caches::with_own(self, |cache| self.snapshot_in(cache))
+                .unwrap_or_else(|| self.uncached_snapshot()),
         }
     }
 
     #[inline]
-    fn snapshot_at(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
-        desk.sheet().unwrap_or_else(|| self.new_sheet(desk))
+    fn snapshot_in(&self, cache: &SnapshotCache<C>) -> Arc<CachedSnapshot<C>> {
+        cache.snapshot().unwrap_or_else(|| self.new_snapshot(cache))
     }
 
-    /// Without a desk.
+    /// Without a cache.
     #[cold]
-    pub(super) fn snapshot_apart(&self) -> Arc<Sheet<C>> {
+    pub(super) fn uncached_snapshot(&self) -> Arc<CachedSnapshot<C>> {
         let listeners = self.state.lock().snapshot();
-        Arc::new(Sheet { listeners })
+        Arc::new(CachedSnapshot { listeners })
     }
 
     /// Counts the event of a [snapshot](Self::snapshot).
-    pub(crate) fn count(self: &Arc<Self>, desk: Option<&Desk<C>>) {
-        match desk {
-            Some(desk) => desk.count(|| self),
-            None => thread_caches::with_own(self, |desk| desk.count(|| self))
-                .unwrap_or_else(|| self.count_apart()),
+    pub(crate) fn count(self: &Arc<Self>, cache: Option<&SnapshotCache<C>>) {
+        match cache {
+            Some(cache) => cache.count(|| self),
+            None => thread_caches::with_own(self, |cache| cache.count(|| self))
+                .unwrap_or_else(|| self.count_uncached()),
         }
     }
 
     #[cold]
-    pub(super) fn count_apart(&self) {
+    pub(super) fn count_uncached(&self) {
         self.state.lock().published += 1;
     }
 
     /// Whether this thread is inside an inline callback of this hub, so that the event has to be
     /// [deferred](Self::defer).
     #[inline]
-    pub(crate) fn is_calling_here(&self) -> bool {
+    pub(crate) fn is_reentrant(&self) -> bool {
         scope::inline_of(self.kinds.shared.hub)
     }
 
-    /// Calls every listener of the sheet with the event.
+    /// Calls every listener of the snapshot with the event.
     #[inline]
-    pub(crate) fn call(&self, sheet: Arc<Sheet<C>>, event: &C::Event) {
+    pub(crate) fn call(&self, snapshot: Arc<CachedSnapshot<C>>, event: &C::Event) {
         scope::inline(self.kinds.shared.hub, || {
-            self.call_all(&sheet, event);
+            self.call_all(&snapshot, event);
             // It may be the last to hold a listener that has ended: others' code, as the calls are.
-            drop(sheet);
+            drop(snapshot);
         });
     }
 
-    /// From inside an inline callback of the same hub: calls the listeners of the sheet as soon as the
+    /// From inside an inline callback of the same hub: calls the listeners of the snapshot as soon as the
     /// present event has reached every listener.
     #[cold]
-    pub(crate) fn defer(&self, sheet: Arc<Sheet<C>>, event: Payload<C::Event>) {
+    pub(crate) fn defer(&self, snapshot: Arc<CachedSnapshot<C>>, event: Payload<C::Event>) {
         // Held weakly: `close` waits for calls under way, not for those that have still to come.
-        let members = sheet.listeners.members();
+        let members = snapshot.listeners.members();
         let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
-        drop((members, sheet));
+        drop((members, snapshot));
         let shared = Arc::clone(&self.kinds.shared);
         let hub = shared.hub;
         let job = move || {
@@ -172,21 +183,21 @@ impl<C: Channel> InlineListeners<C> {
     }
 
     #[inline]
-    pub(super) fn call_all(&self, sheet: &Sheet<C>, event: &C::Event) {
+    pub(super) fn call_all(&self, snapshot: &CachedSnapshot<C>, event: &C::Event) {
         let shared = &*self.kinds.shared;
-        sheet
+        snapshot
             .listeners
             .for_each(|listener| listener.call(event, shared));
     }
 
     #[cold]
-    fn new_sheet(&self, desk: &Desk<C>) -> Arc<Sheet<C>> {
+    fn new_snapshot(&self, cache: &SnapshotCache<C>) -> Arc<CachedSnapshot<C>> {
         let mut state = self.state.lock();
         let listeners = state.snapshot();
-        let sheet = Arc::new(Sheet { listeners });
-        desk.learn(&sheet);
-        state.sheets.push(Arc::clone(&sheet));
-        sheet
+        let snapshot = Arc::new(CachedSnapshot { listeners });
+        cache.store(&snapshot);
+        state.snapshots.push(Arc::clone(&snapshot));
+        snapshot
     }
 
     pub(crate) fn listen(
@@ -222,13 +233,13 @@ impl<C: Channel> InlineListeners<C> {
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
         self.kinds.set(KindSet::INLINE, !state.set.is_empty());
         let before = state.snapshot.take();
-        // Under the lock: whoever changes them next must find no desk with a sheet of before. No
+        // Under the lock: whoever changes them next must find no cache with a snapshot of before. No
         // listener is dropped here, for `before` lists the same.
-        state.sheets.clear();
+        state.snapshots.clear();
         before
     }
 
-    /// How many events have been accepted here: at a desk, or apart.
+    /// How many events have been accepted here: at a cache, or apart.
     pub(crate) fn published(&self) -> u64 {
         self.state.lock().published()
     }
@@ -253,17 +264,17 @@ impl<C: Channel> InlineListeners<C> {
 
 impl<C: Channel> State<C> {
     fn published(&self) -> u64 {
-        let at_desks = self.tallies.iter().map(|tally| tally.published());
-        self.published + at_desks.sum::<u64>()
+        let in_caches = self.counters.iter().map(|counter| counter.published());
+        self.published + in_caches.sum::<u64>()
     }
 
-    /// Only what nobody else holds is a desk's that is gone. No listener is dropped: the sheets are up
+    /// Only what nobody else holds is a cache's that is gone. No listener is dropped: the snapshots are up
     /// to date.
-    fn forget_desks(&mut self) {
-        self.sheets
-            .retain_mut(|sheet| Arc::get_mut(sheet).is_none());
-        self.tallies.retain_mut(|tally| {
-            let gone = Arc::get_mut(tally).map(|tally| tally.published());
+    fn forget_caches(&mut self) {
+        self.snapshots
+            .retain_mut(|snapshot| Arc::get_mut(snapshot).is_none());
+        self.counters.retain_mut(|counter| {
+            let gone = Arc::get_mut(counter).map(|counter| counter.published());
             self.published += gone.unwrap_or_default();
             gone.is_none()
         });

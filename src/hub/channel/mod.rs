@@ -29,7 +29,7 @@ pub(super) use publish::PublishWaiter;
 pub(in crate::hub) struct ChannelState<C: Channel> {
     pub(in crate::hub) claimed: ClaimFlag,
     kinds: Arc<ActiveKinds>,
-    /// How many events have been accepted that neither a desk nor the inline listeners have counted.
+    /// How many events have been accepted that neither a cache nor the inline listeners have counted.
     published: AtomicU64,
     sites: PublishSites,
     inline: OnceLock<Arc<InlineListeners<C>>>,
@@ -149,11 +149,11 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
         });
         let log = self.log.get();
         let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
-        let inline_or_at_desks = self.inline.get().map_or(0, |inline| inline.published());
+        let inline_or_in_caches = self.inline.get().map_or(0, |inline| inline.published());
         ChannelReport {
             name: C::NAME,
             type_name: std::any::type_name::<C>(),
-            published: self.published.load(Ordering::Relaxed) + inline_or_at_desks,
+            published: self.published.load(Ordering::Relaxed) + inline_or_in_caches,
             retained: self.retained.get().map_or(0, |retained| retained.len()),
             publishers: self.sites.lines(),
             listeners: inline

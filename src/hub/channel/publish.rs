@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::ChannelState;
 use crate::channel::Channel;
-use crate::delivery::inline::Desk;
+use crate::delivery::inline::SnapshotCache;
 use crate::delivery::kinds::KindSet;
 use crate::delivery::queue::{Limit, Queue, QueueGuard};
 use crate::delivery::scope;
@@ -46,20 +46,20 @@ pub(in crate::hub) struct PublishWaiter {
 }
 
 impl<C: Channel> ChannelState<C> {
-    /// Publishes an event; waits for room. The desk is the publisher's own, if it has one.
+    /// Publishes an event; waits for room. The cache is the publisher's own, if it has one.
     #[inline]
     pub(in crate::hub) fn publish(
         &self,
         queue: &Queue,
         event: C::Event,
         source: Source,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
     ) {
-        if self.accept_without_locks(&event, source, desk) {
+        if self.accept_without_locks(&event, source, cache) {
             return;
         }
-        if let Err(rejected) = self.try_accept(queue, event, source, Limit::Capacity, desk) {
-            self.publish_at_room(queue, rejected, source, desk);
+        if let Err(rejected) = self.try_accept(queue, event, source, Limit::Capacity, cache) {
+            self.publish_at_room(queue, rejected, source, cache);
         }
     }
 
@@ -70,7 +70,7 @@ impl<C: Channel> ChannelState<C> {
         queue: &Queue,
         mut rejected: Rejected<C::Event>,
         source: Source,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
     ) {
         let limit = limit_of_waiting(queue);
         loop {
@@ -79,7 +79,7 @@ impl<C: Channel> ChannelState<C> {
                 Bound::Queue => queue.wait_for_room(),
                 Bound::Receiver => self.log().wait_for_room(),
             }
-            match self.try_accept(queue, rejected.event, source, limit, desk) {
+            match self.try_accept(queue, rejected.event, source, limit, cache) {
                 Ok(()) => return,
                 Err(again) => rejected = again,
             }
@@ -92,12 +92,12 @@ impl<C: Channel> ChannelState<C> {
         queue: &Queue,
         event: C::Event,
         source: Source,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
     ) -> Result<(), C::Event> {
-        if self.accept_without_locks(&event, source, desk) {
+        if self.accept_without_locks(&event, source, cache) {
             return Ok(());
         }
-        self.try_accept(queue, event, source, Limit::Capacity, desk)
+        self.try_accept(queue, event, source, Limit::Capacity, cache)
             .map_err(|rejected| rejected.event)
     }
 
@@ -128,14 +128,14 @@ impl<C: Channel> ChannelState<C> {
         &self,
         event: &C::Event,
         source: Source,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
     ) -> bool {
         match self.kinds.load() {
             KindSet::NONE if C::RETAIN == 0 => {
-                self.note(source, desk);
+                self.note(source, cache);
                 true
             }
-            KindSet::INLINE if C::RETAIN == 0 => self.accept_inline(event, source, desk),
+            KindSet::INLINE if C::RETAIN == 0 => self.accept_inline(event, source, cache),
             _ => false,
         }
     }
@@ -149,7 +149,7 @@ impl<C: Channel> ChannelState<C> {
         mut event: C::Event,
         source: Source,
         limit: Limit,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
     ) -> Result<(), Rejected<C::Event>> {
         loop {
             let attempt = match self.kinds.load() {
@@ -157,11 +157,11 @@ impl<C: Channel> ChannelState<C> {
                     self.accept_queued(queue, event, source, limit)
                 }
                 KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, limit),
-                kinds => self.accept_shared(queue, event, source, limit, desk, kinds),
+                kinds => self.accept_shared(queue, event, source, limit, cache, kinds),
             };
             match attempt {
                 Attempt::Accepted => {
-                    self.note(source, desk);
+                    self.note(source, cache);
                     return Ok(());
                 }
                 Attempt::AcceptedInline => return Ok(()),
@@ -174,16 +174,21 @@ impl<C: Channel> ChannelState<C> {
     /// By inline listeners alone, without a lock. `false` when the event has to wait its turn, or when
     /// another kind of listener has joined.
     #[inline(never)]
-    fn accept_inline(&self, event: &C::Event, source: Source, desk: Option<&Desk<C>>) -> bool {
+    fn accept_inline(
+        &self,
+        event: &C::Event,
+        source: Source,
+        cache: Option<&SnapshotCache<C>>,
+    ) -> bool {
         let inline = self.inline();
-        if inline.is_calling_here() {
+        if inline.is_reentrant() {
             return false;
         }
-        let Some(sheet) = inline.accept(desk) else {
+        let Some(snapshot) = inline.counted_snapshot(cache) else {
             return false;
         };
         self.sites.note(source);
-        inline.call(sheet, event);
+        inline.call(snapshot, event);
         true
     }
 
@@ -240,14 +245,14 @@ impl<C: Channel> ChannelState<C> {
         event: C::Event,
         source: Source,
         limit: Limit,
-        desk: Option<&Desk<C>>,
+        cache: Option<&SnapshotCache<C>>,
         kinds: KindSet,
     ) -> Attempt<C::Event> {
         let has = |kind| kinds.contains(kind);
         let retained = (C::RETAIN > 0).then(|| self.retained().lock());
         let log = has(KindSet::RECEIVERS).then(|| self.log().lock());
         let numbers = (C::RETAIN > 0 || has(KindSet::QUEUED)).then(|| queue.lock());
-        let inline = has(KindSet::INLINE).then(|| self.inline().snapshot(desk));
+        let inline = has(KindSet::INLINE).then(|| self.inline().snapshot(cache));
 
         let is_outdated = !kinds.contains(self.kinds.load());
         let no_room = if log.as_ref().is_some_and(|log| log.is_full(limit)) {
@@ -290,17 +295,17 @@ impl<C: Channel> ChannelState<C> {
             self.log().settle(pushed);
         }
         self.kinds.shared.discard_event::<C>(evicted);
-        let Some(sheet) = inline else {
+        let Some(snapshot) = inline else {
             self.kinds.shared.discard_event::<C>(event);
             return Attempt::Accepted;
         };
         let inline = self.inline();
         self.sites.note(source);
-        inline.count(desk);
-        if inline.is_calling_here() {
-            inline.defer(sheet, Payload::Shared(event));
+        inline.count(cache);
+        if inline.is_reentrant() {
+            inline.defer(snapshot, Payload::Shared(event));
         } else {
-            inline.call(sheet, &event);
+            inline.call(snapshot, &event);
             self.kinds.shared.discard_event::<C>(event);
         }
         Attempt::AcceptedInline
@@ -308,10 +313,10 @@ impl<C: Channel> ChannelState<C> {
 
     /// Notes who has published an event, and counts it, unless inline listeners do.
     #[inline]
-    fn note(&self, source: Source, desk: Option<&Desk<C>>) {
+    fn note(&self, source: Source, cache: Option<&SnapshotCache<C>>) {
         self.sites.note(source);
-        match desk {
-            Some(desk) => desk.count(|| self.inline()),
+        match cache {
+            Some(cache) => cache.count(|| self.inline()),
             None => drop(self.published.fetch_add(1, Ordering::Relaxed)),
         }
     }
