@@ -62,7 +62,7 @@ impl fmt::Display for ListenerName {
 /// The part that all kinds of listeners share. What every call looks at comes first.
 #[repr(C)]
 pub(crate) struct Listener {
-    /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`AWAITED`].
+    /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`CLOSING`].
     state: AtomicU32,
     /// Where its roster has it; the roster's alone to use.
     pub(super) index: AtomicU32,
@@ -73,7 +73,7 @@ pub(crate) struct Listener {
 const ENDED: u32 = 1;
 
 /// Set in it when somebody waits for its drop.
-const AWAITED: u32 = 2;
+const CLOSING: u32 = 2;
 
 /// What a panic adds to it.
 const PANIC: u32 = 4;
@@ -88,7 +88,7 @@ impl Listener {
     }
 
     /// From here on no call begins. A panic that is counted meanwhile may be lost, which nobody asks
-    /// for any more; [`AWAITED`] is set only afterwards, by the same thread.
+    /// for any more; [`CLOSING`] is set only afterwards, by the same thread.
     pub(crate) fn deactivate(&self) {
         let state = self.state.load(Ordering::Relaxed);
         self.state.store(state | ENDED, Ordering::Release);
@@ -100,12 +100,12 @@ impl Listener {
     }
 
     /// Somebody will wait for its drop.
-    pub(crate) fn await_drop(&self) {
-        self.state.fetch_or(AWAITED, Ordering::Relaxed);
+    pub(crate) fn set_closing(&self) {
+        self.state.fetch_or(CLOSING, Ordering::Relaxed);
     }
 
     /// At its drop: whether somebody waits for it.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         // The drop comes after whatever a holder did, by the count of its `Arc`. The model checker
         // does not see that count, and has to be made to look at the latest state.
         let state = if cfg!(loom) {
@@ -113,7 +113,7 @@ impl Listener {
         } else {
             self.state.load(Ordering::Relaxed)
         };
-        state & AWAITED != 0
+        state & CLOSING != 0
     }
 
     /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.

@@ -107,7 +107,7 @@ impl Progress {
     /// Waits for the call of this listener that is under way, if one is.
     ///
     /// The listener has been deactivated before, so that no further call begins.
-    pub(crate) fn wait_out(&self, listener: ListenerId) {
+    pub(crate) fn wait_idle(&self, listener: ListenerId) {
         self.wait_while(|| {
             self.current.fetch_or(AWAITED, Ordering::AcqRel) & !AWAITED == word(listener)
         });

@@ -31,11 +31,11 @@ use super::listener::ListenerName;
 /// ```
 #[must_use = "dropping a `Subscription` ends its listener at once: keep it, or call `detach()` to listen for as long as the hub lives"]
 pub struct Subscription {
-    listener: Option<Arc<dyn Ending>>,
+    listener: Option<Arc<dyn Unsubscribe>>,
 }
 
 impl Subscription {
-    pub(crate) fn new(listener: Arc<dyn Ending>) -> Self {
+    pub(crate) fn new(listener: Arc<dyn Unsubscribe>) -> Self {
         Self {
             listener: Some(listener),
         }
@@ -62,8 +62,8 @@ impl Subscription {
     /// ```
     pub fn close(mut self) {
         if let Some(listener) = self.listener.take() {
-            listener.end();
-            listener.wait_out();
+            listener.unsubscribe();
+            listener.wait_idle();
         }
     }
 
@@ -87,7 +87,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(listener) = &self.listener {
-            listener.end();
+            listener.unsubscribe();
         }
     }
 }
@@ -109,7 +109,7 @@ impl fmt::Debug for Subscription {
 }
 
 /// A listener as its guard sees it.
-pub(crate) trait Ending: Send + Sync {
+pub(crate) trait Unsubscribe: Send + Sync {
     fn name(&self) -> &ListenerName;
 
     /// The name of its channel.
@@ -123,8 +123,8 @@ pub(crate) trait Ending: Send + Sync {
 
     /// Lets no further call begin, leaves the roster, and drops what was captured unless a call
     /// has it at the moment.
-    fn end(&self);
+    fn unsubscribe(&self);
 
     /// After [`end`](Self::end): waits for the call under way, if one is, unless from inside.
-    fn wait_out(self: Arc<Self>);
+    fn wait_idle(self: Arc<Self>);
 }

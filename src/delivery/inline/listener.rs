@@ -7,7 +7,7 @@ use crate::channel::Channel;
 use crate::delivery::listener::{Listener, ListenerName};
 use crate::delivery::scope;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Ending;
+use crate::delivery::subscription::Unsubscribe;
 use crate::delivery::trace;
 
 /// A listener, whatever its callback is: the callback lies in place, so that to call it takes no
@@ -72,7 +72,7 @@ impl<C: Channel, F> AsRef<Listener> for InlineListener<C, F> {
     }
 }
 
-impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
+impl<C: Channel, F: Send + Sync> Unsubscribe for InlineListener<C, F> {
     fn name(&self) -> &ListenerName {
         &self.common.name
     }
@@ -89,16 +89,16 @@ impl<C: Channel, F: Send + Sync> Ending for InlineListener<C, F> {
         self.common.is_active() && !self.channel.kinds.shared.is_closed()
     }
 
-    fn end(&self) {
+    fn unsubscribe(&self) {
         self.common.deactivate();
         self.channel.leave(&self.common);
     }
 
     /// Publishers share the listener through their lists: when it has been dropped, no call is
     /// under way.
-    fn wait_out(self: Arc<Self>) {
+    fn wait_idle(self: Arc<Self>) {
         let channel = Arc::clone(&self.channel);
-        self.common.await_drop();
+        self.common.set_closing();
         let listener = Arc::downgrade(&self);
         drop(self);
         let shared = &channel.kinds.shared;
@@ -113,7 +113,7 @@ impl<C: Channel, F> Drop for InlineListener<C, F> {
     fn drop(&mut self) {
         let shared = &self.channel.kinds.shared;
         // First: no call is under way any more, and `close` does not wait for the drop of captures.
-        if self.common.is_awaited() {
+        if self.common.is_closing() {
             shared.progress.wake();
         }
         let callback = self.callback.take();

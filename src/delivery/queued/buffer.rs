@@ -8,7 +8,7 @@ use super::{Duty, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
 use crate::delivery::buffer::{AnyLane, KEPT};
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Ending as _;
+use crate::delivery::subscription::Unsubscribe as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;
 
@@ -161,7 +161,7 @@ impl<C: Channel> Seat<C> {
                 callback(event);
             });
             if listener.once {
-                listener.end();
+                listener.unsubscribe();
             }
         }
         if !listener.common.is_active() {

@@ -13,7 +13,7 @@ use super::listener_set::{ListenerSet, Snapshot};
 use super::queue::Queue;
 use super::scope;
 use super::shared::HubShared;
-use super::subscription::{Ending, Subscription};
+use super::subscription::{Subscription, Unsubscribe};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::Mutex;
@@ -167,7 +167,7 @@ impl<C: Channel> AsRef<Listener> for QueuedListener<C> {
     }
 }
 
-impl<C: Channel> Ending for QueuedListener<C> {
+impl<C: Channel> Unsubscribe for QueuedListener<C> {
     fn name(&self) -> &ListenerName {
         &self.common.name
     }
@@ -184,7 +184,7 @@ impl<C: Channel> Ending for QueuedListener<C> {
         self.common.is_active() && !self.shared.is_closed()
     }
 
-    fn end(&self) {
+    fn unsubscribe(&self) {
         self.common.deactivate();
         if let Some(channel) = self.channel.upgrade() {
             channel.leave(self);
@@ -193,9 +193,9 @@ impl<C: Channel> Ending for QueuedListener<C> {
         self.discard(duty);
     }
 
-    fn wait_out(self: Arc<Self>) {
+    fn wait_idle(self: Arc<Self>) {
         if !scope::any_callback() {
-            self.shared.progress.wait_out(self.id);
+            self.shared.progress.wait_idle(self.id);
         }
     }
 }
