@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use super::buffer::Batch;
 use super::queued::QueuedListeners;
 use super::shared::HubShared;
-use super::wakers::{Place, Tasks};
+use super::wakers::{WakerKey, WakerSet};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ struct State {
     peak: usize,
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
-    waiting_tasks: Tasks,
+    wakers: WakerSet,
     /// The thread that has last come to take or, until one has, the thread that made the worker.
     consumer: Option<ThreadId>,
     closed: bool,
@@ -189,18 +189,18 @@ impl Queue {
     }
 
     /// Has the task woken when the queue may have room. `false` where it has room already.
-    pub(crate) fn wake_at_room(&self, place: &mut Option<Place>, task: Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.filling.len() >= self.capacity && !state.abandoned;
-        let unwanted = state.waiting_tasks.wait(full, place, task);
+        let unwanted = state.wakers.wait(full, key, task);
         drop(state);
         drop(unwanted);
         full
     }
 
     /// Forgets a task that does not wait any more.
-    pub(crate) fn forget(&self, place: Place) {
-        let forgotten = self.state.lock().waiting_tasks.remove(place);
+    pub(crate) fn forget(&self, key: WakerKey) {
+        let forgotten = self.state.lock().wakers.remove(key);
         drop(forgotten);
     }
 
@@ -245,7 +245,7 @@ impl Queue {
 
     fn wake_publishers(&self, mut state: MutexGuard<'_, State>) {
         let waiting = state.waiting_publishers != 0;
-        let tasks = state.waiting_tasks.take();
+        let tasks = state.wakers.take();
         drop(state);
         if waiting {
             self.room.notify_all();

@@ -10,9 +10,9 @@ use super::shared::HubId;
 
 /// A kind of callback, or a predicate, and the hub whose it is, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Place(u64);
+struct Scope(u64);
 
-impl Place {
+impl Scope {
     const OUTSIDE: Self = Self(0);
 
     fn inline(hub: HubId) -> Self {
@@ -39,9 +39,9 @@ impl Place {
 pub(crate) type Job = Box<dyn FnOnce()>;
 
 thread_local! {
-    static INNERMOST: Cell<Place> = const { Cell::new(Place::OUTSIDE) };
-    /// The places around the innermost one: empty unless callbacks of several kinds or hubs nest.
-    static AROUND: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    static CURRENT: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
+    /// The scopes outer the innermost one: empty unless callbacks of several kinds or hubs push.
+    static OUTER: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
     static DEFERRED: RefCell<VecDeque<(HubId, Job)>> = const { RefCell::new(VecDeque::new()) };
     /// How many jobs are deferred: unlike the list, to be looked at for nothing.
     static WAITING: Cell<usize> = const { Cell::new(0) };
@@ -50,54 +50,54 @@ thread_local! {
 /// Whether this thread is inside a callback of any hub, or a predicate, and must not wait for room.
 #[inline]
 pub(crate) fn any_callback_or_predicate() -> bool {
-    INNERMOST.get() != Place::OUTSIDE
+    CURRENT.get() != Scope::OUTSIDE
 }
 
 /// Whether this thread is inside a callback of any hub, and must wait neither for a hub nor for a
 /// listener: a callback of the other one may be waiting for this one.
 pub(crate) fn any_callback() -> bool {
-    INNERMOST.get().is_callback()
-        || around(|places| places.iter().any(|place| place.is_callback())).unwrap_or(false)
+    CURRENT.get().is_callback()
+        || outer(|scopes| scopes.iter().any(|scope| scope.is_callback())).unwrap_or(false)
 }
 
 /// Whether this thread is inside a callback of this hub.
 pub(crate) fn callback_of(hub: HubId) -> bool {
-    within(Place::inline(hub)) || within(Place::dispatch(hub))
+    is_in(Scope::inline(hub)) || is_in(Scope::dispatch(hub))
 }
 
 /// Whether this thread is inside a queued callback of any hub.
 pub(crate) fn any_dispatch() -> bool {
-    INNERMOST.get().is_dispatch()
-        || around(|places| places.iter().any(|place| place.is_dispatch())).unwrap_or(false)
+    CURRENT.get().is_dispatch()
+        || outer(|scopes| scopes.iter().any(|scope| scope.is_dispatch())).unwrap_or(false)
 }
 
 /// Runs queued callbacks of this hub.
 pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
-    let _inside = Inside::enter(Place::dispatch(hub));
+    let _entered = Entered::enter(Scope::dispatch(hub));
     callbacks()
 }
 
 /// Runs what decides whether an event was waited for. A publish in it must not wait, for its
 /// own thread may be the only one to make room; `flush` and `close` may.
 pub(crate) fn predicate<R>(hub: HubId, predicate: impl FnOnce() -> R) -> R {
-    let _inside = Inside::enter(Place::predicate(hub));
+    let _entered = Entered::enter(Scope::predicate(hub));
     predicate()
 }
 
 /// Whether this thread is inside an inline callback of this hub.
 #[inline]
 pub(crate) fn inline_of(hub: HubId) -> bool {
-    within(Place::inline(hub))
+    is_in(Scope::inline(hub))
 }
 
 /// Runs inline callbacks of this hub, then what they deferred.
 #[expect(
     clippy::inline_always,
-    reason = "two places call it, and a call costs as much as it does"
+    reason = "two scopes call it, and a call costs as much as it does"
 )]
 #[inline(always)]
 pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
-    let _inside = Inside::enter(Place::inline(hub));
+    let _entered = Entered::enter(Scope::inline(hub));
     callbacks();
     if WAITING.get() != 0 {
         run_deferred(hub);
@@ -137,58 +137,56 @@ fn next_deferred(hub: HubId) -> Option<Job> {
 }
 
 #[inline]
-fn within(place: Place) -> bool {
-    match INNERMOST.get() {
-        Place::OUTSIDE => false,
-        innermost if innermost == place => true,
-        _ => is_around(place),
+fn is_in(scope: Scope) -> bool {
+    match CURRENT.get() {
+        Scope::OUTSIDE => false,
+        innermost if innermost == scope => true,
+        _ => is_outer(scope),
     }
 }
 
 #[cold]
-fn is_around(place: Place) -> bool {
-    around(|places| places.contains(&place)).unwrap_or(false)
+fn is_outer(scope: Scope) -> bool {
+    outer(|scopes| scopes.contains(&scope)).unwrap_or(false)
 }
 
 /// `None` in the destructors of an ending thread, where the list is gone.
-fn around<R>(look: impl FnOnce(&mut Vec<Place>) -> R) -> Option<R> {
-    AROUND
-        .try_with(|around| look(&mut around.borrow_mut()))
-        .ok()
+fn outer<R>(look: impl FnOnce(&mut Vec<Scope>) -> R) -> Option<R> {
+    OUTER.try_with(|outer| look(&mut outer.borrow_mut())).ok()
 }
 
 #[cold]
-fn nest(before: Place) {
-    around(|places| places.push(before));
+fn push(before: Scope) {
+    outer(|scopes| scopes.push(before));
 }
 
 #[cold]
-fn unnest() {
-    around(Vec::pop);
+fn pop() {
+    outer(Vec::pop);
 }
 
 /// Restores on drop what was innermost before.
-struct Inside {
-    before: Place,
+struct Entered {
+    before: Scope,
 }
 
-impl Inside {
+impl Entered {
     #[inline]
-    fn enter(place: Place) -> Self {
-        let before = INNERMOST.replace(place);
-        if before != Place::OUTSIDE {
-            nest(before);
+    fn enter(scope: Scope) -> Self {
+        let before = CURRENT.replace(scope);
+        if before != Scope::OUTSIDE {
+            push(before);
         }
         Self { before }
     }
 }
 
-impl Drop for Inside {
+impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        INNERMOST.set(self.before);
-        if self.before != Place::OUTSIDE {
-            unnest();
+        CURRENT.set(self.before);
+        if self.before != Scope::OUTSIDE {
+            pop();
         }
     }
 }

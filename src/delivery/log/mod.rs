@@ -16,7 +16,7 @@ use crossbeam_channel::Sender;
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::ListenerName;
 use super::queue::Limit;
-use super::wakers::Place;
+use super::wakers::WakerKey;
 use crate::channel::Channel;
 use crate::envelope::Payload;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -115,7 +115,7 @@ impl<C: Channel> Log<C> {
             return;
         }
         let publishers = state.waiting_publishers != 0;
-        let tasks = state.waiting_tasks.take();
+        let tasks = state.wakers.take();
         drop(state);
         if publishers {
             self.room.notify_all();
@@ -151,18 +151,18 @@ impl<C: Channel> Log<C> {
     }
 
     /// Has the waker woken when there may be room. `false` where there is room already.
-    pub(crate) fn wake_at_room(&self, place: &mut Option<Place>, task: Waker) -> bool {
+    pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.is_full();
-        let unwanted = state.waiting_tasks.wait(full, place, task);
+        let unwanted = state.wakers.wait(full, key, task);
         drop(state);
         drop(unwanted);
         full
     }
 
     /// Forgets a task that does not wait any more.
-    pub(crate) fn forget(&self, place: Place) {
-        let forgotten = self.state.lock().waiting_tasks.remove(place);
+    pub(crate) fn forget(&self, key: WakerKey) {
+        let forgotten = self.state.lock().wakers.remove(key);
         drop(forgotten);
     }
 

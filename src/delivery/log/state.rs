@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
-use crate::delivery::wakers::Tasks;
+use crate::delivery::wakers::WakerSet;
 use crate::envelope::Payload;
 
 /// The number of events in a chunk that is sealed because it is full.
@@ -24,7 +24,7 @@ pub(super) struct State<C: Channel> {
     /// Those that have found nothing, and want to be told of the next event.
     sleeping: BTreeSet<ReaderId>,
     pub(super) waiting_publishers: usize,
-    pub(super) waiting_tasks: Tasks,
+    pub(super) wakers: WakerSet,
     pub(super) closed: bool,
 }
 
@@ -106,7 +106,7 @@ impl<C: Channel> State<C> {
             index: Index::default(),
             sleeping: BTreeSet::new(),
             waiting_publishers: 0,
-            waiting_tasks: Tasks::default(),
+            wakers: WakerSet::default(),
             closed: false,
         }
     }

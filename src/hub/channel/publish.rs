@@ -1,4 +1,4 @@
-//! The way of an event to a channel's listeners: the one place that decides which way it goes.
+//! The way of an event to a channel's listeners: the one key that decides which way it goes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use crate::delivery::inline::SnapshotCache;
 use crate::delivery::kinds::KindSet;
 use crate::delivery::queue::{Limit, Queue, QueueGuard};
 use crate::delivery::scope;
-use crate::delivery::wakers::Place;
+use crate::delivery::wakers::WakerKey;
 use crate::envelope::{Envelope, Payload, Source};
 
 /// What has no room for an event.
@@ -41,8 +41,8 @@ enum Attempt<E> {
 /// Where an async publisher waits for room.
 #[derive(Default)]
 pub(in crate::hub) struct PublishWaiter {
-    queue: Option<Place>,
-    log: Option<Place>,
+    queue: Option<WakerKey>,
+    log: Option<WakerKey>,
 }
 
 impl<C: Channel> ChannelState<C> {
@@ -338,11 +338,11 @@ impl<C: Channel> ChannelState<C> {
 
     /// The task does not wait any more.
     pub(in crate::hub) fn cancel_wait(&self, queue: &Queue, waiter: &mut PublishWaiter) {
-        if let Some(place) = waiter.queue.take() {
-            queue.forget(place);
+        if let Some(key) = waiter.queue.take() {
+            queue.forget(key);
         }
-        if let Some(place) = waiter.log.take() {
-            self.log().forget(place);
+        if let Some(key) = waiter.log.take() {
+            self.log().forget(key);
         }
     }
 }
