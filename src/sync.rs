@@ -22,21 +22,21 @@ pub(crate) use imp::atomic;
 
 /// Looks a few times before its caller sleeps: to be woken takes tens of microseconds, and
 /// what one waits for is often there in a few.
-pub(crate) fn look_out(mut there: impl FnMut() -> bool) -> bool {
+pub(crate) fn spin_wait(mut there: impl FnMut() -> bool) -> bool {
     (0..LOOKS).any(|_| {
-        pause();
+        backoff();
         there()
     })
 }
 
 /// Leaves the other side alone for some microseconds, so that it finds its lines of the cache where
 /// it left them, and there is more to take at once.
-pub(crate) fn pause() {
-    if PAUSE.is_zero() {
+pub(crate) fn backoff() {
+    if BACKOFF.is_zero() {
         return;
     }
     let begun = Instant::now();
-    while begun.elapsed() < PAUSE {
+    while begun.elapsed() < BACKOFF {
         (0..32).for_each(|_| std::hint::spin_loop());
     }
     thread::yield_now();
@@ -44,7 +44,7 @@ pub(crate) fn pause() {
 
 // A model has nothing to gain, and an interpreter no time to lose.
 const LOOKS: u32 = if cfg!(any(loom, miri)) { 0 } else { 4 };
-const PAUSE: Duration = Duration::from_micros(if cfg!(any(loom, miri)) { 0 } else { 3 });
+const BACKOFF: Duration = Duration::from_micros(if cfg!(any(loom, miri)) { 0 } else { 3 });
 
 /// A mutex without poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

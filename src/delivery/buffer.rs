@@ -139,7 +139,7 @@ impl Batch {
         }
         self.peak = self.peak.max(self.len);
         self.len = 0;
-        shared.progress.rest(self.end);
+        shared.progress.idle(self.end);
         delivered
     }
 

@@ -115,7 +115,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let (mut rest, end) = self.queue.abandon();
         scope::dispatch(self.shared.hub, || rest.discard());
-        self.shared.progress.rest(end);
+        self.shared.progress.idle(end);
     }
 }
 

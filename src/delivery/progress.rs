@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use super::listener::ListenerId;
 use crate::sync::{Condvar, Mutex, atomic::AtomicU64};
 
-/// Set in [`Progress::current`] by whoever waits for the dispatcher to move on.
+/// Set in [`Progress::current_call`] by whoever waits for the dispatcher to move on.
 const AWAITED: u64 = 1;
 
-/// What [`Progress::target`] is while nobody flushes.
+/// What [`Progress::flush_target`] is while nobody flushes.
 const NO_TARGET: u64 = u64::MAX;
 
 /// One read-modify-write for each call tells the dispatcher's place to those who wait, and their
-/// waiting to the dispatcher. Both sides only ever *modify* `current`, so one of the two comes
+/// waiting to the dispatcher. Both sides only ever *modify* `current_call`, so one of the two comes
 /// first in its modification order:
 ///
 /// - the dispatcher's: the waiter finds the listener there, and waits;
@@ -21,71 +21,71 @@ const NO_TARGET: u64 = u64::MAX;
 ///   sees that the listener has been deactivated and does not call it, or sees the new target.
 pub(crate) struct Progress {
     /// The listener being called, or none, and [`AWAITED`].
-    current: AtomicU64,
+    current_call: AtomicU64,
     /// Every event with a smaller sequence number has been delivered. The dispatcher alone writes.
     delivered: AtomicU64,
     /// The smallest number of delivered events that somebody waits for.
-    target: AtomicU64,
+    flush_target: AtomicU64,
     /// How many wait for a listener to end.
     closing: Mutex<usize>,
-    moved: Condvar,
+    progressed: Condvar,
 }
 
 impl Progress {
     pub(crate) fn new() -> Self {
         Self {
-            current: AtomicU64::new(0),
+            current_call: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
-            target: AtomicU64::new(NO_TARGET),
+            flush_target: AtomicU64::new(NO_TARGET),
             closing: Mutex::new(0),
-            moved: Condvar::new(),
+            progressed: Condvar::new(),
         }
     }
 
     /// The dispatcher: from here on a call of this listener may be under way, with the event of
     /// this sequence number.
-    pub(crate) fn enter(&self, listener: ListenerId, sequence: u64) {
-        if self.current.swap(word(listener), Ordering::AcqRel) & AWAITED != 0 {
-            self.arrive(sequence);
+    pub(crate) fn begin_call(&self, listener: ListenerId, sequence: u64) {
+        if self.current_call.swap(word(listener), Ordering::AcqRel) & AWAITED != 0 {
+            self.notify(sequence);
         }
     }
 
     /// The dispatcher: no call is under way, although not all is delivered before `sequence`. Before it
     /// runs other code of a user's than a callback, such as the drop of an event.
-    pub(crate) fn leave(&self, sequence: u64) {
+    pub(crate) fn end_call(&self, sequence: u64) {
         // Only the dispatcher names a listener here.
-        let is_named = self.current.load(Ordering::Relaxed) & !AWAITED != 0;
-        if is_named && self.current.swap(0, Ordering::AcqRel) & AWAITED != 0 {
-            self.arrive(sequence);
+        let is_named = self.current_call.load(Ordering::Relaxed) & !AWAITED != 0;
+        if is_named && self.current_call.swap(0, Ordering::AcqRel) & AWAITED != 0 {
+            self.notify(sequence);
         }
     }
 
     /// The dispatcher: every event before `sequence` is delivered. Tells those who wait for that.
-    pub(crate) fn pass(&self, sequence: u64) {
+    pub(crate) fn event_done(&self, sequence: u64) {
         self.delivered.store(sequence, Ordering::Release);
-        if sequence >= self.target.load(Ordering::Relaxed) {
-            self.arrive(sequence);
+        if sequence >= self.flush_target.load(Ordering::Relaxed) {
+            self.notify(sequence);
         }
     }
 
     /// The dispatcher: no call is under way, and every event before `sequence` is delivered.
-    pub(crate) fn rest(&self, sequence: u64) {
+    pub(crate) fn idle(&self, sequence: u64) {
         self.delivered.store(sequence, Ordering::Release);
-        self.current.swap(0, Ordering::AcqRel);
-        self.arrive(sequence);
+        self.current_call.swap(0, Ordering::AcqRel);
+        self.notify(sequence);
     }
 
-    fn arrive(&self, sequence: u64) {
+    fn notify(&self, sequence: u64) {
         let closing = self.closing.lock();
-        let flushed = sequence >= self.target.load(Ordering::Relaxed);
+        let flushed = sequence >= self.flush_target.load(Ordering::Relaxed);
         if flushed {
             // Those who wait for more set it again.
-            self.target.store(NO_TARGET, Ordering::Relaxed);
+            self.flush_target.store(NO_TARGET, Ordering::Relaxed);
         }
         let awaited = flushed || *closing != 0;
         drop(closing);
         if awaited {
-            self.moved.notify_all();
+            self.progressed.notify_all();
         }
     }
 
@@ -93,14 +93,14 @@ impl Progress {
     pub(crate) fn wait_for(&self, sequence: u64) {
         let mut closing = self.closing.lock();
         loop {
-            self.target.fetch_min(sequence, Ordering::Relaxed);
-            self.current.fetch_or(AWAITED, Ordering::AcqRel);
-            // Looked at after that: what the dispatcher had delivered when it last moved is seen
+            self.flush_target.fetch_min(sequence, Ordering::Relaxed);
+            self.current_call.fetch_or(AWAITED, Ordering::AcqRel);
+            // Looked at after that: what the dispatcher had delivered when it last progressed is seen
             // here, and at its next move it sees that somebody waits.
             if self.delivered.load(Ordering::Acquire) >= sequence {
                 return;
             }
-            closing = self.moved.wait(closing);
+            closing = self.progressed.wait(closing);
         }
     }
 
@@ -109,26 +109,26 @@ impl Progress {
     /// The listener has been deactivated before, so that no further call begins.
     pub(crate) fn wait_idle(&self, listener: ListenerId) {
         self.wait_while(|| {
-            self.current.fetch_or(AWAITED, Ordering::AcqRel) & !AWAITED == word(listener)
+            self.current_call.fetch_or(AWAITED, Ordering::AcqRel) & !AWAITED == word(listener)
         });
     }
 
-    /// Waits while `there`, which is asked again at every [`wake`](Self::wake). It is called under
+    /// Waits while `there`, which is asked again at every [`notify_closing`](Self::notify_closing). It is called under
     /// a lock: it looks, and does nothing else.
     pub(crate) fn wait_while(&self, there: impl Fn() -> bool) {
         let mut closing = self.closing.lock();
         *closing += 1;
         while there() {
-            closing = self.moved.wait(closing);
+            closing = self.progressed.wait(closing);
         }
         *closing -= 1;
     }
 
     /// Has those who wait for a listener to end look again.
-    pub(crate) fn wake(&self) {
+    pub(crate) fn notify_closing(&self) {
         let awaited = *self.closing.lock() != 0;
         if awaited {
-            self.moved.notify_all();
+            self.progressed.notify_all();
         }
     }
 }

@@ -12,7 +12,7 @@ use super::wakers::{WakerKey, WakerSet};
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, look_out};
+use crate::sync::{Condvar, Mutex, MutexGuard, spin_wait};
 
 /// A lock around the batch that fills. The dispatcher takes it whole, so that neither side pays
 /// for the other at each event.
@@ -30,7 +30,7 @@ pub(crate) struct Queue {
     is_full: AtomicBool,
     /// Whether the dispatcher has last taken more than one event: then more will come soon. It alone
     /// looks. One that waits for a single event sleeps at once, and is woken the sooner.
-    streams: AtomicBool,
+    is_busy: AtomicBool,
 }
 
 #[derive(Default)]
@@ -140,7 +140,7 @@ impl Queue {
             room: Condvar::new(),
             is_filling: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
-            streams: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
         }
     }
 
@@ -177,7 +177,7 @@ impl Queue {
 
     /// Waits until the queue is not full. It may be full again.
     pub(crate) fn wait_for_room(&self) {
-        if look_out(|| !self.is_full.load(Ordering::Relaxed)) {
+        if spin_wait(|| !self.is_full.load(Ordering::Relaxed)) {
             return;
         }
         let mut state = self.state.lock();
@@ -206,8 +206,8 @@ impl Queue {
 
     /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
     pub(crate) fn take(&self, empty: &mut Batch) -> Taken {
-        if self.streams.load(Ordering::Relaxed) {
-            look_out(|| self.is_filling.load(Ordering::Relaxed));
+        if self.is_busy.load(Ordering::Relaxed) {
+            spin_wait(|| self.is_filling.load(Ordering::Relaxed));
         }
         let mut state = self.state.lock();
         if state.filling.is_empty() {
@@ -236,7 +236,7 @@ impl Queue {
             };
         }
         mem::swap(&mut state.filling, empty);
-        self.streams.store(empty.len() > 1, Ordering::Relaxed);
+        self.is_busy.store(empty.len() > 1, Ordering::Relaxed);
         self.is_filling.store(false, Ordering::Relaxed);
         self.is_full.store(false, Ordering::Relaxed);
         self.wake_publishers(state);

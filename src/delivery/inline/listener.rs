@@ -114,7 +114,7 @@ impl<C: Channel, F> Drop for InlineListener<C, F> {
         let shared = &self.channel.kinds.shared;
         // First: no call is under way any more, and `close` does not wait for the drop of captures.
         if self.common.is_closing() {
-            shared.progress.wake();
+            shared.progress.notify_closing();
         }
         let callback = self.callback.take();
         self.common.isolate(shared, C::NAME, || drop(callback));

@@ -57,7 +57,7 @@ impl<C: Channel> AnyLane for Lane<C> {
         if !mem::needs_drop::<C::Event>() {
             for event in self.events.iter().take(count) {
                 tell(&mut self.seats, event);
-                shared.progress.pass(event.sequence() + 1);
+                shared.progress.event_done(event.sequence() + 1);
             }
             self.events.drain(..count);
             return;
@@ -69,7 +69,7 @@ impl<C: Channel> AnyLane for Lane<C> {
             let sequence = event.sequence();
             tell(&mut self.seats, event);
             discard_event(shared, self.events.pop_front(), sequence);
-            shared.progress.pass(sequence + 1);
+            shared.progress.event_done(sequence + 1);
         }
     }
 
@@ -114,7 +114,7 @@ fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, seq
     if mem::needs_drop::<C::Event>()
         && let Some(event) = event.and_then(|event| event.into_payload().into_inner())
     {
-        shared.progress.leave(sequence);
+        shared.progress.end_call(sequence);
         shared.discard_event::<C>(event);
     }
 }
@@ -153,7 +153,7 @@ impl<C: Channel> Seat<C> {
             return;
         };
         let progress = &listener.shared.progress;
-        progress.enter(listener.id, sequence);
+        progress.begin_call(listener.id, sequence);
         if listener.common.is_active() {
             listener.count();
             listener.common.isolate(&listener.shared, C::NAME, || {
@@ -182,7 +182,7 @@ impl<C: Channel> Seat<C> {
     /// Drops what has ended. The call is over: `close` does not wait for the drop of captures.
     fn discard(&mut self, sequence: u64) {
         if let Some(duty) = self.duty.take() {
-            self.listener.shared.progress.leave(sequence);
+            self.listener.shared.progress.end_call(sequence);
             self.listener.discard(Some(duty));
         }
     }

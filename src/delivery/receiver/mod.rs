@@ -58,7 +58,7 @@ pub struct Receiver<C: Channel> {
     /// In the order of the channel; of what has been handed out, an empty part may be left.
     taken: VecDeque<Segment<C>>,
     /// Whether more than one event was there when it last took: then more will come soon.
-    streams: bool,
+    is_busy: bool,
 }
 
 impl<C: Channel> Receiver<C> {
@@ -81,7 +81,7 @@ impl<C: Channel> Receiver<C> {
             name,
             bell: OnceLock::new(),
             taken,
-            streams: false,
+            is_busy: false,
         }
     }
 
@@ -92,7 +92,7 @@ impl<C: Channel> Receiver<C> {
     /// [`RecvError::Lagged`] where events were lost: the next call goes on behind them.
     /// [`RecvError::Closed`] when the hub is gone and everything has been received.
     pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
-        self.let_come();
+        self.backoff_if_busy();
         let mut this_thread = None;
         loop {
             match self.next_taken(this_thread.as_ref()) {
@@ -123,7 +123,7 @@ impl<C: Channel> Receiver<C> {
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
         let deadline = Instant::now().checked_add(timeout);
-        self.let_come();
+        self.backoff_if_busy();
         let mut this_thread = None;
         loop {
             match self.next_taken(this_thread.as_ref()) {

@@ -10,7 +10,7 @@ use crate::delivery::log::{Nothing, Segment};
 use crate::delivery::received::Received;
 use crate::delivery::trace;
 use crate::error::{Lagged, TryRecvError};
-use crate::sync::pause;
+use crate::sync::backoff;
 
 impl<C: Channel> Receiver<C> {
     pub(super) fn next_taken(
@@ -41,13 +41,13 @@ impl<C: Channel> Receiver<C> {
 
     /// Takes what waits in the log, where all that was taken before has been handed out.
     pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Nothing> {
-        self.streams = false;
+        self.is_busy = false;
         self.taken = self.log.take(self.id, waker)?;
         let events = self.taken.iter().map(|taken| match taken {
             Segment::Events(_, part) => part.len(),
             Segment::Gap(_) => 0,
         });
-        self.streams = events.sum::<usize>() > 1;
+        self.is_busy = events.sum::<usize>() > 1;
         Ok(())
     }
 
@@ -61,9 +61,9 @@ impl<C: Channel> Receiver<C> {
 
     /// Before a wait, where events stream in and all that was taken has been handed out: lets several
     /// come, to take them at once.
-    pub(super) fn let_come(&mut self) {
-        if self.streams && self.is_through() {
-            pause();
+    pub(super) fn backoff_if_busy(&mut self) {
+        if self.is_busy && self.is_through() {
+            backoff();
         }
     }
 
