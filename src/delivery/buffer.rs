@@ -3,21 +3,21 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::queued::{Lane, QueuedListeners};
+use super::queued::{ChannelBuffer, QueuedListeners};
 use super::shared::HubShared;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 
-/// How many events an idle batch keeps room for, in each lane.
+/// How many events an idle batch keeps room for, in each buffer.
 pub(crate) const KEPT: usize = 64;
 
-/// Events of all channels: a lane for each channel, where its events lie in place, and the order
-/// in which to take from the lanes. Publishers fill one batch while the dispatcher empties the
+/// Events of all channels: a buffer for each channel, where its events lie in place, and the order
+/// in which to take from the buffers. Publishers fill one batch while the dispatcher empties the
 /// other; to swap the two is all that happens under the queue's lock.
 #[derive(Default)]
-pub(crate) struct Batch {
-    order: Vec<Turn>,
-    lanes: Vec<Option<Box<dyn AnyLane>>>,
+pub(crate) struct QueueBuffer {
+    runs: Vec<Run>,
+    buffers: Vec<Option<Box<dyn AnyChannelBuffer>>>,
     len: usize,
     /// The largest number of events at once since it has last been shrunk.
     peak: usize,
@@ -27,29 +27,29 @@ pub(crate) struct Batch {
 
 /// What comes next.
 #[derive(Clone, Copy)]
-enum Turn {
-    /// So many events of one lane, accepted one right after the other.
-    Events { lane: usize, count: usize },
-    /// A listener that has joined a lane's channel, and is told what it has missed.
-    CatchUp { lane: usize, sequence: u64 },
+enum Run {
+    /// So many events of one buffer, accepted one right after the other.
+    Events { buffer: usize, count: usize },
+    /// A listener that has joined a buffer's channel, and is told what it has replay.
+    Replay { buffer: usize, sequence: u64 },
 }
 
-impl Turn {
-    fn lane(self) -> usize {
+impl Run {
+    fn buffer(self) -> usize {
         match self {
-            Self::Events { lane, .. } | Self::CatchUp { lane, .. } => lane,
+            Self::Events { buffer, .. } | Self::Replay { buffer, .. } => buffer,
         }
     }
 }
 
-/// The lane of a channel whose type is not known here.
-pub(crate) trait AnyLane: Any + Send {
-    /// Delivers its next `count` events, each to every listener in turn.
+/// The buffer of a channel whose type is not known here.
+pub(crate) trait AnyChannelBuffer: Any + Send {
+    /// Delivers its next `count` events, each to every listener in run.
     fn deliver(&mut self, count: usize);
 
-    /// Delivers what was missed by the listeners that joined before `sequence`, and says how many
+    /// Delivers what was replay by the listeners that joined before `sequence`, and says how many
     /// events that were.
-    fn catch_up(&mut self, sequence: u64) -> usize;
+    fn replay(&mut self, sequence: u64) -> usize;
 
     /// Gives back what it borrowed for the delivery, which has come to sequence number `end`.
     fn finish(&mut self, end: u64);
@@ -61,7 +61,7 @@ pub(crate) trait AnyLane: Any + Send {
     fn discard(&mut self);
 }
 
-impl Batch {
+impl QueueBuffer {
     /// The number of events.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -69,7 +69,7 @@ impl Batch {
 
     /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.runs.is_empty()
     }
 
     #[inline]
@@ -79,62 +79,68 @@ impl Batch {
         envelope: Envelope<C>,
     ) {
         self.end = envelope.sequence() + 1;
-        self.lane(listeners).push(envelope);
+        self.buffer(listeners).push(envelope);
         self.len += 1;
-        match self.order.last_mut() {
-            Some(Turn::Events { lane, count }) if *lane == listeners.lane() => *count += 1,
-            _ => self.order.push(Turn::Events {
-                lane: listeners.lane(),
+        match self.runs.last_mut() {
+            Some(Run::Events { buffer, count }) if *buffer == listeners.buffer() => *count += 1,
+            _ => self.runs.push(Run::Events {
+                buffer: listeners.buffer(),
                 count: 1,
             }),
         }
     }
 
-    /// Adds no event, but the turn of listeners that have joined and have something to catch up.
-    pub(crate) fn nudge<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>, sequence: u64) {
+    /// Adds no event, but the run of listeners that have joined and have something to catch up.
+    pub(crate) fn request_replay<C: Channel>(
+        &mut self,
+        listeners: &Arc<QueuedListeners<C>>,
+        sequence: u64,
+    ) {
         self.end = sequence + 1;
-        self.lane(listeners);
-        match self.order.last_mut() {
-            // Nothing lies between the two, so that one turn does for both.
-            Some(Turn::CatchUp {
-                lane,
+        self.buffer(listeners);
+        match self.runs.last_mut() {
+            // Nothing lies between the two, so that one run does for both.
+            Some(Run::Replay {
+                buffer,
                 sequence: last,
-            }) if *lane == listeners.lane() => {
+            }) if *buffer == listeners.buffer() => {
                 *last = sequence;
             }
-            _ => self.order.push(Turn::CatchUp {
-                lane: listeners.lane(),
+            _ => self.runs.push(Run::Replay {
+                buffer: listeners.buffer(),
                 sequence,
             }),
         }
     }
 
     #[inline]
-    fn lane<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut Lane<C> {
-        let index = listeners.lane();
-        if self.lanes.len() <= index {
-            self.lanes.resize_with(index + 1, || None);
+    fn buffer<C: Channel>(&mut self, listeners: &Arc<QueuedListeners<C>>) -> &mut ChannelBuffer<C> {
+        let index = listeners.buffer();
+        if self.buffers.len() <= index {
+            self.buffers.resize_with(index + 1, || None);
         }
-        let lane = self.lanes[index].get_or_insert_with(|| Box::new(Lane::new(listeners)));
-        let lane: &mut dyn Any = &mut **lane;
-        lane.downcast_mut()
-            .expect("a lane's number belongs to one channel")
+        let buffer =
+            self.buffers[index].get_or_insert_with(|| Box::new(ChannelBuffer::new(listeners)));
+        let buffer: &mut dyn Any = &mut **buffer;
+        buffer
+            .downcast_mut()
+            .expect("a buffer's number belongs to one channel")
     }
 
     /// Delivers everything, and is empty then. Says how many events that were.
     pub(crate) fn deliver(&mut self, shared: &HubShared) -> usize {
         let mut delivered = self.len;
-        for turn in &self.order {
-            if let Some(lane) = &mut self.lanes[turn.lane()] {
-                match *turn {
-                    Turn::Events { count, .. } => lane.deliver(count),
-                    Turn::CatchUp { sequence, .. } => delivered += lane.catch_up(sequence),
+        for run in &self.runs {
+            if let Some(buffer) = &mut self.buffers[run.buffer()] {
+                match *run {
+                    Run::Events { count, .. } => buffer.deliver(count),
+                    Run::Replay { sequence, .. } => delivered += buffer.replay(sequence),
                 }
             }
         }
-        for turn in self.order.drain(..) {
-            if let Some(lane) = &mut self.lanes[turn.lane()] {
-                lane.finish(self.end);
+        for run in self.runs.drain(..) {
+            if let Some(buffer) = &mut self.buffers[run.buffer()] {
+                buffer.finish(self.end);
             }
         }
         self.peak = self.peak.max(self.len);
@@ -147,20 +153,20 @@ impl Batch {
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() && self.peak > KEPT {
             self.peak = 0;
-            self.order.shrink_to(KEPT);
-            self.lanes
+            self.runs.shrink_to(KEPT);
+            self.buffers
                 .iter_mut()
                 .flatten()
-                .for_each(|lane| lane.shrink());
+                .for_each(|buffer| buffer.shrink());
         }
     }
 
     /// Drops all events.
     pub(crate) fn discard(&mut self) {
-        self.lanes
+        self.buffers
             .iter_mut()
             .flatten()
-            .for_each(|lane| lane.discard());
+            .for_each(|buffer| buffer.discard());
         *self = Self::default();
     }
 }
@@ -181,14 +187,16 @@ mod tests {
         const NAME: &'static str = "numbers";
     }
 
-    impl Batch {
+    impl QueueBuffer {
         /// How many events and turns there is room for.
         fn room(&mut self) -> usize {
-            let lanes = self.lanes.iter_mut().flatten().map(|lane| {
-                let lane: &mut dyn Any = &mut **lane;
-                lane.downcast_mut().map_or(0, Lane::<Numbers>::room)
+            let buffers = self.buffers.iter_mut().flatten().map(|buffer| {
+                let buffer: &mut dyn Any = &mut **buffer;
+                buffer
+                    .downcast_mut()
+                    .map_or(0, ChannelBuffer::<Numbers>::room)
             });
-            lanes.sum::<usize>().max(self.order.capacity())
+            buffers.sum::<usize>().max(self.runs.capacity())
         }
     }
 
@@ -209,16 +217,16 @@ mod tests {
             callback: Box::new(|_| {}),
         };
         let _guard = channels[0].listen(&queue, listener, Vec::new());
-        let mut batch = Batch::default();
+        let mut batch = QueueBuffer::default();
         // Twice, for there are two batches, which take turns.
         for _ in 0..2 {
             for n in 0..10_000 {
-                // In turn, so that each event is a turn of its own.
+                // In run, so that each event is a run of its own.
                 let channel = &channels[usize::from(n % 2 == 0)];
                 let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
                 queue.lock().push(channel, event);
             }
-            assert!(queue.try_take(&mut batch) == Taken::Batch);
+            assert!(queue.try_take(&mut batch) == Taken::Events);
             batch.deliver(&shared);
         }
         assert!(batch.room() >= 5_000);
@@ -227,7 +235,7 @@ mod tests {
         // The other one.
         let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
         queue.lock().push(&channels[0], event);
-        assert!(queue.try_take(&mut batch) == Taken::Batch);
+        assert!(queue.try_take(&mut batch) == Taken::Events);
         assert!(batch.room() <= 2 * 2 * KEPT, "{}", batch.room());
     }
 }

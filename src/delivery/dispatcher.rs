@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::buffer::Batch;
+use super::buffer::QueueBuffer;
 use super::queue::{Queue, Taken};
 use super::scope;
 use super::shared::HubShared;
@@ -54,7 +54,7 @@ pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<Joi
 pub struct Worker {
     queue: Arc<Queue>,
     shared: Arc<HubShared>,
-    batch: Batch,
+    batch: QueueBuffer,
 }
 
 impl Worker {
@@ -62,7 +62,7 @@ impl Worker {
         Self {
             queue,
             shared,
-            batch: Batch::default(),
+            batch: QueueBuffer::default(),
         }
     }
 
@@ -86,7 +86,7 @@ impl Worker {
     pub fn run(&mut self) {
         if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
-            while self.queue.take(&mut self.batch) == Taken::Batch {
+            while self.queue.take(&mut self.batch) == Taken::Events {
                 self.deliver();
             }
         }
@@ -101,7 +101,7 @@ impl Worker {
         }
         self.queue.consume_here();
         match self.queue.try_take(&mut self.batch) {
-            Taken::Batch => self.deliver(),
+            Taken::Events => self.deliver(),
             Taken::Nothing | Taken::Closed => 0,
         }
     }
@@ -113,7 +113,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let (mut rest, end) = self.queue.abandon();
+        let (mut rest, end) = self.queue.disconnect();
         scope::dispatch(self.shared.hub, || rest.discard());
         self.shared.progress.idle(end);
     }

@@ -11,12 +11,12 @@ use crate::sync::{Mutex, MutexGuard};
 /// Its lock is held while an event is accepted, and while a listener registers that wants to hear
 /// of the past: whatever was accepted before is retained, whatever comes after is live, and no
 /// event is both or neither. The other locks on the way are taken inside it.
-pub(crate) struct Retained<C: Channel> {
+pub(crate) struct History<C: Channel> {
     events: Mutex<VecDeque<Envelope<C>>>,
 }
 
 /// The past while nothing is added to it.
-pub(crate) struct Past<'a, C: Channel> {
+pub(crate) struct HistoryGuard<'a, C: Channel> {
     events: MutexGuard<'a, VecDeque<Envelope<C>>>,
 }
 
@@ -54,15 +54,15 @@ pub enum Replay {
     All,
 }
 
-impl<C: Channel> Retained<C> {
+impl<C: Channel> History<C> {
     pub(crate) fn new() -> Self {
         Self {
             events: Mutex::new(VecDeque::new()),
         }
     }
 
-    pub(crate) fn lock(&self) -> Past<'_, C> {
-        Past {
+    pub(crate) fn lock(&self) -> HistoryGuard<'_, C> {
+        HistoryGuard {
             events: self.events.lock(),
         }
     }
@@ -73,9 +73,9 @@ impl<C: Channel> Retained<C> {
     }
 }
 
-impl<C: Channel> Past<'_, C> {
+impl<C: Channel> HistoryGuard<'_, C> {
     /// Keeps an event, unlocks, and hands back the one that had to go.
-    pub(crate) fn keep(mut self, envelope: Envelope<C>) -> Option<Envelope<C>> {
+    pub(crate) fn push(mut self, envelope: Envelope<C>) -> Option<Envelope<C>> {
         let full = self.events.len() >= C::RETAIN;
         let evicted = if full { self.events.pop_front() } else { None };
         self.events.push_back(envelope.shared());

@@ -2,7 +2,7 @@
 //! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
 //!
 //! Each explores every interleaving of its two or three threads, up to a bound on preemptions. The
-//! bell of a receiver is a crossbeam channel, which the checker does not see into; receivers are
+//! ready_signal of a receiver is a crossbeam channel, which the checker does not see into; receivers are
 //! modelled by their wakers, which take the same way.
 
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-use super::buffer::Batch;
+use super::buffer::QueueBuffer;
 use super::dispatcher::Worker;
-use super::history::{Replay, Retained};
+use super::history::{History, Replay};
 use super::inline::{InlineListeners, SnapshotCache};
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::ListenerName;
-use super::log::{Log, Nothing, Overflow, Segment};
+use super::log::{Empty, Log, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
 use super::queued::{NewListener, QueuedListeners};
 use super::shared::HubShared;
@@ -40,7 +40,7 @@ fn model(threads: impl Fn() + Sync + Send + 'static) {
     builder.check(threads);
 }
 
-struct House {
+struct Fixture {
     shared: Arc<HubShared>,
     kinds: Arc<ActiveKinds>,
     queue: Arc<Queue>,
@@ -48,14 +48,14 @@ struct House {
     inline: Arc<InlineListeners<Numbers>>,
 }
 
-fn house(capacity: usize) -> House {
+fn fixture(capacity: usize) -> Fixture {
     // A panic of the handler itself would be isolated like every other.
     let shared = Arc::new(HubShared::new(Arc::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
     })));
     let kinds = kinds(&shared);
-    House {
+    Fixture {
         queue: Arc::new(Queue::new(capacity, Arc::clone(&shared))),
         queued: Arc::new(QueuedListeners::new(Arc::clone(&kinds))),
         inline: Arc::new(InlineListeners::new(Arc::clone(&kinds))),
@@ -90,7 +90,7 @@ fn publish_at(inline: &InlineListeners<Numbers>, cache: &SnapshotCache<Numbers>,
     inline.call_all(&snapshot, &n);
 }
 
-impl House {
+impl Fixture {
     fn push(&self, n: u64) {
         while self.try_push(n).is_none() {
             self.queue.wait_for_room();
@@ -111,7 +111,7 @@ impl House {
 
     fn listen_to(
         &self,
-        missed: Vec<Envelope<Numbers>>,
+        replay: Vec<Envelope<Numbers>>,
         callback: impl FnMut(&Envelope<Numbers>) + Send + 'static,
     ) -> Subscription {
         let listener = NewListener {
@@ -120,15 +120,15 @@ impl House {
             once: false,
             callback: Box::new(callback),
         };
-        self.queued.listen(&self.queue, listener, missed)
+        self.queued.listen(&self.queue, listener, replay)
     }
 
     /// The dispatcher: delivers until the queue is closed and empty.
     fn dispatcher(&self) -> thread::JoinHandle<()> {
         let (queue, shared) = (Arc::clone(&self.queue), Arc::clone(&self.shared));
         thread::spawn(move || {
-            let mut batch = Batch::default();
-            while queue.take(&mut batch) == queue::Taken::Batch {
+            let mut batch = QueueBuffer::default();
+            while queue.take(&mut batch) == queue::Taken::Events {
                 batch.deliver(&shared);
             }
         })
@@ -164,16 +164,16 @@ impl Watch {
 #[test]
 fn the_queue_delivers_everything_in_order_and_ends() {
     model(|| {
-        let house = house(1);
+        let fixture = fixture(1);
         let sum = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&sum);
-        let _guard = house.listen(move |n| {
+        let _guard = fixture.listen(move |n| {
             let before = seen.fetch_add(1, Ordering::Relaxed);
             assert_eq!(before as u64, n);
         });
-        let dispatcher = house.dispatcher();
-        (0..3).for_each(|n| house.push(n));
-        house.queue.close();
+        let dispatcher = fixture.dispatcher();
+        (0..3).for_each(|n| fixture.push(n));
+        fixture.queue.close();
         dispatcher.join().unwrap();
         assert_eq!(sum.load(Ordering::Relaxed), 3);
     });
@@ -182,15 +182,15 @@ fn the_queue_delivers_everything_in_order_and_ends() {
 #[test]
 fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let delivered = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&delivered);
-        let _guard = house.listen(move |_| seen.store(true, Ordering::Relaxed));
-        let dispatcher = house.dispatcher();
-        house.push(0);
-        house.shared.progress.wait_for(house.queue.end());
+        let _guard = fixture.listen(move |_| seen.store(true, Ordering::Relaxed));
+        let dispatcher = fixture.dispatcher();
+        fixture.push(0);
+        fixture.shared.progress.wait_for(fixture.queue.end());
         assert!(delivered.load(Ordering::Relaxed));
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
     });
 }
@@ -198,20 +198,20 @@ fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
 #[test]
 fn a_replay_lets_no_flush_return_too_early() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let delivered = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&delivered);
-        let _guard = house.listen(move |_| seen.store(true, Ordering::Relaxed));
-        house.push(0);
-        let end = house.queue.end();
-        let mut missed = event(7);
-        missed.accept(house.queue.lock().number());
-        let _late = house.listen_to(vec![missed.shared()], |_| {});
-        house.queue.nudge(&house.queued);
-        let dispatcher = house.dispatcher();
-        house.shared.progress.wait_for(end);
+        let _guard = fixture.listen(move |_| seen.store(true, Ordering::Relaxed));
+        fixture.push(0);
+        let end = fixture.queue.end();
+        let mut replay = event(7);
+        replay.accept(fixture.queue.lock().number());
+        let _late = fixture.listen_to(vec![replay.shared()], |_| {});
+        fixture.queue.request_replay(&fixture.queued);
+        let dispatcher = fixture.dispatcher();
+        fixture.shared.progress.wait_for(end);
         assert!(delivered.load(Ordering::Relaxed));
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
     });
 }
@@ -219,15 +219,15 @@ fn a_replay_lets_no_flush_return_too_early() {
 #[test]
 fn a_worker_that_goes_leaves_nobody_waiting() {
     model(|| {
-        let house = Arc::new(house(1));
-        let _guard = house.listen(|_| {});
-        let publishing = Arc::clone(&house);
+        let fixture = Arc::new(fixture(1));
+        let _guard = fixture.listen(|_| {});
+        let publishing = Arc::clone(&fixture);
         let publisher = thread::spawn(move || {
             (0..2).for_each(|n| publishing.push(n));
             let end = publishing.queue.end();
             publishing.shared.progress.wait_for(end);
         });
-        let (queue, shared) = (Arc::clone(&house.queue), Arc::clone(&house.shared));
+        let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
         drop(Worker::new(queue, shared));
         publisher.join().unwrap();
     });
@@ -236,15 +236,15 @@ fn a_worker_that_goes_leaves_nobody_waiting() {
 #[test]
 fn after_close_of_a_queued_listener_no_call_is_under_way_and_none_begins() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let watch = Watch::new();
         let watched = watch.clone();
-        let guard = house.listen(move |_| watched.call());
-        let dispatcher = house.dispatcher();
-        house.push(0);
+        let guard = fixture.listen(move |_| watched.call());
+        let dispatcher = fixture.dispatcher();
+        fixture.push(0);
         guard.close();
         watch.closed();
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
     });
 }
@@ -252,14 +252,14 @@ fn after_close_of_a_queued_listener_no_call_is_under_way_and_none_begins() {
 #[test]
 fn what_a_queued_listener_captured_is_dropped_once_whoever_has_it() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let capture = Arc::new(());
         let captured = Arc::clone(&capture);
-        let guard = house.listen(move |_| drop(Arc::clone(&captured)));
-        let dispatcher = house.dispatcher();
-        house.push(0);
+        let guard = fixture.listen(move |_| drop(Arc::clone(&captured)));
+        let dispatcher = fixture.dispatcher();
+        fixture.push(0);
         drop(guard);
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
         assert_eq!(Arc::strong_count(&capture), 1);
     });
@@ -268,14 +268,14 @@ fn what_a_queued_listener_captured_is_dropped_once_whoever_has_it() {
 #[test]
 fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let watch = Watch::new();
         let watched = watch.clone();
         let callback = move |_: &u64| watched.call();
-        let guard = house
+        let guard = fixture
             .inline
             .listen(ListenerName::new(None, here()), callback);
-        let inline = Arc::clone(&house.inline);
+        let inline = Arc::clone(&fixture.inline);
         let publisher = thread::spawn(move || publish(&inline, 0));
         guard.close();
         watch.closed();
@@ -286,14 +286,14 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
 #[test]
 fn after_close_no_desk_calls_an_inline_listener() {
     model(|| {
-        let house = house(4);
+        let fixture = fixture(4);
         let watch = Watch::new();
         let watched = watch.clone();
         let callback = move |_: &u64| watched.call();
-        let guard = house
+        let guard = fixture
             .inline
             .listen(ListenerName::new(None, here()), callback);
-        let inline = Arc::clone(&house.inline);
+        let inline = Arc::clone(&fixture.inline);
         let publisher = thread::spawn(move || {
             let cache = SnapshotCache::new();
             publish_at(&inline, &cache, 0);
@@ -302,32 +302,34 @@ fn after_close_no_desk_calls_an_inline_listener() {
         guard.close();
         watch.closed();
         publisher.join().unwrap();
-        assert_eq!(house.inline.published(), 2);
+        assert_eq!(fixture.inline.published(), 2);
     });
 }
 
 #[test]
 fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
     model(|| {
-        let house = house(4);
-        let inline = Arc::clone(&house.inline);
+        let fixture = fixture(4);
+        let inline = Arc::clone(&fixture.inline);
         let other = thread::spawn(move || {
             let guard = inline.listen(ListenerName::new(None, here()), |_| {});
             publish(&inline, 0);
             drop(guard);
         });
         let cache = SnapshotCache::new();
-        publish_at(&house.inline, &cache, 0);
+        publish_at(&fixture.inline, &cache, 0);
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
         let listen = move |n: &u64| {
             seen.fetch_add(usize::from(*n == 1), Ordering::Relaxed);
         };
-        let guard = house.inline.listen(ListenerName::new(None, here()), listen);
-        publish_at(&house.inline, &cache, 1);
-        publish(&house.inline, 1);
+        let guard = fixture
+            .inline
+            .listen(ListenerName::new(None, here()), listen);
+        publish_at(&fixture.inline, &cache, 1);
+        publish(&fixture.inline, 1);
         drop(guard);
-        publish_at(&house.inline, &cache, 1);
+        publish_at(&fixture.inline, &cache, 1);
         other.join().unwrap();
         assert_eq!(count.load(Ordering::Relaxed), 2);
     });
@@ -336,55 +338,55 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
 #[test]
 fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
     model(|| {
-        let house = Arc::new((house(8), Retained::<Numbers>::new()));
-        let publishing = Arc::clone(&house);
+        let fixture = Arc::new((fixture(8), History::<Numbers>::new()));
+        let publishing = Arc::clone(&fixture);
         let publisher = thread::spawn(move || {
-            let (house, retained) = &*publishing;
+            let (fixture, retained) = &*publishing;
             for n in 0..2 {
                 let past = retained.lock();
-                let sequence = if house.kinds.load().contains(KindSet::QUEUED) {
-                    house.queue.lock().push(&house.queued, event(n))
+                let sequence = if fixture.kinds.load().contains(KindSet::QUEUED) {
+                    fixture.queue.lock().push(&fixture.queued, event(n))
                 } else {
-                    house.queue.lock().number()
+                    fixture.queue.lock().number()
                 };
                 let mut kept = event(n);
                 kept.accept(sequence);
-                drop(past.keep(kept));
+                drop(past.push(kept));
             }
         });
         let next = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&next);
-        let (house, retained) = &*house;
+        let (fixture, retained) = &*fixture;
         let past = retained.lock();
-        let missed = past.replay(Replay::All);
-        let _guard = house.listen_to(missed, move |event| {
+        let replay = past.replay(Replay::All);
+        let _guard = fixture.listen_to(replay, move |event| {
             let expected = seen.fetch_add(1, Ordering::Relaxed);
             assert_eq!(*event.payload(), expected as u64);
         });
-        house.queue.nudge(&house.queued);
+        fixture.queue.request_replay(&fixture.queued);
         drop(past);
-        let dispatcher = house.dispatcher();
+        let dispatcher = fixture.dispatcher();
         publisher.join().unwrap();
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
         assert_eq!(next.load(Ordering::Relaxed), 2);
     });
 }
 
 /// Lets a thread of the model sleep until it is woken.
-struct Bed {
+struct Parker {
     woken: loom::sync::Mutex<bool>,
     signal: loom::sync::Condvar,
 }
 
-impl Wake for Bed {
+impl Wake for Parker {
     fn wake(self: Arc<Self>) {
         *self.woken.lock().unwrap() = true;
         self.signal.notify_one();
     }
 }
 
-impl Bed {
+impl Parker {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             woken: loom::sync::Mutex::new(false),
@@ -392,7 +394,7 @@ impl Bed {
         })
     }
 
-    fn sleep(&self) {
+    fn park(&self) {
         let mut woken = self.woken.lock().unwrap();
         while !*woken {
             woken = self.signal.wait(woken).unwrap();
@@ -403,13 +405,13 @@ impl Bed {
 
 fn push(log: &Log<Numbers>, n: u64) {
     loop {
-        let pushing = log.lock();
-        if pushing.is_full(Limit::Capacity) {
-            drop(pushing);
+        let guard = log.lock();
+        if guard.is_full(Limit::Capacity) {
+            drop(guard);
             log.wait_for_room();
         } else {
-            let pushed = pushing.push(Payload::Own(n));
-            log.settle(pushed);
+            let pushed = guard.push(Payload::Own(n));
+            log.finish_push(pushed);
             return;
         }
     }
@@ -429,8 +431,8 @@ fn count(taken: &Segment<Numbers>) -> u64 {
 #[test]
 fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
     model(|| {
-        let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.kinds));
+        let fixture = fixture(1);
+        let log = Arc::new(Log::<Numbers>::new(fixture.kinds));
         let reader = join(&log, 1, Overflow::Block);
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || {
@@ -438,13 +440,13 @@ fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
             push(&publishing, 1);
             publishing.close();
         });
-        let bed = Bed::new();
+        let parker = Parker::new();
         let mut received = 0;
         loop {
-            match log.take(reader, Some(&Waker::from(Arc::clone(&bed)))) {
+            match log.take(reader, Some(&Waker::from(Arc::clone(&parker)))) {
                 Ok(taken) => received += taken.iter().map(count).sum::<u64>(),
-                Err(Nothing::Yet) => bed.sleep(),
-                Err(Nothing::More) => break,
+                Err(Empty::ForNow) => parker.park(),
+                Err(Empty::Closed) => break,
             }
         }
         assert_eq!(received, 2);
@@ -455,8 +457,8 @@ fn a_receiver_that_sleeps_is_woken_by_the_next_event_and_by_the_end() {
 #[test]
 fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
     model(|| {
-        let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.kinds));
+        let fixture = fixture(1);
+        let log = Arc::new(Log::<Numbers>::new(fixture.kinds));
         let reader = join(&log, 1, Overflow::Block);
         push(&log, 0);
         let publishing = Arc::clone(&log);
@@ -469,8 +471,8 @@ fn a_receiver_that_leaves_frees_the_publisher_that_waits_for_it() {
 #[test]
 fn what_a_receiver_gets_and_what_it_loses_is_everything() {
     model(|| {
-        let house = house(1);
-        let log = Arc::new(Log::<Numbers>::new(house.kinds));
+        let fixture = fixture(1);
+        let log = Arc::new(Log::<Numbers>::new(fixture.kinds));
         let readers = [Overflow::DropOldest, Overflow::DropNewest].map(|o| join(&log, 1, o));
         let publishing = Arc::clone(&log);
         let publisher = thread::spawn(move || (0..3).for_each(|n| push(&publishing, n)));
@@ -492,21 +494,21 @@ fn what_a_receiver_gets_and_what_it_loses_is_everything() {
 #[test]
 fn an_async_publisher_is_woken_when_there_is_room() {
     model(|| {
-        let house = house(1);
-        let _guard = house.listen(|_| {});
-        house.push(0);
-        let dispatcher = house.dispatcher();
-        let bed = Bed::new();
+        let fixture = fixture(1);
+        let _guard = fixture.listen(|_| {});
+        fixture.push(0);
+        let dispatcher = fixture.dispatcher();
+        let parker = Parker::new();
         let mut place = None;
-        while house.try_push(1).is_none() {
-            if house
+        while fixture.try_push(1).is_none() {
+            if fixture
                 .queue
-                .wake_at_room(&mut place, Waker::from(Arc::clone(&bed)))
+                .wake_at_room(&mut place, Waker::from(Arc::clone(&parker)))
             {
-                bed.sleep();
+                parker.park();
             }
         }
-        house.queue.close();
+        fixture.queue.close();
         dispatcher.join().unwrap();
     });
 }

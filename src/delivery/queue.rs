@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use super::buffer::Batch;
+use super::buffer::QueueBuffer;
 use super::queued::QueuedListeners;
 use super::shared::HubShared;
 use super::wakers::{WakerKey, WakerSet};
@@ -21,12 +21,12 @@ pub(crate) struct Queue {
     shared: Arc<HubShared>,
     state: Mutex<State>,
     /// The dispatcher sleeps here while nothing has been accepted.
-    arrival: Condvar,
+    not_empty: Condvar,
     /// Publishers wait here while the batch is full.
-    room: Condvar,
+    not_full: Condvar,
     /// Hints for those who look out before they sleep; what counts is in the lock. Whether something
     /// waits, and whether a push has been refused since the dispatcher last took.
-    is_filling: AtomicBool,
+    has_pending: AtomicBool,
     is_full: AtomicBool,
     /// Whether the dispatcher has last taken more than one event: then more will come soon. It alone
     /// looks. One that waits for a single event sleeps at once, and is woken the sooner.
@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    filling: Batch,
+    pending: QueueBuffer,
     /// The next sequence number to give out: everything accepted so far has a smaller one.
     next: u64,
     /// Everything pushed so far has a smaller sequence number.
@@ -48,7 +48,7 @@ struct State {
     /// The thread that has last come to take or, until one has, the thread that made the worker.
     consumer: Option<ThreadId>,
     closed: bool,
-    abandoned: bool,
+    disconnected: bool,
 }
 
 /// How far a publisher may fill the queue.
@@ -70,12 +70,12 @@ impl QueueGuard<'_> {
     /// Whether somebody is there to take what is pushed.
     #[inline]
     pub(crate) fn is_consumed(&self) -> bool {
-        !self.state.abandoned
+        !self.state.disconnected
     }
 
     #[inline]
     pub(crate) fn is_full(&self, limit: Limit) -> bool {
-        let full = limit == Limit::Capacity && self.state.filling.len() >= self.queue.capacity;
+        let full = limit == Limit::Capacity && self.state.pending.len() >= self.queue.capacity;
         if full {
             self.queue.is_full.store(true, Ordering::Relaxed);
         }
@@ -99,14 +99,14 @@ impl QueueGuard<'_> {
         mut envelope: Envelope<C>,
     ) -> u64 {
         let state = &mut *self.state;
-        if state.filling.is_empty() {
-            self.queue.is_filling.store(true, Ordering::Relaxed);
+        if state.pending.is_empty() {
+            self.queue.has_pending.store(true, Ordering::Relaxed);
         }
         let sequence = state.number();
         state.end = state.next;
         envelope.accept(sequence);
-        state.filling.push(listeners, envelope);
-        state.peak = state.peak.max(state.filling.len());
+        state.pending.push(listeners, envelope);
+        state.peak = state.peak.max(state.pending.len());
         self.queue.wake_dispatcher(self.state);
         sequence
     }
@@ -115,7 +115,7 @@ impl QueueGuard<'_> {
 /// What the dispatcher got.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    Batch,
+    Events,
     /// There is nothing at the moment.
     Nothing,
     /// There is nothing, and there will be nothing.
@@ -136,9 +136,9 @@ impl Queue {
             capacity: capacity.max(1),
             shared,
             state: Mutex::new(State::default()),
-            arrival: Condvar::new(),
-            room: Condvar::new(),
-            is_filling: AtomicBool::new(false),
+            not_empty: Condvar::new(),
+            not_full: Condvar::new(),
+            has_pending: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
         }
@@ -154,15 +154,15 @@ impl Queue {
     }
 
     /// Has the dispatcher look after the listeners of a channel although there is no event.
-    pub(crate) fn nudge<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
+    pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
         let mut state = self.state.lock();
-        if state.abandoned {
+        if state.disconnected {
             return;
         }
         let sequence = state.number();
         state.end = state.next;
-        self.is_filling.store(true, Ordering::Relaxed);
-        state.filling.nudge(listeners, sequence);
+        self.has_pending.store(true, Ordering::Relaxed);
+        state.pending.request_replay(listeners, sequence);
         self.wake_dispatcher(state);
     }
 
@@ -171,7 +171,7 @@ impl Queue {
         let asleep = mem::take(&mut state.dispatcher_sleeps);
         drop(state);
         if asleep {
-            self.arrival.notify_one();
+            self.not_empty.notify_one();
         }
     }
 
@@ -182,8 +182,8 @@ impl Queue {
         }
         let mut state = self.state.lock();
         state.waiting_publishers += 1;
-        while state.filling.len() >= self.capacity {
-            state = self.room.wait(state);
+        while state.pending.len() >= self.capacity {
+            state = self.not_full.wait(state);
         }
         state.waiting_publishers -= 1;
     }
@@ -191,7 +191,7 @@ impl Queue {
     /// Has the task woken when the queue may have room. `false` where it has room already.
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut state = self.state.lock();
-        let full = state.filling.len() >= self.capacity && !state.abandoned;
+        let full = state.pending.len() >= self.capacity && !state.disconnected;
         let unwanted = state.wakers.wait(full, key, task);
         drop(state);
         drop(unwanted);
@@ -205,29 +205,29 @@ impl Queue {
     }
 
     /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
-    pub(crate) fn take(&self, empty: &mut Batch) -> Taken {
+    pub(crate) fn take(&self, empty: &mut QueueBuffer) -> Taken {
         if self.is_busy.load(Ordering::Relaxed) {
-            spin_wait(|| self.is_filling.load(Ordering::Relaxed));
+            spin_wait(|| self.has_pending.load(Ordering::Relaxed));
         }
         let mut state = self.state.lock();
-        if state.filling.is_empty() {
+        if state.pending.is_empty() {
             state.shrink(empty);
         }
-        while state.filling.is_empty() && !state.closed {
+        while state.pending.is_empty() && !state.closed {
             state.dispatcher_sleeps = true;
-            state = self.arrival.wait(state);
+            state = self.not_empty.wait(state);
         }
         state.dispatcher_sleeps = false;
         self.swap(state, empty)
     }
 
     /// [`take`](Self::take) that does not wait.
-    pub(crate) fn try_take(&self, empty: &mut Batch) -> Taken {
+    pub(crate) fn try_take(&self, empty: &mut QueueBuffer) -> Taken {
         self.swap(self.state.lock(), empty)
     }
 
-    fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut Batch) -> Taken {
-        if state.filling.is_empty() {
+    fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut QueueBuffer) -> Taken {
+        if state.pending.is_empty() {
             state.shrink(empty);
             return if state.closed {
                 Taken::Closed
@@ -235,12 +235,12 @@ impl Queue {
                 Taken::Nothing
             };
         }
-        mem::swap(&mut state.filling, empty);
+        mem::swap(&mut state.pending, empty);
         self.is_busy.store(empty.len() > 1, Ordering::Relaxed);
-        self.is_filling.store(false, Ordering::Relaxed);
+        self.has_pending.store(false, Ordering::Relaxed);
         self.is_full.store(false, Ordering::Relaxed);
         self.wake_publishers(state);
-        Taken::Batch
+        Taken::Events
     }
 
     fn wake_publishers(&self, mut state: MutexGuard<'_, State>) {
@@ -248,7 +248,7 @@ impl Queue {
         let tasks = state.wakers.take();
         drop(state);
         if waiting {
-            self.room.notify_all();
+            self.not_full.notify_all();
         }
         self.shared.wake(None, tasks);
     }
@@ -265,11 +265,11 @@ impl Queue {
 
     /// Nobody will take any more. What waits is handed back, with the end of what was accepted;
     /// what is pushed from now on is dropped.
-    pub(crate) fn abandon(&self) -> (Batch, u64) {
+    pub(crate) fn disconnect(&self) -> (QueueBuffer, u64) {
         let mut state = self.state.lock();
-        state.abandoned = true;
+        state.disconnected = true;
         state.consumer = None;
-        let rest = mem::take(&mut state.filling);
+        let rest = mem::take(&mut state.pending);
         let end = state.end;
         self.wake_publishers(state);
         (rest, end)
@@ -278,7 +278,7 @@ impl Queue {
     /// Nothing will be accepted any more: the dispatcher ends when it has taken the rest.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
-        self.arrival.notify_one();
+        self.not_empty.notify_one();
     }
 
     /// Everything accepted from now on has this sequence number or a greater one.
@@ -294,7 +294,7 @@ impl Queue {
     pub(crate) fn depth(&self) -> Depth {
         let state = self.state.lock();
         Depth {
-            waiting: state.filling.len(),
+            waiting: state.pending.len(),
             peak: state.peak,
             capacity: self.capacity,
         }
@@ -303,8 +303,8 @@ impl Queue {
 
 impl State {
     /// Gives back the memory that a burst has taken: nothing waits.
-    fn shrink(&mut self, empty: &mut Batch) {
-        self.filling.shrink();
+    fn shrink(&mut self, empty: &mut QueueBuffer) {
+        self.pending.shrink();
         empty.shrink();
     }
 

@@ -1,5 +1,5 @@
 //! What all listeners of one hub share: its identity, its panic handler, its dispatcher's progress,
-//! the numbers of its lanes.
+//! the numbers of its buffers.
 
 use std::any::Any;
 use std::mem;
@@ -30,8 +30,8 @@ impl HubId {
 pub(crate) struct HubShared {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
-    /// How many lanes have been given out.
-    lanes: AtomicUsize,
+    /// How many buffers have been given out.
+    buffers: AtomicUsize,
     /// Set when the hub has ended.
     closed: AtomicBool,
     on_panic: PanicHandler,
@@ -42,15 +42,15 @@ impl HubShared {
         Self {
             hub: HubId::next(),
             progress: Progress::new(),
-            lanes: AtomicUsize::new(0),
+            buffers: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             on_panic,
         }
     }
 
-    /// A number for a channel that has queued listeners: of its lane in every batch of the hub.
-    pub(crate) fn next_lane(&self) -> usize {
-        self.lanes.fetch_add(1, Ordering::Relaxed)
+    /// A number for a channel that has queued listeners: of its buffer in every batch of the hub.
+    pub(crate) fn next_buffer(&self) -> usize {
+        self.buffers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The hub has ended: its listeners will be told of nothing more.

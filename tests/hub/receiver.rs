@@ -75,9 +75,12 @@ fn drain_goes_on_where_single_events_ended() {
     hub.publish::<Numbers>(2);
     assert_eq!(receiver.drain(|n| assert_eq!(*n, 2)), Ok(1));
     assert_eq!(receiver.drain(|_| {}), Ok(0));
-    while receiver.bell().try_recv().is_ok() {}
+    while receiver.ready_signal().try_recv().is_ok() {}
     hub.publish::<Numbers>(3);
-    assert!(receiver.bell().try_recv().is_ok(), "it rings after 0");
+    assert!(
+        receiver.ready_signal().try_recv().is_ok(),
+        "it rings after 0"
+    );
     assert_eq!(receiver.try_recv().map(|n| *n), Ok(3));
     drop(hub);
     assert_eq!(receiver.drain(|_| {}), Err(RecvError::Closed));
@@ -412,10 +415,10 @@ fn the_bell_wakes_a_select_and_misses_nothing() {
         let (mut seen_numbers, mut seen_words) = (0, 0);
         while seen_numbers < events || seen_words < events {
             crossbeam_channel::select! {
-                recv(numbers.bell()) -> _ => while numbers.try_recv().is_ok() {
+                recv(numbers.ready_signal()) -> _ => while numbers.try_recv().is_ok() {
                     seen_numbers += 1;
                 },
-                recv(words.bell()) -> _ => while words.try_recv().is_ok() {
+                recv(words.ready_signal()) -> _ => while words.try_recv().is_ok() {
                     seen_words += 1;
                 },
             }
@@ -431,21 +434,21 @@ fn a_bell_that_is_asked_for_late_rings_for_what_came_before() {
     let hub = Hub::new();
     let mut told = hub.receiver::<Numbers>();
     hub.publish::<Numbers>(1);
-    assert!(told.bell().try_recv().is_ok());
-    assert!(told.bell().try_recv().is_err(), "once");
+    assert!(told.ready_signal().try_recv().is_ok());
+    assert!(told.ready_signal().try_recv().is_err(), "once");
 
     let mut through = hub.receiver::<Numbers>();
     hub.publish::<Numbers>(2);
     assert_eq!(through.drain(|_| {}), Ok(1));
     assert_eq!(through.drain(|_| {}), Ok(0));
-    assert!(through.bell().try_recv().is_err(), "nothing waits");
+    assert!(through.ready_signal().try_recv().is_err(), "nothing waits");
     hub.publish::<Numbers>(3);
-    assert!(through.bell().try_recv().is_ok());
+    assert!(through.ready_signal().try_recv().is_ok());
 
     let mut ended = hub.receiver::<Numbers>();
     drop(hub);
     assert_eq!(ended.drain(|_| {}), Err(RecvError::Closed));
-    assert!(ended.bell().try_recv().is_ok(), "the end");
+    assert!(ended.ready_signal().try_recv().is_ok(), "the end");
     assert_eq!(told.drain(|_| {}), Ok(3));
 }
 

@@ -36,15 +36,15 @@ pub(crate) struct Log<C: Channel> {
     kinds: Arc<ActiveKinds>,
     state: Mutex<State<C>>,
     /// Publishers wait here for a receiver that lets nothing more in.
-    room: Condvar,
+    not_full: Condvar,
 }
 
 /// Why a receiver took nothing.
-pub(crate) enum Nothing {
-    /// There is nothing at the moment; the reader's bell, and the waker if there is one, will tell.
-    Yet,
+pub(crate) enum Empty {
+    /// There is nothing at the moment; the reader's ready_signal, and the waker if there is one, will tell.
+    ForNow,
     /// There will be nothing: the hub is gone.
-    More,
+    Closed,
 }
 
 impl<C: Channel> Log<C> {
@@ -52,7 +52,7 @@ impl<C: Channel> Log<C> {
         Self {
             kinds,
             state: Mutex::new(State::new()),
-            room: Condvar::new(),
+            not_full: Condvar::new(),
         }
     }
 
@@ -65,9 +65,9 @@ impl<C: Channel> Log<C> {
         id
     }
 
-    /// Has the bell ring when an event comes that the reader waits for, or the end.
-    pub(crate) fn hang_bell(&self, id: ReaderId, bell: Sender<()>) {
-        self.state.lock().hang_bell(id, bell);
+    /// Has the ready_signal ring when an event comes that the reader waits for, or the end.
+    pub(crate) fn set_ready_signal(&self, id: ReaderId, ready_signal: Sender<()>) {
+        self.state.lock().set_ready_signal(id, ready_signal);
     }
 
     pub(crate) fn leave(&self, id: ReaderId) {
@@ -91,17 +91,17 @@ impl<C: Channel> Log<C> {
         &self,
         id: ReaderId,
         waker: Option<&Waker>,
-    ) -> Result<VecDeque<Segment<C>>, Nothing> {
+    ) -> Result<VecDeque<Segment<C>>, Empty> {
         // Cloned here: under the lock it would be an executor's code.
         let waker = waker.cloned();
         let mut state = self.state.lock();
         let taken = state.take(id);
         if taken.is_empty() {
             let closed = state.closed;
-            let before = state.sleep(id, waker);
+            let before = state.park(id, waker);
             drop(state);
             drop(before);
-            return Err(if closed { Nothing::More } else { Nothing::Yet });
+            return Err(if closed { Empty::Closed } else { Empty::ForNow });
         }
         let chunks = state.trim();
         self.make_room(state);
@@ -118,22 +118,22 @@ impl<C: Channel> Log<C> {
         let tasks = state.wakers.take();
         drop(state);
         if publishers {
-            self.room.notify_all();
+            self.not_full.notify_all();
         }
         self.kinds.shared.wake(Some(C::NAME), tasks);
     }
 
     /// The log, to push into together with something else.
-    pub(crate) fn lock(&self) -> Pushing<'_, C> {
-        Pushing {
+    pub(crate) fn lock(&self) -> LogGuard<'_, C> {
+        LogGuard {
             state: self.state.lock(),
         }
     }
 
     /// Wakes the tasks and drops the events that a push had to do with: others' code.
     #[inline]
-    pub(crate) fn settle(&self, pushed: Pushed<C>) {
-        // Nothing, while events stream in.
+    pub(crate) fn finish_push(&self, pushed: AfterPush<C>) {
+        // Empty, while events stream in.
         if let Some(pushed) = pushed.0 {
             self.kinds.shared.wake(Some(C::NAME), pushed.wakers);
             self.discard(pushed.garbage);
@@ -145,7 +145,7 @@ impl<C: Channel> Log<C> {
         let mut state = self.state.lock();
         state.waiting_publishers += 1;
         while state.is_full() {
-            state = self.room.wait(state);
+            state = self.not_full.wait(state);
         }
         state.waiting_publishers -= 1;
     }
@@ -170,7 +170,7 @@ impl<C: Channel> Log<C> {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        let wakers = state.ring();
+        let wakers = state.notify();
         drop(state);
         self.kinds.shared.wake(Some(C::NAME), wakers);
     }
@@ -224,33 +224,33 @@ impl<C: Channel> Log<C> {
 }
 
 /// The locked log of a publisher.
-pub(crate) struct Pushing<'a, C: Channel> {
+pub(crate) struct LogGuard<'a, C: Channel> {
     state: MutexGuard<'a, State<C>>,
 }
 
-impl<C: Channel> Pushing<'_, C> {
+impl<C: Channel> LogGuard<'_, C> {
     pub(crate) fn is_full(&self, limit: Limit) -> bool {
         limit == Limit::Capacity && self.state.is_full()
     }
 
-    /// Adds an event and unlocks. The log [settles](Log::settle) the rest when no other lock is
+    /// Adds an event and unlocks. The log [finishes](Log::finish_push) the rest when no other lock is
     /// held either.
     #[inline]
-    pub(crate) fn push(mut self, event: Payload<C::Event>) -> Pushed<C> {
+    pub(crate) fn push(mut self, event: Payload<C::Event>) -> AfterPush<C> {
         let garbage = self.state.push(event);
-        let nothing = garbage.is_empty() && !self.state.has_sleepers();
-        Pushed((!nothing).then(|| Left {
+        let nothing = garbage.is_empty() && !self.state.has_parked();
+        AfterPush((!nothing).then(|| Rest {
             garbage,
-            wakers: self.state.ring(),
+            wakers: self.state.notify(),
         }))
     }
 }
 
 /// What a push has left to do, if there is something.
 #[must_use]
-pub(crate) struct Pushed<C: Channel>(Option<Left<C>>);
+pub(crate) struct AfterPush<C: Channel>(Option<Rest<C>>);
 
-struct Left<C: Channel> {
+struct Rest<C: Channel> {
     wakers: Vec<Waker>,
     garbage: Garbage<C>,
 }

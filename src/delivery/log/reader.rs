@@ -41,9 +41,9 @@ pub(crate) struct Reader<C: Channel> {
     pub(crate) name: ListenerName,
     pub(crate) overflow: Overflow,
     /// Where somebody listens for it.
-    pub(crate) bell: Option<Sender<()>>,
+    pub(crate) ready_signal: Option<Sender<()>>,
     /// Whether it wants to be told of the next event.
-    pub(crate) asleep: bool,
+    pub(crate) is_parked: bool,
     pub(crate) waker: Option<Waker>,
     /// How many events it has taken, and how many were lost to it before it took.
     pub(crate) received: u64,
@@ -66,8 +66,8 @@ impl<C: Channel> Reader<C> {
         Self {
             name,
             overflow,
-            bell: None,
-            asleep: false,
+            ready_signal: None,
+            is_parked: false,
             waker: None,
             received: 0,
             lost: 0,
@@ -77,10 +77,10 @@ impl<C: Channel> Reader<C> {
         }
     }
 
-    /// Tells those who listen for its bell. One that has not been heard yet need not ring twice.
-    pub(crate) fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            let _ = bell.try_send(());
+    /// Tells those who listen for its ready_signal. One that has not been heard yet need not ring twice.
+    pub(crate) fn notify(&self) {
+        if let Some(ready_signal) = &self.ready_signal {
+            let _ = ready_signal.try_send(());
         }
     }
 

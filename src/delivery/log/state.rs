@@ -22,7 +22,7 @@ pub(super) struct State<C: Channel> {
     next_reader: ReaderId,
     index: Index,
     /// Those that have found nothing, and want to be told of the next event.
-    sleeping: BTreeSet<ReaderId>,
+    parked: BTreeSet<ReaderId>,
     pub(super) waiting_publishers: usize,
     pub(super) wakers: WakerSet,
     pub(super) closed: bool,
@@ -104,7 +104,7 @@ impl<C: Channel> State<C> {
             readers: BTreeMap::new(),
             next_reader: 0,
             index: Index::default(),
-            sleeping: BTreeSet::new(),
+            parked: BTreeSet::new(),
             waiting_publishers: 0,
             wakers: WakerSet::default(),
             closed: false,
@@ -119,24 +119,24 @@ impl<C: Channel> State<C> {
         }
         self.index.insert(id, &reader);
         self.readers.insert(id, reader);
-        // Though it has not looked yet: `select!` may wait for its bell first of all.
-        self.sleep(id, None);
+        // Though it has not looked yet: `select!` may wait for its ready_signal first of all.
+        self.park(id, None);
         id
     }
 
-    /// Lets a bell ring for the reader from now on: at once where it would have rung before.
-    pub(super) fn hang_bell(&mut self, id: ReaderId, bell: Sender<()>) {
+    /// Lets a ready_signal ring for the reader from now on: at once where it would have rung before.
+    pub(super) fn set_ready_signal(&mut self, id: ReaderId, ready_signal: Sender<()>) {
         if let Some(reader) = self.readers.get_mut(&id) {
-            reader.bell = Some(bell);
-            if self.closed || !reader.asleep {
-                reader.ring();
+            reader.ready_signal = Some(ready_signal);
+            if self.closed || !reader.is_parked {
+                reader.notify();
             }
         }
     }
 
     pub(super) fn leave(&mut self, id: ReaderId) -> Option<Reader<C>> {
         let left = self.readers.remove(&id)?;
-        self.sleeping.remove(&id);
+        self.parked.remove(&id);
         self.index.remove(id, &left);
         self.index.latest_counts.remove(&(left.capacity, id));
         Some(left)
@@ -247,29 +247,29 @@ impl<C: Channel> State<C> {
     }
 
     /// Lets the reader be told of the next event. Hands back a waker that is not wanted any more.
-    pub(super) fn sleep(&mut self, id: ReaderId, waker: Option<Waker>) -> Option<Waker> {
+    pub(super) fn park(&mut self, id: ReaderId, waker: Option<Waker>) -> Option<Waker> {
         let Some(reader) = self.readers.get_mut(&id) else {
             return waker;
         };
-        if !mem::replace(&mut reader.asleep, true) {
-            self.sleeping.insert(id);
+        if !mem::replace(&mut reader.is_parked, true) {
+            self.parked.insert(id);
         }
         mem::replace(&mut reader.waker, waker)
     }
 
     /// Whether a reader wants to be told of the next event.
     #[inline]
-    pub(super) fn has_sleepers(&self) -> bool {
-        !self.sleeping.is_empty()
+    pub(super) fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
     }
 
     /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
-    pub(super) fn ring(&mut self) -> Vec<Waker> {
+    pub(super) fn notify(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        for id in mem::take(&mut self.sleeping) {
+        for id in mem::take(&mut self.parked) {
             if let Some(reader) = self.readers.get_mut(&id) {
-                reader.asleep = false;
-                reader.ring();
+                reader.is_parked = false;
+                reader.notify();
                 wakers.extend(reader.waker.take());
             }
         }

@@ -4,28 +4,28 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use super::{Duty, QueuedListener, QueuedListeners};
+use super::{CallbackSlot, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
-use crate::delivery::buffer::{AnyLane, KEPT};
+use crate::delivery::buffer::{AnyChannelBuffer, KEPT};
 use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Unsubscribe as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;
 
 /// The events of one channel in one batch.
-pub(crate) struct Lane<C: Channel> {
+pub(crate) struct ChannelBuffer<C: Channel> {
     listeners: Arc<QueuedListeners<C>>,
     events: VecDeque<Envelope<C>>,
     /// Filled for the time of a delivery.
-    seats: Vec<Seat<C>>,
+    active: Vec<ActiveListener<C>>,
 }
 
-impl<C: Channel> Lane<C> {
+impl<C: Channel> ChannelBuffer<C> {
     pub(crate) fn new(listeners: &Arc<QueuedListeners<C>>) -> Self {
         Self {
             listeners: Arc::clone(listeners),
             events: VecDeque::new(),
-            seats: Vec::new(),
+            active: Vec::new(),
         }
     }
 
@@ -41,22 +41,23 @@ impl<C: Channel> Lane<C> {
     }
 
     /// Takes the listeners' callbacks for the time of a delivery, if it has not.
-    fn take_seats(&mut self) {
-        if self.seats.is_empty() {
+    fn borrow_callbacks(&mut self) {
+        if self.active.is_empty() {
             let listeners = self.listeners.listeners();
-            listeners.for_each(|listener| self.seats.push(Seat::take(Arc::clone(listener))));
+            listeners
+                .for_each(|listener| self.active.push(ActiveListener::take(Arc::clone(listener))));
         }
     }
 }
 
-impl<C: Channel> AnyLane for Lane<C> {
+impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
     fn deliver(&mut self, count: usize) {
-        self.take_seats();
+        self.borrow_callbacks();
         let shared = &self.listeners.kinds.shared;
         // The events stay where they lie: to move one costs as much as a call.
         if !mem::needs_drop::<C::Event>() {
             for event in self.events.iter().take(count) {
-                tell(&mut self.seats, event);
+                tell(&mut self.active, event);
                 shared.progress.event_done(event.sequence() + 1);
             }
             self.events.drain(..count);
@@ -67,22 +68,22 @@ impl<C: Channel> AnyLane for Lane<C> {
                 return;
             };
             let sequence = event.sequence();
-            tell(&mut self.seats, event);
+            tell(&mut self.active, event);
             discard_event(shared, self.events.pop_front(), sequence);
             shared.progress.event_done(sequence + 1);
         }
     }
 
-    fn catch_up(&mut self, sequence: u64) -> usize {
-        self.take_seats();
-        let joined = |seat: &&mut Seat<C>| seat.listener.since <= sequence;
-        let seats = self.seats.iter_mut().filter(joined);
-        seats.map(|seat| seat.catch_up(sequence)).sum()
+    fn replay(&mut self, sequence: u64) -> usize {
+        self.borrow_callbacks();
+        let joined = |active: &&mut ActiveListener<C>| active.listener.since <= sequence;
+        let active = self.active.iter_mut().filter(joined);
+        active.map(|active| active.replay(sequence)).sum()
     }
 
     fn finish(&mut self, end: u64) {
-        for seat in self.seats.drain(..) {
-            seat.give_back(end);
+        for active in self.active.drain(..) {
+            active.return_callback(end);
         }
     }
 
@@ -99,11 +100,11 @@ impl<C: Channel> AnyLane for Lane<C> {
 
 /// Tells every listener that had joined when the event was accepted.
 #[inline]
-fn tell<C: Channel>(seats: &mut [Seat<C>], event: &Envelope<C>) {
+fn tell<C: Channel>(active: &mut [ActiveListener<C>], event: &Envelope<C>) {
     let sequence = event.sequence();
-    for seat in seats {
-        if sequence >= seat.listener.since {
-            seat.call(event, sequence);
+    for active in active {
+        if sequence >= active.listener.since {
+            active.call(event, sequence);
         }
     }
 }
@@ -123,23 +124,23 @@ fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, seq
 ///
 /// The callback is moved, not locked: no lock is held while it runs, and a guard that ends the
 /// listener meanwhile finds the callback away and leaves its drop to the dispatcher.
-struct Seat<C: Channel> {
+struct ActiveListener<C: Channel> {
     listener: Arc<QueuedListener<C>>,
-    duty: Option<Duty<C>>,
+    slot: Option<CallbackSlot<C>>,
 }
 
-impl<C: Channel> Seat<C> {
+impl<C: Channel> ActiveListener<C> {
     fn take(listener: Arc<QueuedListener<C>>) -> Self {
-        let duty = listener.duty.lock().take();
-        Self { listener, duty }
+        let slot = listener.slot.lock().take();
+        Self { listener, slot }
     }
 
     /// Delivers the retained events that a late listener has asked for.
-    fn catch_up(&mut self, sequence: u64) -> usize {
-        let missed = self.duty.as_mut().map(|duty| mem::take(&mut duty.missed));
-        let missed = missed.unwrap_or_default();
-        let count = missed.len();
-        for event in missed {
+    fn replay(&mut self, sequence: u64) -> usize {
+        let replay = self.slot.as_mut().map(|slot| mem::take(&mut slot.replay));
+        let replay = replay.unwrap_or_default();
+        let count = replay.len();
+        for event in replay {
             self.call(&event, sequence);
             discard_event(&self.listener.shared, Some(event), sequence);
         }
@@ -149,7 +150,7 @@ impl<C: Channel> Seat<C> {
     /// `sequence` is how far the dispatcher has come: a retained event's own number is of long ago.
     fn call(&mut self, event: &Envelope<C>, sequence: u64) {
         let listener = &*self.listener;
-        let Some(Duty { callback, .. }) = &mut self.duty else {
+        let Some(CallbackSlot { callback, .. }) = &mut self.slot else {
             return;
         };
         let progress = &listener.shared.progress;
@@ -169,10 +170,10 @@ impl<C: Channel> Seat<C> {
         }
     }
 
-    fn give_back(mut self, sequence: u64) {
-        let mut home = self.listener.duty.lock();
+    fn return_callback(mut self, sequence: u64) {
+        let mut home = self.listener.slot.lock();
         if self.listener.common.is_active() {
-            *home = self.duty;
+            *home = self.slot;
         } else {
             drop(home);
             self.discard(sequence);
@@ -181,9 +182,9 @@ impl<C: Channel> Seat<C> {
 
     /// Drops what has ended. The call is over: `close` does not wait for the drop of captures.
     fn discard(&mut self, sequence: u64) {
-        if let Some(duty) = self.duty.take() {
+        if let Some(slot) = self.slot.take() {
             self.listener.shared.progress.end_call(sequence);
-            self.listener.discard(Some(duty));
+            self.listener.discard(Some(slot));
         }
     }
 }

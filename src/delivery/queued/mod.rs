@@ -19,7 +19,7 @@ use crate::envelope::Envelope;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 
-pub(crate) use buffer::Lane;
+pub(crate) use buffer::ChannelBuffer;
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
@@ -35,8 +35,8 @@ pub(crate) struct NewListener<C: Channel> {
 
 /// The queued listeners of one channel.
 pub(crate) struct QueuedListeners<C: Channel> {
-    /// The number of the channel's lane in every batch of its hub.
-    lane: usize,
+    /// The number of the channel's buffer in every batch of its hub.
+    buffer: usize,
     kinds: Arc<ActiveKinds>,
     /// How many of them may ask for the time of events.
     timed: AtomicUsize,
@@ -46,7 +46,7 @@ pub(crate) struct QueuedListeners<C: Channel> {
 impl<C: Channel> QueuedListeners<C> {
     pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
         Self {
-            lane: kinds.shared.next_lane(),
+            buffer: kinds.shared.next_buffer(),
             kinds,
             timed: AtomicUsize::new(0),
             set: Mutex::new(ListenerSet::new()),
@@ -54,12 +54,12 @@ impl<C: Channel> QueuedListeners<C> {
     }
 
     /// Registers a listener for the events that the queue accepts from now on, and for those it has
-    /// `missed` before.
+    /// `replay` before.
     pub(crate) fn listen(
         self: &Arc<Self>,
         queue: &Queue,
         new: NewListener<C>,
-        missed: Vec<Envelope<C>>,
+        replay: Vec<Envelope<C>>,
     ) -> Subscription {
         let callback = new.callback;
         // Before `since`, too: a publisher that comes after sees it under the same lock.
@@ -67,7 +67,7 @@ impl<C: Channel> QueuedListeners<C> {
             self.timed.fetch_add(1, Ordering::Release);
         }
         let mut set = self.set.lock();
-        // Before `since`: of what is accepted from there on nothing is missed.
+        // Before `since`: of what is accepted from there on nothing is replay.
         self.kinds.set(KindSet::QUEUED, true);
         let since = queue.next();
         let listener = Arc::new(QueuedListener {
@@ -76,7 +76,7 @@ impl<C: Channel> QueuedListeners<C> {
             since,
             timed: new.timed,
             once: new.once,
-            duty: Mutex::new(Some(Duty { missed, callback })),
+            slot: Mutex::new(Some(CallbackSlot { replay, callback })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
             shared: Arc::clone(&self.kinds.shared),
@@ -105,8 +105,8 @@ impl<C: Channel> QueuedListeners<C> {
         self.timed.load(Ordering::Acquire) != 0
     }
 
-    pub(crate) fn lane(&self) -> usize {
-        self.lane
+    pub(crate) fn buffer(&self) -> usize {
+        self.buffer
     }
 
     pub(crate) fn listener_count(&self) -> usize {
@@ -126,15 +126,15 @@ pub(crate) struct QueuedListener<C: Channel> {
     timed: bool,
     once: bool,
     /// Away while the dispatcher delivers.
-    duty: Mutex<Option<Duty<C>>>,
+    slot: Mutex<Option<CallbackSlot<C>>>,
     delivered: AtomicU64,
     channel: Weak<QueuedListeners<C>>,
     shared: Arc<HubShared>,
 }
 
 /// What a listener does, and is still to be told.
-struct Duty<C: Channel> {
-    missed: Vec<Envelope<C>>,
+struct CallbackSlot<C: Channel> {
+    replay: Vec<Envelope<C>>,
     callback: Callback<C>,
 }
 
@@ -149,10 +149,10 @@ impl<C: Channel> QueuedListener<C> {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Drops the callback and what it has missed, a user's code, isolated and under no lock.
-    fn discard(&self, duty: Option<Duty<C>>) {
-        if let Some(Duty { missed, callback }) = duty {
-            for event in missed {
+    /// Drops the callback and what it has replay, a user's code, isolated and under no lock.
+    fn discard(&self, slot: Option<CallbackSlot<C>>) {
+        if let Some(CallbackSlot { replay, callback }) = slot {
+            for event in replay {
                 self.shared.discard_event::<C>(event);
             }
             self.common
@@ -189,8 +189,8 @@ impl<C: Channel> Unsubscribe for QueuedListener<C> {
         if let Some(channel) = self.channel.upgrade() {
             channel.leave(self);
         }
-        let duty = self.duty.lock().take();
-        self.discard(duty);
+        let slot = self.slot.lock().take();
+        self.discard(slot);
     }
 
     fn wait_idle(self: Arc<Self>) {
@@ -202,7 +202,7 @@ impl<C: Channel> Unsubscribe for QueuedListener<C> {
 
 impl<C: Channel> Drop for QueuedListener<C> {
     fn drop(&mut self) {
-        let duty = self.duty.lock().take();
-        self.discard(duty);
+        let slot = self.slot.lock().take();
+        self.discard(slot);
     }
 }

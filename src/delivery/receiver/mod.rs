@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::listener::ListenerName;
-use super::log::{Chunk, Log, Nothing, Overflow, ReaderId, Segment};
+use super::log::{Chunk, Empty, Log, Overflow, ReaderId, Segment};
 use super::received::Received;
 use super::trace;
 use crate::channel::Channel;
@@ -54,7 +54,7 @@ pub struct Receiver<C: Channel> {
     name: ListenerName,
     id: ReaderId,
     /// Hung at its first use.
-    bell: OnceLock<crossbeam_channel::Receiver<()>>,
+    ready_signal: OnceLock<crossbeam_channel::Receiver<()>>,
     /// In the order of the channel; of what has been handed out, an empty part may be left.
     taken: VecDeque<Segment<C>>,
     /// Whether more than one event was there when it last took: then more will come soon.
@@ -79,7 +79,7 @@ impl<C: Channel> Receiver<C> {
             log: Arc::clone(log),
             id: log.join(name.clone(), capacity, overflow),
             name,
-            bell: OnceLock::new(),
+            ready_signal: OnceLock::new(),
             taken,
             is_busy: false,
         }
@@ -169,7 +169,7 @@ impl<C: Channel> Receiver<C> {
     ///
     /// It does not wait. What is published meanwhile is for the next call, so that each one ends; and
     /// so is what came since the receiver last took from the channel, where something of that is left.
-    /// When it returns 0, nothing waits, and the [`bell`](Self::bell) will ring.
+    /// When it returns 0, nothing waits, and the [`ready_signal`](Self::ready_signal) will ring.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -198,8 +198,8 @@ impl<C: Channel> Receiver<C> {
         let mut count = 0;
         if self.is_through() {
             match self.refill(None) {
-                Err(Nothing::Yet) => return Ok(0),
-                Err(Nothing::More) => return Err(RecvError::Closed),
+                Err(Empty::ForNow) => return Ok(0),
+                Err(Empty::Closed) => return Err(RecvError::Closed),
                 Ok(()) => {}
             }
         }
@@ -263,7 +263,7 @@ impl<C: Channel> Receiver<C> {
     /// hub.publish::<Custom<Ticks>>(7);
     ///
     /// select! {
-    ///     recv(ticks.bell()) -> _ => loop {
+    ///     recv(ticks.ready_signal()) -> _ => loop {
     ///         match ticks.try_recv() {
     ///             Ok(tick) => assert_eq!(*tick, 7),
     ///             Err(TryRecvError::Lagged(lagged)) => println!("{lagged}"),
@@ -273,11 +273,11 @@ impl<C: Channel> Receiver<C> {
     ///     recv(stopped) -> _ => unreachable!("nobody stops"),
     /// }
     /// ```
-    pub fn bell(&self) -> &crossbeam_channel::Receiver<()> {
-        self.bell.get_or_init(|| {
-            let (ring, bell) = crossbeam_channel::bounded(1);
-            self.log.hang_bell(self.id, ring);
-            bell
+    pub fn ready_signal(&self) -> &crossbeam_channel::Receiver<()> {
+        self.ready_signal.get_or_init(|| {
+            let (ring, ready_signal) = crossbeam_channel::bounded(1);
+            self.log.set_ready_signal(self.id, ring);
+            ready_signal
         })
     }
 }

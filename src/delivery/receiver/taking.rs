@@ -6,7 +6,7 @@ use std::thread::{self, Thread};
 
 use super::Receiver;
 use crate::channel::Channel;
-use crate::delivery::log::{Nothing, Segment};
+use crate::delivery::log::{Empty, Segment};
 use crate::delivery::received::Received;
 use crate::delivery::trace;
 use crate::error::{Lagged, TryRecvError};
@@ -32,15 +32,15 @@ impl<C: Channel> Receiver<C> {
                     return Err(TryRecvError::Lagged(self.lagged(missed)));
                 }
                 None => self.refill(waker).map_err(|nothing| match nothing {
-                    Nothing::Yet => TryRecvError::Empty,
-                    Nothing::More => TryRecvError::Closed,
+                    Empty::ForNow => TryRecvError::Empty,
+                    Empty::Closed => TryRecvError::Closed,
                 })?,
             }
         }
     }
 
     /// Takes what waits in the log, where all that was taken before has been handed out.
-    pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Nothing> {
+    pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Empty> {
         self.is_busy = false;
         self.taken = self.log.take(self.id, waker)?;
         let events = self.taken.iter().map(|taken| match taken {

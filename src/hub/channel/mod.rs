@@ -11,7 +11,7 @@ use super::publish_sites::PublishSites;
 use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
-use crate::delivery::history::{Replay, Retained};
+use crate::delivery::history::{History, Replay};
 use crate::delivery::inline::InlineListeners;
 use crate::delivery::kinds::ActiveKinds;
 use crate::delivery::listener::ListenerName;
@@ -35,7 +35,7 @@ pub(in crate::hub) struct ChannelState<C: Channel> {
     inline: OnceLock<Arc<InlineListeners<C>>>,
     queued: OnceLock<Arc<QueuedListeners<C>>>,
     log: OnceLock<Arc<Log<C>>>,
-    retained: OnceLock<Box<Retained<C>>>,
+    history: OnceLock<Box<History<C>>>,
 }
 
 impl<C: Channel> ChannelState<C> {
@@ -48,7 +48,7 @@ impl<C: Channel> ChannelState<C> {
             inline: OnceLock::new(),
             queued: OnceLock::new(),
             log: OnceLock::new(),
-            retained: OnceLock::new(),
+            history: OnceLock::new(),
         }
     }
 
@@ -67,14 +67,14 @@ impl<C: Channel> ChannelState<C> {
         self.log.get_or_init(log)
     }
 
-    fn retained(&self) -> &Retained<C> {
-        self.retained.get_or_init(|| Box::new(Retained::new()))
+    fn history(&self) -> &History<C> {
+        self.history.get_or_init(|| Box::new(History::new()))
     }
 
     /// Makes every part, for models.
     #[cfg(all(test, loom))]
     pub(in crate::hub) fn prepare(&self) {
-        (self.inline(), self.queued(), self.log(), self.retained());
+        (self.inline(), self.queued(), self.log(), self.history());
     }
 
     /// Registers a queued listener: for what is accepted from now on and, where it asks for
@@ -88,10 +88,10 @@ impl<C: Channel> ChannelState<C> {
         if C::RETAIN == 0 || replay == Replay::None {
             return self.queued().listen(queue, listener, Vec::new());
         }
-        let retained = self.retained().lock();
-        let missed = retained.replay(replay);
-        let subscription = self.queued().listen(queue, listener, missed);
-        queue.nudge(self.queued());
+        let retained = self.history().lock();
+        let replay = retained.replay(replay);
+        let subscription = self.queued().listen(queue, listener, replay);
+        queue.request_replay(self.queued());
         subscription
     }
 
@@ -106,10 +106,10 @@ impl<C: Channel> ChannelState<C> {
         if C::RETAIN == 0 || replay == Replay::None {
             return Receiver::new(self.log(), name, capacity, overflow, Vec::new());
         }
-        let retained = self.retained().lock();
-        let missed = retained.replay(replay);
-        let missed = missed.into_iter().map(Envelope::into_payload).collect();
-        Receiver::new(self.log(), name, capacity, overflow, missed)
+        let retained = self.history().lock();
+        let replay = retained.replay(replay);
+        let replay = replay.into_iter().map(Envelope::into_payload).collect();
+        Receiver::new(self.log(), name, capacity, overflow, replay)
     }
 }
 
@@ -154,7 +154,7 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
             name: C::NAME,
             type_name: std::any::type_name::<C>(),
             published: self.published.load(Ordering::Relaxed) + inline_or_in_caches,
-            retained: self.retained.get().map_or(0, |retained| retained.len()),
+            retained: self.history.get().map_or(0, |retained| retained.len()),
             publishers: self.sites.lines(),
             listeners: inline
                 .chain(queued)

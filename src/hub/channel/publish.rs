@@ -224,15 +224,15 @@ impl<C: Channel> ChannelState<C> {
     #[inline]
     fn accept_received(&self, event: C::Event, limit: Limit) -> Attempt<C::Event> {
         let log = self.log();
-        let pushing = log.lock();
+        let guard = log.lock();
         if self.kinds.load() != KindSet::RECEIVERS {
             return Attempt::Outdated(event);
         }
-        if pushing.is_full(limit) {
+        if guard.is_full(limit) {
             let bound = Bound::Receiver;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        log.settle(pushing.push(Payload::Own(event)));
+        log.finish_push(guard.push(Payload::Own(event)));
         Attempt::Accepted
     }
 
@@ -249,7 +249,7 @@ impl<C: Channel> ChannelState<C> {
         kinds: KindSet,
     ) -> Attempt<C::Event> {
         let has = |kind| kinds.contains(kind);
-        let retained = (C::RETAIN > 0).then(|| self.retained().lock());
+        let retained = (C::RETAIN > 0).then(|| self.history().lock());
         let log = has(KindSet::RECEIVERS).then(|| self.log().lock());
         let numbers = (C::RETAIN > 0 || has(KindSet::QUEUED)).then(|| queue.lock());
         let inline = has(KindSet::INLINE).then(|| self.inline().snapshot(cache));
@@ -288,11 +288,11 @@ impl<C: Channel> ChannelState<C> {
         let evicted = retained.map(|retained| {
             let mut envelope = Envelope::<C>::new(share(), source, time);
             envelope.accept(sequence);
-            retained.keep(envelope)
+            retained.push(envelope)
         });
         // All locks are released: user code may run from here.
         if let Some(pushed) = pushed {
-            self.log().settle(pushed);
+            self.log().finish_push(pushed);
         }
         self.kinds.shared.discard_event::<C>(evicted);
         let Some(snapshot) = inline else {
