@@ -24,18 +24,18 @@ impl HubReport {
         writeln!(f, "digraph hub {{")?;
         writeln!(f, "  rankdir=LR;")?;
         for (index, channel) in self.channels.iter().enumerate() {
-            let name = format!("{}\n{} published", self.title(channel), channel.published);
-            writeln!(f, "  channel{index} [name={}, shape=box];", quoted(&name))?;
+            let label = format!("{}\n{} published", self.title(channel), channel.published);
+            writeln!(f, "  channel{index} [label={}, shape=box];", quoted(&label))?;
             for publisher in &channel.publishers {
                 writeln!(f, "  {} -> channel{index};", quoted(publisher))?;
             }
             for (place, listener) in channel.listeners.iter().enumerate() {
-                let name = format!(
+                let label = format!(
                     "{}\n{}, {} delivered",
                     listener.name, listener.kind, listener.delivered
                 );
                 let node = format!("listener{index}_{place}");
-                writeln!(f, "  {node} [name={}, shape=ellipse];", quoted(&name))?;
+                writeln!(f, "  {node} [label={}, shape=ellipse];", quoted(&label))?;
                 writeln!(f, "  channel{index} -> {node};")?;
             }
         }
