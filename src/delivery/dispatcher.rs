@@ -86,9 +86,12 @@ impl Worker {
     pub fn run(&mut self) {
         if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
-            while self.queue.take(&mut self.batch) == Taken::Events {
-                self.deliver();
-            }
+            // The wakers of publishers that `take` wakes are a user's code too.
+            scope::dispatch(self.shared.hub, || {
+                while self.queue.take(&mut self.batch) == Taken::Events {
+                    self.batch.deliver(&self.shared);
+                }
+            });
         }
     }
 
@@ -100,14 +103,12 @@ impl Worker {
             return 0;
         }
         self.queue.consume_here();
-        match self.queue.try_take(&mut self.batch) {
-            Taken::Events => self.deliver(),
-            Taken::Nothing | Taken::Closed => 0,
-        }
-    }
-
-    fn deliver(&mut self) -> usize {
-        scope::dispatch(self.shared.hub, || self.batch.deliver(&self.shared))
+        scope::dispatch(self.shared.hub, || {
+            match self.queue.try_take(&mut self.batch) {
+                Taken::Events => self.batch.deliver(&self.shared),
+                Taken::Nothing | Taken::Closed => 0,
+            }
+        })
     }
 }
 

@@ -53,9 +53,7 @@ impl Progress {
     /// The dispatcher: no call is under way, although not all is delivered before `sequence`. Before it
     /// runs other code of a user's than a callback, such as the drop of an event.
     pub(crate) fn end_call(&self, sequence: u64) {
-        // Only the dispatcher names a listener here.
-        let is_named = self.current_call.load(Ordering::Relaxed) & !AWAITED != 0;
-        if is_named && self.current_call.swap(0, Ordering::AcqRel) & AWAITED != 0 {
+        if self.current_call.swap(0, Ordering::AcqRel) & AWAITED != 0 {
             self.notify(sequence);
         }
     }

@@ -407,6 +407,24 @@ fn close_does_not_wait_for_the_drop_of_a_replayed_event() {
 }
 
 #[test]
+fn close_of_an_inline_listener_does_not_wait_for_the_drop_of_an_event_that_is_retained_no_more() {
+    in_time(|| {
+        let hub = Hub::new();
+        let guard = hub.listen_inline::<Custom<RetainedStuckEvents>>(|_| {});
+        let (let_go, event) = stuck();
+        let (let_go_too, second) = stuck();
+        hub.publish::<Custom<RetainedStuckEvents>>(event);
+        let publisher = hub.clone();
+        let publisher =
+            thread::spawn(move || publisher.publish::<Custom<RetainedStuckEvents>>(second));
+        thread::sleep(Duration::from_millis(20)); // the call is over
+        guard.close();
+        drop((let_go, let_go_too));
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
 fn close_does_not_wait_for_the_drop_of_what_is_left_in_the_batch() {
     in_time(|| {
         let hub = Hub::new();

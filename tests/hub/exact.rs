@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::common::{Log, Numbers, Words, gate, rounds};
-use typed_hub::{Hub, Subscription};
+use crate::common::{Log, Numbers, Words, gate, in_time, rounds};
+use typed_hub::{Custom, CustomChannel, Hub, Subscription};
 
 #[test]
 fn nothing_from_before_and_everything_from_after() {
@@ -194,4 +194,61 @@ fn what_an_inline_callback_publishes_reaches_a_listener_that_has_just_joined() {
     publisher.publish(1);
     publisher.publish(3);
     assert_eq!(log.take(), [2, 3]);
+}
+
+/// An event that acts when it is dropped.
+struct Act(u64, Mutex<Option<Action>>);
+
+type Action = Box<dyn FnOnce() + Send>;
+
+impl Act {
+    fn new(number: u64, action: impl FnOnce() + Send + 'static) -> Self {
+        Self(number, Mutex::new(Some(Box::new(action))))
+    }
+}
+
+impl Drop for Act {
+    fn drop(&mut self) {
+        let action = self.1.get_mut().unwrap().take();
+        action.into_iter().for_each(|action| action());
+    }
+}
+
+enum Acts {}
+
+impl CustomChannel for Acts {
+    type Event = Act;
+    const NAME: &'static str = "acts";
+    const RETAIN: usize = 1;
+}
+
+#[test]
+fn a_listener_that_the_drop_of_a_retained_event_registers_gets_what_comes_after() {
+    let hub = Hub::new();
+    let log = Log::new();
+    let guards: Arc<Mutex<Vec<Subscription>>> = Arc::default();
+    let _first = hub.listen_inline::<Custom<Acts>>(|_| {});
+    let act = {
+        let (hub, numbers, guards) = (hub.downgrade(), log.clone(), Arc::clone(&guards));
+        move || {
+            let hub = hub.upgrade().unwrap();
+            let late = hub.listen_inline::<Custom<Acts>>(move |act| numbers.push(act.0));
+            guards.lock().unwrap().push(late);
+            hub.publish::<Custom<Acts>>(Act::new(3, || {}));
+        }
+    };
+    hub.publish::<Custom<Acts>>(Act::new(1, act));
+    hub.publish::<Custom<Acts>>(Act::new(2, || {})); // 1 is retained no more
+    assert_eq!(log.take(), [3]);
+    guards.lock().unwrap().clear();
+}
+
+#[test]
+fn the_drop_of_a_retained_event_may_close_an_inline_listener() {
+    in_time(|| {
+        let hub = Hub::new();
+        let guard = hub.listen_inline::<Custom<Acts>>(|_| {});
+        hub.publish::<Custom<Acts>>(Act::new(1, || guard.close()));
+        hub.publish::<Custom<Acts>>(Act::new(2, || {}));
+    });
 }

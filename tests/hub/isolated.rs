@@ -266,6 +266,35 @@ fn an_event_whose_drop_panics_does_not_end_the_dispatcher() {
 }
 
 #[test]
+fn what_a_receiver_has_taken_is_dropped_event_by_event_whoever_holds_it_last() {
+    let (hub, panics) = hub_with_log();
+    let publish = |count| (0..count).for_each(|_| hub.publish::<Custom<Grudges>>(Grudge));
+
+    let mut receiver = hub.receiver::<Custom<Grudges>>();
+    publish(3);
+    drop(receiver.try_recv().unwrap());
+    drop(receiver);
+    assert_eq!(panics.take().len(), 3, "the receiver");
+
+    let mut receiver = hub.receiver::<Custom<Grudges>>();
+    publish(3);
+    let received = receiver.try_recv().unwrap();
+    drop(receiver);
+    assert_eq!(panics.take().len(), 0, "they lie together");
+    drop(received);
+    assert_eq!(panics.take().len(), 3, "what was received");
+
+    let mut receiver = hub.receiver::<Custom<Grudges>>();
+    publish(3);
+    assert_eq!(receiver.drain(|_| {}), Ok(3));
+    assert_eq!(
+        panics.take().len(),
+        3,
+        "the receiver, when it has shown them"
+    );
+}
+
+#[test]
 fn the_drop_of_an_event_that_panics_is_reported_as_no_listener() {
     let (hub, panics) = hub_with_log();
     let _guard = hub.listen::<Custom<Grudges>>(|_| {});

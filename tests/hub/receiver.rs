@@ -539,6 +539,21 @@ fn many_lossy_receivers_keep_no_more_than_the_largest_lets_wait() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "one thread, and too many events for an interpreter")]
+fn a_small_receiver_that_is_never_pulled_keeps_no_more_beside_a_large_one_that_always_is() {
+    let hub = Hub::new();
+    let event = Arc::new(());
+    let _idle = hub.receiver_with::<Custom<Counted>>(bounded(1, Overflow::DropOldest));
+    let mut busy = hub.receiver_with::<Custom<Counted>>(bounded(1_000, Overflow::DropOldest));
+    for _ in 0..rounds(5_000) {
+        hub.publish::<Custom<Counted>>(Arc::clone(&event));
+        while busy.try_recv().is_ok() {}
+        let alive = Arc::strong_count(&event) - 1;
+        assert!(alive <= 1 + KEPT_BESIDES, "{alive} events are alive");
+    }
+}
+
+#[test]
 fn what_nobody_receives_any_more_is_not_kept() {
     let hub = Hub::new();
     let event = Arc::new(());

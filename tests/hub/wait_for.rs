@@ -163,6 +163,9 @@ fn what_has_just_happened_is_not_waited_for_in_vain() {
         event.map(|event| *event)
     };
     assert_eq!(wait(Replay::All, 7), Ok(7));
+    let in_no_time =
+        hub.wait_for_with::<Custom<Ready>>(Replay::All, |event| *event == 8, Duration::ZERO);
+    assert_eq!(in_no_time.map(|event| *event), Ok(8));
     assert_eq!(wait(Replay::Latest, 8), Ok(8));
     assert_eq!(wait(Replay::Latest, 7), Err(WaitTimeout));
     assert_eq!(wait(Replay::None, 8), Err(WaitTimeout));

@@ -153,10 +153,17 @@ impl<C: Channel> InlineListeners<C> {
         scope::inline_of(self.kinds.shared.hub)
     }
 
-    /// Calls every listener of the snapshot with the event.
+    /// Calls every listener of the snapshot with the event. What has to happen `before`, with the
+    /// snapshot in use, is inside the callbacks' scope too: it may listen, publish and close.
     #[inline]
-    pub(crate) fn call(&self, snapshot: Arc<CachedSnapshot<C>>, event: &C::Event) {
+    pub(crate) fn call(
+        &self,
+        snapshot: Arc<CachedSnapshot<C>>,
+        event: &C::Event,
+        before: impl FnOnce(),
+    ) {
         scope::inline(self.kinds.shared.hub, || {
+            before();
             self.call_all(&snapshot, event);
             // It may be the last to hold a listener that has ended: others' code, as the calls are.
             drop(snapshot);

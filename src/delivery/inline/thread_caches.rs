@@ -140,7 +140,7 @@ mod tests {
                     let Some(snapshot) = publishing.counted_snapshot(None) else {
                         unreachable!("no other kind listens")
                     };
-                    publishing.call(snapshot, &());
+                    publishing.call(snapshot, &(), || {});
                 });
             });
             publisher.join().unwrap();

@@ -15,6 +15,7 @@ use crossbeam_channel::Sender;
 
 use super::kinds::{ActiveKinds, KindSet};
 use super::listener::ListenerName;
+use super::panic_report::PanicOrigin;
 use super::queue::Limit;
 use super::wakers::WakerKey;
 use crate::channel::Channel;
@@ -49,9 +50,10 @@ pub(crate) enum Empty {
 
 impl<C: Channel> Log<C> {
     pub(crate) fn new(kinds: Arc<ActiveKinds>) -> Self {
+        let shared = Arc::clone(&kinds.shared);
         Self {
             kinds,
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(shared)),
             not_full: Condvar::new(),
         }
     }
@@ -76,9 +78,7 @@ impl<C: Channel> Log<C> {
         self.changed(&state);
         let chunks = state.trim();
         self.make_room(state);
-        self.discard(chunks);
-        let held = left.and_then(|left| left.full).unwrap_or_default();
-        self.discard_segments(held);
+        drop((chunks, left));
     }
 
     fn changed(&self, state: &State<C>) {
@@ -105,8 +105,12 @@ impl<C: Channel> Log<C> {
         }
         let chunks = state.trim();
         self.make_room(state);
-        drop(waker);
-        self.discard(chunks);
+        drop(chunks);
+        // An executor's code: a panic would lose what has been taken.
+        let origin = || PanicOrigin::Waker;
+        self.kinds
+            .shared
+            .isolate(Some(C::NAME), origin, || drop(waker));
         Ok(taken)
     }
 
@@ -130,13 +134,13 @@ impl<C: Channel> Log<C> {
         }
     }
 
-    /// Wakes the tasks and drops the events that a push had to do with: others' code.
+    /// Wakes the tasks that have parked for a push: an executor's code, as is what is left to drop.
     #[inline]
-    pub(crate) fn finish_push(&self, pushed: AfterPush<C>) {
-        // Empty, while events stream in.
-        if let Some(pushed) = pushed.0 {
-            self.kinds.shared.wake(Some(C::NAME), pushed.wakers);
-            self.discard(pushed.garbage);
+    pub(crate) fn wake(&self, pushed: &mut AfterPush<C>) {
+        // Nothing, while events stream in.
+        if let Some(rest) = &mut pushed.0 {
+            let wakers = mem::take(&mut rest.wakers);
+            self.kinds.shared.wake(Some(C::NAME), wakers);
         }
     }
 
@@ -175,6 +179,11 @@ impl<C: Channel> Log<C> {
         self.kinds.shared.wake(Some(C::NAME), wakers);
     }
 
+    /// A chunk of events that are not in the log.
+    pub(super) fn chunk(&self, events: Vec<Payload<C::Event>>) -> Chunk<C> {
+        Chunk::new(events, 0, &self.kinds.shared)
+    }
+
     /// Each receiver in the order of registration, looked at by `look` under the lock, with the
     /// number of events that wait for it.
     pub(crate) fn readers<R>(&self, look: impl Fn(&Reader<C>, u64) -> R) -> Vec<R> {
@@ -200,27 +209,6 @@ impl<C: Channel> Log<C> {
     pub(crate) fn reader_count(&self) -> usize {
         self.state.lock().readers.len()
     }
-
-    /// Drops what no receiver needs any more. A chunk that a receiver holds is dropped by that one.
-    fn discard(&self, garbage: Garbage<C>) {
-        if !mem::needs_drop::<C::Event>() {
-            return; // No user code runs when they are dropped.
-        }
-        // One by one, so that the panic of one does not meet that of another.
-        let chunks = garbage.into_iter().filter_map(Arc::into_inner);
-        for event in chunks.flat_map(|chunk| chunk.events) {
-            self.kinds.shared.discard_event::<C>(event);
-        }
-    }
-
-    /// Drops what a receiver has taken and not handed out.
-    pub(crate) fn discard_segments(&self, segments: VecDeque<Segment<C>>) {
-        let chunks = segments.into_iter().filter_map(|segment| match segment {
-            Segment::Gap(_) => None,
-            Segment::Events(chunk, _) => Some(chunk),
-        });
-        self.discard(chunks.collect());
-    }
 }
 
 /// The locked log of a publisher.
@@ -233,8 +221,7 @@ impl<C: Channel> LogGuard<'_, C> {
         limit == Limit::Capacity && self.state.is_full()
     }
 
-    /// Adds an event and unlocks. The log [finishes](Log::finish_push) the rest when no other lock is
-    /// held either.
+    /// Adds an event and unlocks. The log [wakes](Log::wake) receivers when no other lock is held either.
     #[inline]
     pub(crate) fn push(mut self, event: Payload<C::Event>) -> AfterPush<C> {
         let garbage = self.state.push(event);
@@ -246,11 +233,13 @@ impl<C: Channel> LogGuard<'_, C> {
     }
 }
 
-/// What a push has left to do, if there is something.
+/// What a push has left to do, if there is something: receivers to wake, and events to drop that no
+/// receiver needs any more. Neither under a lock.
 #[must_use]
 pub(crate) struct AfterPush<C: Channel>(Option<Rest<C>>);
 
 struct Rest<C: Channel> {
     wakers: Vec<Waker>,
+    #[expect(dead_code, reason = "it is there to be dropped")]
     garbage: Garbage<C>,
 }

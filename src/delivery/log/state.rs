@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
+use crate::delivery::shared::HubShared;
 use crate::delivery::wakers::WakerSet;
 use crate::envelope::Payload;
 
@@ -38,6 +39,7 @@ struct Chunks<C: Channel> {
     first: u64,
     /// How many events the last sealed chunk has: the next one is likely to get as many.
     usual: usize,
+    shared: Arc<HubShared>,
 }
 
 /// What a push looks up about all readers at once.
@@ -49,9 +51,11 @@ struct Chunks<C: Channel> {
 struct Index {
     /// The cursors of readers that need every event from there on.
     cursors: BTreeSet<(u64, ReaderId)>,
-    /// Of readers that need the latest events: their cursors, and how many they let wait.
-    latest_cursors: BTreeSet<(u64, ReaderId)>,
-    latest_counts: BTreeSet<(u64, ReaderId)>,
+    /// The ends of the log at which a reader that needs the latest events has as many as it lets wait:
+    /// until then it needs every event from its cursor on, and is among `cursors`.
+    filling: BTreeSet<(u64, ReaderId)>,
+    /// From then on it needs the last events, as many as its capacity: the capacities of such readers.
+    latest: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which a reader refuses the next event.
     refusing: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
@@ -64,20 +68,40 @@ struct Index {
 pub(crate) type ReaderId = u64;
 
 /// Events that were pushed one right after the other.
+///
+/// The last of its holders, be it the log or a receiver, drops the events: outside all locks, since that
+/// is a user's code.
 pub(crate) struct Chunk<C: Channel> {
     pub(crate) events: Vec<Payload<C::Event>>,
     /// The number of the first.
     first: u64,
+    /// Whose panic handler is told when the drop of an event panics: missing when there is nothing to
+    /// drop in an event.
+    shared: Option<Arc<HubShared>>,
 }
 
 impl<C: Channel> Chunk<C> {
-    /// A chunk of events that are in no log.
-    pub(crate) fn apart(events: Vec<Payload<C::Event>>) -> Self {
-        Self { events, first: 0 }
+    pub(super) fn new(events: Vec<Payload<C::Event>>, first: u64, shared: &Arc<HubShared>) -> Self {
+        Self {
+            events,
+            first,
+            shared: mem::needs_drop::<C::Event>().then(|| Arc::clone(shared)),
+        }
     }
 
     fn numbers(&self) -> Range<u64> {
         self.first..self.first + self.events.len() as u64
+    }
+}
+
+/// One by one, so that the panic of one does not meet that of another.
+impl<C: Channel> Drop for Chunk<C> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            for event in mem::take(&mut self.events) {
+                shared.discard_event::<C>(event);
+            }
+        }
     }
 }
 
@@ -93,13 +117,14 @@ pub(crate) enum Segment<C: Channel> {
 pub(super) type Garbage<C> = Vec<Arc<Chunk<C>>>;
 
 impl<C: Channel> State<C> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(shared: Arc<HubShared>) -> Self {
         Self {
             chunks: Chunks {
                 sealed: VecDeque::new(),
                 tail: Vec::new(),
                 first: 0,
                 usual: 0,
+                shared,
             },
             readers: BTreeMap::new(),
             next_reader: 0,
@@ -114,9 +139,6 @@ impl<C: Channel> State<C> {
     pub(super) fn join(&mut self, reader: Reader<C>) -> ReaderId {
         let id = self.next_reader;
         self.next_reader += 1;
-        if reader.overflow == Overflow::DropOldest {
-            self.index.latest_counts.insert((reader.capacity, id));
-        }
         self.index.insert(id, &reader);
         self.readers.insert(id, reader);
         // Though it has not looked yet: `select!` may wait for its ready_signal first of all.
@@ -138,7 +160,6 @@ impl<C: Channel> State<C> {
         let left = self.readers.remove(&id)?;
         self.parked.remove(&id);
         self.index.remove(id, &left);
-        self.index.latest_counts.remove(&(left.capacity, id));
         Some(left)
     }
 
@@ -165,7 +186,12 @@ impl<C: Channel> State<C> {
     fn skip(&mut self, event: Payload<C::Event>) -> Garbage<C> {
         let mut garbage = self.trim();
         self.chunks.first += 1;
-        garbage.push(Arc::new(Chunk::apart(vec![event])));
+        let first = self.chunks.first;
+        garbage.push(Arc::new(Chunk::new(
+            vec![event],
+            first,
+            &self.chunks.shared,
+        )));
         garbage
     }
 
@@ -278,7 +304,7 @@ impl<C: Channel> State<C> {
 
     /// Removes the chunks that no reader needs any more.
     pub(super) fn trim(&mut self) -> Garbage<C> {
-        let needed_from = self.index.needed_from(self.end());
+        let needed_from = self.index.needed_from(self.end(), &self.readers);
         self.chunks.trim(needed_from)
     }
 }
@@ -295,7 +321,8 @@ impl<C: Channel> Chunks<C> {
             let first = mem::replace(&mut self.first, end);
             let events = mem::take(&mut self.tail);
             self.usual = events.len();
-            self.sealed.push_back(Arc::new(Chunk { events, first }));
+            let chunk = Chunk::new(events, first, &self.shared);
+            self.sealed.push_back(Arc::new(chunk));
         }
     }
 
@@ -339,7 +366,8 @@ impl Index {
                 self.refusing.insert((limit, id));
             }
             Overflow::DropOldest => {
-                self.latest_cursors.insert((cursor, id));
+                self.cursors.insert((cursor, id));
+                self.filling.insert((limit, id));
             }
             Overflow::DropNewest => {
                 self.cursors.insert((cursor, id));
@@ -357,7 +385,9 @@ impl Index {
                 self.refusing.remove(&(limit, id));
             }
             Overflow::DropOldest => {
-                self.latest_cursors.remove(&(cursor, id));
+                self.cursors.remove(&(cursor, id));
+                self.filling.remove(&(limit, id));
+                self.latest.remove(&(reader.capacity, id));
             }
             // One that is full is in neither.
             Overflow::DropNewest => {
@@ -378,16 +408,26 @@ impl Index {
     /// Whether no reader needs the next event.
     #[inline]
     fn is_empty(&self) -> bool {
-        self.cursors.is_empty() && self.latest_cursors.is_empty()
+        self.cursors.is_empty() && self.latest.is_empty()
     }
 
     /// The number of the first event that a reader may still need from a log that ends at `end`.
-    fn needed_from(&self, end: u64) -> u64 {
+    fn needed_from<C: Channel>(
+        &mut self,
+        end: u64,
+        readers: &BTreeMap<ReaderId, Reader<C>>,
+    ) -> u64 {
+        while let Some(&(limit, id)) = self.filling.first()
+            && limit <= end
+        {
+            self.filling.pop_first();
+            if let Some(reader) = readers.get(&id) {
+                self.cursors.remove(&(reader.cursor, id));
+                self.latest.insert((reader.capacity, id));
+            }
+        }
         let first = self.cursors.first().map(|(cursor, _)| *cursor);
-        let latest = self.latest_cursors.first().map(|(cursor, _)| {
-            let count = self.latest_counts.last().map_or(0, |(count, _)| *count);
-            end.saturating_sub(count).max(*cursor)
-        });
+        let latest = self.latest.last().map(|(count, _)| end - count);
         first.into_iter().chain(latest).min().unwrap_or(end)
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::listener::ListenerName;
-use super::log::{Chunk, Empty, Log, Overflow, ReaderId, Segment};
+use super::log::{Empty, Log, Overflow, ReaderId, Segment};
 use super::received::Received;
 use super::trace;
 use crate::channel::Channel;
@@ -73,7 +73,7 @@ impl<C: Channel> Receiver<C> {
         let mut taken = VecDeque::new();
         if !missed.is_empty() {
             let whole = 0..missed.len();
-            taken.push_back(Segment::Events(Arc::new(Chunk::apart(missed)), whole));
+            taken.push_back(Segment::Events(Arc::new(log.chunk(missed)), whole));
         }
         Self {
             log: Arc::clone(log),

@@ -43,12 +43,13 @@ impl<C: Channel> Receiver<C> {
     pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Empty> {
         self.is_busy = false;
         self.taken = self.log.take(self.id, waker)?;
-        let events = self.taken.iter().map(|taken| match taken {
-            Segment::Events(_, part) => part.len(),
-            Segment::Gap(_) => 0,
-        });
-        self.is_busy = events.sum::<usize>() > 1;
+        self.is_busy = self.taken_events() > 1;
         Ok(())
+    }
+
+    /// How many events have been taken from the log, or from the past, and not been handed out.
+    pub(crate) fn taken_events(&self) -> u64 {
+        self.taken.iter().map(Segment::events).sum()
     }
 
     /// Whether all that was taken has been handed out.

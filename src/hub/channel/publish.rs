@@ -188,7 +188,7 @@ impl<C: Channel> ChannelState<C> {
             return false;
         };
         self.sites.note(source);
-        inline.call(snapshot, event);
+        inline.call(snapshot, event, || {});
         true
     }
 
@@ -232,7 +232,7 @@ impl<C: Channel> ChannelState<C> {
             let bound = Bound::Receiver;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        log.finish_push(guard.push(Payload::Own(event)));
+        log.wake(&mut guard.push(Payload::Own(event)));
         Attempt::Accepted
     }
 
@@ -284,30 +284,39 @@ impl<C: Channel> ChannelState<C> {
             (Some(queue), None) => queue.number(),
             (None, _) => 0,
         };
-        let pushed = log.map(|log| log.push(share()));
+        let mut pushed = log.map(|log| log.push(share()));
         let evicted = retained.map(|retained| {
             let mut envelope = Envelope::<C>::new(share(), source, time);
             envelope.accept(sequence);
             retained.push(envelope)
         });
-        // All locks are released: user code may run from here.
-        if let Some(pushed) = pushed {
-            self.log().finish_push(pushed);
-        }
-        self.kinds.shared.discard_event::<C>(evicted);
+        // All locks are released: user code may run from here. Drops come last: until the inline
+        // listeners have been called, their snapshot is in use.
+        let mut wake = || {
+            if let Some(pushed) = &mut pushed {
+                self.log().wake(pushed);
+            }
+        };
+        let shared = &self.kinds.shared;
         let Some(snapshot) = inline else {
-            self.kinds.shared.discard_event::<C>(event);
+            wake();
+            drop(pushed);
+            shared.discard_event::<C>(evicted);
+            shared.discard_event::<C>(event);
             return Attempt::Accepted;
         };
         let inline = self.inline();
         self.sites.note(source);
         inline.count(cache);
         if inline.is_reentrant() {
+            wake();
             inline.defer(snapshot, Payload::Shared(event));
         } else {
-            inline.call(snapshot, &event);
-            self.kinds.shared.discard_event::<C>(event);
+            inline.call(snapshot, &event, wake);
+            shared.discard_event::<C>(event);
         }
+        drop(pushed);
+        shared.discard_event::<C>(evicted);
         Attempt::AcceptedInline
     }
 
