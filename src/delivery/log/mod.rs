@@ -134,14 +134,11 @@ impl<C: Channel> Log<C> {
         }
     }
 
-    /// Wakes the tasks that have parked for a push: an executor's code, as is what is left to drop.
-    #[inline]
+    /// Wakes the tasks that have parked: an executor's code.
+    #[cold]
     pub(crate) fn wake(&self, pushed: &mut AfterPush<C>) {
-        // Nothing, while events stream in.
-        if let Some(rest) = &mut pushed.0 {
-            let wakers = mem::take(&mut rest.wakers);
-            self.kinds.shared.wake(Some(C::NAME), wakers);
-        }
+        let wakers = mem::take(&mut pushed.wakers);
+        self.kinds.shared.wake(Some(C::NAME), wakers);
     }
 
     /// Waits until no receiver refuses the next event. One may refuse it again.
@@ -221,24 +218,23 @@ impl<C: Channel> LogGuard<'_, C> {
         limit == Limit::Capacity && self.state.is_full()
     }
 
-    /// Adds an event and unlocks. The log [wakes](Log::wake) receivers when no other lock is held either.
+    /// Adds an event and unlocks. What is left to do then is for the caller, when no other lock is held
+    /// either: nothing, while events stream in.
     #[inline]
-    pub(crate) fn push(mut self, event: Payload<C::Event>) -> AfterPush<C> {
+    #[must_use]
+    pub(crate) fn push(mut self, event: Payload<C::Event>) -> Option<Box<AfterPush<C>>> {
         let garbage = self.state.push(event);
-        let nothing = garbage.is_empty() && !self.state.has_parked();
-        AfterPush((!nothing).then(|| Rest {
-            garbage,
-            wakers: self.state.notify(),
-        }))
+        if garbage.is_empty() && !self.state.has_parked() {
+            return None;
+        }
+        let wakers = self.state.notify();
+        Some(Box::new(AfterPush { wakers, garbage }))
     }
 }
 
-/// What a push has left to do, if there is something: receivers to wake, and events to drop that no
-/// receiver needs any more. Neither under a lock.
-#[must_use]
-pub(crate) struct AfterPush<C: Channel>(Option<Rest<C>>);
-
-struct Rest<C: Channel> {
+/// What a push leaves to do under no lock: receivers to [wake](Log::wake), and events to drop that no
+/// receiver needs any more.
+pub(crate) struct AfterPush<C: Channel> {
     wakers: Vec<Waker>,
     #[expect(dead_code, reason = "it is there to be dropped")]
     garbage: Garbage<C>,

@@ -232,7 +232,9 @@ impl<C: Channel> ChannelState<C> {
             let bound = Bound::Receiver;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        log.wake(&mut guard.push(Payload::Own(event)));
+        if let Some(mut pushed) = guard.push(Payload::Own(event)) {
+            log.wake(&mut pushed);
+        }
         Attempt::Accepted
     }
 
@@ -284,7 +286,7 @@ impl<C: Channel> ChannelState<C> {
             (Some(queue), None) => queue.number(),
             (None, _) => 0,
         };
-        let mut pushed = log.map(|log| log.push(share()));
+        let mut pushed = log.and_then(|log| log.push(share()));
         let evicted = retained.map(|retained| {
             let mut envelope = Envelope::<C>::new(share(), source, time);
             envelope.accept(sequence);
