@@ -10,15 +10,18 @@ use typed_hub::{Auth, Envelope, Hub};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::new();
-    let forward = hub.listen_envelope::<Auth>(|event: &Envelope<Auth>| {
-        let mut front_end = io::stdout().lock();
-        let written = serde_json::to_writer(&mut front_end, event)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(front_end));
-        if let Err(error) = written {
-            eprintln!("the front end is gone: {error}");
-        }
-    });
+    let forward = hub
+        .listener::<Auth>()
+        .envelope()
+        .listen(|event: &Envelope<Auth>| {
+            let mut front_end = io::stdout().lock();
+            let written = serde_json::to_writer(&mut front_end, event)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(front_end));
+            if let Err(error) = written {
+                eprintln!("the front end is gone: {error}");
+            }
+        });
 
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);

@@ -37,7 +37,7 @@ pub trait Channel: 'static {
     const NAME: &'static str;
 
     /// How many past events the channel keeps for listeners that come late and ask for them, with
-    /// [`ListenOptions::replay`](crate::ListenOptions). In events; none unless said. A channel that
+    /// [`ListenerBuilder::replay`](crate::ListenerBuilder::replay). In events; none unless said. A channel that
     /// keeps none pays nothing for it.
     const RETAIN: usize = 0;
 }

@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::channel::Channel;
 
 /// An event with what is known of it besides: for
-/// [`Hub::listen_envelope`](crate::Hub::listen_envelope).
+/// [`ListenerBuilder::envelope`](crate::ListenerBuilder::envelope).
 ///
 /// The event is its [`payload`](Self::payload). An envelope does not deref to its event: the event
 /// may have methods of the same names as the envelope's.
@@ -27,7 +27,7 @@ use crate::channel::Channel;
 /// }
 ///
 /// let hub = Hub::new();
-/// let log = hub.listen_envelope::<Custom<Ticks>>(|tick: &Envelope<Custom<Ticks>>| {
+/// let log = hub.listener::<Custom<Ticks>>().envelope().listen(|tick: &Envelope<Custom<Ticks>>| {
 ///     println!("{} {}: {} from {}", tick.channel(), tick.sequence(), tick.payload(), tick.source());
 /// });
 /// hub.publish::<Custom<Ticks>>(1); // prints "ticks 0: 1 from …"

@@ -41,8 +41,8 @@
 //!   open one of a [`CustomChannel`], and [`Auth`] is protected.
 //! - A [`Hub`] is where events are published and listened to; [`WeakHub`] does not keep it alive.
 //!   A [`Publisher`] is a channel looked up once. A [`Worker`] lends a hub your own thread.
-//! - A [`Subscription`] is a listener's guard; it listens as [`ListenOptions`] say, and may ask for
-//!   a [`Replay`] of what the channel retains.
+//! - A [`Subscription`] is a listener's guard, a [`SubscriptionSet`] holds many. A [`ListenerBuilder`]
+//!   names a listener, and asks for envelopes or a [`Replay`] of what the channel retains.
 //! - A [`Receiver`] pulls instead, as [`ReceiverOptions`] say, and yields [`Received`] events;
 //!   [`Overflow`] is what happens when it does not keep up.
 //! - An [`Envelope`] is an event with its metadata.
@@ -79,11 +79,12 @@ pub use delivery::history::Replay;
 pub use delivery::log::Overflow;
 pub use delivery::panic_report::{PanicOrigin, PanicReport};
 pub use delivery::received::Received;
-pub use delivery::receiver::{Events, Receiver};
+pub use delivery::receiver::{Events, EventsMut, Receiver};
 pub use delivery::subscription::Subscription;
+pub use delivery::subscription_set::SubscriptionSet;
 pub use envelope::Envelope;
 pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvError, WaitTimeout};
-pub use hub::{Hub, HubReport, ListenOptions, Publisher, ReceiverOptions, WeakHub};
+pub use hub::{Hub, HubReport, ListenerBuilder, Publisher, ReceiverOptions, WeakHub};
 
 /// The programs of the README, as tests.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use typed_hub::{Custom, Hub, ListenOptions, Publisher, Replay, Subscription, Worker};
+use typed_hub::{Custom, Hub, Publisher, Replay, Subscription, Worker};
 
 use super::channels::{Events, Past, Plain};
 use crate::harness::contestant::{Contestant, Held, Job, Lap};
@@ -133,8 +133,10 @@ impl Contestant for WithWorker {
         let mut expected = 0;
         Some(Box::new(move |times| {
             let lap = Lap::of(times, || {
-                let options = ListenOptions::builder().replay(Replay::All).build();
-                let late = hub.listen_with::<Custom<Past>>(options, counting(&counter));
+                let late = hub
+                    .listener::<Custom<Past>>()
+                    .replay(Replay::All)
+                    .listen(counting(&counter));
                 worker.run_pending();
                 drop(late);
             });

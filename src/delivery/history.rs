@@ -23,7 +23,7 @@ pub(crate) struct HistoryGuard<'a, C: Channel> {
 /// How much of the past a listener asks for.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay};
+/// use typed_hub::{Custom, CustomChannel, Hub, Replay};
 ///
 /// /// Whoever asks for it learns how it has been so far.
 /// enum Weather {}
@@ -38,8 +38,7 @@ pub(crate) struct HistoryGuard<'a, C: Channel> {
 /// hub.publish::<Custom<Weather>>("rain");
 /// hub.publish::<Custom<Weather>>("sun");
 ///
-/// let latest = ListenOptions::builder().replay(Replay::Latest).build();
-/// let late = hub.listen_with::<Custom<Weather>>(latest, |weather| assert_eq!(*weather, "sun"));
+/// let late = hub.listener::<Custom<Weather>>().replay(Replay::Latest).listen(|weather| assert_eq!(*weather, "sun"));
 /// # hub.flush();
 /// # drop(late);
 /// ```

@@ -41,5 +41,6 @@ pub(crate) mod receiver;
 pub(crate) mod scope;
 pub(crate) mod shared;
 pub(crate) mod subscription;
+pub(crate) mod subscription_set;
 pub(crate) mod trace;
 pub(crate) mod wakers;

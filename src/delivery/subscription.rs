@@ -67,6 +67,21 @@ impl Subscription {
         }
     }
 
+    /// What reports and panics call the listener: the name it was given, or the file and line that
+    /// registered it.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// let hub = Hub::new();
+    /// let log = hub.listener::<Auth>().name("log").listen(|event| println!("{}", event.kind()));
+    /// assert_eq!(log.name(), "log");
+    /// ```
+    pub fn name(&self) -> String {
+        let name = self.listener.as_ref().map(|listener| listener.name());
+        name.map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Lets the listener live as long as its hub.
     ///
     /// A callback that holds a [`Hub`](crate::Hub) of its own keeps that hub alive for ever once

@@ -1,16 +1,11 @@
 //! The ways to listen, each a method of [`Hub`].
 
-use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Hub, ListenOptions};
+use super::{Hub, InlineListenerBuilder, ListenerBuilder};
 use crate::channel::Channel;
 use crate::delivery::dispatcher;
-use crate::delivery::history::Replay;
-use crate::delivery::listener::ListenerName;
-use crate::delivery::queued::NewListener;
 use crate::delivery::subscription::Subscription;
-use crate::envelope::Envelope;
 
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
@@ -42,74 +37,14 @@ impl Hub {
         &self,
         callback: impl FnMut(&C::Event) + Send + 'static,
     ) -> Subscription {
-        self.listen_with::<C>(ListenOptions::default(), callback)
+        self.listener::<C>().listen(callback)
     }
 
-    /// [`listen`](Self::listen), with options: a name, and a replay of what came before.
-    ///
-    /// ```
-    /// use typed_hub::{Auth, Hub, ListenOptions, Replay};
-    ///
-    /// let hub = Hub::new();
-    /// let options = ListenOptions::builder()
-    ///     .name("session log")
-    ///     .replay(Replay::All)
-    ///     .build();
-    /// let log = hub.listen_with::<Auth>(options, |event| println!("{}", event.kind()));
-    /// # drop(log);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As `listen` does.
-    #[track_caller]
-    pub fn listen_with<C: Channel>(
-        &self,
-        options: ListenOptions,
-        mut callback: impl FnMut(&C::Event) + Send + 'static,
-    ) -> Subscription {
-        self.queue_to::<C>(
-            options.replay,
-            NewListener {
-                name: ListenerName::new(options.name, Location::caller()),
-                timed: false,
-                once: false,
-                callback: Box::new(move |event| callback(event.payload())),
-            },
-        )
-    }
-
-    /// [`listen`](Self::listen), with the event in its [`Envelope`], which tells its place in the
-    /// order, its time and its source.
-    ///
-    /// ```
-    /// use typed_hub::{Auth, Envelope, Hub};
-    ///
-    /// let hub = Hub::new();
-    /// let log = hub.listen_envelope::<Auth>(|event: &Envelope<Auth>| {
-    ///     let kind = event.payload().kind();
-    ///     println!("{}: {kind} from {}", event.sequence(), event.source());
-    /// });
-    /// # drop(log);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As `listen` does.
-    #[track_caller]
-    pub fn listen_envelope<C: Channel>(
-        &self,
-        callback: impl FnMut(&Envelope<C>) + Send + 'static,
-    ) -> Subscription {
-        self.queue_to::<C>(
-            Replay::None,
-            NewListener {
-                name: ListenerName::new(None, Location::caller()),
-                timed: true,
-                once: false,
-                callback: Box::new(callback),
-            },
-        )
+    /// A listener with a name, with a replay of what came before, or with the envelopes of its events:
+    /// whatever [`listen`](Self::listen) and [`once`](Self::once) leave to their defaults. See
+    /// [`ListenerBuilder`].
+    pub fn listener<C: Channel>(&self) -> ListenerBuilder<'_, C> {
+        ListenerBuilder::new(self)
     }
 
     /// [`listen`](Self::listen) for one event, as long as the returned guard is kept: once the guard
@@ -145,20 +80,7 @@ impl Hub {
         &self,
         callback: impl FnOnce(&C::Event) + Send + 'static,
     ) -> Subscription {
-        let mut callback = Some(callback);
-        self.queue_to::<C>(
-            Replay::None,
-            NewListener {
-                name: ListenerName::new(None, Location::caller()),
-                timed: false,
-                once: true,
-                callback: Box::new(move |event| {
-                    if let Some(callback) = callback.take() {
-                        callback(event.payload());
-                    }
-                }),
-            },
-        )
+        self.listener::<C>().once(callback)
     }
 
     /// Calls `callback` with every event of channel `C` at once, on the thread that publishes,
@@ -191,8 +113,13 @@ impl Hub {
         &self,
         callback: impl Fn(&C::Event) + Send + Sync + 'static,
     ) -> Subscription {
-        let name = ListenerName::new(None, Location::caller());
-        self.channel::<C>().inline().listen(name, callback)
+        self.inline_listener::<C>().listen(callback)
+    }
+
+    /// An inline listener with a name: whatever [`listen_inline`](Self::listen_inline) leaves to its
+    /// default. See [`InlineListenerBuilder`].
+    pub fn inline_listener<C: Channel>(&self) -> InlineListenerBuilder<'_, C> {
+        InlineListenerBuilder::new(self)
     }
 
     /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).
@@ -203,7 +130,7 @@ impl Hub {
     #[cfg(feature = "tracing")]
     #[track_caller]
     pub fn log<C: Channel<Event: std::fmt::Debug>>(&self) -> Subscription {
-        self.listen_envelope::<C>(|event| {
+        self.listener::<C>().envelope().listen(|event| {
             tracing::info!(
                 channel = C::NAME,
                 sequence = event.sequence(),
@@ -213,13 +140,7 @@ impl Hub {
         })
     }
 
-    fn queue_to<C: Channel>(&self, replay: Replay, listener: NewListener<C>) -> Subscription {
-        self.start_dispatcher();
-        self.channel::<C>()
-            .listen(&self.inner.queue, replay, listener)
-    }
-
-    fn start_dispatcher(&self) {
+    pub(super) fn start_dispatcher(&self) {
         self.inner.dispatcher.get_or_init(|| {
             let queue = Arc::clone(&self.inner.queue);
             let shared = Arc::clone(&self.inner.shared);

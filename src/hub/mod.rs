@@ -1,6 +1,7 @@
 //! The hub, its options and its reports.
 //!
-//! The methods of [`Hub`] that listen are in `listen`, those that publish in `publish`, those that
+//! The methods of [`Hub`] that listen are in `listen`, what can be chosen of a listener in
+//! `listener_builder`; those that publish in `publish`, those that
 //! pull in `receive`. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `sources` remembers who
 //! published. A `claim` is the exclusive use of a protected channel. What the handles show of
@@ -10,6 +11,7 @@ mod channel;
 mod claim;
 mod debug;
 mod listen;
+mod listener_builder;
 #[cfg(all(test, loom))]
 mod models;
 mod options;
@@ -21,6 +23,7 @@ mod receive;
 mod registry;
 mod report;
 
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 
@@ -33,7 +36,8 @@ use channel::ChannelState;
 use registry::{AnyChannel, Registry};
 
 pub(crate) use claim::Claim;
-pub use options::{HubBuilder, HubOptions, ListenOptions, ReceiverOptions};
+pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
+pub use options::{HubBuilder, HubOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
 
@@ -220,6 +224,21 @@ impl Hub {
 
     fn queue(&self) -> &Queue {
         &self.inner.queue
+    }
+}
+
+/// Handles of one hub are equal, and hash alike.
+impl PartialEq for Hub {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.shared.hub == other.inner.shared.hub
+    }
+}
+
+impl Eq for Hub {}
+
+impl Hash for Hub {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.shared.hub.get().hash(state);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be chosen of a hub and of a listener.
+//! What can be chosen of a hub and of a receiver.
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,39 +66,6 @@ impl fmt::Debug for HubOptions {
     }
 }
 
-/// What can be chosen of a listener, for [`Hub::listen_with`](super::Hub::listen_with).
-///
-/// ```
-/// use typed_hub::{Auth, Hub, ListenOptions};
-///
-/// let hub = Hub::new();
-/// let options = ListenOptions::builder().name("session log").build();
-/// let log = hub.listen_with::<Auth>(options, |event| println!("{}", event.kind()));
-/// assert!(hub.inspect().to_string().contains("session log"));
-/// # drop(log);
-/// ```
-#[derive(Clone, Debug, Default, TypedBuilder)]
-#[builder(doc)]
-pub struct ListenOptions {
-    #[builder(
-        default,
-        setter(
-            into,
-            strip_option,
-            doc = "What reports and panics call the listener; unless said, the file and line that registered it."
-        )
-    )]
-    pub(super) name: Option<String>,
-
-    #[builder(
-        default,
-        setter(
-            doc = "What of the past the listener hears before what is accepted from now on; nothing unless said. There is a past on channels that keep one, by [`RETAIN`](super::Channel::RETAIN)."
-        )
-    )]
-    pub(super) replay: Replay,
-}
-
 /// What can be chosen of a receiver, for [`Hub::receiver_with`].
 #[derive(Clone, Debug, TypedBuilder)]
 #[builder(doc)]
@@ -120,7 +87,7 @@ pub struct ReceiverOptions {
     #[builder(
         default,
         setter(
-            doc = "What of the past it receives first; nothing unless said. See [`ListenOptions`]."
+            doc = "What of the past it receives first. Unless set, nothing. A channel has a past when its [`RETAIN`](super::Channel::RETAIN) says so."
         )
     )]
     pub(super) replay: Replay,

@@ -57,7 +57,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event where there is no room. No listener has seen it then.
+    /// [`TryPublishError`] with the event when there is no room. No listener has seen it then.
     #[track_caller]
     pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
         let source = Location::caller();
@@ -94,8 +94,8 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
-    /// [`publish`](Self::publish) on a protected channel, for whoever holds its key. See
-    /// [`Protected`] for a channel of one's own.
+    /// [`publish`](Self::publish) on a protected channel: it takes the channel's key. See [`Protected`]
+    /// for a channel of one's own.
     #[track_caller]
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
@@ -103,9 +103,27 @@ impl Hub {
             .publish(self.queue(), event, source, None);
     }
 
-    /// [`publish_async`](Self::publish_async) on a protected channel, for whoever holds its key.
+    /// [`try_publish`](Self::try_publish) on a protected channel: it takes the channel's key.
+    ///
+    /// # Errors
+    ///
+    /// [`TryPublishError`] with the event when there is no room.
     #[track_caller]
-    pub fn publish_protected_async<C: Protected>(
+    pub fn try_publish_protected<C: Protected>(
+        &self,
+        _key: &C::Key,
+        event: C::Event,
+    ) -> Result<(), TryPublishError<C::Event>> {
+        let source = Location::caller();
+        let accepted = self
+            .channel::<C>()
+            .try_publish(self.queue(), event, source, None);
+        accepted.map_err(TryPublishError)
+    }
+
+    /// [`publish_async`](Self::publish_async) on a protected channel: it takes the channel's key.
+    #[track_caller]
+    pub fn publish_async_protected<C: Protected>(
         &self,
         _key: &C::Key,
         event: C::Event,
@@ -124,6 +142,28 @@ impl Hub {
 
     fn accept<C: Channel>(&self, event: C::Event, source: Source) -> PublishFuture<'_, C> {
         PublishFuture::new(self.channel::<C>(), self.queue(), event, source)
+    }
+
+    /// Whether the channel has a listener of any kind: for a producer whose events are costly to make. A
+    /// channel that retains events has a use for them without listeners, too.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Frames {}
+    ///
+    /// impl CustomChannel for Frames {
+    ///     type Event = Vec<u8>;
+    ///     const NAME: &'static str = "frames";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// if hub.has_listeners::<Custom<Frames>>() {
+    ///     hub.publish::<Custom<Frames>>(vec![0; 1 << 20]);
+    /// }
+    /// ```
+    pub fn has_listeners<C: Channel>(&self) -> bool {
+        self.channel::<C>().has_listeners()
     }
 
     /// The channel looked up once, for hot loops. See [`Publisher`].

@@ -62,7 +62,7 @@ impl<C: Channel> Publisher<C> {
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event where there is no room.
+    /// [`TryPublishError`] with the event when there is no room.
     #[track_caller]
     pub fn try_publish(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>>
     where
@@ -93,6 +93,40 @@ impl<C: Channel> Publisher<C> {
         let source = Location::caller();
         let cache = Some(&self.cache);
         self.channel.publish(self.hub.queue(), event, source, cache);
+    }
+
+    /// See [`Hub::try_publish_protected`].
+    ///
+    /// # Errors
+    ///
+    /// [`TryPublishError`] with the event when there is no room.
+    #[track_caller]
+    pub fn try_publish_protected(
+        &self,
+        _key: &C::Key,
+        event: C::Event,
+    ) -> Result<(), TryPublishError<C::Event>>
+    where
+        C: Protected,
+    {
+        let source = Location::caller();
+        let (queue, cache) = (self.hub.queue(), Some(&self.cache));
+        let accepted = self.channel.try_publish(queue, event, source, cache);
+        accepted.map_err(TryPublishError)
+    }
+
+    /// See [`Hub::publish_async_protected`].
+    #[track_caller]
+    pub fn publish_async_protected(
+        &self,
+        _key: &C::Key,
+        event: C::Event,
+    ) -> impl Future<Output = ()> + Send + use<'_, C>
+    where
+        C: Protected,
+    {
+        let source = Location::caller();
+        PublishFuture::new(&self.channel, self.hub.queue(), event, source)
     }
 
     /// The hub it publishes on.

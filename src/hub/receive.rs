@@ -10,6 +10,7 @@ use crate::delivery::listener::ListenerName;
 use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
 use crate::delivery::scope;
+use crate::envelope::Envelope;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
@@ -132,5 +133,27 @@ impl Hub {
                 Err(RecvTimeoutError::Timeout) => return Err(WaitTimeout),
             }
         }
+    }
+
+    /// The last event that the channel has retained, in its envelope. `None` when nothing has been
+    /// published, or when the channel retains nothing.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Theme {}
+    ///
+    /// impl CustomChannel for Theme {
+    ///     type Event = &'static str;
+    ///     const NAME: &'static str = "theme";
+    ///     const RETAIN: usize = 1;
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// hub.publish::<Custom<Theme>>("dark");
+    /// assert_eq!(hub.last::<Custom<Theme>>().map(|theme| *theme.payload()), Some("dark"));
+    /// ```
+    pub fn last<C: Channel>(&self) -> Option<Envelope<C>> {
+        self.channel::<C>().last()
     }
 }

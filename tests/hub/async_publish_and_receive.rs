@@ -112,7 +112,10 @@ fn publish_async_has_the_source_of_its_caller() {
     let hub = Hub::new();
     let log = Log::new();
     let lines = log.clone();
-    let _guard = hub.listen_envelope::<Numbers>(move |n| lines.push(n.source().line()));
+    let _guard = hub
+        .listener::<Numbers>()
+        .envelope()
+        .listen(move |n| lines.push(n.source().line()));
     pollster::block_on(hub.publish_async::<Numbers>(1));
     let line = line!() - 1;
     hub.flush();

@@ -9,8 +9,8 @@ use std::task::{Context, Wake, Waker};
 
 use crate::common::{Log, Numbers, PATIENCE, Words, in_time};
 use typed_hub::{
-    Custom, CustomChannel, Hub, ListenOptions, Overflow, Publisher, Receiver, ReceiverOptions,
-    Subscription, TryPublishError, WeakHub, Worker,
+    Custom, CustomChannel, Hub, Overflow, Publisher, Receiver, ReceiverOptions, Subscription,
+    TryPublishError, WeakHub, Worker,
 };
 
 fn shown(thing: &impl Debug) -> String {
@@ -125,8 +125,7 @@ fn a_receiver_says_its_name_and_how_much_waits_for_it() {
 #[test]
 fn a_subscription_says_its_listener_and_whether_that_still_listens() {
     let hub = Hub::new();
-    let named = ListenOptions::builder().name("log").build();
-    let queued = hub.listen_with::<Numbers>(named, |_| {});
+    let queued = hub.listener::<Numbers>().name("log").listen(|_| {});
     let (inline, line) = (hub.listen_inline::<Words>(|_| {}), line!());
     let once = hub.once::<Numbers>(|_| {});
     let queued_shown = |listening: bool| {
@@ -157,7 +156,10 @@ fn an_event_is_shown_by_what_is_made_to_show_it() {
     let hub = Hub::new();
     let log = Log::new();
     let entries = log.clone();
-    let _guard = hub.listen_envelope::<Numbers>(move |number| entries.push(shown(number)));
+    let _guard = hub
+        .listener::<Numbers>()
+        .envelope()
+        .listen(move |number| entries.push(shown(number)));
     let mut receiver = hub.receiver::<Numbers>();
     hub.publish::<Numbers>(7);
     hub.flush();

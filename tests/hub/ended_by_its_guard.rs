@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::{self, Log, Numbers, Words, gate, in_time, rounds};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay, Subscription};
+use typed_hub::{Custom, CustomChannel, Hub, Replay, Subscription};
 
 #[test]
 fn after_close_no_call_begins_or_is_under_way() {
@@ -388,12 +388,14 @@ fn close_does_not_wait_for_the_drop_of_a_replayed_event() {
         let (let_go, event) = stuck();
         hub.publish::<Custom<RetainedStuckEvents>>(event);
         let (called, calls) = mpsc::channel();
-        let options = ListenOptions::builder().replay(Replay::All).build();
         let (gate, keeper) = gate();
-        let guard = hub.listen_with::<Custom<RetainedStuckEvents>>(options, move |_| {
-            keeper.pass();
-            called.send(()).unwrap();
-        });
+        let guard = hub
+            .listener::<Custom<RetainedStuckEvents>>()
+            .replay(Replay::All)
+            .listen(move |_| {
+                keeper.pass();
+                called.send(()).unwrap();
+            });
         gate.wait();
         // It is retained no more: the dispatcher has it alone.
         let (let_go_too, event) = stuck();

@@ -10,7 +10,7 @@ fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
     let hub = Hub::new();
     let log = Log::new();
     let entries = log.clone();
-    let _guard = hub.listen_envelope::<Numbers>(move |number| {
+    let _guard = hub.listener::<Numbers>().envelope().listen(move |number| {
         let source = (number.source().file(), number.source().line());
         entries.push((*number.payload(), number.channel(), source, number.time()));
     });
@@ -34,8 +34,14 @@ fn sequence_numbers_follow_the_order_of_acceptance_across_channels() {
     let hub = Hub::new();
     let log = Log::new();
     let (numbers, words) = (log.clone(), log.clone());
-    let _numbers = hub.listen_envelope::<Numbers>(move |e| numbers.push(e.sequence()));
-    let _words = hub.listen_envelope::<Words>(move |e| words.push(e.sequence()));
+    let _numbers = hub
+        .listener::<Numbers>()
+        .envelope()
+        .listen(move |e| numbers.push(e.sequence()));
+    let _words = hub
+        .listener::<Words>()
+        .envelope()
+        .listen(move |e| words.push(e.sequence()));
     for n in 0..10 {
         hub.publish::<Numbers>(n);
         hub.publish::<Words>("w");
@@ -89,18 +95,21 @@ fn the_methods_of_an_event_are_told_from_those_of_its_envelope() {
     let hub = Hub::new();
     let log = Log::new();
     let entries = log.clone();
-    let _guard = hub.listen_envelope::<Custom<Broadcasts>>(move |envelope| {
-        let event = envelope.payload();
-        assert_eq!(event.channel(), 2);
-        assert_eq!(event.time(), 1_930);
-        assert_eq!(event.sequence(), [2, 0]);
-        assert_eq!(event.source(), "the studio");
-        assert_eq!(event.payload(), "the news");
-        assert_eq!(envelope.channel(), "broadcasts");
-        assert_eq!(envelope.source().file(), file!());
-        assert!(envelope.time() <= SystemTime::now());
-        entries.push((event.clone(), envelope.sequence()));
-    });
+    let _guard = hub
+        .listener::<Custom<Broadcasts>>()
+        .envelope()
+        .listen(move |envelope| {
+            let event = envelope.payload();
+            assert_eq!(event.channel(), 2);
+            assert_eq!(event.time(), 1_930);
+            assert_eq!(event.sequence(), [2, 0]);
+            assert_eq!(event.source(), "the studio");
+            assert_eq!(event.payload(), "the news");
+            assert_eq!(envelope.channel(), "broadcasts");
+            assert_eq!(envelope.source().file(), file!());
+            assert!(envelope.time() <= SystemTime::now());
+            entries.push((event.clone(), envelope.sequence()));
+        });
     let news = Broadcast {
         channel: 2,
         time: 1_930,

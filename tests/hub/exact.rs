@@ -209,8 +209,9 @@ impl Act {
 
 impl Drop for Act {
     fn drop(&mut self) {
-        let action = self.1.get_mut().unwrap().take();
-        action.into_iter().for_each(|action| action());
+        if let Some(action) = self.1.get_mut().unwrap().take() {
+            action();
+        }
     }
 }
 

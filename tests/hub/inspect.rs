@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::common::{Numbers, Words, gate};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
+use typed_hub::{Custom, CustomChannel, Hub, Overflow, ReceiverOptions};
 
 /// Another channel that people call `number`.
 enum OtherNumber {}
@@ -18,8 +18,10 @@ impl CustomChannel for OtherNumber {
 fn a_report_counts_what_has_happened() {
     let hub = Hub::builder().capacity(3).on_panic(|_| {}).build();
     let (gate, keeper) = gate();
-    let held = ListenOptions::builder().name("held").build();
-    let _held = hub.listen_with::<Words>(held, move |_| keeper.pass());
+    let _held = hub
+        .listener::<Words>()
+        .name("held")
+        .listen(move |_| keeper.pass());
     let (_inline, line) = (hub.listen_inline::<Numbers>(|_| panic!("inline")), line!());
     let _queued = hub.listen::<Numbers>(|_| {});
     let dropping = ReceiverOptions::builder()
@@ -179,12 +181,11 @@ fn two_channels_of_one_name_are_two_and_told_apart_by_their_types() {
 /// A hub whose every line is known.
 fn small_hub() -> (Hub, Vec<typed_hub::Subscription>) {
     let hub = Hub::new();
-    let named = |name: &str| ListenOptions::builder().name(name).build();
     let guards = vec![
-        hub.listen_with::<Numbers>(named("a \"sum\""), |_| {}),
-        hub.listen_with::<Numbers>(named("log"), |_| {}),
-        hub.listen_with::<Numbers>(named("7"), |_| {}),
-        hub.listen_with::<Numbers>(named("two\nlines"), |_| {}),
+        hub.listener::<Numbers>().name("a \"sum\"").listen(|_| {}),
+        hub.listener::<Numbers>().name("log").listen(|_| {}),
+        hub.listener::<Numbers>().name("7").listen(|_| {}),
+        hub.listener::<Numbers>().name("two\nlines").listen(|_| {}),
     ];
     (0..12).for_each(|n| hub.publish::<Numbers>(n));
     hub.flush();

@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 #[cfg(not(miri))]
 use crate::alone::alone;
 use crate::common::{Log, Numbers, in_time};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, PanicOrigin, PanicReport};
+use typed_hub::{Custom, CustomChannel, Hub, PanicOrigin, PanicReport};
 
 /// A hub that writes down the panics it has caught.
 fn hub_with_log() -> (Hub, Log<PanicReport>) {
@@ -30,8 +30,7 @@ fn a_callback_that_panics_every_time_gets_every_event_and_disturbs_nobody() {
     let log = Log::new();
     let (before, panicking, after) = (log.clone(), log.clone(), log.clone());
     let _before = hub.listen::<Numbers>(move |n| before.push(("before", *n)));
-    let options = ListenOptions::builder().name("clumsy").build();
-    let _panicking = hub.listen_with::<Numbers>(options, move |n| {
+    let _panicking = hub.listener::<Numbers>().name("clumsy").listen(move |n| {
         panicking.push(("panicking", *n));
         panic!("at {n}");
     });
@@ -68,8 +67,10 @@ fn unless_told_otherwise_a_panic_is_reported_on_standard_error() {
     let test = "unless_told_otherwise_a_panic_is_reported_on_standard_error";
     let Some(output) = alone(module_path!(), test) else {
         let hub = Hub::new();
-        let named = ListenOptions::builder().name("fragile").build();
-        let _fragile = hub.listen_with::<Numbers>(named, |n| panic!("at {n}"));
+        let _fragile = hub
+            .listener::<Numbers>()
+            .name("fragile")
+            .listen(|n| panic!("at {n}"));
         hub.publish::<Numbers>(7);
         hub.flush();
         return;
@@ -129,8 +130,7 @@ impl Drop for Grudge {
 fn a_panic_in_the_drop_of_a_capture_reaches_nobody_either() {
     let (hub, panics) = hub_with_log();
     let grudge = Grudge;
-    let options = ListenOptions::builder().name("bearer").build();
-    let queued = hub.listen_with::<Numbers>(options, move |_| {
+    let queued = hub.listener::<Numbers>().name("bearer").listen(move |_| {
         let _captured = &grudge;
     });
     let grudge = Grudge;

@@ -10,8 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use typed_hub::{
-    Custom, CustomChannel, Hub, ListenOptions, Overflow, Receiver, ReceiverOptions, Replay,
-    Subscription,
+    Custom, CustomChannel, Hub, Overflow, Receiver, ReceiverOptions, Replay, Subscription,
 };
 
 struct Plain;
@@ -63,9 +62,10 @@ fn queued<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T> {
 }
 
 fn queued_with_replay<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T> {
-    let options = ListenOptions::builder().replay(Replay::All).build();
     Listener::pushed(|log| {
-        hub.listen_with::<Custom<T>>(options, move |n| log.lock().unwrap().push(*n))
+        hub.listener::<Custom<T>>()
+            .replay(Replay::All)
+            .listen(move |n| log.lock().unwrap().push(*n))
     })
 }
 
@@ -73,12 +73,14 @@ fn enveloped<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T> {
     let begun = SystemTime::now();
     let mut last = None;
     Listener::pushed(|log| {
-        hub.listen_envelope::<Custom<T>>(move |envelope| {
-            assert!(last.replace(envelope.sequence()) < Some(envelope.sequence()));
-            let age = envelope.time().duration_since(begun);
-            assert!(age.is_ok_and(|age| age < Duration::from_mins(10)));
-            log.lock().unwrap().push(*envelope.payload());
-        })
+        hub.listener::<Custom<T>>()
+            .envelope()
+            .listen(move |envelope| {
+                assert!(last.replace(envelope.sequence()) < Some(envelope.sequence()));
+                let age = envelope.time().duration_since(begun);
+                assert!(age.is_ok_and(|age| age < Duration::from_mins(10)));
+                log.lock().unwrap().push(*envelope.payload());
+            })
     })
 }
 

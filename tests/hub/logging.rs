@@ -11,7 +11,7 @@ use crate::common::{Log, Numbers};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions};
+use typed_hub::{Custom, CustomChannel, Hub, Overflow, ReceiverOptions};
 
 /// Writes events down as one line each.
 struct Lines(Log<String>);
@@ -87,8 +87,10 @@ fn deliveries_losses_and_panics_are_logged_and_so_are_events_where_asked() {
     tracing::subscriber::set_global_default(Lines(log.clone())).unwrap();
     let hub = Hub::builder().on_panic(|_| {}).build();
 
-    let named = |name: &str| ListenOptions::builder().name(name).build();
-    let queued = hub.listen_with::<Numbers>(named("clumsy"), |n| assert_ne!(*n, 2, "at two"));
+    let queued = hub
+        .listener::<Numbers>()
+        .name("clumsy")
+        .listen(|n| assert_ne!(*n, 2, "at two"));
     hub.publish::<Numbers>(2);
     hub.flush();
     queued.close();

@@ -14,6 +14,7 @@ mod ends_clean;
 mod envelope;
 mod exact;
 mod global;
+mod handles;
 mod inspect;
 mod isolated;
 mod joins;

@@ -31,11 +31,18 @@ fn the_holder_of_the_key_publishes_by_every_way() {
     hub.flush();
     hub.publisher::<Sealed>().publish_protected(&key, 2);
     hub.flush();
-    block_on(hub.publish_protected_async::<Sealed>(&key, 3));
+    block_on(hub.publish_async_protected::<Sealed>(&key, 3));
+    hub.flush();
+    hub.try_publish_protected::<Sealed>(&key, 4).unwrap();
+    hub.flush();
+    let publisher = hub.publisher::<Sealed>();
+    publisher.try_publish_protected(&key, 5).unwrap();
+    hub.flush();
+    block_on(publisher.publish_async_protected(&key, 6));
     hub.flush();
     let mut told = log.take();
     told.sort_unstable();
-    let of = |way| (1..=3).map(move |n| (way, n));
+    let of = |way| (1..=6).map(move |n| (way, n));
     assert!(told.into_iter().eq(of("inline").chain(of("queued"))));
 }
 

@@ -4,7 +4,7 @@
 use std::thread;
 
 use crate::common::{self, Log, Numbers, in_time, rounds};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, Replay};
+use typed_hub::{Custom, CustomChannel, Hub, Replay};
 
 /// A channel that keeps its last three events.
 enum Kept {}
@@ -26,10 +26,6 @@ impl CustomChannel for Archive {
     const RETAIN: usize = usize::MAX;
 }
 
-fn replay(replay: Replay) -> ListenOptions {
-    ListenOptions::builder().replay(replay).build()
-}
-
 #[test]
 fn a_late_listener_gets_what_it_asked_for_and_then_the_live_events() {
     for (asked, expected) in [
@@ -41,7 +37,10 @@ fn a_late_listener_gets_what_it_asked_for_and_then_the_live_events() {
         (1..=5).for_each(|n| hub.publish::<KeptNumbers>(n));
         let log = Log::new();
         let numbers = log.clone();
-        let _guard = hub.listen_with::<KeptNumbers>(replay(asked), move |n| numbers.push(*n));
+        let _guard = hub
+            .listener::<KeptNumbers>()
+            .replay(asked)
+            .listen(move |n| numbers.push(*n));
         (6..=7).for_each(|n| hub.publish::<KeptNumbers>(n));
         hub.flush();
         assert_eq!(log.take(), expected, "{asked:?}");
@@ -55,7 +54,10 @@ fn the_replay_comes_without_another_event_and_flush_waits_for_it() {
         hub.publish::<KeptNumbers>(1);
         let log = Log::new();
         let numbers = log.clone();
-        let _guard = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| numbers.push(*n));
+        let _guard = hub
+            .listener::<KeptNumbers>()
+            .replay(Replay::All)
+            .listen(move |n| numbers.push(*n));
         hub.flush();
         assert_eq!(log.take(), [1]);
     });
@@ -74,7 +76,10 @@ fn what_is_queued_for_others_is_replayed_and_not_delivered_again() {
     (1..=2).for_each(|n| hub.publish::<KeptNumbers>(n)); // accepted, not delivered
     let late = Log::new();
     let numbers = late.clone();
-    let _late = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| numbers.push(*n));
+    let _late = hub
+        .listener::<KeptNumbers>()
+        .replay(Replay::All)
+        .listen(move |n| numbers.push(*n));
     hub.publish::<KeptNumbers>(3);
     gate.open();
     hub.flush();
@@ -93,7 +98,9 @@ fn none_twice_none_skipped_under_concurrent_publishing() {
             let guard = thread::scope(|scope| {
                 scope.spawn(|| (0..events).for_each(|n| hub.publish::<Custom<Archive>>(n)));
                 thread::yield_now();
-                hub.listen_with::<Custom<Archive>>(replay(Replay::All), move |n| numbers.push(*n))
+                hub.listener::<Custom<Archive>>()
+                    .replay(Replay::All)
+                    .listen(move |n| numbers.push(*n))
             });
             hub.flush();
             assert_eq!(log.take(), (0..events).collect::<Vec<_>>());
@@ -108,7 +115,10 @@ fn a_channel_that_keeps_nothing_replays_nothing() {
     hub.publish::<Numbers>(1);
     let log = Log::new();
     let numbers = log.clone();
-    let _guard = hub.listen_with::<Numbers>(replay(Replay::All), move |n| numbers.push(*n));
+    let _guard = hub
+        .listener::<Numbers>()
+        .replay(Replay::All)
+        .listen(move |n| numbers.push(*n));
     hub.publish::<Numbers>(2);
     hub.flush();
     assert_eq!(log.take(), [2]);
@@ -125,7 +135,10 @@ fn a_refused_event_is_not_retained() {
     assert!(hub.try_publish::<KeptNumbers>(3).is_err());
     let log = Log::new();
     let numbers = log.clone();
-    let _late = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| numbers.push(*n));
+    let _late = hub
+        .listener::<KeptNumbers>()
+        .replay(Replay::All)
+        .listen(move |n| numbers.push(*n));
     drop(gate);
     hub.flush();
     assert_eq!(log.take(), [1, 2]);
@@ -145,7 +158,9 @@ fn a_replay_that_a_callback_asks_for_is_delivered_after_it() {
             kept.lock().unwrap().push(
                 weak.upgrade()
                     .unwrap()
-                    .listen_with::<KeptNumbers>(replay(Replay::All), move |n| numbers.push(*n)),
+                    .listener::<KeptNumbers>()
+                    .replay(Replay::All)
+                    .listen(move |n| numbers.push(*n)),
             );
         });
         hub.publish::<Numbers>(0);
@@ -165,10 +180,12 @@ fn a_listener_that_ends_during_its_replay_gets_no_more_of_it() {
     let (slot, numbers) = (own.clone(), log.clone());
     let mut slot_guard = own.lock().unwrap();
     *slot_guard = Some(
-        hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| {
-            numbers.push(*n);
-            drop(slot.lock().unwrap().take());
-        }),
+        hub.listener::<KeptNumbers>()
+            .replay(Replay::All)
+            .listen(move |n| {
+                numbers.push(*n);
+                drop(slot.lock().unwrap().take());
+            }),
     );
     drop(slot_guard);
     hub.flush();
@@ -195,7 +212,10 @@ fn a_replay_keeps_the_one_order_across_channels() {
     hub.publish::<KeptNumbers>(1);
     hub.publish::<common::Words>("two");
     hub.publish::<KeptNumbers>(3);
-    let _late = hub.listen_with::<KeptNumbers>(replay(Replay::Latest), move |n| late.push(*n));
+    let _late = hub
+        .listener::<KeptNumbers>()
+        .replay(Replay::Latest)
+        .listen(move |n| late.push(*n));
     gate.open();
     hub.flush();
     assert_eq!(log.take(), [2, 3]);
@@ -217,7 +237,10 @@ fn a_replay_does_not_let_flush_return_too_early() {
         };
         // This one's number is beyond what the flush waits for.
         hub.publish::<KeptNumbers>(2);
-        let _late = hub.listen_with::<KeptNumbers>(replay(Replay::Latest), |_| {});
+        let _late = hub
+            .listener::<KeptNumbers>()
+            .replay(Replay::Latest)
+            .listen(|_| {});
         gate.open();
         last.wait();
         assert!(!flush.is_finished(), "the last event is not delivered yet");
@@ -233,11 +256,20 @@ fn two_channels_with_listeners_to_catch_up_are_both_told() {
     hub.publish::<Custom<Archive>>(2);
     let log = Log::new();
     let [kept, more, archive] = [(); 3].map(|()| log.clone());
-    let _kept = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| kept.push(*n));
-    let _archive = hub.listen_with::<Custom<Archive>>(replay(Replay::All), move |n| {
-        archive.push(*n);
-    });
-    let _more = hub.listen_with::<KeptNumbers>(replay(Replay::All), move |n| more.push(*n));
+    let _kept = hub
+        .listener::<KeptNumbers>()
+        .replay(Replay::All)
+        .listen(move |n| kept.push(*n));
+    let _archive = hub
+        .listener::<Custom<Archive>>()
+        .replay(Replay::All)
+        .listen(move |n| {
+            archive.push(*n);
+        });
+    let _more = hub
+        .listener::<KeptNumbers>()
+        .replay(Replay::All)
+        .listen(move |n| more.push(*n));
     assert_eq!(worker.run_pending(), 3);
     let mut told = log.take();
     told.sort_unstable();

@@ -10,7 +10,7 @@ fn an_envelope_is_its_channel_payload_and_source_and_its_metadata() {
     let hub = Hub::new();
     let log = Log::new();
     let lines = log.clone();
-    let _guard = hub.listen_envelope::<Numbers>(move |number| {
+    let _guard = hub.listener::<Numbers>().envelope().listen(move |number| {
         lines.push((serde_json::to_string(number).unwrap(), number.time()));
     });
     hub.publish::<Numbers>(7);

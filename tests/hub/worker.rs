@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::{Log, Numbers, Words, in_time, rounds};
-use typed_hub::{Custom, CustomChannel, Hub, ListenOptions, ReceiverOptions, Replay, Worker};
+use typed_hub::{Custom, CustomChannel, Hub, ReceiverOptions, Replay, Worker};
 
 /// Events that can be counted, and are kept for those who come late.
 enum Shared {}
@@ -177,10 +177,12 @@ fn without_its_worker_a_hub_drops_what_nobody_will_deliver_and_nobody_waits() {
 fn run_pending_counts_what_it_replays() {
     let (hub, mut worker) = Hub::builder().build_with_worker();
     (0..3).for_each(|_| hub.publish::<Custom<Shared>>(Arc::default()));
-    let options = ListenOptions::builder().replay(Replay::All).build();
     let log = Log::new();
     let calls = log.clone();
-    let _guard = hub.listen_with::<Custom<Shared>>(options, move |_| calls.push(()));
+    let _guard = hub
+        .listener::<Custom<Shared>>()
+        .replay(Replay::All)
+        .listen(move |_| calls.push(()));
     assert_eq!(worker.run_pending(), 2);
     assert_eq!(log.len(), 2);
 }
@@ -289,13 +291,14 @@ fn a_worker_that_is_gone_lifts_no_bound() {
 fn thousands_of_late_listeners_are_told_in_one_turn() {
     let (hub, mut worker) = Hub::builder().build_with_worker();
     (0..2).for_each(|_| hub.publish::<Custom<Shared>>(Arc::default()));
-    let options = ListenOptions::builder().replay(Replay::All).build();
     let log = Log::new();
     let late = usize::try_from(rounds(2_000)).unwrap();
     let _guards: Vec<_> = (0..late)
         .map(|_| {
             let calls = log.clone();
-            hub.listen_with::<Custom<Shared>>(options.clone(), move |_| calls.push(()))
+            hub.listener::<Custom<Shared>>()
+                .replay(Replay::All)
+                .listen(move |_| calls.push(()))
         })
         .collect();
     assert_eq!(worker.run_pending(), 2 * late);

@@ -1,8 +1,9 @@
 //! The events of one channel that wait for its receivers.
 //!
 //! [`Log`] is the lock and what happens outside it; [`state`] is what happens under it; a
-//! [`reader`] is what the log knows of a receiver.
+//! [`reader`] is what the log knows of a receiver, and the [`index`] what it knows of all of them.
 
+mod index;
 mod reader;
 mod state;
 
@@ -42,7 +43,7 @@ pub(crate) struct Log<C: Channel> {
 
 /// Why a receiver took nothing.
 pub(crate) enum Empty {
-    /// There is nothing at the moment; the reader's ready_signal, and the waker if there is one, will tell.
+    /// There is nothing at the moment; its ready signal, and its waker if there is one, will tell.
     ForNow,
     /// There will be nothing: the hub is gone.
     Closed,
@@ -67,7 +68,7 @@ impl<C: Channel> Log<C> {
         id
     }
 
-    /// Has the ready_signal ring when an event comes that the reader waits for, or the end.
+    /// Sets the signal that tells of an event that the reader waits for, or of the end.
     pub(crate) fn set_ready_signal(&self, id: ReaderId, ready_signal: Sender<()>) {
         self.state.lock().set_ready_signal(id, ready_signal);
     }

@@ -77,7 +77,8 @@ impl<C: Channel> Reader<C> {
         }
     }
 
-    /// Tells those who listen for its ready_signal. One that has not been heard yet need not ring twice.
+    /// Sends its ready signal, if somebody waits for it. A signal that has not been taken yet stands
+    /// for this one too.
     pub(crate) fn notify(&self) {
         if let Some(ready_signal) = &self.ready_signal {
             let _ = ready_signal.try_send(());

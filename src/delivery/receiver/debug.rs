@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use super::{Events, Receiver};
+use super::{Events, EventsMut, Receiver};
 use crate::channel::Channel;
-use crate::delivery::log::Segment;
 
 /// The channel, the receiver's name or the line that made it, its options, and how many events it
 /// can receive without waiting.
 impl<C: Channel> fmt::Debug for Receiver<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let taken: u64 = self.taken.iter().map(Segment::events).sum();
+        let taken = self.taken_events();
         // Read before the first text is written: what is written to may be a user's code.
         let reader = self.log.reader(self.id, |reader, waiting| {
             (reader.capacity, reader.overflow, waiting)
@@ -32,6 +31,14 @@ impl<C: Channel> fmt::Debug for Receiver<C> {
 impl<C: Channel> fmt::Debug for Events<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
+            .field("receiver", &self.receiver)
+            .finish()
+    }
+}
+
+impl<C: Channel> fmt::Debug for EventsMut<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventsMut")
             .field("receiver", &self.receiver)
             .finish()
     }

@@ -21,6 +21,33 @@ impl<C: Channel> IntoIterator for Receiver<C> {
     }
 }
 
+/// Waits for each event; ends at the end of the hub. The receiver goes on after the loop.
+#[expect(
+    clippy::into_iter_without_iter,
+    reason = "the method is `iter`, as of every receiver of a channel"
+)]
+impl<'a, C: Channel> IntoIterator for &'a mut Receiver<C> {
+    type Item = Result<Received<C>, Lagged>;
+    type IntoIter = EventsMut<'a, C>;
+
+    fn into_iter(self) -> EventsMut<'a, C> {
+        EventsMut { receiver: self }
+    }
+}
+
+/// The events of a borrowed [`Receiver`], on this thread: see [`Receiver::iter`].
+pub struct EventsMut<'a, C: Channel> {
+    pub(super) receiver: &'a mut Receiver<C>,
+}
+
+impl<C: Channel> Iterator for EventsMut<'_, C> {
+    type Item = Result<Received<C>, Lagged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        ended(self.receiver.recv())
+    }
+}
+
 /// The events of a [`Receiver`], on this thread.
 pub struct Events<C: Channel> {
     pub(super) receiver: Receiver<C>,
@@ -52,5 +79,12 @@ impl<C: Channel> futures_core::Stream for Receiver<C> {
         task: &mut std::task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_recv(task.waker()).map(ended)
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<C: Channel> futures_core::stream::FusedStream for Receiver<C> {
+    fn is_terminated(&self) -> bool {
+        self.is_closed
     }
 }

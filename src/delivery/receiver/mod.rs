@@ -17,9 +17,9 @@ use super::received::Received;
 use super::trace;
 use crate::channel::Channel;
 use crate::envelope::Payload;
-use crate::error::{Lagged, RecvError, RecvTimeoutError, TryRecvError};
+use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 
-pub use events::Events;
+pub use events::{Events, EventsMut};
 use taking::unpark_this_thread;
 
 /// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in
@@ -59,6 +59,8 @@ pub struct Receiver<C: Channel> {
     taken: VecDeque<Segment<C>>,
     /// Whether more than one event was there when it last took: then more will come soon.
     is_busy: bool,
+    /// Whether the end has been told.
+    is_closed: bool,
 }
 
 impl<C: Channel> Receiver<C> {
@@ -82,6 +84,7 @@ impl<C: Channel> Receiver<C> {
             ready_signal: OnceLock::new(),
             taken,
             is_busy: false,
+            is_closed: false,
         }
     }
 
@@ -118,11 +121,24 @@ impl<C: Channel> Receiver<C> {
     ///
     /// # Errors
     ///
-    /// [`RecvTimeoutError::Timeout`] where none came in time; the others as of
+    /// [`RecvTimeoutError::Timeout`] when none came in time; the others as of
     /// [`recv`](Self::recv).
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
-        let deadline = Instant::now().checked_add(timeout);
+        self.recv_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Waits for the next event, at most until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError::Timeout`] when none came in time; the others as of
+    /// [`recv`](Self::recv).
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Received<C>, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
+    fn recv_until(&mut self, deadline: Option<Instant>) -> Result<Received<C>, RecvTimeoutError> {
         self.backoff_if_busy();
         let mut this_thread = None;
         loop {
@@ -140,6 +156,34 @@ impl<C: Channel> Receiver<C> {
                 None => thread::park(),
             }
         }
+    }
+
+    /// The number of events that wait for the receiver, replayed ones included.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, CustomChannel, Hub};
+    ///
+    /// enum Ticks {}
+    ///
+    /// impl CustomChannel for Ticks {
+    ///     type Event = u64;
+    ///     const NAME: &'static str = "ticks";
+    /// }
+    ///
+    /// let hub = Hub::new();
+    /// let ticks = hub.receiver::<Custom<Ticks>>();
+    /// (0..3).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    /// assert_eq!(ticks.len(), 3);
+    /// ```
+    pub fn len(&self) -> usize {
+        let in_log = self.log.reader(self.id, |_, waiting| waiting);
+        let waiting = self.taken_events() + in_log.unwrap_or_default();
+        usize::try_from(waiting).unwrap_or(usize::MAX)
+    }
+
+    /// Whether no event waits for the receiver.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Waits for each event on this thread; ends at the end of the hub.
@@ -160,8 +204,8 @@ impl<C: Channel> Receiver<C> {
     /// let large = ticks.iter().flatten().find(|tick| **tick > 5);
     /// assert_eq!(large.as_deref(), Some(&6));
     /// ```
-    pub fn iter(&mut self) -> impl Iterator<Item = Result<Received<C>, Lagged>> {
-        std::iter::from_fn(|| events::ended(self.recv()))
+    pub fn iter(&mut self) -> EventsMut<'_, C> {
+        EventsMut { receiver: self }
     }
 
     /// Calls `look` with the events that wait, and returns how many there were: the fast path, which

@@ -31,10 +31,14 @@ impl<C: Channel> Receiver<C> {
                     let missed = *missed;
                     return Err(TryRecvError::Lagged(self.lagged(missed)));
                 }
-                None => self.refill(waker).map_err(|nothing| match nothing {
-                    Empty::ForNow => TryRecvError::Empty,
-                    Empty::Closed => TryRecvError::Closed,
-                })?,
+                None => match self.refill(waker) {
+                    Ok(()) => {}
+                    Err(Empty::ForNow) => return Err(TryRecvError::Empty),
+                    Err(Empty::Closed) => {
+                        self.is_closed = true;
+                        return Err(TryRecvError::Closed);
+                    }
+                },
             }
         }
     }

@@ -13,7 +13,7 @@ use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
 use crate::delivery::history::{History, Replay};
 use crate::delivery::inline::InlineListeners;
-use crate::delivery::kinds::ActiveKinds;
+use crate::delivery::kinds::{ActiveKinds, KindSet};
 use crate::delivery::listener::ListenerName;
 use crate::delivery::log::{Log, Overflow};
 use crate::delivery::queue::Queue;
@@ -75,6 +75,16 @@ impl<C: Channel> ChannelState<C> {
     #[cfg(all(test, loom))]
     pub(in crate::hub) fn prepare(&self) {
         (self.inline(), self.queued(), self.log(), self.history());
+    }
+
+    pub(in crate::hub) fn has_listeners(&self) -> bool {
+        self.kinds.load() != KindSet::NONE
+    }
+
+    /// The last event that is retained.
+    pub(in crate::hub) fn last(&self) -> Option<Envelope<C>> {
+        let last = (C::RETAIN > 0).then(|| self.history().lock().replay(Replay::Latest));
+        last.and_then(|mut last| last.pop())
     }
 
     /// Registers a queued listener: for what is accepted from now on and, where it asks for

@@ -9,7 +9,7 @@ impl CustomChannel for Ticks {
 
 fn main() {
     let hub = Hub::new();
-    let guard = hub.listen_envelope::<Custom<Ticks>>(|tick| {
+    let guard = hub.listener::<Custom<Ticks>>().envelope().listen(|tick| {
         let _ = tick.count_ones();
     });
     drop(guard);

@@ -13,8 +13,8 @@ use std::time::SystemTime;
 
 use proptest::prelude::*;
 use typed_hub::{
-    Channel, Custom, CustomChannel, Hub, ListenOptions, Overflow, ReceiverOptions, Replay,
-    Subscription, TryRecvError,
+    Channel, Custom, CustomChannel, Hub, Overflow, ReceiverOptions, Replay, Subscription,
+    TryRecvError,
 };
 
 /// An event that is told apart from every other, and counted while it is alive.
@@ -119,10 +119,9 @@ fn listen(
 ) -> Subscription {
     on!(which, C => match kind {
         Kind::Queued(replay) => {
-            let options = ListenOptions::builder().replay(replay).build();
-            hub.listen_with::<C>(options, move |event| callback(event, None))
+            hub.listener::<C>().replay(replay).listen(move |event| callback(event, None))
         }
-        Kind::Envelope => hub.listen_envelope::<C>(move |envelope| {
+        Kind::Envelope => hub.listener::<C>().envelope().listen(move |envelope| {
             callback(envelope.payload(), Some((envelope.sequence(), envelope.time())));
         }),
         Kind::Once => hub.once::<C>(move |event| callback(event, None)),

@@ -13,9 +13,7 @@ use super::{Bounds, Event, Got, Kept, Kind, Latest, Place, Plain, Pull, Which, o
 use crate::common::{Log, in_time};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use typed_hub::{
-    Custom, Hub, ListenOptions, Overflow, ReceiverOptions, Replay, Subscription, WeakHub,
-};
+use typed_hub::{Custom, Hub, Overflow, ReceiverOptions, Replay, Subscription, WeakHub};
 
 /// How many numbers for events a thread has.
 const OWN: u32 = 1_000_000;
@@ -659,9 +657,8 @@ proptest! {
                 });
             }
             let written = passing.clone();
-            let options = ListenOptions::builder().replay(Replay::All).build();
             let write = move |event: &Event| written.push((Which::Kept, event.id));
-            hub.listen_with::<Custom<Kept>>(options, write).close();
+            hub.listener::<Custom<Kept>>().replay(Replay::All).listen(write).close();
         });
         hub.flush();
         drop(guards);

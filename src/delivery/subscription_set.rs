@@ -1,0 +1,80 @@
+//! The guards of many listeners.
+
+use super::subscription::Subscription;
+
+/// The guards of many listeners, of any channels and hubs, which end together: when the set is dropped,
+/// [closed](Self::close) or [detached](Self::detach).
+///
+/// ```
+/// use typed_hub::{Auth, Custom, CustomChannel, Hub, SubscriptionSet};
+///
+/// enum Clicks {}
+///
+/// impl CustomChannel for Clicks {
+///     type Event = (i32, i32);
+///     const NAME: &'static str = "clicks";
+/// }
+///
+/// struct Window {
+///     listeners: SubscriptionSet,
+/// }
+///
+/// let hub = Hub::new();
+/// let mut window = Window { listeners: SubscriptionSet::new() };
+/// window.listeners.extend([
+///     hub.listen::<Auth>(|event| println!("{}", event.kind())),
+///     hub.listen::<Custom<Clicks>>(|(x, y)| println!("clicked at {x}, {y}")),
+/// ]);
+/// drop(window); // neither is called any more
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "dropping a `SubscriptionSet` ends its listeners at once"]
+pub struct SubscriptionSet {
+    guards: Vec<Subscription>,
+}
+
+impl SubscriptionSet {
+    /// A set of no guards.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a guard.
+    pub fn insert(&mut self, guard: Subscription) {
+        self.guards.push(guard);
+    }
+
+    /// The number of guards.
+    pub fn len(&self) -> usize {
+        self.guards.len()
+    }
+
+    /// Whether the set has no guard.
+    pub fn is_empty(&self) -> bool {
+        self.guards.is_empty()
+    }
+
+    /// [Closes](Subscription::close) every guard, in the order in which they were added.
+    pub fn close(self) {
+        self.guards.into_iter().for_each(Subscription::close);
+    }
+
+    /// [Detaches](Subscription::detach) every guard: the listeners live as long as their hubs.
+    pub fn detach(self) {
+        self.guards.into_iter().for_each(Subscription::detach);
+    }
+}
+
+impl Extend<Subscription> for SubscriptionSet {
+    fn extend<T: IntoIterator<Item = Subscription>>(&mut self, guards: T) {
+        self.guards.extend(guards);
+    }
+}
+
+impl FromIterator<Subscription> for SubscriptionSet {
+    fn from_iter<T: IntoIterator<Item = Subscription>>(guards: T) -> Self {
+        Self {
+            guards: guards.into_iter().collect(),
+        }
+    }
+}
