@@ -6,14 +6,13 @@
 //! - `keep_fresh`: refreshing ahead of time
 //! - `redirect`: signing in by redirect; `browser`: in a browser on this machine
 //! - `sign_out`: signing out, deleting the user
-//! - `flight`: a refresh on its way
+//! - `in_flight`: a refresh on its way
 //! - `transaction`: the machine's decisions carried out, one after the other
-//! - `queue`: work that whoever waits for it drives; `bell`: those who wait
+//! - `queue`: work that whoever waits for it drives; `wakers`: those who wait
 
-mod bell;
 #[cfg(feature = "loopback")]
 mod browser;
-mod flight;
+mod in_flight;
 mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;
@@ -25,6 +24,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod transaction;
+mod wakers;
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::bell::{Bell, SeatNumber, isolated};
+use super::wakers::{Bell, SeatNumber, isolated};
 use crate::sync::Mutex;
 use crate::sync::thread::{self, ThreadId};
 

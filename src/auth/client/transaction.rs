@@ -13,9 +13,9 @@ use std::task::Poll;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use super::bell::Bell;
-use super::flight::Flights;
+use super::in_flight::Flights;
 use super::queue::{Delivery, Promise, Queue, Ticket};
+use super::wakers::Bell;
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 #[cfg(feature = "loopback")]

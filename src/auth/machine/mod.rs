@@ -13,28 +13,28 @@
 //! - `refresh`: asking for the session, and renewing it
 //! - `sign_in`: beginning, going on, completing
 //! - `sign_out`: signing out, deleting the user
-//! - `redirect`: signing in by redirect; `unredirected`: its ends without a callback
+//! - `redirect`: signing in by redirect; `redirect_abort`: its ends without a callback
 //! - `step`: what comes next in a transaction
 
 #[cfg(feature = "redirect")]
 mod redirect;
+#[cfg(feature = "redirect")]
+mod redirect_abort;
 mod refresh;
 mod sign_in;
 mod sign_out;
 mod step;
-#[cfg(feature = "redirect")]
-mod unredirected;
 
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect::Exchange;
+#[cfg(feature = "redirect")]
+pub(super) use self::redirect_abort::Unredirected;
 pub(super) use self::refresh::{Due, Refresh, SessionAsked};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, Begun, NotSignedIn};
 pub use self::sign_out::SignOutScope;
 pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
 pub(super) use self::step::{Step, Write};
-#[cfg(feature = "redirect")]
-pub(super) use self::unredirected::Unredirected;
 
 use std::mem;
 
@@ -66,7 +66,7 @@ pub(super) struct Machine {
     redirect_turns: u64,
     /// The redirects that are over: their callbacks mean nothing.
     #[cfg(feature = "redirect")]
-    over: unredirected::Over,
+    over: redirect_abort::Over,
 }
 
 /// What is known of the sign-in by redirect.
