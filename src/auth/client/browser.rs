@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::redirect::unless;
+use super::redirect::run_until_cancelled;
 use crate::auth::error::RedirectError;
 use crate::auth::machine::Unredirected;
 use crate::auth::provider::IdentityProvider;
@@ -56,13 +56,13 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         limit: Duration,
     ) -> Result<AuthUser, RedirectError> {
         let (page, state) = self.begin_redirect(options).await?;
-        let mut waiting = Waiting {
+        let mut guard = RedirectGuard {
             client: self,
             state: Some(state.clone()),
         };
         loopback.forget_callbacks();
         if open(&page).is_err() {
-            return waiting
+            return guard
                 .end(Unredirected::NotOpened, RedirectError::NotOpened)
                 .await;
         }
@@ -71,17 +71,17 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             let left = limit.saturating_sub(begun.elapsed());
             let mut over = None;
             let ended = async { over = Some(self.inner.until_redirect_over(&state).await) };
-            let callback = unless(ended, loopback.callback(left)).await;
+            let callback = run_until_cancelled(ended, loopback.callback(left)).await;
             let callback = match callback {
                 Some(Ok(callback)) => callback,
                 Some(Err(LoopbackError::TimedOut)) => {
-                    return waiting
+                    return guard
                         .end(Unredirected::TimedOut, RedirectError::TimedOut)
                         .await;
                 }
                 Some(Err(_)) => return Err(RedirectError::Cancelled),
                 None => {
-                    waiting.state = None;
+                    guard.state = None;
                     return Err(over.unwrap_or(RedirectError::Superseded));
                 }
             };
@@ -90,7 +90,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
                 // Some other page of this machine has called, or an earlier sign-in's has.
                 Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
-                    waiting.state = None;
+                    guard.state = None;
                     return completed;
                 }
             }
@@ -99,12 +99,12 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 /// A user is waited for: when this is dropped, no longer.
-struct Waiting<'a, P: IdentityProvider, S: TokenStore> {
+struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     state: Option<RedirectState>,
 }
 
-impl<P: IdentityProvider, S: TokenStore> Waiting<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
     /// Ends the sign-in, unless it has ended.
     async fn end(
         mut self,
@@ -114,19 +114,19 @@ impl<P: IdentityProvider, S: TokenStore> Waiting<'_, P, S> {
         if let Some(state) = self.state.take() {
             let how = how(state);
             let inner = &self.client.inner;
-            let ended = inner.begin(move |machine, _| machine.unredirected(how));
+            let ended = inner.submit(move |machine, _| machine.unredirected(how));
             ended.outcome().await?;
         }
         Err(error)
     }
 }
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Waiting<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
             let why = Unredirected::GivenUp(state);
             let inner = &self.client.inner;
-            drop(inner.begin(move |machine, _| machine.unredirected(why)));
+            drop(inner.submit(move |machine, _| machine.unredirected(why)));
         }
     }
 }

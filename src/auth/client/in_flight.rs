@@ -1,11 +1,11 @@
-//! Refreshes on their way: one for a session, however many ask.
+//! The refresh in flight: one for a session, however many callers ask (single-flight).
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use super::queue::{Queue, Ticket};
+use super::queue::{JobHandle, Queue};
 use super::transaction::Inner;
 use crate::auth::error::SessionError;
 use crate::auth::machine::{Refresh, SessionId};
@@ -13,77 +13,78 @@ use crate::auth::provider::IdentityProvider;
 use crate::auth::store::{Session, TokenStore};
 
 #[derive(Default)]
-pub(super) struct Flights {
-    present: Option<Flight>,
-    /// How many have landed: whoever has asked the machine before the last did must ask again.
-    landed: u64,
+pub(super) struct SingleFlight {
+    in_flight: Option<InFlight>,
+    /// How many refreshes have ended. A caller that asked the machine in an earlier generation must
+    /// ask again.
+    generation: u64,
 }
 
-/// A refresh on its way. It lives as long as somebody waits for it.
-struct Flight {
+/// A refresh in flight. It lives as long as a caller waits for it.
+struct InFlight {
     id: SessionId,
-    landing: Weak<Ticket<Outcome>>,
+    job: Weak<JobHandle<Outcome>>,
 }
 
-/// What the provider has come to say, unless the session ended first.
+/// The answer to the callers, unless the session ended first.
 type Outcome = Option<Result<Option<Session>, SessionError>>;
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
-    /// Renews the tokens of the session: once, however many ask. `landed` is how many refreshes had
-    /// before the machine was asked; there is nothing to wait for if another has since.
-    pub(super) fn refresh(
+    /// Renews the tokens of the session, or joins the refresh in flight. `generation` is that of
+    /// the time before the machine was asked; `None` if a refresh has ended since.
+    pub(super) fn join_refresh(
         self: &Arc<Self>,
         call: Refresh,
-        landed: u64,
-    ) -> Option<Arc<Ticket<Outcome>>> {
+        generation: u64,
+    ) -> Option<Arc<JobHandle<Outcome>>> {
         let id = call.id;
-        let mut flights = self.flights.lock();
-        if flights.landed != landed {
+        let mut refresh = self.refresh.lock();
+        if refresh.generation != generation {
             return None;
         }
-        if let Some(Flight { id: of, landing }) = &flights.present
+        if let Some(InFlight { id: of, job }) = &refresh.in_flight
             && *of == id
-            && let Some(landing) = landing.upgrade()
-            && !landing.is_lost()
+            && let Some(job) = job.upgrade()
+            && !job.has_panicked()
         {
-            return Some(landing);
+            return Some(job);
         }
         let inner = Arc::clone(self);
-        let landing = Arc::new(Queue::new().push(|promise| async move {
-            promise.keep(inner.fly(call).await);
+        let job = Arc::new(Queue::new().push(|completer| async move {
+            completer.complete(inner.run_refresh(call).await);
             Vec::new()
         }));
-        flights.present = Some(Flight {
+        refresh.in_flight = Some(InFlight {
             id,
-            landing: Arc::downgrade(&landing),
+            job: Arc::downgrade(&job),
         });
-        Some(landing)
+        Some(job)
     }
 
-    async fn fly(&self, Refresh { id, user, token }: Refresh) -> Outcome {
+    async fn run_refresh(&self, Refresh { id, user, token }: Refresh) -> Outcome {
         let reply = self.provider().refresh(&user, &token);
         let reply = self.while_open(id, reply).await?;
         let received = self.now();
-        // From here on, whoever asks takes another flight, and finds what this one has done.
+        // From here on, a caller that asks begins another refresh, and finds what this one has done.
         let refreshed = {
-            let mut flights = self.flights.lock();
-            flights.landed += 1;
-            flights.present.take_if(|flight| flight.id == id);
-            self.begin(move |machine, _| machine.refreshed(id, reply, received))
+            let mut refresh = self.refresh.lock();
+            refresh.generation += 1;
+            refresh.in_flight.take_if(|in_flight| in_flight.id == id);
+            self.submit(move |machine, _| machine.refreshed(id, reply, received))
         };
         refreshed.outcome().await
     }
 
-    pub(super) fn flights_landed(&self) -> u64 {
-        self.flights.lock().landed
+    pub(super) fn refresh_generation(&self) -> u64 {
+        self.refresh.lock().generation
     }
 
     /// Waits for the provider's reply for as long as the session is open.
     async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
         let mut reply = pin!(reply);
-        let seat = self.sessions().seat(0);
+        let waiter = self.changes().waiter(0);
         poll_fn(|context| {
-            seat.take(context.waker());
+            waiter.register(context.waker());
             match reply.as_mut().poll(context) {
                 Poll::Ready(reply) => Poll::Ready(Some(reply)),
                 Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),

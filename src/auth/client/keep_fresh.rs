@@ -48,7 +48,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let (mut retry, mut tried) = (FIRST_RETRY, false);
         async move {
             while let Some(client) = Self::alive(&inner) {
-                let asked = client.inner.begin(Machine::due);
+                let asked = client.inner.submit(Machine::due);
                 let due = asked.outcome().await;
                 let wait = match due {
                     Due::Now(_) if !tried => {
@@ -68,7 +68,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                     Due::Never(_) => None,
                 };
                 tried = false;
-                let change = client.inner.session_is_not(due.session());
+                let change = client.inner.until_session_changes(due.session());
                 drop(client);
                 let mut change = pin!(change);
                 let mut slept = pin!(wait.map(&sleep));

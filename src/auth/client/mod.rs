@@ -6,9 +6,9 @@
 //! - `keep_fresh`: refreshing ahead of time
 //! - `redirect`: signing in by redirect; `browser`: in a browser on this machine
 //! - `sign_out`: signing out, deleting the user
-//! - `in_flight`: a refresh on its way
+//! - `in_flight`: the refresh in flight
 //! - `transaction`: the machine's decisions carried out, one after the other
-//! - `queue`: work that whoever waits for it drives; `wakers`: those who wait
+//! - `queue`: jobs that the callers who wait for them poll; `wakers`: the tasks that wait
 
 #[cfg(feature = "loopback")]
 mod browser;
@@ -196,16 +196,15 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
     /// error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
-        let ended = self.inner.refreshes_ended();
+        let ended = self.inner.refresh_count();
         #[cfg(feature = "redirect")]
-        self.redirect_ended(self.inner.redirect_wait).await; // F36
+        self.wait_for_redirect(self.inner.redirect_wait).await; // F36
         self.session_since(force, ended).await
     }
 
     /// The session, whether or not a sign-in by redirect is under way.
-    async fn present_session(&self) -> Result<Option<Session>, SessionError> {
-        self.session_since(false, self.inner.refreshes_ended())
-            .await
+    async fn current_session(&self) -> Result<Option<Session>, SessionError> {
+        self.session_since(false, self.inner.refresh_count()).await
     }
 
     /// So many refreshes had `ended` when the session was asked for.
@@ -216,19 +215,19 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ) -> Result<Option<Session>, SessionError> {
         let (mut force, mut ended) = (force, ended);
         loop {
-            let landed = self.inner.flights_landed();
-            let call = match self.inner.ask(force, ended).outcome().await? {
+            let generation = self.inner.refresh_generation();
+            let call = match self.inner.ask_session(force, ended).outcome().await? {
                 SessionAsked::Answered(session) => return Ok(session),
                 SessionAsked::Refresh(call) => call,
             };
-            let Some(refresh) = self.inner.refresh(call, landed) else {
+            let Some(refresh) = self.inner.join_refresh(call, generation) else {
                 continue;
             };
             if let Some(answer) = refresh.outcome().await {
                 return answer;
             }
             // If there is a session, it is one that has begun since.
-            (force, ended) = (false, self.inner.refreshes_ended());
+            (force, ended) = (false, self.inner.refresh_count());
         }
     }
 
@@ -250,7 +249,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`CurrentUserError`] when the token store cannot be read.
     pub async fn current_user(&self) -> Result<Option<AuthUser>, CurrentUserError> {
-        let user = self.inner.begin(|machine, _| machine.current_user());
+        let user = self.inner.submit(|machine, _| machine.current_user());
         user.outcome().await
     }
 }

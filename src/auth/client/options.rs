@@ -58,7 +58,7 @@ impl<P: IdentityProvider, S: TokenStore> From<AuthOptions<P, S>>
         } = options;
         let inner = Inner::new(provider, store, &hub, clock)?;
         #[cfg(feature = "redirect")]
-        let inner = inner.waiting(redirect_wait);
+        let inner = inner.with_redirect_wait(redirect_wait);
         Ok(AuthClient {
             inner: Arc::new(inner),
         })

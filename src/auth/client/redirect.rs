@@ -8,13 +8,13 @@ use std::time::Duration;
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::sign_in::check_longest;
+use super::sign_in::check_length;
 use crate::auth::error::{Field, RedirectError};
 use crate::auth::machine::{CallbackId, Exchange, Machine, SignInStep, Unredirected};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
-use crate::auth::redirect::{Proof, RedirectOptions};
+use crate::auth::redirect::{RedirectOptions, RedirectSecrets};
 use crate::auth::secret::RedirectState;
 use crate::auth::store::{PendingRedirect, TokenStore};
 use crate::auth::user::AuthUser;
@@ -65,22 +65,22 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     ) -> Result<(AuthorizeUrl, RedirectState), RedirectError> {
         let custom_state = options.custom_state;
         if let Some(state) = &custom_state {
-            check_longest(Field::CustomState, state)?;
+            check_length(Field::CustomState, state)?;
         }
-        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let begun = self.inner.submit(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         self.inner
-            .begin(move |machine, now| machine.redirect(attempt, &session, now))
+            .submit(move |machine, now| machine.redirect(attempt, &session, now))
             .outcome()
             .await?;
 
-        let proof = Proof::new(custom_state.as_deref(), options.nonce);
+        let secrets = RedirectSecrets::new(custom_state.as_deref(), options.nonce);
         let request = AuthorizeRequest {
             redirect_uri: options.redirect_uri.clone(),
-            state: proof.state.clone(),
-            nonce: proof.nonce.clone(),
-            code_challenge: proof.challenge(),
+            state: secrets.state.clone(),
+            nonce: secrets.nonce.clone(),
+            code_challenge: secrets.challenge(),
             scopes: options.scopes,
             identity_provider: options.identity_provider,
             prompt: options.prompt,
@@ -89,17 +89,17 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         };
         let page = self.inner.provider().authorize_url(&request).await;
         let page = page.map_err(RedirectError::Provider)?;
-        let state = proof.state.clone();
+        let state = secrets.state.clone();
         let begun = PendingRedirect {
-            state: proof.state,
-            verifier: proof.verifier,
-            nonce: proof.nonce,
+            state: secrets.state,
+            verifier: secrets.verifier,
+            nonce: secrets.nonce,
             redirect_uri: options.redirect_uri,
             custom_state,
             begun_at: self.inner.now(),
         };
         self.inner
-            .begin(move |machine, _| machine.redirect_begun(attempt, begun))
+            .submit(move |machine, _| machine.redirect_begun(attempt, begun))
             .outcome()
             .await?;
         Ok((page, state))
@@ -128,21 +128,21 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     ) -> Result<AuthUser, RedirectError> {
         let callback = Callback::of(url).sent_by(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
-        let completing = Completing { client: self, id };
+        let guard = ExchangeGuard { client: self, id };
         let Exchange {
             attempt,
             grant,
             custom_state,
         } = self
             .inner
-            .begin(move |machine, now| machine.called_back(id, callback, now))
+            .submit(move |machine, now| machine.called_back(id, callback, now))
             .outcome()
             .await?;
         let exchange = self.inner.provider().exchange(&grant);
-        let Some(reply) = unless(over, exchange).await else {
+        let Some(reply) = run_until_cancelled(over, exchange).await else {
             let abandoned = self
                 .inner
-                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::TimedOut));
+                .submit(move |machine, _| machine.redirect_abandoned(id, &RedirectError::TimedOut));
             abandoned.outcome().await;
             return Err(RedirectError::TimedOut);
         };
@@ -151,12 +151,12 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             Ok((_, tokens)) => tokens.refresh.clone(),
             Err(_) => None,
         };
-        let redirected = self.inner.begin(move |machine, _| {
+        let redirected = self.inner.submit(move |machine, _| {
             machine.redirected(id, attempt, custom_state, reply, received)
         });
-        std::mem::forget(completing);
+        std::mem::forget(guard);
         let begun = redirected.outcome().await;
-        match self.begun(begun, refresh).await? {
+        match self.revoke_unused(begun, refresh).await? {
             SignInStep::Done(user) => Ok(user),
             SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
         }
@@ -174,15 +174,15 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         let why = Unredirected::Cancelled;
         let ended = self
             .inner
-            .begin(move |machine, _| machine.unredirected(why));
+            .submit(move |machine, _| machine.unredirected(why));
         ended.outcome().await
     }
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
-    pub(super) async fn redirect_ended(&self, limit: Duration) {
-        let known = self.inner.begin(Machine::know_redirect);
+    pub(super) async fn wait_for_redirect(&self, limit: Duration) {
+        let known = self.inner.submit(Machine::know_redirect);
         if let Some(left) = known.outcome().await {
             let limit = Delay::new(limit.min(left));
             self.inner.until_not_redirecting(limit).await;
@@ -191,7 +191,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 /// What comes of a task, unless something else comes before.
-pub(super) async fn unless<T>(
+pub(super) async fn run_until_cancelled<T>(
     over: impl Future<Output = ()>,
     task: impl Future<Output = T>,
 ) -> Option<T> {
@@ -204,18 +204,19 @@ pub(super) async fn unless<T>(
 }
 
 /// A callback has been handed in: if the caller is dropped, the sign-in has failed.
-struct Completing<'a, P: IdentityProvider, S: TokenStore> {
+struct ExchangeGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     id: CallbackId,
 }
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Completing<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for ExchangeGuard<'_, P, S> {
     fn drop(&mut self) {
         let id = self.id;
         let inner = &self.client.inner;
         drop(
-            inner
-                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::Cancelled)),
+            inner.submit(move |machine, _| {
+                machine.redirect_abandoned(id, &RedirectError::Cancelled)
+            }),
         );
     }
 }

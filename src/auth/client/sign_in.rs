@@ -11,7 +11,7 @@ use crate::auth::store::TokenStore;
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Revokes what nobody will use: the tokens that have `come`, if no session has begun with them,
     /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
-    pub(super) async fn begun<E: Send>(
+    pub(super) async fn revoke_unused<E: Send>(
         &self,
         begun: Result<Begun, E>,
         come: Option<RefreshToken>,
@@ -72,11 +72,11 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInStep, SignInError> {
-        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let begun = self.inner.submit(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         self.inner
-            .begin(move |machine, now| machine.sign_in(attempt, &session, now))
+            .submit(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
             .await?;
         let reply = self.inner.provider().sign_in(username, password).await;
@@ -112,7 +112,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         check_answer(&answer)?;
         let open = {
             let answer = answer.clone();
-            self.inner.begin(move |machine, _| machine.answer(&answer))
+            self.inner.submit(move |machine, _| machine.answer(&answer))
         };
         let (attempt, challenge) = open.outcome().await?;
         let reply = self.inner.provider().answer(&challenge, &answer).await;
@@ -131,10 +131,10 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         };
         let begun = self
             .inner
-            .begin(move |machine, _| machine.signed_in(attempt, reply, received))
+            .submit(move |machine, _| machine.signed_in(attempt, reply, received))
             .outcome()
             .await;
-        self.begun(begun, refresh).await
+        self.revoke_unused(begun, refresh).await
     }
 }
 
@@ -149,7 +149,7 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
     }
 }
 
-pub(super) const fn check_longest(field: Field, text: &str) -> Result<(), InputError> {
+pub(super) const fn check_length(field: Field, text: &str) -> Result<(), InputError> {
     if text.len() > field.longest() {
         return Err(InputError::TooLong(field));
     }
@@ -160,5 +160,5 @@ pub(super) const fn check(field: Field, text: &str) -> Result<(), InputError> {
     if text.is_empty() {
         return Err(InputError::Empty(field));
     }
-    check_longest(field, text)
+    check_length(field, text)
 }

@@ -82,8 +82,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// [`SignOutError`] when the tokens cannot be removed from the store: the user is still signed
     /// in. That the provider refuses or is not reached is no error; [`SignedOut`] tells.
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
-        let leaving = Leaving(self);
-        let asked = self.inner.begin(move |machine, _| machine.sign_out(scope));
+        let guard = SignOutGuard(self);
+        let asked = self.inner.submit(move |machine, _| machine.sign_out(scope));
         let (left, not_revoked, browser) = match asked.outcome().await {
             SignOutAsked::Done {
                 left,
@@ -102,7 +102,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 };
                 let left = self
                     .inner
-                    .begin(move |machine, _| machine.signed_out(sign_out));
+                    .submit(move |machine, _| machine.signed_out(sign_out));
                 let left = left.outcome().await;
                 let told = match &left {
                     Ok(Some(another)) => told.and(provider.revoke(another).await),
@@ -112,7 +112,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 (left.map(drop), not_revoked, browser)
             }
         };
-        mem::forget(leaving);
+        mem::forget(guard);
         left.map_err(SignOutError::Store)?;
         let logout_url = match browser {
             Some(session) => self.inner.provider().logout_url(session.id.as_ref()).await,
@@ -149,16 +149,16 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`DeleteUserError`] says whether the user is still there.
     pub async fn delete_user(&self) -> Result<(), DeleteUserError> {
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         let deletion = self
             .inner
-            .begin(move |machine, _| machine.delete_user(session))
+            .submit(move |machine, _| machine.delete_user(session))
             .outcome()
             .await?;
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
         self.inner
-            .begin(move |machine, _| machine.signed_out(deletion.sign_out))
+            .submit(move |machine, _| machine.signed_out(deletion.sign_out))
             .outcome()
             .await
             .map(drop)
@@ -167,10 +167,10 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
 }
 
 /// A sign-out that has been asked for, and happens even if the caller is dropped.
-struct Leaving<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
+struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Leaving<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for SignOutGuard<'_, P, S> {
     fn drop(&mut self) {
-        drop(self.0.inner.begin(|machine, _| machine.sign_out_alone()));
+        drop(self.0.inner.submit(|machine, _| machine.sign_out_alone()));
     }
 }

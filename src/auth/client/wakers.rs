@@ -8,119 +8,123 @@ use std::{any::Any, mem};
 
 use crate::sync::Mutex;
 
-/// Wakes those who sit by it.
+/// The wakers of the tasks that wait.
 ///
-/// It is a waker itself: what it is handed to wakes everyone, and whoever is woken looks for
-/// themselves.
-pub(super) struct Bell(Mutex<Waiting>);
+/// The set is a waker itself, which wakes every task in it. A woken task checks its own condition.
+pub(super) struct WakerSet(Mutex<Waiters>);
 
-struct Waiting {
-    wakers: BTreeMap<SeatNumber, Waker>,
-    /// How many seats there have been.
-    seats: u64,
+struct Waiters {
+    wakers: BTreeMap<WaiterId, Waker>,
+    /// How many waiters there have been.
+    created: u64,
 }
 
 /// What a task waits for, and the task's own number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SeatNumber(u64, u64);
+pub(super) struct WaiterId {
+    topic: u64,
+    number: u64,
+}
 
-impl Bell {
+impl WakerSet {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Waiting {
+        Arc::new(Self(Mutex::new(Waiters {
             wakers: BTreeMap::new(),
-            seats: 0,
+            created: 0,
         })))
     }
 
-    /// A place for a task that waits for the thing of this number.
-    pub(super) fn seat(&self, thing: u64) -> Seat<'_> {
-        let mut waiting = self.0.lock();
-        waiting.seats += 1;
-        Seat {
-            bell: self,
-            number: SeatNumber(thing, waiting.seats),
+    /// A waiter for this topic.
+    pub(super) fn waiter(&self, topic: u64) -> Waiter<'_> {
+        let mut waiters = self.0.lock();
+        waiters.created += 1;
+        let number = waiters.created;
+        Waiter {
+            set: self,
+            id: WaiterId { topic, number },
         }
     }
 
-    /// Wakes everyone.
-    pub(super) fn ring(&self) {
+    /// Wakes all tasks.
+    pub(super) fn notify_all(&self) {
         let woken = mem::take(&mut self.0.lock().wakers);
         wake(woken.into_values());
     }
 
-    /// Wakes those who wait for this.
-    pub(super) fn ring_for(&self, thing: u64) {
+    /// Wakes the tasks that wait for this topic.
+    pub(super) fn notify(&self, topic: u64) {
+        let first = |topic| WaiterId { topic, number: 0 };
         let woken = {
             let wakers = &mut self.0.lock().wakers;
-            let mut woken = wakers.split_off(&SeatNumber(thing, 0));
-            wakers.append(&mut woken.split_off(&SeatNumber(thing + 1, 0)));
+            let mut woken = wakers.split_off(&first(topic));
+            wakers.append(&mut woken.split_off(&first(topic + 1)));
             woken
         };
         wake(woken.into_values());
     }
 
-    /// Wakes those in these seats.
-    pub(super) fn ring_at(&self, seats: &BTreeSet<SeatNumber>) {
-        if seats.is_empty() {
+    /// Wakes these waiters.
+    pub(super) fn notify_each(&self, waiters: &BTreeSet<WaiterId>) {
+        if waiters.is_empty() {
             return;
         }
         let woken: Vec<_> = {
             let wakers = &mut self.0.lock().wakers;
-            seats
+            waiters
                 .iter()
-                .filter_map(|seat| wakers.remove(seat))
+                .filter_map(|waiter| wakers.remove(waiter))
                 .collect()
         };
         wake(woken);
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakerSet {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.notify_all();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.notify_all();
     }
 }
 
-/// A place by the bell. Whoever leaves it is not woken any more.
-pub(super) struct Seat<'a> {
-    bell: &'a Bell,
-    pub(super) number: SeatNumber,
+/// A task's entry in the set. A dropped waiter is not woken any more.
+pub(super) struct Waiter<'a> {
+    set: &'a WakerSet,
+    pub(super) id: WaiterId,
 }
 
-impl Seat<'_> {
-    /// Wakes this task, once, when it is its turn.
-    pub(super) fn take(&self, waker: &Waker) {
-        // Cloning and dropping a waker is somebody else's code, so not under the lock.
+impl Waiter<'_> {
+    /// Wakes this task at the next notification, once.
+    pub(super) fn register(&self, waker: &Waker) {
+        // User code clones and drops a waker, so neither happens under the lock.
         let waker = waker.clone();
-        let replaced = self.bell.0.lock().wakers.insert(self.number, waker);
+        let replaced = self.set.0.lock().wakers.insert(self.id, waker);
         drop(replaced);
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let left = self.bell.0.lock().wakers.remove(&self.number);
-        drop(left);
+        let removed = self.set.0.lock().wakers.remove(&self.id);
+        drop(removed);
     }
 }
 
-/// A waker that panics leaves no other task asleep.
+/// Wakes all of them, even if one panics.
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
         isolated(|| waker.wake());
     }
 }
 
-/// Runs somebody else's code. Its panic ends here: then there is no result.
+/// Runs user code and catches its panic: then there is no result.
 pub(super) fn isolated<R>(code: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(code)).map_err(discard).ok()
 }
 
-/// Dropping what a panic left behind is somebody else's code too.
+/// Drops the payload of a panic, whose destructor may panic again.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(again);

@@ -15,4 +15,4 @@ mod secrets;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{Loopback, LoopbackError, open};
 pub use self::options::{RedirectOptions, RedirectOptionsBuilder};
-pub(super) use self::secrets::Proof;
+pub(super) use self::secrets::RedirectSecrets;

@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 use crate::auth::secret::{CodeVerifier, Nonce, RedirectState};
 
 /// The random values of one sign-in: 256 bits each.
-pub(crate) struct Proof {
+pub(crate) struct RedirectSecrets {
     pub(crate) state: RedirectState,
     pub(crate) nonce: Nonce,
     pub(crate) verifier: CodeVerifier,
 }
 
-impl Proof {
+impl RedirectSecrets {
     /// New values, but for a nonce that is given. Custom state travels in the state, encoded so that any text survives.
     ///
     /// # Panics
@@ -66,7 +66,10 @@ mod tests {
 
     #[test]
     fn no_two_values_are_alike() {
-        let (one, other) = (Proof::new(None, None), Proof::new(None, None));
+        let (one, other) = (
+            RedirectSecrets::new(None, None),
+            RedirectSecrets::new(None, None),
+        );
         assert_ne!(one.state, other.state);
         assert_ne!(one.verifier, other.verifier);
         assert_ne!(one.nonce, other.nonce);
