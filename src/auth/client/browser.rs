@@ -7,7 +7,7 @@ use futures_timer::Delay;
 use super::AuthClient;
 use super::redirect::run_until_cancelled;
 use crate::auth::error::RedirectError;
-use crate::auth::machine::Unredirected;
+use crate::auth::machine::RedirectAbort;
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{Loopback, LoopbackError, RedirectOptions};
@@ -63,20 +63,20 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         loopback.forget_callbacks();
         if open(&page).is_err() {
             return guard
-                .end(Unredirected::NotOpened, RedirectError::NotOpened)
+                .end(RedirectAbort::NotOpened, RedirectError::NotOpened)
                 .await;
         }
         let begun = Instant::now();
         loop {
             let left = limit.saturating_sub(begun.elapsed());
             let mut over = None;
-            let ended = async { over = Some(self.inner.until_redirect_over(&state).await) };
+            let ended = async { over = Some(self.inner.until_redirect_end(&state).await) };
             let callback = run_until_cancelled(ended, loopback.callback(left)).await;
             let callback = match callback {
                 Some(Ok(callback)) => callback,
                 Some(Err(LoopbackError::TimedOut)) => {
                     return guard
-                        .end(Unredirected::TimedOut, RedirectError::TimedOut)
+                        .end(RedirectAbort::TimedOut, RedirectError::TimedOut)
                         .await;
                 }
                 Some(Err(_)) => return Err(RedirectError::Cancelled),
@@ -108,13 +108,13 @@ impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
     /// Ends the sign-in, unless it has ended.
     async fn end(
         mut self,
-        how: impl FnOnce(RedirectState) -> Unredirected,
+        how: impl FnOnce(RedirectState) -> RedirectAbort,
         error: RedirectError,
     ) -> Result<AuthUser, RedirectError> {
         if let Some(state) = self.state.take() {
             let how = how(state);
             let inner = &self.client.inner;
-            let ended = inner.submit(move |machine, _| machine.unredirected(how));
+            let ended = inner.submit(move |machine, _| machine.abort_redirect(how));
             ended.outcome().await?;
         }
         Err(error)
@@ -124,9 +124,9 @@ impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
 impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
-            let why = Unredirected::GivenUp(state);
+            let why = RedirectAbort::GivenUp(state);
             let inner = &self.client.inner;
-            drop(inner.submit(move |machine, _| machine.unredirected(why)));
+            drop(inner.submit(move |machine, _| machine.abort_redirect(why)));
         }
     }
 }

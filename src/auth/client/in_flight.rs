@@ -70,7 +70,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             let mut refresh = self.refresh.lock();
             refresh.generation += 1;
             refresh.in_flight.take_if(|in_flight| in_flight.id == id);
-            self.submit(move |machine, _| machine.refreshed(id, reply, received))
+            self.submit(move |machine, _| machine.on_refresh_reply(id, reply, received))
         };
         refreshed.outcome().await
     }

@@ -34,7 +34,7 @@ pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
 use super::error::{CurrentUserError, NewClientError, SessionError};
-use super::machine::SessionAsked;
+use super::machine::SessionQuery;
 use super::provider::IdentityProvider;
 use super::store::{MemoryStore, Session, TokenStore};
 use super::user::AuthUser;
@@ -217,8 +217,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         loop {
             let generation = self.inner.refresh_generation();
             let call = match self.inner.ask_session(force, ended).outcome().await? {
-                SessionAsked::Answered(session) => return Ok(session),
-                SessionAsked::Refresh(call) => call,
+                SessionQuery::Answered(session) => return Ok(session),
+                SessionQuery::Refresh(call) => call,
             };
             let Some(refresh) = self.inner.join_refresh(call, generation) else {
                 continue;

@@ -10,7 +10,7 @@ use futures_timer::Delay;
 use super::AuthClient;
 use super::sign_in::check_length;
 use crate::auth::error::{Field, RedirectError};
-use crate::auth::machine::{CallbackId, Exchange, Machine, SignInStep, Unredirected};
+use crate::auth::machine::{CallbackId, Exchange, Machine, RedirectAbort, SignInStep};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
@@ -71,7 +71,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         let attempt = begun.outcome().await;
         let session = self.current_session().await;
         self.inner
-            .submit(move |machine, now| machine.redirect(attempt, &session, now))
+            .submit(move |machine, now| machine.begin_redirect(attempt, &session, now))
             .outcome()
             .await?;
 
@@ -99,7 +99,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             begun_at: self.inner.now(),
         };
         self.inner
-            .submit(move |machine, _| machine.redirect_begun(attempt, begun))
+            .submit(move |machine, _| machine.on_authorize_url(attempt, begun))
             .outcome()
             .await?;
         Ok((page, state))
@@ -135,14 +135,14 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             custom_state,
         } = self
             .inner
-            .submit(move |machine, now| machine.called_back(id, callback, now))
+            .submit(move |machine, now| machine.on_callback(id, callback, now))
             .outcome()
             .await?;
         let exchange = self.inner.provider().exchange(&grant);
         let Some(reply) = run_until_cancelled(over, exchange).await else {
             let abandoned = self
                 .inner
-                .submit(move |machine, _| machine.redirect_abandoned(id, &RedirectError::TimedOut));
+                .submit(move |machine, _| machine.abandon_exchange(id, &RedirectError::TimedOut));
             abandoned.outcome().await;
             return Err(RedirectError::TimedOut);
         };
@@ -152,7 +152,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             Err(_) => None,
         };
         let redirected = self.inner.submit(move |machine, _| {
-            machine.redirected(id, attempt, custom_state, reply, received)
+            machine.on_exchange_reply(id, attempt, custom_state, reply, received)
         });
         std::mem::forget(guard);
         let begun = redirected.outcome().await;
@@ -171,10 +171,10 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`RedirectError::NothingUnderWay`], and [`RedirectError::Store`] when the store cannot be
     /// read.
     pub async fn cancel_redirect(&self) -> Result<(), RedirectError> {
-        let why = Unredirected::Cancelled;
+        let why = RedirectAbort::Cancelled;
         let ended = self
             .inner
-            .submit(move |machine, _| machine.unredirected(why));
+            .submit(move |machine, _| machine.abort_redirect(why));
         ended.outcome().await
     }
 }
@@ -182,7 +182,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
     pub(super) async fn wait_for_redirect(&self, limit: Duration) {
-        let known = self.inner.submit(Machine::know_redirect);
+        let known = self.inner.submit(Machine::redirect_wait);
         if let Some(left) = known.outcome().await {
             let limit = Delay::new(limit.min(left));
             self.inner.until_not_redirecting(limit).await;
@@ -214,9 +214,7 @@ impl<P: IdentityProvider, S: TokenStore> Drop for ExchangeGuard<'_, P, S> {
         let id = self.id;
         let inner = &self.client.inner;
         drop(
-            inner.submit(move |machine, _| {
-                machine.redirect_abandoned(id, &RedirectError::Cancelled)
-            }),
+            inner.submit(move |machine, _| machine.abandon_exchange(id, &RedirectError::Cancelled)),
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::AuthClient;
 use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
-use crate::auth::machine::{Attempt, Begun, NotSignedIn, SignInStep};
+use crate::auth::machine::{Attempt, SignInFailure, SignInResult, SignInStep};
 use crate::auth::provider::challenge::Answer;
 use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
 use crate::auth::secret::{Password, RefreshToken};
@@ -13,7 +13,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
     pub(super) async fn revoke_unused<E: Send>(
         &self,
-        begun: Result<Begun, E>,
+        begun: Result<SignInResult, E>,
         come: Option<RefreshToken>,
     ) -> Result<SignInStep, E> {
         let (step, useless) = match begun {
@@ -123,7 +123,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         &self,
         attempt: Attempt,
         reply: Result<SignInReply, ProviderError>,
-    ) -> Result<SignInStep, NotSignedIn> {
+    ) -> Result<SignInStep, SignInFailure> {
         let received = self.inner.now();
         let refresh = match &reply {
             Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
@@ -131,7 +131,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         };
         let begun = self
             .inner
-            .submit(move |machine, _| machine.signed_in(attempt, reply, received))
+            .submit(move |machine, _| machine.on_sign_in_reply(attempt, reply, received))
             .outcome()
             .await;
         self.revoke_unused(begun, refresh).await

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
-use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
+use crate::auth::machine::{SignOutCall, SignOutPlan, SignOutScope};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
@@ -84,13 +84,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let guard = SignOutGuard(self);
         let asked = self.inner.submit(move |machine, _| machine.sign_out(scope));
-        let (left, not_revoked, browser) = match asked.outcome().await {
-            SignOutAsked::Done {
-                left,
+        let (cleared, not_revoked, browser) = match asked.outcome().await {
+            SignOutPlan::Done {
+                cleared,
                 unread,
                 browser,
-            } => (left, unread.map(NotRevoked::Store), browser),
-            SignOutAsked::Tell {
+            } => (cleared, unread.map(NotRevoked::Store), browser),
+            SignOutPlan::CallProvider {
                 sign_out,
                 call,
                 browser,
@@ -100,20 +100,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                     SignOutCall::Revoke(token) => provider.revoke(&token).await,
                     SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
                 };
-                let left = self
+                let cleared = self
                     .inner
-                    .submit(move |machine, _| machine.signed_out(sign_out));
-                let left = left.outcome().await;
-                let told = match &left {
+                    .submit(move |machine, _| machine.on_sign_out_reply(sign_out));
+                let cleared = cleared.outcome().await;
+                let told = match &cleared {
                     Ok(Some(another)) => told.and(provider.revoke(another).await),
                     _ => told,
                 };
                 let not_revoked = told.err().map(NotRevoked::Provider);
-                (left.map(drop), not_revoked, browser)
+                (cleared.map(drop), not_revoked, browser)
             }
         };
         mem::forget(guard);
-        left.map_err(SignOutError::Store)?;
+        cleared.map_err(SignOutError::Store)?;
         let logout_url = match browser {
             Some(session) => self.inner.provider().logout_url(session.id.as_ref()).await,
             None => None,
@@ -158,7 +158,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
         self.inner
-            .submit(move |machine, _| machine.signed_out(deletion.sign_out))
+            .submit(move |machine, _| machine.on_sign_out_reply(deletion.sign_out))
             .outcome()
             .await
             .map(drop)
@@ -171,6 +171,6 @@ struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>
 
 impl<P: IdentityProvider, S: TokenStore> Drop for SignOutGuard<'_, P, S> {
     fn drop(&mut self) {
-        drop(self.0.inner.submit(|machine, _| machine.sign_out_alone()));
+        drop(self.0.inner.submit(|machine, _| machine.finish_sign_out()));
     }
 }

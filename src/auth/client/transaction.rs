@@ -23,7 +23,7 @@ use crate::auth::error::RedirectError;
 use crate::auth::error::{NewClientError, SessionError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
-use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
+use crate::auth::machine::{Machine, SessionId, SessionQuery, Step, Write};
 use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
@@ -146,12 +146,12 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
 
     /// Waits until nobody comes back to the redirect of this state any more, and says why.
     #[cfg(feature = "loopback")]
-    pub(super) async fn until_redirect_over(&self, state: &RedirectState) -> RedirectError {
+    pub(super) async fn until_redirect_end(&self, state: &RedirectState) -> RedirectError {
         let waiter = self.driver.changes.waiter(0);
         poll_fn(|context| {
             waiter.register(context.waker());
-            let over = self.machine().redirect_over(state);
-            over.map_or(Poll::Pending, Poll::Ready)
+            let end = self.machine().redirect_end(state);
+            end.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
@@ -174,12 +174,12 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         &self,
         force: bool,
         ended: u64,
-    ) -> JobHandle<Result<SessionAsked, SessionError>> {
+    ) -> JobHandle<Result<SessionQuery, SessionError>> {
         self.submit(move |machine, now| machine.session(force, ended, now))
     }
 
     pub(super) fn refresh_count(&self) -> u64 {
-        self.machine().refreshes()
+        self.machine().refresh_count()
     }
 
     pub(super) fn provider(&self) -> &P {
@@ -243,9 +243,9 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
     fn step<A>(&self, decide: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
         let (step, is_changed) = {
             let mut machine = self.machine.lock();
-            let before = (machine.session_id(), machine.redirect_turns());
+            let before = (machine.session_id(), machine.redirect_version());
             let step = decide(&mut machine);
-            let after = (machine.session_id(), machine.redirect_turns());
+            let after = (machine.session_id(), machine.redirect_version());
             (step, after != before)
         };
         if is_changed {

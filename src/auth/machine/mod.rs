@@ -28,12 +28,12 @@ mod step;
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect::Exchange;
 #[cfg(feature = "redirect")]
-pub(super) use self::redirect_abort::Unredirected;
-pub(super) use self::refresh::{Due, Refresh, SessionAsked};
+pub(super) use self::redirect_abort::RedirectAbort;
+pub(super) use self::refresh::{Due, Refresh, SessionQuery};
 pub use self::sign_in::SignInStep;
-pub(super) use self::sign_in::{Attempt, Begun, NotSignedIn};
+pub(super) use self::sign_in::{Attempt, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
-pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
+pub(super) use self::sign_out::{SignOutCall, SignOutPlan};
 pub(super) use self::step::{Step, Write};
 
 use std::mem;
@@ -49,41 +49,41 @@ use super::user::AuthUser;
 /// What is known of the session, and of the sign-in under way.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
-    session: Known,
+    session: SessionState,
     challenge: Option<OpenChallenge>,
     /// The sign-in that counts. A reply to any other is too late.
     attempt: Attempt,
     /// How many sessions there have been: the id of the present one.
     sessions: u64,
     /// How many sign-outs have been told of.
-    sign_outs: u64,
+    sign_out_count: u64,
     /// Whether a sign-out waits for the provider. No session begins until it has ended, not even
     /// when the one it was asked for is over by then.
-    is_leaving: bool,
+    is_signing_out: bool,
     refreshes: Refreshes,
     redirect: Redirect,
     /// How often a redirect has begun, been called back, or ended.
-    redirect_turns: u64,
+    redirect_version: u64,
     /// The redirects that are over: their callbacks mean nothing.
     #[cfg(feature = "redirect")]
-    over: redirect_abort::Over,
+    finished_redirects: redirect_abort::FinishedRedirects,
 }
 
 /// What is known of the sign-in by redirect.
 #[derive(Debug, Default)]
 #[cfg_attr(not(feature = "redirect"), expect(dead_code, reason = "there is none"))]
 enum Redirect {
-    /// Nothing: the store has to be read.
+    /// The store has not been read.
     #[default]
-    NotYet,
-    None,
+    Unloaded,
+    Idle,
     /// The user is in the browser; or was, when an earlier process ended that had sent them there.
-    Waiting {
+    Pending {
         pending: PendingRedirect,
-        is_ours: bool,
+        is_own: bool,
     },
     /// The user has come back, and the provider is asked for tokens.
-    Completing(CallbackId),
+    Exchanging(CallbackId),
 }
 
 /// How the refreshes so far have ended.
@@ -96,16 +96,16 @@ struct Refreshes {
 
 /// What is known of the session.
 #[derive(Debug, Default)]
-enum Known {
-    /// Nothing: the store has to be read.
+enum SessionState {
+    /// The store has not been read.
     #[default]
-    NotYet,
-    Out,
-    In(Held),
+    Unloaded,
+    SignedOut,
+    SignedIn(ActiveSession),
     /// The store has something in it that is to be removed before all else; and whether somebody
     /// was signed in, who is to be told that the session has ended.
-    Spoilt {
-        was_in: bool,
+    Corrupt {
+        was_signed_in: bool,
     },
 }
 
@@ -113,9 +113,9 @@ enum Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallbackId(pub(super) u64);
 
-/// A session, as held.
+/// The session of the user who is signed in.
 #[derive(Clone, Debug)]
-struct Held {
+struct ActiveSession {
     id: SessionId,
     session: Session,
     /// Whether the store has it too. It has not when the provider had already replaced the tokens
@@ -130,9 +130,9 @@ pub(super) struct SessionId(u64);
 impl Machine {
     /// Who is signed in, whether or not the tokens have expired (F38).
     pub(super) fn current_user(&mut self) -> Step<Result<Option<AuthUser>, CurrentUserError>> {
-        self.known(|machine, read| {
-            Step::silent(match read {
-                Ok(()) => Ok(machine.held().map(|held| held.session.user.clone())),
+        self.with_session(|machine, read| {
+            Step::done(match read {
+                Ok(()) => Ok(machine.active().map(|active| active.session.user.clone())),
                 Err(error) => Err(CurrentUserError::Store(error)),
             })
         })
@@ -140,37 +140,37 @@ impl Machine {
 
     /// The present session, if there is one.
     pub(super) fn session_id(&self) -> Option<SessionId> {
-        self.held().map(|held| held.id)
+        self.active().map(|active| active.id)
     }
 
     /// How many refreshes have ended. A caller who finds that this has grown since they asked gets
     /// what has come of the last one: it was under way when they did.
-    pub(super) const fn refreshes(&self) -> u64 {
+    pub(super) const fn refresh_count(&self) -> u64 {
         self.refreshes.count
     }
 
-    /// Goes on when the store has been read, which happens once, and has nothing spoilt in it.
-    fn known<A: 'static>(
+    /// Goes on when the store has been read, which happens once, and holds nothing corrupt.
+    fn with_session<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         match self.session {
-            Known::Out | Known::In(_) => then(self, Ok(())),
-            Known::NotYet => Step::load(|machine, stored| {
+            SessionState::SignedOut | SessionState::SignedIn(_) => then(self, Ok(())),
+            SessionState::Unloaded => Step::load(|machine, stored| {
                 let read = stored.map(|stored| match stored {
-                    Some(session) => machine.hold(session),
-                    None => machine.session = Known::Out,
+                    Some(session) => machine.activate(session),
+                    None => machine.session = SessionState::SignedOut,
                 });
-                machine.known_redirect(move |machine, _| then(machine, read))
+                machine.with_redirect(move |machine, _| then(machine, read))
             }),
-            Known::Spoilt { was_in } => Step::clear(move |machine, cleared| {
+            SessionState::Corrupt { was_signed_in } => Step::clear(move |machine, cleared| {
                 if cleared.is_err() {
                     return then(machine, cleared);
                 }
-                machine.session = Known::Out;
+                machine.session = SessionState::SignedOut;
                 let step = then(machine, Ok(()));
-                if was_in {
-                    step.preceded_by(session_spoilt())
+                if was_signed_in {
+                    step.with_event_first(session_lost())
                 } else {
                     step
                 }
@@ -180,18 +180,18 @@ impl Machine {
 
     /// Goes on when the store has been asked for a redirect under way: if it cannot be read, that is
     /// for those to say who want to end it.
-    fn known_redirect<A: 'static>(
+    fn with_redirect<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        if !cfg!(feature = "redirect") || !matches!(self.redirect, Redirect::NotYet) {
+        if !cfg!(feature = "redirect") || !matches!(self.redirect, Redirect::Unloaded) {
             return then(self, Ok(()));
         }
         Step::load_redirect(|machine, stored| {
             let read = stored.map(|pending| {
-                machine.redirect = pending.map_or(Redirect::None, |pending| Redirect::Waiting {
+                machine.redirect = pending.map_or(Redirect::Idle, |pending| Redirect::Pending {
                     pending,
-                    is_ours: false,
+                    is_own: false,
                 });
             });
             then(machine, read)
@@ -204,9 +204,9 @@ impl Machine {
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         match self.redirect {
-            Redirect::NotYet if cfg!(feature = "redirect") => {}
-            Redirect::Waiting { .. } => {}
-            Redirect::NotYet | Redirect::None | Redirect::Completing(_) => {
+            Redirect::Unloaded if cfg!(feature = "redirect") => {}
+            Redirect::Pending { .. } => {}
+            Redirect::Unloaded | Redirect::Idle | Redirect::Exchanging(_) => {
                 return then(self, Ok(()));
             }
         }
@@ -220,50 +220,51 @@ impl Machine {
 
     /// The redirect under way leads to nothing any more.
     fn end_redirect(&mut self) {
-        let earlier = self.turn(Redirect::None);
+        let earlier = self.set_redirect(Redirect::Idle);
         #[cfg(feature = "redirect")]
-        self.over.add(earlier, RedirectError::Superseded);
+        self.finished_redirects
+            .add(earlier, RedirectError::Superseded);
         #[cfg(not(feature = "redirect"))]
         drop(earlier);
     }
 
     /// Takes up another redirect, or none, and gives back the one before.
-    fn turn(&mut self, to: Redirect) -> Redirect {
-        self.redirect_turns += 1;
+    fn set_redirect(&mut self, to: Redirect) -> Redirect {
+        self.redirect_version += 1;
         mem::replace(&mut self.redirect, to)
     }
 
     /// Grows when a redirect begins, is called back, or ends.
-    pub(super) const fn redirect_turns(&self) -> u64 {
-        self.redirect_turns
+    pub(super) const fn redirect_version(&self) -> u64 {
+        self.redirect_version
     }
 
     /// Takes up a session that is in the store, as a new one.
-    fn hold(&mut self, session: Session) {
+    fn activate(&mut self, session: Session) {
         self.sessions += 1;
         self.refreshes.failure = None;
-        self.session = Known::In(Held {
+        self.session = SessionState::SignedIn(ActiveSession {
             id: SessionId(self.sessions),
             session,
             saved: true,
         });
     }
 
-    const fn held(&self) -> Option<&Held> {
+    const fn active(&self) -> Option<&ActiveSession> {
         match &self.session {
-            Known::In(held) => Some(held),
-            Known::NotYet | Known::Out | Known::Spoilt { .. } => None,
+            SessionState::SignedIn(active) => Some(active),
+            SessionState::Unloaded | SessionState::SignedOut | SessionState::Corrupt { .. } => None,
         }
     }
 
-    /// The session of this id, if it is still the present one.
-    fn held_as(&self, id: SessionId) -> Option<&Held> {
-        self.held().filter(|held| held.id == id)
+    /// The active session, if it still has this id.
+    fn active_if(&self, id: SessionId) -> Option<&ActiveSession> {
+        self.active().filter(|active| active.id == id)
     }
 }
 
 /// The end of a session that a sign-in was to replace, and that the store has lost on the way.
-fn session_spoilt() -> AuthEvent {
+fn session_lost() -> AuthEvent {
     AuthEvent::TokenRefreshFailure {
         error: AuthFailure {
             name: "NotReadBack".to_owned(),

@@ -3,32 +3,32 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use super::redirect::{LIFETIME, fail};
+use super::redirect::{LIFETIME, fail_redirect};
 use super::{Machine, Redirect, Step};
 use crate::auth::error::RedirectError;
 use crate::auth::secret::RedirectState;
 
 /// The last few redirects that are over, and why.
 #[derive(Debug, Default)]
-pub(super) struct Over(VecDeque<(RedirectState, RedirectError)>);
+pub(super) struct FinishedRedirects(VecDeque<(RedirectState, RedirectError)>);
 
-impl Over {
+impl FinishedRedirects {
     /// More than a user has windows open.
-    const KNOWN: usize = 16;
+    const MAX: usize = 16;
 
     pub(super) fn add(&mut self, redirect: Redirect, why: RedirectError) {
-        if let Redirect::Waiting { pending, .. } = redirect {
-            self.0.truncate(Self::KNOWN - 1);
+        if let Redirect::Pending { pending, .. } = redirect {
+            self.0.truncate(Self::MAX - 1);
             self.0.push_front((pending.state, why));
         }
     }
 
-    pub(super) fn has(&self, state: Option<&RedirectState>) -> bool {
+    pub(super) fn contains(&self, state: Option<&RedirectState>) -> bool {
         self.0.iter().any(|(known, _)| Some(known) == state)
     }
 
     #[cfg(feature = "loopback")]
-    fn why(&self, state: &RedirectState) -> Option<RedirectError> {
+    fn reason(&self, state: &RedirectState) -> Option<RedirectError> {
         let mut known = self.0.iter().filter(|(known, _)| known == state);
         known.next().map(|(_, why)| why.clone())
     }
@@ -40,7 +40,7 @@ impl Over {
     not(feature = "loopback"),
     expect(dead_code, reason = "nobody waits here")
 )]
-pub(crate) enum Unredirected {
+pub(crate) enum RedirectAbort {
     /// Whichever is under way.
     Cancelled,
     /// The one of this state has been given up.
@@ -51,9 +51,9 @@ pub(crate) enum Unredirected {
     NotOpened(RedirectState),
 }
 
-impl Unredirected {
+impl RedirectAbort {
     /// Whether it is this one that ends.
-    fn is_of(&self, under_way: &RedirectState) -> bool {
+    fn ends(&self, under_way: &RedirectState) -> bool {
         match self {
             Self::Cancelled => true,
             Self::GivenUp(state) | Self::TimedOut(state) | Self::NotOpened(state) => {
@@ -66,18 +66,18 @@ impl Unredirected {
 impl Machine {
     /// For how long whoever asks for the session may wait for a redirect under way, if one is. For
     /// one that an earlier process has begun nobody waits: its user may be gone as well.
-    pub(crate) fn know_redirect(&mut self, now: SystemTime) -> Step<Option<Duration>> {
-        self.known(move |machine, _| match &machine.redirect {
-            Redirect::NotYet | Redirect::None => Step::silent(None),
-            Redirect::Completing(_) => Step::silent(Some(Duration::MAX)),
-            Redirect::Waiting { pending, is_ours } => {
+    pub(crate) fn redirect_wait(&mut self, now: SystemTime) -> Step<Option<Duration>> {
+        self.with_session(move |machine, _| match &machine.redirect {
+            Redirect::Unloaded | Redirect::Idle => Step::done(None),
+            Redirect::Exchanging(_) => Step::done(Some(Duration::MAX)),
+            Redirect::Pending { pending, is_own } => {
                 let took = now.duration_since(pending.begun_at).unwrap_or_default();
-                match (LIFETIME.checked_sub(took), is_ours) {
-                    (Some(left), true) => Step::silent(Some(left)),
-                    (Some(_), false) => Step::silent(None),
-                    (None, true) => fail(RedirectError::TimedOut)
-                        .ending(|publish, _: Result<(), _>| (publish, None)), // F31
-                    (None, false) => machine.without_redirect(|_, _| Step::silent(None)),
+                match (LIFETIME.checked_sub(took), is_own) {
+                    (Some(left), true) => Step::done(Some(left)),
+                    (Some(_), false) => Step::done(None),
+                    (None, true) => fail_redirect(RedirectError::TimedOut)
+                        .map_end(|publish, _: Result<(), _>| (publish, None)), // F31
+                    (None, false) => machine.without_redirect(|_, _| Step::done(None)),
                 }
             }
         })
@@ -87,42 +87,42 @@ impl Machine {
     pub(crate) const fn is_redirecting(&self) -> bool {
         matches!(
             self.redirect,
-            Redirect::Waiting { is_ours: true, .. } | Redirect::Completing(_)
+            Redirect::Pending { is_own: true, .. } | Redirect::Exchanging(_)
         )
     }
 
     /// Why nobody comes back to the redirect of this state any more, unless somebody may.
     #[cfg(feature = "loopback")]
-    pub(crate) fn redirect_over(&self, state: &RedirectState) -> Option<RedirectError> {
+    pub(crate) fn redirect_end(&self, state: &RedirectState) -> Option<RedirectError> {
         match &self.redirect {
-            Redirect::Waiting { pending, .. } if pending.state == *state => None,
+            Redirect::Pending { pending, .. } if pending.state == *state => None,
             _ => Some(
-                self.over
-                    .why(state)
+                self.finished_redirects
+                    .reason(state)
                     .unwrap_or(RedirectError::NothingUnderWay),
             ),
         }
     }
 
     /// The user does not come back. If they just have, what comes of it leads to nothing.
-    pub(crate) fn unredirected(&mut self, why: Unredirected) -> Step<Result<(), RedirectError>> {
-        if matches!(self.redirect, Redirect::Completing(_)) {
-            if matches!(why, Unredirected::Cancelled) {
+    pub(crate) fn abort_redirect(&mut self, why: RedirectAbort) -> Step<Result<(), RedirectError>> {
+        if matches!(self.redirect, Redirect::Exchanging(_)) {
+            if matches!(why, RedirectAbort::Cancelled) {
                 self.attempt.supersede();
             }
-            return Step::silent(Ok(()));
+            return Step::done(Ok(()));
         }
-        self.pending(move |_, pending| {
-            if !why.is_of(&pending.state) {
-                return Step::silent(Err(RedirectError::Superseded));
+        self.with_pending(move |_, pending| {
+            if !why.ends(&pending.state) {
+                return Step::done(Err(RedirectError::Superseded));
             }
-            fail(match why {
-                Unredirected::Cancelled | Unredirected::GivenUp(_) => RedirectError::Cancelled,
-                Unredirected::TimedOut(_) => RedirectError::TimedOut,
-                Unredirected::NotOpened(_) => RedirectError::NotOpened,
+            fail_redirect(match why {
+                RedirectAbort::Cancelled | RedirectAbort::GivenUp(_) => RedirectError::Cancelled,
+                RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
+                RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
             })
         })
-        .ending(|publish, answer: Result<(), RedirectError>| {
+        .map_end(|publish, answer: Result<(), RedirectError>| {
             let answer = match answer {
                 Err(
                     RedirectError::Cancelled | RedirectError::TimedOut | RedirectError::NotOpened,

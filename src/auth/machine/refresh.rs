@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Held, Known, Machine, Refreshes, SessionId, Step};
+use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, SessionError, StoreError};
 use crate::auth::secret::RefreshToken;
@@ -12,7 +12,7 @@ use crate::auth::user::AuthUser;
 
 /// What there is to say to a caller who asks for the session.
 #[derive(Clone, Debug)]
-pub(crate) enum SessionAsked {
+pub(crate) enum SessionQuery {
     /// This is it: a session with valid tokens, or none.
     Answered(Option<Session>),
     /// The tokens have to be renewed first.
@@ -47,9 +47,9 @@ pub(crate) struct Refresh {
 impl Machine {
     /// When the session is to be refreshed so that nobody has to wait for it.
     pub(crate) fn due(&mut self, now: SystemTime) -> Step<Due> {
-        self.known(move |machine, _| {
+        self.with_session(move |machine, _| {
             let id = machine.session_id();
-            let tokens = machine.held().map(|held| &held.session.tokens);
+            let tokens = machine.active().map(|active| &active.session.tokens);
             let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
                 None => Due::Never(id),
                 Some(tokens) => match tokens.due_at().duration_since(now) {
@@ -57,7 +57,7 @@ impl Machine {
                     _ => Due::Now(id),
                 },
             };
-            Step::silent(due)
+            Step::done(due)
         })
     }
 
@@ -67,58 +67,58 @@ impl Machine {
         force: bool,
         ended: u64,
         now: SystemTime,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        self.known(move |machine, read| match read {
-            Err(error) => Step::silent(Err(SessionError::Store(error))),
-            Ok(()) if ended == machine.refreshes() => machine.known_session(force, now),
+    ) -> Step<Result<SessionQuery, SessionError>> {
+        self.with_session(move |machine, read| match read {
+            Err(error) => Step::done(Err(SessionError::Store(error))),
+            Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
             Ok(()) => match machine.refreshes.failure.clone() {
                 // A failure is for those who needed the refresh.
-                Some(error) if force || !machine.is_valid(now) => Step::silent(Err(error)), // F17
-                _ => machine.known_session(false, now),
+                Some(error) if force || !machine.is_valid(now) => Step::done(Err(error)), // F17
+                _ => machine.answer_session(false, now),
             },
         })
     }
 
     /// Whether somebody is signed in, with tokens that can be handed out.
     pub(super) fn is_valid(&self, now: SystemTime) -> bool {
-        self.held()
-            .is_some_and(|held| held.session.tokens.are_valid_at(now))
+        self.active()
+            .is_some_and(|active| active.session.tokens.are_valid_at(now))
     }
 
-    fn known_session(
+    fn answer_session(
         &mut self,
         force: bool,
         now: SystemTime,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        let Some(held) = self.held().cloned() else {
-            return Step::silent(Ok(SessionAsked::Answered(None))); // F18
+    ) -> Step<Result<SessionQuery, SessionError>> {
+        let Some(active) = self.active().cloned() else {
+            return Step::done(Ok(SessionQuery::Answered(None))); // F18
         };
-        if held.saved {
-            return self.saved_session(&held, force, now, Vec::new());
+        if active.saved {
+            return self.answer_saved(&active, force, now, Vec::new());
         }
-        Step::save(held.session.clone(), move |machine, saved| {
-            machine.saved(saved);
+        Step::save(active.session.clone(), move |machine, saved| {
+            machine.record_save(saved);
             match saved {
-                Ok(()) => machine.saved_session(&held, false, now, vec![AuthEvent::TokenRefresh]),
-                Err(error) => Step::silent(Err(SessionError::Store(error))),
+                Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+                Err(error) => Step::done(Err(SessionError::Store(error))),
             }
         })
     }
 
     /// A session that is in the store; `publish` is what there is to publish in any case.
-    fn saved_session(
+    fn answer_saved(
         &mut self,
-        held: &Held,
+        active: &ActiveSession,
         force: bool,
         now: SystemTime,
         mut publish: Vec<AuthEvent>,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        let answer = if held.session.tokens.are_valid_at(now) && !force {
-            Ok(SessionAsked::Answered(Some(held.session.clone()))) // F11
-        } else if let Some(token) = &held.session.tokens.refresh {
-            Ok(SessionAsked::Refresh(Refresh {
-                id: held.id,
-                user: held.session.user.clone(),
+    ) -> Step<Result<SessionQuery, SessionError>> {
+        let answer = if active.session.tokens.are_valid_at(now) && !force {
+            Ok(SessionQuery::Answered(Some(active.session.clone()))) // F11
+        } else if let Some(token) = &active.session.tokens.refresh {
+            Ok(SessionQuery::Refresh(Refresh {
+                id: active.id,
+                user: active.session.user.clone(),
                 token: token.clone(),
             }))
         } else {
@@ -126,7 +126,7 @@ impl Machine {
                 error: no_refresh_token(),
                 session_ended: false,
             });
-            self.refresh_ended(Err(&SessionError::NoRefreshToken));
+            self.record_refresh(Err(&SessionError::NoRefreshToken));
             Err(SessionError::NoRefreshToken) // F16
         };
         Step::End { publish, answer }
@@ -134,20 +134,20 @@ impl Machine {
 
     /// The provider has replied to a [`Refresh`]. `received` is when. There is no answer when the
     /// session is over.
-    pub(crate) fn refreshed(
+    pub(crate) fn on_refresh_reply(
         &mut self,
         id: SessionId,
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
     ) -> Step<Option<Result<Option<Session>, SessionError>>> {
-        let Some(held) = self.held_as(id) else {
-            return Step::silent(None); // F24
+        let Some(active) = self.active_if(id) else {
+            return Step::done(None); // F24
         };
         match reply {
             Ok(issued) => {
-                let mut held = held.clone();
-                held.session.tokens = held.session.tokens.renewed(issued, received);
-                self.renewed(held) // F12
+                let mut active = active.clone();
+                active.session.tokens = active.session.tokens.renewed(issued, received);
+                self.activate_renewed(active) // F12
             }
             Err(error) => match error.kind {
                 ProviderErrorKind::InTransit => {
@@ -156,43 +156,48 @@ impl Machine {
                         session_ended: false,
                     };
                     let error = SessionError::Unreachable(error);
-                    self.refresh_ended(Err(&error));
+                    self.record_refresh(Err(&error));
                     Step::publish(event, Some(Err(error))) // F15
                 }
-                ProviderErrorKind::NotAuthorized => ended(AuthFailure::from(&error), Ok(None)), // F13
+                ProviderErrorKind::NotAuthorized => {
+                    end_session(AuthFailure::from(&error), Ok(None))
+                } // F13
                 ProviderErrorKind::Rejected => {
-                    ended(AuthFailure::from(&error), Err(SessionError::Ended(error))) // F14
+                    end_session(AuthFailure::from(&error), Err(SessionError::Ended(error))) // F14
                 }
             },
         }
     }
 
-    fn renewed(&mut self, held: Held) -> Step<Option<Result<Option<Session>, SessionError>>> {
-        let session = held.session.clone();
-        // Held before it is saved: the provider may have made the old refresh token useless, so
+    fn activate_renewed(
+        &mut self,
+        active: ActiveSession,
+    ) -> Step<Option<Result<Option<Session>, SessionError>>> {
+        let session = active.session.clone();
+        // Active before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
-        self.session = Known::In(Held {
+        self.session = SessionState::SignedIn(ActiveSession {
             saved: false,
-            ..held
+            ..active
         });
         Step::save(session.clone(), |machine, saved| {
-            machine.saved(saved);
+            machine.record_save(saved);
             match saved {
                 Ok(()) => Step::publish(AuthEvent::TokenRefresh, Some(Ok(Some(session)))),
-                Err(error) => Step::silent(Some(Err(SessionError::Store(error)))),
+                Err(error) => Step::done(Some(Err(SessionError::Store(error)))),
             }
         })
     }
 
     /// The renewed session is in the store, or is not.
-    fn saved(&mut self, saved: Result<(), StoreError>) {
-        self.refresh_ended(saved.map_err(SessionError::Store).as_ref().copied());
-        if let Known::In(held) = &mut self.session {
-            held.saved = saved.is_ok();
+    fn record_save(&mut self, saved: Result<(), StoreError>) {
+        self.record_refresh(saved.map_err(SessionError::Store).as_ref().copied());
+        if let SessionState::SignedIn(active) = &mut self.session {
+            active.saved = saved.is_ok();
         }
     }
 
-    fn refresh_ended(&mut self, how: Result<(), &SessionError>) {
+    fn record_refresh(&mut self, how: Result<(), &SessionError>) {
         self.refreshes = Refreshes {
             count: self.refreshes.count + 1,
             failure: how.err().cloned(),
@@ -201,17 +206,17 @@ impl Machine {
 }
 
 /// The provider has ended the session. The failure says so only if the tokens could be removed.
-fn ended(
+fn end_session(
     error: AuthFailure,
     answer: Result<Option<Session>, SessionError>,
 ) -> Step<Option<Result<Option<Session>, SessionError>>> {
     Step::clear(move |machine, cleared| {
         let session_ended = cleared.is_ok();
         if session_ended {
-            machine.session = Known::Out;
+            machine.session = SessionState::SignedOut;
         }
         let answer = cleared.map_err(SessionError::Store).and(answer);
-        machine.refresh_ended(answer.as_ref().map(drop));
+        machine.record_refresh(answer.as_ref().map(drop));
         Step::publish(
             AuthEvent::TokenRefreshFailure {
                 error,

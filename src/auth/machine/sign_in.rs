@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Known, Machine, Step, session_spoilt};
+use super::{Machine, SessionState, Step, session_lost};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{
     ConfirmSignInError, ProviderError, SessionError, SignInError, StoreError,
@@ -51,11 +51,11 @@ impl Attempt {
 }
 
 /// Where a sign-in stands, and the refresh token of the session whose place it has taken.
-pub(crate) type Begun = (SignInStep, Option<RefreshToken>);
+pub(crate) type SignInResult = (SignInStep, Option<RefreshToken>);
 
 /// Why an attempt has not led to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotSignedIn {
+pub(crate) enum SignInFailure {
     Provider(ProviderError),
     Store(StoreError),
     Superseded,
@@ -66,7 +66,7 @@ impl Machine {
     /// sign-out overtakes it.
     pub(crate) fn begin_sign_in(&mut self) -> Step<Attempt> {
         self.challenge = None;
-        Step::silent(self.attempt.supersede())
+        Step::done(self.attempt.supersede())
     }
 
     /// The caller has asked for the session. A redirect under way ends here: the later of two
@@ -78,9 +78,9 @@ impl Machine {
         now: SystemTime,
     ) -> Step<Result<(), SignInError>> {
         if let Err(error) = self.may_sign_in(attempt, session, now) {
-            return Step::silent(Err(error));
+            return Step::done(Err(error));
         }
-        self.without_redirect(|_, ended| Step::silent(ended.map_err(SignInError::Store)))
+        self.without_redirect(|_, ended| Step::done(ended.map_err(SignInError::Store)))
     }
 
     pub(super) fn may_sign_in(
@@ -89,7 +89,7 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt || self.is_leaving {
+        if attempt != self.attempt || self.is_signing_out {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {
@@ -106,7 +106,7 @@ impl Machine {
         &mut self,
         answer: &Answer,
     ) -> Step<Result<(Attempt, OpenChallenge), ConfirmSignInError>> {
-        Step::silent(match &self.challenge {
+        Step::done(match &self.challenge {
             None => Err(ConfirmSignInError::NoChallenge),
             Some(open) if !open.challenge.takes(answer) => Err(ConfirmSignInError::UnfittingAnswer),
             Some(open) => Ok((self.attempt, open.clone())),
@@ -114,21 +114,21 @@ impl Machine {
     }
 
     /// The provider has replied to a sign-in, or to an answer. `received` is when.
-    pub(crate) fn signed_in(
+    pub(crate) fn on_sign_in_reply(
         &mut self,
         attempt: Attempt,
         reply: Result<SignInReply, ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<Begun, NotSignedIn>> {
+    ) -> Step<Result<SignInResult, SignInFailure>> {
         if attempt != self.attempt {
-            return Step::silent(Err(NotSignedIn::Superseded));
+            return Step::done(Err(SignInFailure::Superseded));
         }
         match reply {
-            Err(error) => Step::silent(Err(NotSignedIn::Provider(error))), // F4, F5
+            Err(error) => Step::done(Err(SignInFailure::Provider(error))), // F4, F5
             Ok(SignInReply::Challenged(open)) => {
                 let challenge = open.challenge.clone();
                 self.challenge = Some(open);
-                Step::silent(Ok((SignInStep::Challenge(challenge), None))) // F2, F4
+                Step::done(Ok((SignInStep::Challenge(challenge), None))) // F2, F4
             }
             Ok(SignInReply::SignedIn { user, tokens }) => {
                 self.challenge = None;
@@ -141,9 +141,9 @@ impl Machine {
 }
 
 impl Machine {
-    /// What is to be revoked of the session held when this one takes its place.
+    /// What is to be revoked of the active session when this one takes its place.
     fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
-        let earlier = &self.held()?.session;
+        let earlier = &self.active()?.session;
         // A browser may have been granted the same session again, which revoking would end.
         let may_be_same = session.by_redirect && earlier.user == session.user;
         let token = earlier.tokens.refresh.clone();
@@ -152,60 +152,60 @@ impl Machine {
 }
 
 /// Writes the session, reads it back, and only then says that the user is signed in.
-pub(super) fn begin_session(session: Session) -> Step<Result<Begun, NotSignedIn>> {
+pub(super) fn begin_session(session: Session) -> Step<Result<SignInResult, SignInFailure>> {
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: what was stored is stored still.
-        Err(error) => Step::silent(Err(NotSignedIn::Store(error))),
+        Err(error) => Step::done(Err(SignInFailure::Store(error))),
         Ok(()) => Step::load(|machine, stored| match stored {
             Ok(Some(stored)) if stored == session => {
                 let user = session.user.clone();
                 let replaced = machine.replaced_by(&session);
-                machine.hold(session);
+                machine.activate(session);
                 Step::publish(
                     AuthEvent::SignedIn { user: user.clone() },
                     Ok((SignInStep::Done(user), replaced)),
                 )
             }
-            Ok(_) => give_up(StoreError::NotReadBack),
-            Err(error) => give_up(error),
+            Ok(_) => roll_back(StoreError::NotReadBack),
+            Err(error) => roll_back(error),
         }),
     })
 }
 
 /// Leaves nothing half-stored behind (F10).
-fn give_up(error: StoreError) -> Step<Result<Begun, NotSignedIn>> {
+fn roll_back(error: StoreError) -> Step<Result<SignInResult, SignInFailure>> {
     Step::clear(move |machine, cleared| {
-        let was_in = machine.held().is_some();
-        let failed = Err(NotSignedIn::Store(error));
+        let was_signed_in = machine.active().is_some();
+        let failed = Err(SignInFailure::Store(error));
         if cleared.is_err() {
-            machine.session = Known::Spoilt { was_in };
-            return Step::silent(failed);
+            machine.session = SessionState::Corrupt { was_signed_in };
+            return Step::done(failed);
         }
-        machine.session = Known::Out;
-        if was_in {
-            Step::publish(session_spoilt(), failed)
+        machine.session = SessionState::SignedOut;
+        if was_signed_in {
+            Step::publish(session_lost(), failed)
         } else {
-            Step::silent(failed)
+            Step::done(failed)
         }
     })
 }
 
-impl From<NotSignedIn> for SignInError {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SignInFailure> for SignInError {
+    fn from(reason: SignInFailure) -> Self {
         match reason {
-            NotSignedIn::Provider(error) => Self::Provider(error),
-            NotSignedIn::Store(error) => Self::Store(error),
-            NotSignedIn::Superseded => Self::Superseded,
+            SignInFailure::Provider(error) => Self::Provider(error),
+            SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::Superseded => Self::Superseded,
         }
     }
 }
 
-impl From<NotSignedIn> for ConfirmSignInError {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SignInFailure> for ConfirmSignInError {
+    fn from(reason: SignInFailure) -> Self {
         match reason {
-            NotSignedIn::Provider(error) => Self::Provider(error),
-            NotSignedIn::Store(error) => Self::Store(error),
-            NotSignedIn::Superseded => Self::Superseded,
+            SignInFailure::Provider(error) => Self::Provider(error),
+            SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::Superseded => Self::Superseded,
         }
     }
 }

@@ -406,7 +406,7 @@ const ROWS: &[Row] = &[
         name: "F17 a caller who asked during a refresh gets what has come of it",
         from: Expired,
         act: |world| {
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "store", "→tokenRefresh"],
@@ -418,7 +418,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "→tokenRefresh_failure, kept"],
@@ -430,7 +430,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             let forced = world.forced_session();
             format!("{forced}; {}", session(&world.session_asked(false, ended)))
         },
@@ -443,7 +443,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
@@ -455,7 +455,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.save_fails = true;
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "store"],
@@ -467,7 +467,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             world.session();
             world.sign_out();
             world.session_since(ended)
@@ -612,7 +612,7 @@ const ROWS: &[Row] = &[
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
             let session = world.session_of(false);
             let step = world.machine.sign_in(attempt, &session, world.now);
-            world.perform(step).unwrap();
+            world.run(step).unwrap();
             world.ask("sign-in");
             let sign_out = world.sign_out_asked();
             let superseded = world.signed_in(attempt);
@@ -637,7 +637,7 @@ const ROWS: &[Row] = &[
             let attempt = world.begin_sign_in();
             world.sign_out();
             let step = world.machine.sign_in(attempt, &Ok(None), world.now);
-            sign_in_error(&world.perform(step).unwrap_err())
+            sign_in_error(&world.run(step).unwrap_err())
         },
         trace: &["ask revoke", "clear", "→signedOut"],
         answer: "superseded",
@@ -714,8 +714,8 @@ const ROWS: &[Row] = &[
             let _ = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
-            let step = world.machine.sign_out_alone();
-            left(world.perform(step))
+            let step = world.machine.finish_sign_out();
+            left(world.run(step))
         },
         trace: &[
             "ask revoke",
@@ -732,10 +732,10 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             let _ = world.sign_out_asked();
-            let step = world.machine.sign_out_alone();
-            let first = left(world.perform(step));
-            let step = world.machine.sign_out_alone();
-            format!("{first}; {}", left(world.perform(step)))
+            let step = world.machine.finish_sign_out();
+            let first = left(world.run(step));
+            let step = world.machine.finish_sign_out();
+            format!("{first}; {}", left(world.run(step)))
         },
         trace: &["ask revoke", "clear", "→signedOut"],
         answer: "left; left",
@@ -802,7 +802,7 @@ const ROWS: &[Row] = &[
             let mut asked = stored();
             asked.user.user_id = "u-2".to_owned();
             let step = world.machine.delete_user(Ok(Some(asked)));
-            format!("{:?}", world.perform(step).unwrap_err())
+            format!("{:?}", world.run(step).unwrap_err())
         },
         trace: &[],
         answer: "SignedOut",
@@ -923,8 +923,8 @@ impl World {
 
     fn state(&self) -> Is {
         match &self.machine.session {
-            Known::In(held) if held.session.tokens.are_valid_at(self.now) => In,
-            Known::In(_) => Expired,
+            SessionState::SignedIn(active) if active.session.tokens.are_valid_at(self.now) => In,
+            SessionState::SignedIn(_) => Expired,
             _ if self.machine.challenge.is_some() => Challenged,
             _ => Out,
         }
@@ -933,10 +933,10 @@ impl World {
     fn hold(&mut self, tokens: Tokens) {
         let session = Session { tokens, ..stored() };
         self.stored = Some(session.clone());
-        self.machine.hold(session);
+        self.machine.activate(session);
     }
 
-    fn perform<A: 'static>(&mut self, mut step: Step<A>) -> A {
+    fn run<A: 'static>(&mut self, mut step: Step<A>) -> A {
         loop {
             step = match step {
                 Step::Load(then) => {
@@ -985,7 +985,7 @@ impl World {
 
     fn current_user(&mut self) -> String {
         let step = self.machine.current_user();
-        match self.perform(step) {
+        match self.run(step) {
             Ok(Some(_)) => "user".to_owned(),
             Ok(None) => "nobody".to_owned(),
             Err(CurrentUserError::Store(error)) => store_error(error),
@@ -1006,18 +1006,18 @@ impl World {
     }
 
     fn session_of(&mut self, force: bool) -> Result<Option<Session>, SessionError> {
-        self.session_asked(force, self.machine.refreshes())
+        self.session_asked(force, self.machine.refresh_count())
     }
 
     fn session_asked(&mut self, force: bool, ended: u64) -> Result<Option<Session>, SessionError> {
         let step = self.machine.session(force, ended, self.now);
-        match self.perform(step)? {
-            SessionAsked::Answered(session) => Ok(session),
-            SessionAsked::Refresh(call) => {
+        match self.run(step)? {
+            SessionQuery::Answered(session) => Ok(session),
+            SessionQuery::Refresh(call) => {
                 self.ask("refresh");
                 let reply = self.refresh_reply.clone();
-                let step = self.machine.refreshed(call.id, reply, self.now);
-                self.perform(step).unwrap()
+                let step = self.machine.on_refresh_reply(call.id, reply, self.now);
+                self.run(step).unwrap()
             }
         }
     }
@@ -1025,8 +1025,8 @@ impl World {
     fn refresh_asked(&mut self) -> SessionId {
         let step = self
             .machine
-            .session(true, self.machine.refreshes(), self.now);
-        let Ok(SessionAsked::Refresh(call)) = self.perform(step) else {
+            .session(true, self.machine.refresh_count(), self.now);
+        let Ok(SessionQuery::Refresh(call)) = self.run(step) else {
             panic!("no refresh is needed");
         };
         self.ask("refresh");
@@ -1035,8 +1035,8 @@ impl World {
 
     fn refreshed(&mut self, id: SessionId) -> String {
         let reply = self.refresh_reply.clone();
-        let step = self.machine.refreshed(id, reply, self.now);
-        self.perform(step)
+        let step = self.machine.on_refresh_reply(id, reply, self.now);
+        self.run(step)
             .map_or_else(|| "over".to_owned(), |answer| session(&answer))
     }
 
@@ -1044,7 +1044,7 @@ impl World {
         let attempt = self.begin_sign_in();
         let session = self.session_of(false);
         let step = self.machine.sign_in(attempt, &session, self.now);
-        match self.perform(step) {
+        match self.run(step) {
             Ok(()) => {
                 self.ask("sign-in");
                 self.signed_in(attempt)
@@ -1056,19 +1056,19 @@ impl World {
     fn sign_in_asked(&mut self) -> Attempt {
         let attempt = self.begin_sign_in();
         let step = self.machine.sign_in(attempt, &Ok(None), self.now);
-        self.perform(step).unwrap();
+        self.run(step).unwrap();
         self.ask("sign-in");
         attempt
     }
 
     fn begin_sign_in(&mut self) -> Attempt {
         let step = self.machine.begin_sign_in();
-        self.perform(step)
+        self.run(step)
     }
 
     fn sign_out_asked(&mut self) -> sign_out::SignOut {
         let step = self.machine.sign_out(SignOutScope::ThisDevice);
-        let SignOutAsked::Tell { sign_out, .. } = self.perform(step) else {
+        let SignOutPlan::CallProvider { sign_out, .. } = self.run(step) else {
             panic!("there is nothing to tell");
         };
         self.ask("revoke");
@@ -1076,8 +1076,8 @@ impl World {
     }
 
     fn signed_out(&mut self, sign_out: sign_out::SignOut) -> String {
-        let step = self.machine.signed_out(sign_out);
-        let another = self.perform(step);
+        let step = self.machine.on_sign_out_reply(sign_out);
+        let another = self.run(step);
         if let Ok(Some(_)) = another {
             self.ask("revoke");
         }
@@ -1086,8 +1086,8 @@ impl World {
 
     fn signed_in(&mut self, attempt: Attempt) -> String {
         let reply = self.sign_in_reply.clone();
-        let step = self.machine.signed_in(attempt, reply, self.now);
-        match self.perform(step) {
+        let step = self.machine.on_sign_in_reply(attempt, reply, self.now);
+        match self.run(step) {
             Ok((SignInStep::Done(_), replaced)) => {
                 if replaced.is_some() {
                     self.ask("revoke");
@@ -1105,7 +1105,7 @@ impl World {
 
     fn answer_with(&mut self, answer: &Answer) -> String {
         let step = self.machine.answer(answer);
-        match self.perform(step) {
+        match self.run(step) {
             Ok((attempt, _)) => {
                 self.ask("answer");
                 self.signed_in(attempt)
@@ -1122,14 +1122,16 @@ impl World {
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
         let step = self.machine.sign_out(scope);
-        match self.perform(step) {
-            SignOutAsked::Done {
-                left: done, unread, ..
+        match self.run(step) {
+            SignOutPlan::Done {
+                cleared: done,
+                unread,
+                ..
             } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
                 left(done) + &unread.unwrap_or_default()
             }
-            SignOutAsked::Tell { sign_out, call, .. } => {
+            SignOutPlan::CallProvider { sign_out, call, .. } => {
                 self.ask(match call {
                     SignOutCall::Revoke(_) => "revoke",
                     SignOutCall::Everywhere(_) => "sign-out everywhere",
@@ -1142,7 +1144,7 @@ impl World {
     fn delete_user(&mut self) -> String {
         let session = self.session_of(false);
         let step = self.machine.delete_user(session);
-        match self.perform(step) {
+        match self.run(step) {
             Ok(deletion) => {
                 self.ask("delete");
                 if self.told.is_err() {
