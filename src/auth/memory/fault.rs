@@ -48,7 +48,7 @@ pub enum Operation {
 ///
 /// let pool = MemoryProvider::new();
 /// pool.fail(Operation::Refresh, Fault::Throttled);
-/// pool.mend(Operation::Refresh);
+/// pool.clear_fault(Operation::Refresh);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter)]
 pub enum Fault {
@@ -60,7 +60,7 @@ pub enum Fault {
     NotAuthorized,
     /// The pool refuses for another reason.
     Rejected,
-    /// The pool does not answer until the fault is [mended](super::MemoryProvider::mend); then it
+    /// The pool does not answer until the fault is [cleared](super::MemoryProvider::clear_fault); then it
     /// does as asked.
     NoAnswer,
 }

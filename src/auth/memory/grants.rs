@@ -9,7 +9,7 @@ use crate::auth::tokens::{IssuedTokens, Lasting};
 
 /// How long tokens last, and what happens to them when they are used.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct TokenPolicy {
     pub(super) access_lifetime: Duration,
     pub(super) id_lifetime: Duration,
     pub(super) refresh_lifetime: Duration,
@@ -36,8 +36,13 @@ struct Grant {
 }
 
 impl Grants {
-    pub(super) fn grant(&mut self, username: &str, terms: Terms, now: SystemTime) -> IssuedTokens {
-        let tokens = self.issue(terms);
+    pub(super) fn grant(
+        &mut self,
+        username: &str,
+        policy: TokenPolicy,
+        now: SystemTime,
+    ) -> IssuedTokens {
+        let tokens = self.issue(policy);
         self.grants.push(Grant {
             username: username.to_owned(),
             granted_at: now,
@@ -52,7 +57,7 @@ impl Grants {
         &mut self,
         token: &RefreshToken,
         is_user: impl FnOnce(&str) -> bool,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<IssuedTokens, ProviderError> {
         let position = self
@@ -60,14 +65,14 @@ impl Grants {
             .iter()
             .position(|grant| grant.refresh.contains(token))
             .ok_or_else(|| not_authorized("this refresh token is not known"))?;
-        self.grants[position].admit(token, is_user, terms, now)?;
+        self.grants[position].admit(token, is_user, policy, now)?;
 
-        let mut tokens = self.issue(terms);
-        if !terms.rotates_refresh_tokens {
+        let mut tokens = self.issue(policy);
+        if !policy.rotates_refresh_tokens {
             tokens.refresh = None;
         }
         let grant = &mut self.grants[position];
-        let lifetime = terms.access_lifetime;
+        let lifetime = policy.access_lifetime;
         grant
             .access
             .retain(|(_, issued_at)| !is_over(*issued_at, lifetime, now));
@@ -92,7 +97,7 @@ impl Grants {
     pub(super) fn bearer(
         &self,
         token: &AccessToken,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<String, ProviderError> {
         self.grants
@@ -100,7 +105,7 @@ impl Grants {
             .filter(|grant| !grant.revoked)
             .find(|grant| {
                 grant.access.iter().any(|(access, issued_at)| {
-                    access == token && !is_over(*issued_at, terms.access_lifetime, now)
+                    access == token && !is_over(*issued_at, policy.access_lifetime, now)
                 })
             })
             .map(|grant| grant.username.clone())
@@ -113,17 +118,17 @@ impl Grants {
         format!("embedded-pool-secret.{kind}.{:06}", self.secrets)
     }
 
-    fn issue(&mut self, terms: Terms) -> IssuedTokens {
+    fn issue(&mut self, policy: TokenPolicy) -> IssuedTokens {
         IssuedTokens {
             access: Lasting {
                 token: AccessToken::from(self.secret("access")),
-                lifetime: terms.access_lifetime,
+                lifetime: policy.access_lifetime,
             },
             id: Some(Lasting {
                 token: IdToken::from(self.secret("id")),
-                lifetime: terms.id_lifetime,
+                lifetime: policy.id_lifetime,
             }),
-            refresh: terms
+            refresh: policy
                 .issues_refresh_tokens
                 .then(|| RefreshToken::from(self.secret("refresh"))),
         }
@@ -136,7 +141,7 @@ impl Grant {
         &mut self,
         token: &RefreshToken,
         is_user: impl FnOnce(&str) -> bool,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<(), ProviderError> {
         if self.refresh.last() != Some(token) {
@@ -155,7 +160,7 @@ impl Grant {
                 "this refresh token has been revoked",
             ));
         }
-        if is_over(self.granted_at, terms.refresh_lifetime, now) {
+        if is_over(self.granted_at, policy.refresh_lifetime, now) {
             return Err(not_authorized("this refresh token has expired"));
         }
         Ok(())

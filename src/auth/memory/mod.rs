@@ -29,7 +29,7 @@ pub use self::fault::{Fault, Operation};
 pub use self::options::{MemoryOptions, MemoryOptionsBuilder};
 pub use self::pool::MemoryChallenge;
 
-use self::grants::Terms;
+use self::grants::TokenPolicy;
 use self::pool::Pool;
 use super::clock::Clock;
 use super::error::ProviderError;
@@ -55,7 +55,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///
 /// pool.fail(Operation::Refresh, Fault::NetworkDown);
 /// assert!(matches!(client.session(true).await, Err(SessionError::Unreachable(_))));
-/// pool.mend(Operation::Refresh);
+/// pool.clear_fault(Operation::Refresh);
 /// assert!(client.session(true).await.is_ok());
 /// assert_eq!(pool.count(Operation::Refresh), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,7 +64,7 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Clone)]
 pub struct MemoryProvider {
     clock: Arc<dyn Clock>,
-    terms: Terms,
+    policy: TokenPolicy,
     state: Arc<Mutex<State>>,
 }
 
@@ -140,7 +140,7 @@ impl MemoryProvider {
     }
 
     /// From now on, this operation goes well. Calls that were left without an answer get it.
-    pub fn mend(&self, operation: Operation) {
+    pub fn clear_fault(&self, operation: Operation) {
         self.set_fault(operation, None);
     }
 
@@ -174,7 +174,7 @@ impl MemoryProvider {
     }
 
     /// Does what is asked, once no fault stands in the way.
-    async fn perform<R>(
+    async fn call<R>(
         &self,
         operation: Operation,
         act: impl FnOnce(&mut Pool, SystemTime) -> Result<R, ProviderError>,
@@ -215,7 +215,7 @@ impl Default for MemoryProvider {
 impl fmt::Debug for MemoryProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryProvider")
-            .field("terms", &self.terms)
+            .field("policy", &self.policy)
             .field("calls", &self.calls())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use typed_builder::TypedBuilder;
 
-use super::grants::Terms;
+use super::grants::TokenPolicy;
 use super::{MemoryProvider, State};
 use crate::auth::clock::{Clock, SystemClock};
 use crate::sync::Mutex;
@@ -51,7 +51,7 @@ impl From<MemoryOptions> for MemoryProvider {
     fn from(options: MemoryOptions) -> Self {
         Self {
             clock: options.clock,
-            terms: Terms {
+            policy: TokenPolicy {
                 access_lifetime: options.access_lifetime,
                 id_lifetime: options.id_lifetime,
                 refresh_lifetime: options.refresh_lifetime,
