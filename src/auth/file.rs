@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use secrecy::zeroize::Zeroizing;
 
 use super::error::StoreError;
-use super::record::Recorded;
+use super::record::Persist;
 use super::store::{PendingRedirect, Session, TokenStore};
 
 /// How long to wait for another writer, who has a few milliseconds' work; and between two looks.
-const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// Keeps the session in a file, as JSON, which on Unix only its owner can read. Its clones, and all
 /// stores of the same path, are one store.
@@ -69,20 +69,22 @@ impl FileStore {
     /// Lets one writer in at a time, of this process and of others, for as long as the file is
     /// open.
     fn locked(&self) -> io::Result<File> {
-        let mut options = owners_only();
+        let mut options = owner_only();
         let lock = options.create(true).open(beside(&self.path, ".lock"))?;
-        let over = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if Instant::now() < over => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(LOCK_RETRY)
+                }
                 Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
     }
 
-    fn replace(&self, path: &Path, record: &impl Recorded) -> Result<(), StoreError> {
+    fn replace(&self, path: &Path, record: &impl Persist) -> Result<(), StoreError> {
         let json = record.to_json()?;
         self.locked()
             .and_then(|_lock| replace(path, &json))
@@ -122,7 +124,7 @@ impl TokenStore for FileStore {
     }
 }
 
-fn read<R: Recorded>(path: &Path) -> Result<Option<R>, StoreError> {
+fn read<R: Persist>(path: &Path) -> Result<Option<R>, StoreError> {
     let json = match contents(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| StoreError::Read(error.kind()))?,
@@ -149,12 +151,12 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     written?;
-    make_last(path);
+    sync_folder(path);
     Ok(())
 }
 
 fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = owners_only().create_new(true).open(path)?;
+    let mut file = owner_only().create_new(true).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
 }
@@ -163,7 +165,7 @@ fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 fn remove(path: &Path) -> io::Result<()> {
     remove_one(&beside(path, ".new"))?;
     remove_one(path)?;
-    make_last(path);
+    sync_folder(path);
     Ok(())
 }
 
@@ -175,7 +177,7 @@ fn remove_one(path: &Path) -> io::Result<()> {
 }
 
 /// Nobody else may read the file, from its first byte on.
-fn owners_only() -> OpenOptions {
+fn owner_only() -> OpenOptions {
     let mut options = File::options();
     options.write(true);
     #[cfg(unix)]
@@ -185,7 +187,7 @@ fn owners_only() -> OpenOptions {
 
 /// The folder is written to the disk. The change is made already and cannot be taken back, so a
 /// file system that cannot do this is no failure.
-fn make_last(path: &Path) {
+fn sync_folder(path: &Path) {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

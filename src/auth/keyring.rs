@@ -11,7 +11,7 @@ use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
-use super::record::Recorded;
+use super::record::Persist;
 use super::store::{PendingRedirect, Session, TokenStore};
 use crate::sync::Mutex;
 
@@ -52,15 +52,15 @@ impl KeyringStore {
         }
     }
 
-    fn session(&self) -> Place {
-        Place {
+    fn session(&self) -> EntryName {
+        EntryName {
             service: self.service.clone(),
             account: self.account.clone(),
         }
     }
 
-    fn redirect(&self) -> Place {
-        Place {
+    fn redirect(&self) -> EntryName {
+        EntryName {
             service: self.service.clone(),
             account: format!("{}.redirect", self.account),
         }
@@ -94,12 +94,12 @@ impl TokenStore for KeyringStore {
 }
 
 /// The names of an entry.
-struct Place {
+struct EntryName {
     service: String,
     account: String,
 }
 
-impl Place {
+impl EntryName {
     fn entry(&self) -> Result<Entry, Error> {
         if keyring_core::get_default_store().is_none() && keyring::Entry::store_status().is_err() {
             return Err(Error::NoDefaultStore);
@@ -108,35 +108,35 @@ impl Place {
     }
 }
 
-async fn read<R: Recorded + Send + 'static>(place: Place) -> Result<Option<R>, StoreError> {
-    let read = move || match place.entry().and_then(|entry| entry.get_secret()) {
+async fn read<R: Persist + Send + 'static>(name: EntryName) -> Result<Option<R>, StoreError> {
+    let read = move || match name.entry().and_then(|entry| entry.get_secret()) {
         Ok(json) => R::from_json(&Zeroizing::new(json)).map(Some),
         Err(Error::NoEntry) => Ok(None),
         Err(error) => Err(StoreError::Read(kind(error))),
     };
-    apart(read).await.map_err(StoreError::Read)?
+    on_own_thread(read).await.map_err(StoreError::Read)?
 }
 
-async fn write(place: Place, record: &impl Recorded) -> Result<(), StoreError> {
+async fn write(name: EntryName, record: &impl Persist) -> Result<(), StoreError> {
     let json = record.to_json()?;
     let write = move || {
-        let written = place.entry().and_then(|entry| entry.set_secret(&json));
+        let written = name.entry().and_then(|entry| entry.set_secret(&json));
         written.map_err(|error| StoreError::Write(kind(error)))
     };
-    apart(write).await.map_err(StoreError::Write)?
+    on_own_thread(write).await.map_err(StoreError::Write)?
 }
 
-async fn remove(place: Place) -> Result<(), StoreError> {
-    let remove = move || match place.entry().and_then(|entry| entry.delete_credential()) {
+async fn remove(name: EntryName) -> Result<(), StoreError> {
+    let remove = move || match name.entry().and_then(|entry| entry.delete_credential()) {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(StoreError::Write(kind(error))),
     };
-    apart(remove).await.map_err(StoreError::Write)?
+    on_own_thread(remove).await.map_err(StoreError::Write)?
 }
 
 /// Does it on a thread of its own. It may take as long as the user does; and some keyrings have a
 /// runtime inside, which must not be entered from within another.
-async fn apart<T: Send + 'static>(
+async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorKind> {
     let slot = Arc::new(Mutex::new((None, None::<Waker>)));

@@ -16,15 +16,15 @@ use std::time::Duration;
 use futures_timer::Delay;
 use thiserror::Error;
 
-use super::request::{Place, serve};
+use super::request::{CallbackAddress, serve};
 use crate::auth::provider::redirect::AuthorizeUrl;
 use crate::sync::Mutex;
 
 /// Connections that are served at once; more are closed.
-const CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 
 /// Callbacks that are kept until somebody asks for them; more are dropped.
-const CALLBACKS: usize = 16;
+const MAX_CALLBACKS: usize = 16;
 
 /// Waits on a loopback address for the browser to come back from a sign-in page.
 ///
@@ -52,7 +52,7 @@ pub struct Loopback {
 }
 
 struct Shared {
-    place: Place,
+    callback: CallbackAddress,
     ended: AtomicBool,
     connections: AtomicUsize,
     inbox: Mutex<Inbox>,
@@ -92,7 +92,7 @@ impl Loopback {
         let listener = listen(port)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            place: Place {
+            callback: CallbackAddress {
                 authority: address.to_string(),
                 path: path.to_owned(),
             },
@@ -102,7 +102,7 @@ impl Loopback {
         });
         let thread = {
             let shared = Arc::clone(&shared);
-            named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
+            thread_named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
         };
         Ok(Self {
             shared,
@@ -146,7 +146,7 @@ impl Loopback {
     /// Where the browser is to come back to: the redirect URI of the request.
     #[must_use]
     pub fn redirect_uri(&self) -> String {
-        self.shared.place.url(&self.shared.place.path)
+        self.shared.callback.url(&self.shared.callback.path)
     }
 }
 
@@ -208,7 +208,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-fn named(name: &str) -> thread::Builder {
+fn thread_named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
@@ -227,11 +227,13 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if !peer.ip().is_loopback() {
             continue;
         }
-        let Some(slot) = Slot::take(shared) else {
+        let Some(permit) = ConnectionPermit::acquire(shared) else {
             continue;
         };
-        let _ = named("typed-hub loopback connection").spawn(move || {
-            serve(stream, &slot.0.place, |callback| slot.0.deliver(callback));
+        let _ = thread_named("typed-hub loopback connection").spawn(move || {
+            serve(stream, &permit.0.callback, |callback| {
+                permit.0.deliver(callback)
+            });
         });
     }
 }
@@ -240,7 +242,7 @@ impl Shared {
     fn deliver(&self, callback: String) {
         let waiting = {
             let mut inbox = self.inbox.lock();
-            if inbox.callbacks.len() < CALLBACKS {
+            if inbox.callbacks.len() < MAX_CALLBACKS {
                 inbox.callbacks.push_back(callback);
             }
             std::mem::take(&mut inbox.waiting)
@@ -250,17 +252,17 @@ impl Shared {
 }
 
 /// One of the connections that are served at once.
-struct Slot(Arc<Shared>);
+struct ConnectionPermit(Arc<Shared>);
 
-impl Slot {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let slot = Self(Arc::clone(shared));
-        let taken = shared.connections.fetch_add(1, Ordering::SeqCst);
-        (taken < CONNECTIONS).then_some(slot)
+impl ConnectionPermit {
+    fn acquire(shared: &Arc<Shared>) -> Option<Self> {
+        let permit = Self(Arc::clone(shared));
+        let open = shared.connections.fetch_add(1, Ordering::SeqCst);
+        (open < MAX_CONNECTIONS).then_some(permit)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::SeqCst);
     }
