@@ -126,7 +126,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         url: &str,
         over: impl Future<Output = ()> + Send,
     ) -> Result<AuthUser, RedirectError> {
-        let callback = Callback::of(url).sent_by(|iss| self.inner.provider().is_issuer(iss));
+        let callback = Callback::of(url).check_issuer(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
         let guard = ExchangeGuard { client: self, id };
         let Exchange {

@@ -8,7 +8,7 @@ use aws_sdk_cognitoidentityprovider::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-use crate::auth::oauth::http::LONGEST;
+use crate::auth::oauth::http::MAX_BODY;
 
 /// Reads no more of an answer than any can be long. The SDK by itself would read, and keep, all
 /// that comes until the time is over.
@@ -28,7 +28,7 @@ impl Intercept for Bounded {
     ) -> Result<(), BoxError> {
         let body = context.response_mut().body_mut();
         let unbounded = mem::replace(body, SdkBody::taken());
-        *body = SdkBody::from_body_1_x(Limited::new(unbounded, LONGEST));
+        *body = SdkBody::from_body_1_x(Limited::new(unbounded, MAX_BODY));
         Ok(())
     }
 }

@@ -12,25 +12,25 @@ type Parameters = HashMap<String, String>;
 
 /// Where a sign-in stands at the service.
 #[derive(Deserialize, Serialize)]
-pub(super) struct Stand {
+pub(super) struct ChallengeState {
     pub(super) name: String,
     pub(super) session: Option<String>,
     /// What the service calls the user from here on.
     pub(super) username: String,
 }
 
-impl Stand {
-    pub(super) fn note(&self) -> Continuation {
+impl ChallengeState {
+    pub(super) fn to_continuation(&self) -> Continuation {
         serde_json::to_string(self).unwrap_or_default().into()
     }
 
-    pub(super) fn read(note: &Continuation) -> Option<Self> {
-        serde_json::from_str(note.expose()).ok()
+    pub(super) fn from_continuation(continuation: &Continuation) -> Option<Self> {
+        serde_json::from_str(continuation.expose()).ok()
     }
 }
 
 /// What the service asks, in our words, if it can be asked so.
-pub(super) fn asked(name: &Name, parameters: &Parameters) -> Option<Challenge> {
+pub(super) fn to_challenge(name: &Name, parameters: &Parameters) -> Option<Challenge> {
     let destination = || parameters.get("CODE_DELIVERY_DESTINATION").cloned();
     Some(match name {
         Name::CustomChallenge => Challenge::Custom {
@@ -79,7 +79,7 @@ pub(super) fn first_factors(named: &[Name]) -> Challenge {
 }
 
 /// An answer in the service's words: under which names it goes to this challenge.
-pub(super) fn answered(name: &str, answer: &Answer) -> Option<Vec<(String, String)>> {
+pub(super) fn to_responses(name: &str, answer: &Answer) -> Option<Vec<(String, String)>> {
     let one = |key: &str, value: &str| Some(vec![(key.to_owned(), value.to_owned())]);
     match (name, answer) {
         ("SOFTWARE_TOKEN_MFA", Answer::Code(code)) => one("SOFTWARE_TOKEN_MFA_CODE", code.expose()),

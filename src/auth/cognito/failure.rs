@@ -7,13 +7,15 @@ use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
 
 /// The service's own name of the error is kept; so are its words, as far as they repeat nothing
-/// secret: see [`hiding`](crate::auth::oauth::failure::hiding).
-pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
+/// secret: see [`redact`](crate::auth::oauth::failure::redact).
+pub(super) fn service_error<E: ProvideErrorMetadata>(
+    error: SdkError<E, HttpResponse>,
+) -> ProviderError {
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
     let status = error.raw_response().map(|raw| raw.status().as_u16());
     let unreadable = || match status {
-        Some(status) if is_out_of_order(status) => {
+        Some(status) if is_unavailable(status) => {
             let message = format!("the server is out of order: status {status}");
             ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
         }
@@ -31,11 +33,15 @@ pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) 
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, message, status);
-    ProviderError::new(kind, failure::name(name), failure::plain(shown(message)))
+    ProviderError::new(
+        kind,
+        failure::sanitize_name(name),
+        failure::sanitize(hide_input(message)),
+    )
 }
 
 /// What a constraint has refused is repeated in the words of the refusal.
-fn shown(message: &str) -> &str {
+fn hide_input(message: &str) -> &str {
     if message.contains("validation error") {
         "what was entered does not have the form that the service asks for"
     } else {
@@ -54,11 +60,11 @@ const ENDS_A_SESSION: [&str; 6] = [
     "UserNotFoundException",
 ];
 
-/// As [`failed`], of a refresh.
-pub(super) fn not_refreshed<E: ProvideErrorMetadata>(
+/// As [`service_error`], of a refresh.
+pub(super) fn refresh_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
-    let error = failed(error);
+    let error = service_error(error);
     ProviderError {
         kind: kind_of_refresh(&error.name, error.kind),
         ..error
@@ -80,14 +86,14 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
         | "InternalErrorException"
         | "ThrottlingException"
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
-        _ if is_out_of_order(status) => ProviderErrorKind::InTransit,
+        _ if is_unavailable(status) => ProviderErrorKind::InTransit,
         "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
         _ => ProviderErrorKind::Rejected,
     }
 }
 
-const fn is_out_of_order(status: u16) -> bool {
+const fn is_unavailable(status: u16) -> bool {
     status == 429 || status >= 500
 }
 
@@ -158,7 +164,7 @@ mod tests {
         let refreshed = |name: &str, message: &str| {
             let error = ErrorMetadata::builder().code(name).message(message).build();
             let response = HttpResponse::new(400.try_into().unwrap(), "".into());
-            not_refreshed(SdkError::service_error(error, response)).kind
+            refresh_error(SdkError::service_error(error, response)).kind
         };
         for name in [
             "RefreshTokenReuseException",
@@ -198,7 +204,7 @@ mod tests {
             .message(message)
             .build();
         let response = HttpResponse::new(400.try_into().unwrap(), "".into());
-        let error = failed(SdkError::service_error(error, response));
+        let error = service_error(SdkError::service_error(error, response));
         assert_eq!(error.name, "InvalidParameterException");
         assert!(!format!("{error:?}{error}").contains("123 456"));
     }

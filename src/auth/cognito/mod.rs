@@ -21,10 +21,10 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{another_user, failed, not_refreshed, unreadable, unsupported};
-use self::tokens::issued;
+use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
+use self::tokens::read_tokens;
 use super::error::ProviderError;
-use super::oauth::failure::hiding;
+use super::oauth::failure::redact;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
@@ -86,8 +86,8 @@ impl CognitoProvider {
     }
 
     /// An error without this secret, which was sent, and without the app client's.
-    fn hiding(&self, error: ProviderError, sent: &str) -> ProviderError {
-        hiding(error, [sent].into_iter().chain(self.secret()))
+    fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
+        redact(error, [sent].into_iter().chain(self.secret()))
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
@@ -110,9 +110,9 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(|error| self.hiding(not_refreshed(error), token.expose()))?;
+            .map_err(|error| self.redact(refresh_error(error), token.expose()))?;
         let result = refreshed.authentication_result;
-        let (of, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        let (of, tokens) = read_tokens(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
         if of.user_id != user.user_id {
             return Err(another_user());
         }
@@ -128,7 +128,7 @@ impl IdentityProvider for CognitoProvider {
             .client_id(&self.inner.client_id)
             .set_client_secret(self.secret().map(str::to_owned));
         let revoked = revoked.send().await.map(drop);
-        revoked.map_err(|error| self.hiding(failed(error), token.expose()))
+        revoked.map_err(|error| self.redact(service_error(error), token.expose()))
     }
 
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
@@ -138,7 +138,7 @@ impl IdentityProvider for CognitoProvider {
             .global_sign_out()
             .access_token(token.expose());
         let out = out.send().await.map(drop);
-        out.map_err(|error| self.hiding(failed(error), token.expose()))
+        out.map_err(|error| self.redact(service_error(error), token.expose()))
     }
 
     async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {

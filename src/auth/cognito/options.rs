@@ -137,7 +137,7 @@ impl CognitoOptions {
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
             revocation: domain.join("/oauth2/revoke").ok(),
-            names_itself: false,
+            sends_issuer: false,
             end_session: domain.join("/logout").ok(),
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
         };

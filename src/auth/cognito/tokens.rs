@@ -23,7 +23,7 @@ struct Claims {
     iat: u64,
 }
 
-pub(super) fn issued(
+pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
     let access = result

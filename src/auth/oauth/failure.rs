@@ -5,18 +5,20 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-pub(crate) use crate::auth::provider::callback::words as plain;
+pub(crate) use crate::auth::provider::callback::sanitize;
 
 /// The answer of a token endpoint that grants nothing
 /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 ///
 /// It is the grant that ends a session. That the client or the request is wrong says nothing of
 /// the user's session, so that it is kept.
-pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -> ProviderError {
+pub(super) fn token_error(
+    error: RequestTokenError<HttpError, BasicErrorResponse>,
+) -> ProviderError {
     let response = match error {
         RequestTokenError::Request(error) => return in_transit(&error),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            return garbage("the token endpoint gives no answer that can be read");
+            return unreadable("the token endpoint gives no answer that can be read");
         }
         RequestTokenError::ServerResponse(response) => response,
     };
@@ -26,9 +28,9 @@ pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -
     };
     let description = response.error_description().map_or_else(
         || "the token endpoint gives no reason".to_owned(),
-        |words| plain(words),
+        |text| sanitize(text),
     );
-    ProviderError::new(kind, name(response.error().as_ref()), description)
+    ProviderError::new(kind, sanitize_name(response.error().as_ref()), description)
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
@@ -46,7 +48,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
 }
 
 /// An answer that cannot be read: nobody knows what it was to say.
-pub(super) fn garbage(message: &str) -> ProviderError {
+pub(super) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
@@ -55,7 +57,7 @@ pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
 }
 
 /// An error without what was sent: a provider may repeat it, and errors are shown.
-pub(crate) fn hiding<'s>(
+pub(crate) fn redact<'s>(
     error: ProviderError,
     sent: impl IntoIterator<Item = &'s str>,
 ) -> ProviderError {
@@ -83,7 +85,7 @@ pub(crate) fn hiding<'s>(
 const UNNAMED: &str = "Unnamed";
 
 /// Somebody else's name of an error, if it looks like one.
-pub(crate) fn name(name: &str) -> &str {
+pub(crate) fn sanitize_name(name: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
         UNNAMED
@@ -99,18 +101,18 @@ mod tests {
     #[test]
     fn what_was_sent_is_not_shown() {
         let error = || rejected("invalid_grant", "no s3cret here");
-        let hidden = hiding(error(), ["", "another", "s3cret"]);
+        let hidden = redact(error(), ["", "another", "s3cret"]);
         assert_eq!(hidden.name, "invalid_grant");
         assert!(!hidden.to_string().contains("s3cret"));
-        assert_eq!(hiding(error(), ["", "another"]), error());
-        assert_eq!(hiding(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
+        assert_eq!(redact(error(), ["", "another"]), error());
+        assert_eq!(redact(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
     }
 
     #[test]
     fn a_name_looks_like_one() {
-        assert_eq!(name("invalid_grant"), "invalid_grant");
+        assert_eq!(sanitize_name("invalid_grant"), "invalid_grant");
         for none in ["", "two words", "a\nline", "ä", &"x".repeat(65)] {
-            assert_eq!(name(none), UNNAMED);
+            assert_eq!(sanitize_name(none), UNNAMED);
         }
     }
 }

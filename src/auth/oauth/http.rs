@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, Request};
 use thiserror::Error;
 
 /// No document of an identity provider is longer.
-pub(crate) const LONGEST: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum HttpError {
     NotReached,
     #[error("the answer has broken off, or is none")]
     Broken,
-    #[error("the answer is longer than {LONGEST} bytes")]
+    #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
     #[error("the server is out of order: status {0}")]
     Status(u16),
@@ -73,7 +73,7 @@ impl Http {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| reason(&e))? {
-            if body.len() + chunk.len() > LONGEST {
+            if body.len() + chunk.len() > MAX_BODY {
                 return Err(HttpError::TooLong);
             }
             body.extend_from_slice(&chunk);

@@ -45,7 +45,7 @@ pub(super) struct Identity {
 }
 
 /// Why an id token says nothing.
-pub(super) enum Unverified {
+pub(super) enum VerifyError {
     /// None of the keys has signed it: there may be newer ones.
     UnknownKey,
     /// There may be newer keys, and they cannot be had.
@@ -55,7 +55,7 @@ pub(super) enum Unverified {
 
 /// What an id token has come for.
 #[derive(Clone, Copy)]
-pub(super) enum Answers<'a> {
+pub(super) enum IssuedFor<'a> {
     /// A code that was traded. It carries this nonce, and it is fresh.
     Code(&'a secret::Nonce),
     /// A refresh token. It need not carry a nonce. Nor is the time looked at: a clock of this
@@ -63,23 +63,23 @@ pub(super) enum Answers<'a> {
     Refresh,
 }
 
-impl Answers<'_> {
+impl IssuedFor<'_> {
     pub(super) const fn is_refresh(self) -> bool {
         matches!(self, Self::Refresh)
     }
 }
 
 /// How far the server's clock may be from ours.
-const APART: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 pub(super) fn verify(
     token: &str,
     client: &ClientId,
     issuer: &IssuerUrl,
     keys: &CoreJsonWebKeySet,
-    answers: Answers<'_>,
-) -> Result<Identity, Unverified> {
-    let not_a_token = |_| Unverified::Refused(rejected("IdToken", "the id token is none"));
+    issued_for: IssuedFor<'_>,
+) -> Result<Identity, VerifyError> {
+    let not_a_token = |_| VerifyError::Refused(rejected("IdToken", "the id token is none"));
     let token = Token::from_str(token).map_err(not_a_token)?;
     let signed_by_key = [
         CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -95,24 +95,24 @@ pub(super) fn verify(
     let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
         IdTokenVerifier::new_public_client(client.clone(), issuer.clone(), keys.clone())
             .set_allowed_algs(signed_by_key)
-            .set_time_fn(move || earliest(answers).into())
+            .set_time_fn(move || earliest(issued_for).into())
             .set_issue_time_verifier_fn(move |issued| {
-                let is_now = SystemTime::from(issued) <= SystemTime::now() + APART;
-                (is_now || answers.is_refresh())
+                let is_now = SystemTime::from(issued) <= SystemTime::now() + MAX_CLOCK_SKEW;
+                (is_now || issued_for.is_refresh())
                     .then_some(())
                     .ok_or_else(|| "it is from the future".to_owned())
             });
     let claims = token
-        .claims(&verifier, Expected(answers))
+        .claims(&verifier, Expected(issued_for))
         .map_err(|error| match error {
             ClaimsVerificationError::SignatureVerification(
                 SignatureVerificationError::NoMatchingKey
                 | SignatureVerificationError::CryptoError(_),
-            ) => Unverified::UnknownKey,
-            error => Unverified::Refused(rejected("IdToken", flaw(&error))),
+            ) => VerifyError::UnknownKey,
+            error => VerifyError::Refused(rejected("IdToken", message(&error))),
         })?;
-    let refuse = |flaw| Err(Unverified::Refused(rejected("IdToken", flaw)));
-    if !answers.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
+    let refuse = |message| Err(VerifyError::Refused(rejected("IdToken", message)));
+    if !issued_for.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
         return refuse("the id token is not valid yet");
     }
     if claims
@@ -142,7 +142,7 @@ pub(super) fn verify(
 }
 
 /// What is wrong with it, in our own words: those of the error repeat what the token says.
-const fn flaw(error: &ClaimsVerificationError) -> &'static str {
+const fn message(error: &ClaimsVerificationError) -> &'static str {
     match error {
         ClaimsVerificationError::Expired(_) => "the id token has expired, or is from the future",
         ClaimsVerificationError::InvalidAudience(_) => "the id token is for somebody else",
@@ -154,25 +154,25 @@ const fn flaw(error: &ClaimsVerificationError) -> &'static str {
 }
 
 /// What expires before this has expired.
-fn earliest(answers: Answers<'_>) -> SystemTime {
-    match answers {
-        Answers::Code(_) => SystemTime::now() - APART,
-        Answers::Refresh => SystemTime::UNIX_EPOCH,
+fn earliest(issued_for: IssuedFor<'_>) -> SystemTime {
+    match issued_for {
+        IssuedFor::Code(_) => SystemTime::now() - MAX_CLOCK_SKEW,
+        IssuedFor::Refresh => SystemTime::UNIX_EPOCH,
     }
 }
 
 /// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
 fn is_ahead(time: f64) -> bool {
-    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + APART;
+    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + MAX_CLOCK_SKEW;
     // A time that is no duration is before 1970, or beyond all.
     Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
 }
 
-struct Expected<'a>(Answers<'a>);
+struct Expected<'a>(IssuedFor<'a>);
 
 impl NonceVerifier for Expected<'_> {
     fn verify(self, nonce: Option<&Nonce>) -> Result<(), String> {
-        let Answers::Code(expected) = self.0 else {
+        let IssuedFor::Code(expected) = self.0 else {
             return Ok(());
         };
         let carries = nonce.map(|nonce| secret::Nonce::from(nonce.secret().as_str()));

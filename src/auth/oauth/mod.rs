@@ -27,9 +27,9 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use self::failure::{garbage, hiding, in_transit, refused, rejected};
+use self::failure::{in_transit, redact, rejected, token_error, unreadable};
 use self::http::Http;
-use self::id_token::{Answers, Identity, Unverified};
+use self::id_token::{Identity, IssuedFor, VerifyError};
 use self::page::redirect_url;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::redirect::RedirectGrant;
@@ -39,7 +39,7 @@ use crate::auth::user::AuthUser;
 use crate::sync::Mutex;
 
 /// How long an access token is taken to last whose server does not say.
-const UNSAID: Duration = Duration::from_hours(1);
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Where a provider is to be asked.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct Endpoints {
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
     /// Whether every callback names the issuer (RFC 9207).
-    pub(crate) names_itself: bool,
+    pub(crate) sends_issuer: bool,
 }
 
 /// How an application with a secret proves itself, wherever it does
@@ -134,7 +134,7 @@ impl OAuth {
                 "another provider has issued the code",
             ));
         }
-        if at.names_itself && grant.issuer.is_none() {
+        if at.sends_issuer && grant.issuer.is_none() {
             return Err(rejected(
                 "IssuerMissing",
                 "the callback does not say who has issued the code, and this provider always does",
@@ -151,10 +151,10 @@ impl OAuth {
             .await
             .map_err(|error| {
                 let sent = [grant.code.expose(), grant.verifier.expose()];
-                hiding(refused(error), sent.into_iter().chain(self.secret()))
+                redact(token_error(error), sent.into_iter().chain(self.secret()))
             })?;
         let refresh = granted.refresh_token().map(|token| token.secret().clone());
-        let read = self.read(at, granted, Answers::Code(&grant.nonce)).await;
+        let read = self.read(at, granted, IssuedFor::Code(&grant.nonce)).await;
         let identified = read.and_then(|(identity, tokens)| match identity {
             Some(identity) => Ok((identity.user, tokens)),
             None => Err(rejected(
@@ -194,15 +194,15 @@ impl OAuth {
         &self,
         at: &Endpoints,
         granted: Granted,
-        answers: Answers<'_>,
+        issued_for: IssuedFor<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
         if granted.access_token().secret().is_empty() {
-            return Err(garbage("the access token is empty"));
+            return Err(unreadable("the access token is empty"));
         }
         let mut issued = IssuedTokens {
             access: Lasting {
                 token: granted.access_token().secret().as_str().into(),
-                lifetime: granted.expires_in().unwrap_or(UNSAID),
+                lifetime: granted.expires_in().unwrap_or(DEFAULT_LIFETIME),
             },
             id: None,
             refresh: granted
@@ -212,12 +212,12 @@ impl OAuth {
         let Some(token) = &granted.extra_fields().id_token else {
             return Ok((None, issued));
         };
-        let identity = match self.verify(at, token, answers).await {
+        let identity = match self.verify(at, token, issued_for).await {
             Ok(identity) => identity,
             // The refresh token may have been replaced: it must not be lost for want of a key.
-            Err(Unverified::NoKeys(_)) if answers.is_refresh() => return Ok((None, issued)),
-            Err(Unverified::NoKeys(error) | Unverified::Refused(error)) => return Err(error),
-            Err(Unverified::UnknownKey) => {
+            Err(VerifyError::NoKeys(_)) if issued_for.is_refresh() => return Ok((None, issued)),
+            Err(VerifyError::NoKeys(error) | VerifyError::Refused(error)) => return Err(error),
+            Err(VerifyError::UnknownKey) => {
                 return Err(rejected("IdToken", "no key of the provider has signed it"));
             }
         };
@@ -233,16 +233,16 @@ impl OAuth {
         &self,
         at: &Endpoints,
         token: &str,
-        answers: Answers<'_>,
-    ) -> Result<Identity, Unverified> {
+        issued_for: IssuedFor<'_>,
+    ) -> Result<Identity, VerifyError> {
         let client = ClientId::new(self.client_id.clone());
-        let keys = self.keys(at).await.map_err(Unverified::NoKeys)?;
-        match id_token::verify(token, &client, &at.issuer, &keys, answers) {
-            Err(Unverified::UnknownKey) => {}
+        let keys = self.keys(at).await.map_err(VerifyError::NoKeys)?;
+        match id_token::verify(token, &client, &at.issuer, &keys, issued_for) {
+            Err(VerifyError::UnknownKey) => {}
             verified => return verified,
         }
-        let keys = self.newest_keys(at).await.map_err(Unverified::NoKeys)?;
-        id_token::verify(token, &client, &at.issuer, &keys, answers)
+        let keys = self.newest_keys(at).await.map_err(VerifyError::NoKeys)?;
+        id_token::verify(token, &client, &at.issuer, &keys, issued_for)
     }
 
     /// The provider's keys, as far as they are known, or else as they are now.
@@ -257,13 +257,13 @@ impl OAuth {
     async fn newest_keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
         let url = JsonWebKeySetUrl::from_url(at.keys.clone());
         let keys = CoreJsonWebKeySet::fetch_async(&url, &self.http).await;
-        let keys = keys.map_err(|error| unread(&error, "the keys cannot be read"))?;
-        self.know_keys(keys.clone());
+        let keys = keys.map_err(|error| discovery_error(&error, "the keys cannot be read"))?;
+        self.set_keys(keys.clone());
         Ok(keys)
     }
 
     /// These are the provider's keys from here on.
-    pub(crate) fn know_keys(&self, keys: CoreJsonWebKeySet) {
+    pub(crate) fn set_keys(&self, keys: CoreJsonWebKeySet) {
         *self.keys.lock() = Some(keys);
     }
 }
@@ -274,9 +274,12 @@ pub(crate) fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> 
 }
 
 /// Why a document could not be had.
-pub(crate) fn unread(error: &DiscoveryError<http::HttpError>, otherwise: &str) -> ProviderError {
+pub(crate) fn discovery_error(
+    error: &DiscoveryError<http::HttpError>,
+    otherwise: &str,
+) -> ProviderError {
     match error {
         DiscoveryError::Request(error) => in_transit(error),
-        _ => garbage(otherwise),
+        _ => unreadable(otherwise),
     }
 }

@@ -9,8 +9,8 @@ use oauth2::{HttpRequest, RefreshToken, TokenResponse};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::failure::{garbage, hiding, in_transit, refused, rejected};
-use super::id_token::Answers;
+use super::failure::{in_transit, redact, rejected, token_error, unreadable};
+use super::id_token::IssuedFor;
 use super::{ClientAuth, Endpoints, OAuth};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
@@ -37,9 +37,9 @@ impl OAuth {
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
-            .map_err(|error| self.hiding(refused(error), token))?;
+            .map_err(|error| self.redact(token_error(error), token))?;
         let renewed = granted.refresh_token().map(|token| token.secret().clone());
-        let read = self.read(at, granted, Answers::Refresh).await;
+        let read = self.read(at, granted, IssuedFor::Refresh).await;
         let tokens = read.and_then(|(identity, tokens)| match identity {
             Some(identity) if identity.user.user_id != user.user_id => {
                 Err(rejected("IdToken", "the id token is another user's"))
@@ -74,17 +74,17 @@ impl OAuth {
         }
         Err(
             serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
-                |_| garbage("the revocation endpoint gives no answer that can be read"),
+                |_| unreadable("the revocation endpoint gives no answer that can be read"),
                 |error| {
-                    let error = refused(oauth2::RequestTokenError::ServerResponse(error));
-                    self.hiding(error, token)
+                    let error = token_error(oauth2::RequestTokenError::ServerResponse(error));
+                    self.redact(error, token)
                 },
             ),
         )
     }
 
-    fn hiding(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
-        hiding(error, [token.expose()].into_iter().chain(self.secret()))
+    fn redact(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
+        redact(error, [token.expose()].into_iter().chain(self.secret()))
     }
 
     fn revocation(&self, at: &Url, token: &secret::RefreshToken) -> HttpRequest {

@@ -22,7 +22,7 @@ pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
 use super::oauth::http::is_secure;
-use super::oauth::{Endpoints, OAuth, unread};
+use super::oauth::{Endpoints, OAuth, discovery_error};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
@@ -70,7 +70,7 @@ struct Extra {
     revocation_endpoint: Option<Url>,
     end_session_endpoint: Option<Url>,
     #[serde(default, rename = "authorization_response_iss_parameter_supported")]
-    names_itself: bool,
+    sends_issuer: bool,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -109,7 +109,7 @@ impl OidcProvider {
         let http = &self.inner.oauth.http;
         let document = Document::discover_async(issuer.clone(), http).await;
         let document = document.map_err(|error| {
-            unread(
+            discovery_error(
                 &error,
                 "the discovery document cannot be read, or is of another issuer",
             )
@@ -124,7 +124,7 @@ impl OidcProvider {
                 .clone(),
             revocation: extra.revocation_endpoint.clone(),
             end_session: extra.end_session_endpoint.clone(),
-            names_itself: extra.names_itself,
+            sends_issuer: extra.sends_issuer,
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
@@ -134,7 +134,7 @@ impl OidcProvider {
                 "an address in the discovery document is not an https one",
             ));
         }
-        self.inner.oauth.know_keys(document.jwks().clone());
+        self.inner.oauth.set_keys(document.jwks().clone());
         *self.inner.endpoints.lock() = Some(endpoints.clone());
         Ok(endpoints)
     }
