@@ -7,10 +7,9 @@ use std::task::Poll;
 
 use super::queue::{JobHandle, Queue};
 use super::transaction::Inner;
-use crate::auth::error::SessionError;
-use crate::auth::machine::{Refresh, SessionId};
+use crate::auth::machine::{Refresh, RefreshOutcome, SessionId};
 use crate::auth::provider::IdentityProvider;
-use crate::auth::store::{Session, TokenStore};
+use crate::auth::store::TokenStore;
 
 #[derive(Default)]
 pub(super) struct SingleFlight {
@@ -23,11 +22,8 @@ pub(super) struct SingleFlight {
 /// A refresh in flight. It lives as long as a caller waits for it.
 struct InFlight {
     id: SessionId,
-    job: Weak<JobHandle<Outcome>>,
+    job: Weak<JobHandle<RefreshOutcome>>,
 }
-
-/// The answer to the callers, unless the session ended first.
-type Outcome = Option<Result<Option<Session>, SessionError>>;
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     /// Renews the tokens of the session, or joins the refresh in flight. `generation` is that of
@@ -36,7 +32,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         self: &Arc<Self>,
         call: Refresh,
         generation: u64,
-    ) -> Option<Arc<JobHandle<Outcome>>> {
+    ) -> Option<Arc<JobHandle<RefreshOutcome>>> {
         let id = call.id;
         let mut refresh = self.refresh.lock();
         if refresh.generation != generation {
@@ -61,9 +57,11 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         Some(job)
     }
 
-    async fn run_refresh(&self, Refresh { id, user, token }: Refresh) -> Outcome {
+    async fn run_refresh(&self, Refresh { id, user, token }: Refresh) -> RefreshOutcome {
         let reply = self.provider().refresh(&user, &token);
-        let reply = self.while_open(id, reply).await?;
+        let Some(reply) = self.while_open(id, reply).await else {
+            return RefreshOutcome::Stale;
+        };
         let received = self.now();
         // From here on, a caller that asks begins another refresh, and finds what this one has done.
         let refreshed = {

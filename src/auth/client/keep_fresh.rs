@@ -48,27 +48,27 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let (mut retry, mut tried) = (FIRST_RETRY, false);
         async move {
             while let Some(client) = Self::alive(&inner) {
-                let asked = client.inner.submit(Machine::due);
-                let due = asked.outcome().await;
-                let wait = match due {
-                    Due::Now(_) if !tried => {
+                let asked = client.inner.submit(Machine::refresh_schedule);
+                let schedule = asked.outcome().await;
+                let wait = match schedule.due {
+                    Due::Now if !tried => {
                         // How it has gone is told by what is due then.
                         let _ = client.session(true).await;
                         tried = true;
                         continue;
                     }
-                    Due::Now(_) => {
+                    Due::Now => {
                         let longer = LAST_RETRY.min(retry * 2);
                         Some(mem::replace(&mut retry, longer))
                     }
-                    Due::In(wait, _) => {
+                    Due::In(wait) => {
                         retry = FIRST_RETRY;
                         Some(wait)
                     }
-                    Due::Never(_) => None,
+                    Due::Never => None,
                 };
                 tried = false;
-                let change = client.inner.until_session_changes(due.session());
+                let change = client.inner.until_session_changes(schedule.session);
                 drop(client);
                 let mut change = pin!(change);
                 let mut slept = pin!(wait.map(&sleep));

@@ -34,7 +34,7 @@ pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
 use super::error::{CurrentUserError, NewClientError, SessionError};
-use super::machine::SessionQuery;
+use super::machine::{RefreshOutcome, SessionLookup};
 use super::provider::IdentityProvider;
 use super::store::{MemoryStore, Session, TokenStore};
 use super::user::AuthUser;
@@ -217,17 +217,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         loop {
             let generation = self.inner.refresh_generation();
             let call = match self.inner.ask_session(force, ended).outcome().await? {
-                SessionQuery::Answered(session) => return Ok(session),
-                SessionQuery::Refresh(call) => call,
+                SessionLookup::Valid(session) => return Ok(Some(session)),
+                SessionLookup::SignedOut => return Ok(None),
+                SessionLookup::NeedsRefresh(call) => call,
             };
             let Some(refresh) = self.inner.join_refresh(call, generation) else {
                 continue;
             };
-            if let Some(answer) = refresh.outcome().await {
-                return answer;
+            match refresh.outcome().await {
+                RefreshOutcome::Renewed(session) => return Ok(Some(session)),
+                RefreshOutcome::SignedOut => return Ok(None),
+                RefreshOutcome::Failed(error) => return Err(error),
+                // If there is a session, it is one that has begun since.
+                RefreshOutcome::Stale => (force, ended) = (false, self.inner.refresh_count()),
             }
-            // If there is a session, it is one that has begun since.
-            (force, ended) = (false, self.inner.refresh_count());
         }
     }
 

@@ -10,7 +10,7 @@ use futures_timer::Delay;
 use super::AuthClient;
 use super::sign_in::check_length;
 use crate::auth::error::{Field, RedirectError};
-use crate::auth::machine::{CallbackId, Exchange, Machine, RedirectAbort, SignInStep};
+use crate::auth::machine::{CallbackId, Exchange, Machine, NewSession, RedirectAbort};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
@@ -147,19 +147,20 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             return Err(RedirectError::TimedOut);
         };
         let received = self.inner.now();
-        let refresh = match &reply {
+        let issued = match &reply {
             Ok((_, tokens)) => tokens.refresh.clone(),
             Err(_) => None,
         };
-        let redirected = self.inner.submit(move |machine, _| {
+        let begun = self.inner.submit(move |machine, _| {
             machine.on_exchange_reply(id, attempt, custom_state, reply, received)
         });
         std::mem::forget(guard);
-        let begun = redirected.outcome().await;
-        match self.revoke_unused(begun, refresh).await? {
-            SignInStep::Done(user) => Ok(user),
-            SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
-        }
+        let (user, unused) = match begun.outcome().await {
+            Ok(NewSession { user, replaced }) => (Ok(user), replaced),
+            Err(error) => (Err(error), issued),
+        };
+        self.revoke_unused(unused).await;
+        user
     }
 
     /// Ends the sign-in by redirect that is under way: the user has closed the page, say.

@@ -2,28 +2,18 @@
 
 use super::AuthClient;
 use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
-use crate::auth::machine::{Attempt, SignInFailure, SignInResult, SignInStep};
+use crate::auth::machine::{Attempt, NewSession, SignInFailure, SignInResult, SignInStep};
 use crate::auth::provider::challenge::Answer;
 use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
 use crate::auth::secret::{Password, RefreshToken};
 use crate::auth::store::TokenStore;
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Revokes what nobody will use: the tokens that have `come`, if no session has begun with them,
-    /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
-    pub(super) async fn revoke_unused<E: Send>(
-        &self,
-        begun: Result<SignInResult, E>,
-        come: Option<RefreshToken>,
-    ) -> Result<SignInStep, E> {
-        let (step, useless) = match begun {
-            Ok((step, replaced)) => (Ok(step), replaced),
-            Err(error) => (Err(error), come),
-        };
-        if let Some(token) = useless {
+    /// Revokes a refresh token that is of no use any more. If it cannot be revoked, it expires.
+    pub(super) async fn revoke_unused(&self, token: Option<RefreshToken>) {
+        if let Some(token) = token {
             let _ = self.inner.provider().revoke(&token).await;
         }
-        step
     }
 }
 
@@ -125,16 +115,24 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         reply: Result<SignInReply, ProviderError>,
     ) -> Result<SignInStep, SignInFailure> {
         let received = self.inner.now();
-        let refresh = match &reply {
+        let issued = match &reply {
             Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
             _ => None,
         };
-        let begun = self
+        let result = self
             .inner
             .submit(move |machine, _| machine.on_sign_in_reply(attempt, reply, received))
             .outcome()
             .await;
-        self.revoke_unused(begun, refresh).await
+        let (step, unused) = match result {
+            Ok(SignInResult::SignedIn(NewSession { user, replaced })) => {
+                (Ok(SignInStep::Done(user)), replaced)
+            }
+            Ok(SignInResult::Challenged(challenge)) => (Ok(SignInStep::Challenge(challenge)), None),
+            Err(failure) => (Err(failure), issued),
+        };
+        self.revoke_unused(unused).await;
+        step
     }
 }
 

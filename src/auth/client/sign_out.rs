@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
-use crate::auth::machine::{SignOutCall, SignOutPlan, SignOutScope};
+use crate::auth::machine::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
@@ -83,37 +83,23 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// in. That the provider refuses or is not reached is no error; [`SignedOut`] tells.
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let guard = SignOutGuard(self);
-        let asked = self.inner.submit(move |machine, _| machine.sign_out(scope));
-        let (cleared, not_revoked, browser) = match asked.outcome().await {
-            SignOutPlan::Done {
-                cleared,
-                unread,
-                browser,
-            } => (cleared, unread.map(NotRevoked::Store), browser),
+        let plan = self.inner.submit(move |machine, _| machine.sign_out(scope));
+        let signed_out = match plan.outcome().await {
+            SignOutPlan::SignedOut { unread, browser } => {
+                Ok((unread.map(NotRevoked::Store), browser))
+            }
+            SignOutPlan::StillSignedIn(error) => Err(error),
             SignOutPlan::CallProvider {
                 sign_out,
                 call,
                 browser,
             } => {
-                let provider = self.inner.provider();
-                let told = match call {
-                    SignOutCall::Revoke(token) => provider.revoke(&token).await,
-                    SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
-                };
-                let cleared = self
-                    .inner
-                    .submit(move |machine, _| machine.on_sign_out_reply(sign_out));
-                let cleared = cleared.outcome().await;
-                let told = match &cleared {
-                    Ok(Some(another)) => told.and(provider.revoke(another).await),
-                    _ => told,
-                };
-                let not_revoked = told.err().map(NotRevoked::Provider);
-                (cleared.map(drop), not_revoked, browser)
+                let not_revoked = self.end_session(sign_out, call).await;
+                not_revoked.map(|not_revoked| (not_revoked, browser))
             }
         };
         mem::forget(guard);
-        cleared.map_err(SignOutError::Store)?;
+        let (not_revoked, browser) = signed_out.map_err(SignOutError::Store)?;
         let logout_url = match browser {
             Some(session) => self.inner.provider().logout_url(session.id.as_ref()).await,
             None => None,
@@ -122,6 +108,30 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             not_revoked,
             logout_url,
         })
+    }
+
+    /// Ends the session at the provider, and then here.
+    async fn end_session(
+        &self,
+        sign_out: SignOut,
+        call: SignOutCall,
+    ) -> Result<Option<NotRevoked>, StoreError> {
+        let provider = self.inner.provider();
+        let mut called = match call {
+            SignOutCall::Revoke(token) => provider.revoke(&token).await,
+            SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
+        };
+        let outcome = self
+            .inner
+            .submit(move |machine, _| machine.on_sign_out_reply(sign_out));
+        match outcome.outcome().await {
+            SignOutOutcome::SignedOut => {}
+            SignOutOutcome::AlsoRevoke(token) => {
+                called = called.and(provider.revoke(&token).await);
+            }
+            SignOutOutcome::StillSignedIn(error) => return Err(error),
+        }
+        Ok(called.err().map(NotRevoked::Provider))
     }
 }
 
@@ -157,12 +167,13 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             .await?;
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
-        self.inner
-            .submit(move |machine, _| machine.on_sign_out_reply(deletion.sign_out))
-            .outcome()
-            .await
-            .map(drop)
-            .map_err(DeleteUserError::Store)
+        let outcome = self
+            .inner
+            .submit(move |machine, _| machine.on_sign_out_reply(deletion.sign_out));
+        match outcome.outcome().await {
+            SignOutOutcome::SignedOut | SignOutOutcome::AlsoRevoke(_) => Ok(()),
+            SignOutOutcome::StillSignedIn(error) => Err(DeleteUserError::Store(error)),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::auth::error::RedirectError;
 use crate::auth::error::{NewClientError, SessionError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
-use crate::auth::machine::{Machine, SessionId, SessionQuery, Step, Write};
+use crate::auth::machine::{Machine, SessionId, SessionLookup, Step, Write};
 use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
@@ -174,7 +174,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         &self,
         force: bool,
         ended: u64,
-    ) -> JobHandle<Result<SessionQuery, SessionError>> {
+    ) -> JobHandle<Result<SessionLookup, SessionError>> {
         self.submit(move |machine, now| machine.session(force, ended, now))
     }
 

@@ -29,11 +29,11 @@ mod step;
 pub(super) use self::redirect::Exchange;
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect_abort::RedirectAbort;
-pub(super) use self::refresh::{Due, Refresh, SessionQuery};
+pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, SessionLookup};
 pub use self::sign_in::SignInStep;
-pub(super) use self::sign_in::{Attempt, SignInFailure, SignInResult};
+pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
-pub(super) use self::sign_out::{SignOutCall, SignOutPlan};
+pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan};
 pub(super) use self::step::{Step, Write};
 
 use std::mem;

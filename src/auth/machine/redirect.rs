@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
-use super::{Attempt, CallbackId, Machine, Redirect, SignInFailure, SignInResult, Step, Write};
+use super::{Attempt, CallbackId, Machine, NewSession, Redirect, SignInFailure, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -83,12 +83,13 @@ impl Machine {
                 return Step::done(Err(RedirectError::NotTheCallback));
             }
             match validate(callback, pending, now) {
-                Err(error) => fail_redirect(error), // F30, F31, F32
+                Err(error) => fail_redirect(error.clone()).map(|()| Err(error)), // F30, F31, F32
                 Ok((grant, custom_state)) => {
                     // Used once: it is gone from the store before its code is sent.
                     Step::clear_redirect(move |machine, cleared| {
                         if let Err(error) = cleared {
-                            return fail_redirect(RedirectError::Store(error));
+                            let error = RedirectError::Store(error);
+                            return fail_redirect(error.clone()).map(|()| Err(error));
                         }
                         let earlier = machine.set_redirect(Redirect::Exchanging(id));
                         machine
@@ -113,7 +114,7 @@ impl Machine {
         custom_state: Option<String>,
         reply: Result<(AuthUser, IssuedTokens), ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<SignInResult, RedirectError>> {
+    ) -> Step<Result<NewSession, RedirectError>> {
         if !self.end_exchange(id) {
             return Step::done(Err(RedirectError::Superseded)); // which has been told
         }
@@ -207,13 +208,12 @@ fn validate(
 }
 
 /// Ends the redirect under way without a session. It is over here even if the store keeps it.
-pub(super) fn fail_redirect<A: Send + 'static>(
-    error: RedirectError,
-) -> Step<Result<A, RedirectError>> {
+pub(super) fn fail_redirect(error: RedirectError) -> Step<()> {
     Step::clear_redirect(move |machine, _| {
+        let event = failure_event(&error);
         let ended = machine.set_redirect(Redirect::Idle);
-        machine.finished_redirects.add(ended, error.clone());
-        failed(error)
+        machine.finished_redirects.add(ended, error);
+        Step::publish(event, ())
     })
 }
 

@@ -75,8 +75,7 @@ impl Machine {
                 match (LIFETIME.checked_sub(took), is_own) {
                     (Some(left), true) => Step::done(Some(left)),
                     (Some(_), false) => Step::done(None),
-                    (None, true) => fail_redirect(RedirectError::TimedOut)
-                        .map_end(|publish, _: Result<(), _>| (publish, None)), // F31
+                    (None, true) => fail_redirect(RedirectError::TimedOut).map(|()| None), // F31
                     (None, false) => machine.without_redirect(|_, _| Step::done(None)),
                 }
             }
@@ -121,15 +120,7 @@ impl Machine {
                 RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
                 RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
             })
-        })
-        .map_end(|publish, answer: Result<(), RedirectError>| {
-            let answer = match answer {
-                Err(
-                    RedirectError::Cancelled | RedirectError::TimedOut | RedirectError::NotOpened,
-                ) => Ok(()),
-                other => other,
-            };
-            (publish, answer)
+            .map(Ok)
         })
     }
 }

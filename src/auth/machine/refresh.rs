@@ -10,30 +10,41 @@ use crate::auth::store::Session;
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// What there is to say to a caller who asks for the session.
+/// The answer to a caller that asks for the session.
 #[derive(Clone, Debug)]
-pub(crate) enum SessionQuery {
-    /// This is it: a session with valid tokens, or none.
-    Answered(Option<Session>),
+pub(crate) enum SessionLookup {
+    /// The session has valid tokens.
+    Valid(Session),
+    SignedOut,
     /// The tokens have to be renewed first.
-    Refresh(Refresh),
+    NeedsRefresh(Refresh),
 }
 
-/// When the present session is to be refreshed ahead of time.
+/// How a refresh has ended.
+#[derive(Clone, Debug)]
+pub(crate) enum RefreshOutcome {
+    /// The session has new tokens.
+    Renewed(Session),
+    /// The provider has ended the session, as if the user had signed out.
+    SignedOut,
+    Failed(SessionError),
+    /// The session was over before the provider replied. There may be another.
+    Stale,
+}
+
+/// When a session is to be refreshed ahead of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshSchedule {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) due: Due,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    Now(Option<SessionId>),
-    In(Duration, Option<SessionId>),
-    /// There is no session, or nothing to refresh it with.
-    Never(Option<SessionId>),
-}
-
-impl Due {
-    pub(crate) const fn session(self) -> Option<SessionId> {
-        match self {
-            Self::Now(session) | Self::In(_, session) | Self::Never(session) => session,
-        }
-    }
+    Now,
+    In(Duration),
+    /// There is no session, or no refresh token.
+    Never,
 }
 
 /// A call to the provider for new tokens.
@@ -45,19 +56,21 @@ pub(crate) struct Refresh {
 }
 
 impl Machine {
-    /// When the session is to be refreshed so that nobody has to wait for it.
-    pub(crate) fn due(&mut self, now: SystemTime) -> Step<Due> {
+    /// When to refresh the session so that no caller has to wait for it.
+    pub(crate) fn refresh_schedule(&mut self, now: SystemTime) -> Step<RefreshSchedule> {
         self.with_session(move |machine, _| {
-            let id = machine.session_id();
             let tokens = machine.active().map(|active| &active.session.tokens);
             let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
-                None => Due::Never(id),
+                None => Due::Never,
                 Some(tokens) => match tokens.due_at().duration_since(now) {
-                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left, id),
-                    _ => Due::Now(id),
+                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left),
+                    _ => Due::Now,
                 },
             };
-            Step::done(due)
+            Step::done(RefreshSchedule {
+                session: machine.session_id(),
+                due,
+            })
         })
     }
 
@@ -67,7 +80,7 @@ impl Machine {
         force: bool,
         ended: u64,
         now: SystemTime,
-    ) -> Step<Result<SessionQuery, SessionError>> {
+    ) -> Step<Result<SessionLookup, SessionError>> {
         self.with_session(move |machine, read| match read {
             Err(error) => Step::done(Err(SessionError::Store(error))),
             Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
@@ -89,9 +102,9 @@ impl Machine {
         &mut self,
         force: bool,
         now: SystemTime,
-    ) -> Step<Result<SessionQuery, SessionError>> {
+    ) -> Step<Result<SessionLookup, SessionError>> {
         let Some(active) = self.active().cloned() else {
-            return Step::done(Ok(SessionQuery::Answered(None))); // F18
+            return Step::done(Ok(SessionLookup::SignedOut)); // F18
         };
         if active.saved {
             return self.answer_saved(&active, force, now, Vec::new());
@@ -112,11 +125,11 @@ impl Machine {
         force: bool,
         now: SystemTime,
         mut publish: Vec<AuthEvent>,
-    ) -> Step<Result<SessionQuery, SessionError>> {
+    ) -> Step<Result<SessionLookup, SessionError>> {
         let answer = if active.session.tokens.are_valid_at(now) && !force {
-            Ok(SessionQuery::Answered(Some(active.session.clone()))) // F11
+            Ok(SessionLookup::Valid(active.session.clone())) // F11
         } else if let Some(token) = &active.session.tokens.refresh {
-            Ok(SessionQuery::Refresh(Refresh {
+            Ok(SessionLookup::NeedsRefresh(Refresh {
                 id: active.id,
                 user: active.session.user.clone(),
                 token: token.clone(),
@@ -126,22 +139,21 @@ impl Machine {
                 error: no_refresh_token(),
                 session_ended: false,
             });
-            self.record_refresh(Err(&SessionError::NoRefreshToken));
+            self.record_refresh(Some(SessionError::NoRefreshToken));
             Err(SessionError::NoRefreshToken) // F16
         };
         Step::End { publish, answer }
     }
 
-    /// The provider has replied to a [`Refresh`]. `received` is when. There is no answer when the
-    /// session is over.
+    /// The provider has replied to a [`Refresh`]. `received` is when.
     pub(crate) fn on_refresh_reply(
         &mut self,
         id: SessionId,
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
-    ) -> Step<Option<Result<Option<Session>, SessionError>>> {
+    ) -> Step<RefreshOutcome> {
         let Some(active) = self.active_if(id) else {
-            return Step::done(None); // F24
+            return Step::done(RefreshOutcome::Stale); // F24
         };
         match reply {
             Ok(issued) => {
@@ -156,23 +168,21 @@ impl Machine {
                         session_ended: false,
                     };
                     let error = SessionError::Unreachable(error);
-                    self.record_refresh(Err(&error));
-                    Step::publish(event, Some(Err(error))) // F15
+                    self.record_refresh(Some(error.clone()));
+                    Step::publish(event, RefreshOutcome::Failed(error)) // F15
                 }
                 ProviderErrorKind::NotAuthorized => {
-                    end_session(AuthFailure::from(&error), Ok(None))
-                } // F13
+                    end_session(&error, RefreshOutcome::SignedOut) // F13
+                }
                 ProviderErrorKind::Rejected => {
-                    end_session(AuthFailure::from(&error), Err(SessionError::Ended(error))) // F14
+                    let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
+                    end_session(&error, outcome) // F14
                 }
             },
         }
     }
 
-    fn activate_renewed(
-        &mut self,
-        active: ActiveSession,
-    ) -> Step<Option<Result<Option<Session>, SessionError>>> {
+    fn activate_renewed(&mut self, active: ActiveSession) -> Step<RefreshOutcome> {
         let session = active.session.clone();
         // Active before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
@@ -183,47 +193,48 @@ impl Machine {
         Step::save(session.clone(), |machine, saved| {
             machine.record_save(saved);
             match saved {
-                Ok(()) => Step::publish(AuthEvent::TokenRefresh, Some(Ok(Some(session)))),
-                Err(error) => Step::done(Some(Err(SessionError::Store(error)))),
+                Ok(()) => Step::publish(AuthEvent::TokenRefresh, RefreshOutcome::Renewed(session)),
+                Err(error) => Step::done(RefreshOutcome::Failed(SessionError::Store(error))),
             }
         })
     }
 
     /// The renewed session is in the store, or is not.
     fn record_save(&mut self, saved: Result<(), StoreError>) {
-        self.record_refresh(saved.map_err(SessionError::Store).as_ref().copied());
+        self.record_refresh(saved.err().map(SessionError::Store));
         if let SessionState::SignedIn(active) = &mut self.session {
             active.saved = saved.is_ok();
         }
     }
 
-    fn record_refresh(&mut self, how: Result<(), &SessionError>) {
+    fn record_refresh(&mut self, failure: Option<SessionError>) {
         self.refreshes = Refreshes {
             count: self.refreshes.count + 1,
-            failure: how.err().cloned(),
+            failure,
         };
     }
 }
 
-/// The provider has ended the session. The failure says so only if the tokens could be removed.
-fn end_session(
-    error: AuthFailure,
-    answer: Result<Option<Session>, SessionError>,
-) -> Step<Option<Result<Option<Session>, SessionError>>> {
+/// The provider has ended the session. The event says so only if the tokens could be removed.
+fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOutcome> {
+    let error = AuthFailure::from(error);
     Step::clear(move |machine, cleared| {
-        let session_ended = cleared.is_ok();
-        if session_ended {
-            machine.session = SessionState::SignedOut;
-        }
-        let answer = cleared.map_err(SessionError::Store).and(answer);
-        machine.record_refresh(answer.as_ref().map(drop));
-        Step::publish(
-            AuthEvent::TokenRefreshFailure {
-                error,
-                session_ended,
-            },
-            Some(answer),
-        )
+        let outcome = match cleared {
+            Ok(()) => {
+                machine.session = SessionState::SignedOut;
+                outcome
+            }
+            Err(error) => RefreshOutcome::Failed(SessionError::Store(error)),
+        };
+        machine.record_refresh(match &outcome {
+            RefreshOutcome::Failed(error) => Some(error.clone()),
+            _ => None,
+        });
+        let event = AuthEvent::TokenRefreshFailure {
+            error,
+            session_ended: cleared.is_ok(),
+        };
+        Step::publish(event, outcome)
     })
 }
 

@@ -50,8 +50,20 @@ impl Attempt {
     }
 }
 
-/// Where a sign-in stands, and the refresh token of the session whose place it has taken.
-pub(crate) type SignInResult = (SignInStep, Option<RefreshToken>);
+/// What a reply of the provider has led to.
+#[derive(Clone, Debug)]
+pub(crate) enum SignInResult {
+    SignedIn(NewSession),
+    Challenged(Challenge),
+}
+
+/// A session that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) user: AuthUser,
+    /// The refresh token of the session that it replaces, to be revoked.
+    pub(crate) replaced: Option<RefreshToken>,
+}
 
 /// Why an attempt has not led to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,13 +140,13 @@ impl Machine {
             Ok(SignInReply::Challenged(open)) => {
                 let challenge = open.challenge.clone();
                 self.challenge = Some(open);
-                Step::done(Ok((SignInStep::Challenge(challenge), None))) // F2, F4
+                Step::done(Ok(SignInResult::Challenged(challenge))) // F2, F4
             }
             Ok(SignInReply::SignedIn { user, tokens }) => {
                 self.challenge = None;
                 self.attempt.supersede();
                 let session = Session::new(user, Tokens::received(tokens, received));
-                begin_session(session) // F1, F3
+                begin_session(session).map(|begun| begun.map(SignInResult::SignedIn)) // F1, F3
             }
         }
     }
@@ -152,7 +164,7 @@ impl Machine {
 }
 
 /// Writes the session, reads it back, and only then says that the user is signed in.
-pub(super) fn begin_session(session: Session) -> Step<Result<SignInResult, SignInFailure>> {
+pub(super) fn begin_session(session: Session) -> Step<Result<NewSession, SignInFailure>> {
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: what was stored is stored still.
         Err(error) => Step::done(Err(SignInFailure::Store(error))),
@@ -163,7 +175,7 @@ pub(super) fn begin_session(session: Session) -> Step<Result<SignInResult, SignI
                 machine.activate(session);
                 Step::publish(
                     AuthEvent::SignedIn { user: user.clone() },
-                    Ok((SignInStep::Done(user), replaced)),
+                    Ok(NewSession { user, replaced }),
                 )
             }
             Ok(_) => roll_back(StoreError::NotReadBack),
@@ -173,7 +185,7 @@ pub(super) fn begin_session(session: Session) -> Step<Result<SignInResult, SignI
 }
 
 /// Leaves nothing half-stored behind (F10).
-fn roll_back(error: StoreError) -> Step<Result<SignInResult, SignInFailure>> {
+fn roll_back(error: StoreError) -> Step<Result<NewSession, SignInFailure>> {
     Step::clear(move |machine, cleared| {
         let was_signed_in = machine.active().is_some();
         let failed = Err(SignInFailure::Store(error));

@@ -22,16 +22,17 @@ pub enum SignOutScope {
     Everywhere,
 }
 
-/// What there is to do for a caller who signs out.
+/// What there is to do for a caller that signs out.
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutPlan {
-    /// Nothing is left to do. `unread` is why the store could not be read, if it could not: then
-    /// nobody knows what was in it.
-    Done {
-        cleared: Result<(), StoreError>,
+    /// The session is over. `unread` is why the store could not be read, if it could not: then it is
+    /// not known what was in it.
+    SignedOut {
         unread: Option<StoreError>,
         browser: Option<BrowserSession>,
     },
+    /// The store has failed.
+    StillSignedIn(StoreError),
     /// Call the provider first, and then come back with
     /// [`on_sign_out_reply`](Machine::on_sign_out_reply), whatever it says.
     CallProvider {
@@ -39,6 +40,16 @@ pub(crate) enum SignOutPlan {
         call: SignOutCall,
         browser: Option<BrowserSession>,
     },
+}
+
+/// How a sign-out has ended, once the provider has been called.
+#[derive(Clone, Debug)]
+pub(crate) enum SignOutOutcome {
+    SignedOut,
+    /// A refresh has ended since the provider was called, so this token is to be revoked as well.
+    AlsoRevoke(RefreshToken),
+    /// The store has failed.
+    StillSignedIn(StoreError),
 }
 
 /// The session that a browser has with the provider since a sign-in by redirect.
@@ -81,10 +92,9 @@ impl Machine {
             let browser = machine.browser_session();
             let done = {
                 let browser = browser.clone();
-                move |cleared| SignOutPlan::Done {
-                    cleared,
-                    unread,
-                    browser,
+                move |cleared| match cleared {
+                    Ok(()) => SignOutPlan::SignedOut { unread, browser },
+                    Err(error) => SignOutPlan::StillSignedIn(error),
                 }
             };
             let Some(active) = machine.active() else {
@@ -149,24 +159,24 @@ impl Machine {
         })
     }
 
-    /// The provider has been told of this sign-out, or has deleted the user. A refresh may have
-    /// ended meanwhile: then there is another token to revoke.
-    pub(crate) fn on_sign_out_reply(
-        &mut self,
-        sign_out: SignOut,
-    ) -> Step<Result<Option<RefreshToken>, StoreError>> {
+    /// The provider has been told of this sign-out, or has deleted the user.
+    pub(crate) fn on_sign_out_reply(&mut self, sign_out: SignOut) -> Step<SignOutOutcome> {
         let is_over = match self.active() {
             Some(active) => active.id != sign_out.id, // that session is over, and this is another
             None => self.sign_out_count > sign_out.sign_outs_before, // another has ended it, and said so
         };
         if is_over {
-            return Step::done(Ok(None));
+            return Step::done(SignOutOutcome::SignedOut);
         }
         let token = self
             .active()
             .and_then(|active| active.session.tokens.refresh.clone());
         let another = token.filter(|token| sign_out.token.is_some_and(|told| told != *token));
-        self.clear_session(|cleared| cleared.map(|()| another))
+        self.clear_session(|cleared| match (cleared, another) {
+            (Ok(()), None) => SignOutOutcome::SignedOut,
+            (Ok(()), Some(token)) => SignOutOutcome::AlsoRevoke(token),
+            (Err(error), _) => SignOutOutcome::StillSignedIn(error),
+        })
     }
 
     /// A caller who began a sign-out is gone.

@@ -69,8 +69,12 @@ impl<A: 'static> Step<A> {
         }
     }
 
+    /// This, with another answer.
+    pub(super) fn map<B: 'static>(self, answer: impl FnOnce(A) -> B + Send + 'static) -> Step<B> {
+        self.map_end(|publish, before| (publish, answer(before)))
+    }
+
     /// This, with another end.
-    #[cfg(feature = "redirect")]
     pub(super) fn map_end<B: 'static>(
         self,
         end: impl FnOnce(Vec<AuthEvent>, A) -> (Vec<AuthEvent>, B) + Send + 'static,

@@ -1012,12 +1012,13 @@ impl World {
     fn session_asked(&mut self, force: bool, ended: u64) -> Result<Option<Session>, SessionError> {
         let step = self.machine.session(force, ended, self.now);
         match self.run(step)? {
-            SessionQuery::Answered(session) => Ok(session),
-            SessionQuery::Refresh(call) => {
+            SessionLookup::Valid(session) => Ok(Some(session)),
+            SessionLookup::SignedOut => Ok(None),
+            SessionLookup::NeedsRefresh(call) => {
                 self.ask("refresh");
                 let reply = self.refresh_reply.clone();
                 let step = self.machine.on_refresh_reply(call.id, reply, self.now);
-                self.run(step).unwrap()
+                answer(self.run(step)).unwrap()
             }
         }
     }
@@ -1026,7 +1027,7 @@ impl World {
         let step = self
             .machine
             .session(true, self.machine.refresh_count(), self.now);
-        let Ok(SessionQuery::Refresh(call)) = self.run(step) else {
+        let Ok(SessionLookup::NeedsRefresh(call)) = self.run(step) else {
             panic!("no refresh is needed");
         };
         self.ask("refresh");
@@ -1036,8 +1037,7 @@ impl World {
     fn refreshed(&mut self, id: SessionId) -> String {
         let reply = self.refresh_reply.clone();
         let step = self.machine.on_refresh_reply(id, reply, self.now);
-        self.run(step)
-            .map_or_else(|| "over".to_owned(), |answer| session(&answer))
+        answer(self.run(step)).map_or_else(|| "over".to_owned(), |answer| session(&answer))
     }
 
     fn sign_in(&mut self) -> String {
@@ -1066,7 +1066,7 @@ impl World {
         self.run(step)
     }
 
-    fn sign_out_asked(&mut self) -> sign_out::SignOut {
+    fn sign_out_asked(&mut self) -> SignOut {
         let step = self.machine.sign_out(SignOutScope::ThisDevice);
         let SignOutPlan::CallProvider { sign_out, .. } = self.run(step) else {
             panic!("there is nothing to tell");
@@ -1075,26 +1075,29 @@ impl World {
         sign_out
     }
 
-    fn signed_out(&mut self, sign_out: sign_out::SignOut) -> String {
+    fn signed_out(&mut self, sign_out: SignOut) -> String {
         let step = self.machine.on_sign_out_reply(sign_out);
-        let another = self.run(step);
-        if let Ok(Some(_)) = another {
-            self.ask("revoke");
+        match self.run(step) {
+            SignOutOutcome::SignedOut => left(Ok(())),
+            SignOutOutcome::AlsoRevoke(_) => {
+                self.ask("revoke");
+                left(Ok(()))
+            }
+            SignOutOutcome::StillSignedIn(error) => left(Err(error)),
         }
-        left(another.map(drop))
     }
 
     fn signed_in(&mut self, attempt: Attempt) -> String {
         let reply = self.sign_in_reply.clone();
         let step = self.machine.on_sign_in_reply(attempt, reply, self.now);
         match self.run(step) {
-            Ok((SignInStep::Done(_), replaced)) => {
-                if replaced.is_some() {
+            Ok(SignInResult::SignedIn(begun)) => {
+                if begun.replaced.is_some() {
                     self.ask("revoke");
                 }
                 "done".to_owned()
             }
-            Ok((SignInStep::Challenge(challenge), _)) => format!("challenge {challenge:?}"),
+            Ok(SignInResult::Challenged(challenge)) => format!("challenge {challenge:?}"),
             Err(reason) => sign_in_error(&reason.into()),
         }
     }
@@ -1123,14 +1126,11 @@ impl World {
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
         let step = self.machine.sign_out(scope);
         match self.run(step) {
-            SignOutPlan::Done {
-                cleared: done,
-                unread,
-                ..
-            } => {
+            SignOutPlan::SignedOut { unread, .. } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
-                left(done) + &unread.unwrap_or_default()
+                left(Ok(())) + &unread.unwrap_or_default()
             }
+            SignOutPlan::StillSignedIn(error) => left(Err(error)),
             SignOutPlan::CallProvider { sign_out, call, .. } => {
                 self.ask(match call {
                     SignOutCall::Revoke(_) => "revoke",
@@ -1165,6 +1165,16 @@ fn event(event: &AuthEvent) -> String {
             format!("→{}, {ended}", event.kind())
         }
         _ => format!("→{}", event.kind()),
+    }
+}
+
+/// What a caller is told, unless the session was over.
+fn answer(outcome: RefreshOutcome) -> Option<Result<Option<Session>, SessionError>> {
+    match outcome {
+        RefreshOutcome::Renewed(session) => Some(Ok(Some(session))),
+        RefreshOutcome::SignedOut => Some(Ok(None)),
+        RefreshOutcome::Failed(error) => Some(Err(error)),
+        RefreshOutcome::Stale => None,
     }
 }
 
