@@ -232,7 +232,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         };
         let _ = thread_named("typed-hub loopback connection").spawn(move || {
             serve(stream, &permit.0.callback, |callback| {
-                permit.0.deliver(callback)
+                permit.0.deliver(callback);
             });
         });
     }
