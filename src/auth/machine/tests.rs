@@ -303,7 +303,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "store: not read back; left",
+        answer: "store: not read back; out",
         to: Out,
     },
     Row {
@@ -495,7 +495,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: World::sign_out,
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -509,7 +509,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -531,7 +531,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -539,7 +539,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| world.sign_out_of(SignOutScope::Everywhere),
         trace: &["ask sign-out everywhere", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -547,7 +547,7 @@ const ROWS: &[Row] = &[
         from: Out,
         act: World::sign_out,
         trace: &["→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -555,7 +555,7 @@ const ROWS: &[Row] = &[
         from: Challenged,
         act: |world| format!("{}; {}", world.sign_out(), world.answer()),
         trace: &["→signedOut"],
-        answer: "left; no challenge",
+        answer: "out; no challenge",
         to: Out,
     },
     Row {
@@ -563,11 +563,11 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             let refresh = world.refresh_asked();
-            let left = world.sign_out();
-            format!("{left}; {}", world.refreshed(refresh))
+            let out = world.sign_out();
+            format!("{out}; {}", world.refreshed(refresh))
         },
         trace: &["ask refresh", "ask revoke", "clear", "→signedOut"],
-        answer: "left; over",
+        answer: "out; over",
         to: Out,
     },
     Row {
@@ -597,11 +597,11 @@ const ROWS: &[Row] = &[
         from: Out,
         act: |world| {
             let attempt = world.sign_in_asked();
-            let left = world.sign_out();
-            format!("{left}; {}", world.signed_in(attempt))
+            let out = world.sign_out();
+            format!("{out}; {}", world.signed_in(attempt))
         },
         trace: &["ask sign-in", "→signedOut"],
-        answer: "left; superseded",
+        answer: "out; superseded",
         to: Out,
     },
     Row {
@@ -616,8 +616,8 @@ const ROWS: &[Row] = &[
             world.ask("sign-in");
             let sign_out = world.sign_out_asked();
             let superseded = world.signed_in(attempt);
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}")
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}")
         },
         trace: &[
             "ask refresh",
@@ -627,7 +627,7 @@ const ROWS: &[Row] = &[
             "clear",
             "→signedOut",
         ],
-        answer: "superseded; left",
+        answer: "superseded; out",
         to: Out,
     },
     Row {
@@ -650,8 +650,8 @@ const ROWS: &[Row] = &[
             let sign_out = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
             let superseded = world.sign_in();
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}")
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}")
         },
         trace: &[
             "ask revoke",
@@ -660,7 +660,7 @@ const ROWS: &[Row] = &[
             "clear",
             "→signedOut",
         ],
-        answer: "superseded; left",
+        answer: "superseded; out",
         to: Out,
     },
     Row {
@@ -679,7 +679,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -690,8 +690,8 @@ const ROWS: &[Row] = &[
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
             let superseded = world.sign_in();
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}; {}", world.sign_in())
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}; {}", world.sign_in())
         },
         trace: &[
             "ask revoke",
@@ -704,7 +704,7 @@ const ROWS: &[Row] = &[
             "read",
             "→signedIn",
         ],
-        answer: "superseded; left; done",
+        answer: "superseded; out; done",
         to: In,
     },
     Row {
@@ -715,7 +715,7 @@ const ROWS: &[Row] = &[
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
             let step = world.machine.finish_sign_out();
-            left(world.run(step))
+            sign_out_result(world.run(step))
         },
         trace: &[
             "ask revoke",
@@ -724,7 +724,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -733,12 +733,12 @@ const ROWS: &[Row] = &[
         act: |world| {
             let _ = world.sign_out_asked();
             let step = world.machine.finish_sign_out();
-            let first = left(world.run(step));
+            let first = sign_out_result(world.run(step));
             let step = world.machine.finish_sign_out();
-            format!("{first}; {}", left(world.run(step)))
+            format!("{first}; {}", sign_out_result(world.run(step)))
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left; left",
+        answer: "out; out",
         to: Out,
     },
     Row {
@@ -773,7 +773,7 @@ const ROWS: &[Row] = &[
             "read",
             "→signedIn",
         ],
-        answer: "left",
+        answer: "out",
         to: In,
     },
     Row {
@@ -781,7 +781,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: World::delete_user,
         trace: &["ask delete", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -850,7 +850,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["read", "clear", "→signedOut"],
-        answer: "left, store: cannot be read",
+        answer: "out, store: cannot be read",
         to: Out,
     },
 ];
@@ -1078,12 +1078,12 @@ impl World {
     fn signed_out(&mut self, sign_out: SignOut) -> String {
         let step = self.machine.on_sign_out_reply(sign_out);
         match self.run(step) {
-            SignOutOutcome::SignedOut => left(Ok(())),
+            SignOutOutcome::SignedOut => sign_out_result(Ok(())),
             SignOutOutcome::AlsoRevoke(_) => {
                 self.ask("revoke");
-                left(Ok(()))
+                sign_out_result(Ok(()))
             }
-            SignOutOutcome::StillSignedIn(error) => left(Err(error)),
+            SignOutOutcome::StillSignedIn(error) => sign_out_result(Err(error)),
         }
     }
 
@@ -1128,9 +1128,9 @@ impl World {
         match self.run(step) {
             SignOutPlan::SignedOut { unread, .. } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
-                left(Ok(())) + &unread.unwrap_or_default()
+                sign_out_result(Ok(())) + &unread.unwrap_or_default()
             }
-            SignOutPlan::StillSignedIn(error) => left(Err(error)),
+            SignOutPlan::StillSignedIn(error) => sign_out_result(Err(error)),
             SignOutPlan::CallProvider { sign_out, call, .. } => {
                 self.ask(match call {
                     SignOutCall::Revoke(_) => "revoke",
@@ -1199,8 +1199,8 @@ fn sign_in_error(error: &SignInError) -> String {
     }
 }
 
-fn left(done: Result<(), StoreError>) -> String {
-    done.map_or_else(store_error, |()| "left".to_owned())
+fn sign_out_result(done: Result<(), StoreError>) -> String {
+    done.map_or_else(store_error, |()| "out".to_owned())
 }
 
 fn store_error(error: StoreError) -> String {

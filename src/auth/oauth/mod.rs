@@ -247,8 +247,8 @@ impl OAuth {
 
     /// The provider's keys, as far as they are known, or else as they are now.
     async fn keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let known = self.keys.lock().clone();
-        match known {
+        let cached = self.keys.lock().clone();
+        match cached {
             Some(keys) => Ok(keys),
             None => self.newest_keys(at).await,
         }

@@ -99,9 +99,9 @@ impl OidcProvider {
     /// Where the provider is to be asked, by its discovery document
     /// ([OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)).
     async fn endpoints(&self) -> Result<Endpoints, ProviderError> {
-        let known = self.inner.endpoints.lock().clone();
-        if let Some(known) = known {
-            return Ok(known);
+        let cached = self.inner.endpoints.lock().clone();
+        if let Some(cached) = cached {
+            return Ok(cached);
         }
         let unfit = |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
         let issuer = IssuerUrl::new(self.inner.issuer.clone())
