@@ -1,4 +1,4 @@
-//! Signing in in a browser on this machine.
+//! Sign-in in a browser on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -16,16 +16,16 @@ use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
-    /// Signs in by redirect, from the first page to the last: `open` is handed the address to open,
-    /// and the browser is waited for on a loopback address
-    /// ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Pass
-    /// [`redirect::open`](crate::auth::redirect::open) to have the user's browser opened, and
-    /// [`Loopback::redirect_uri`] among the options.
+    /// Signs in by redirect, from the first page to the last: calls `open` with the address of the
+    /// page, and waits for the browser on a loopback address ([RFC 8252, section
+    /// 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Pass
+    /// [`redirect::open`](crate::auth::redirect::open) to open the user's browser, and set
+    /// [`Loopback::redirect_uri`] in the options.
     ///
-    /// It ends when the user has signed in or declined, when the page cannot be opened, when another
-    /// handle of the client ends or replaces the sign-in, and when the user and the provider together
-    /// have taken as long as `limit`. When it is dropped, the sign-in has failed, and
-    /// `SignInWithRedirectFailure` is published. Callbacks of earlier sign-ins do not end it.
+    /// The call ends when the user has signed in or declined, when the page cannot be opened, when
+    /// another handle of the client ends or replaces the sign-in, and when `limit` is over. If the
+    /// future is dropped, the sign-in has failed, and `SignInWithRedirectFailure` is published.
+    /// Callbacks of earlier sign-ins are ignored.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -87,7 +87,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             };
             let left = Delay::new(limit.saturating_sub(begun.elapsed()));
             match self.complete(&callback, left).await {
-                // Some other page of this machine has called, or an earlier sign-in's has.
+                // Another page on this machine has called, or the page of an earlier sign-in.
                 Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
                     guard.state = None;
@@ -98,7 +98,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// A user is waited for: when this is dropped, no longer.
+/// Ends the sign-in by redirect if the caller is dropped while it waits for the user.
 struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     state: Option<RedirectState>,

@@ -1,4 +1,4 @@
-//! Signing in by redirect.
+//! Sign-in by redirect.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -20,13 +20,12 @@ use crate::auth::store::{PendingRedirect, TokenStore};
 use crate::auth::user::AuthUser;
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
-    /// Begins a sign-in by redirect: open the address it returns in a browser, and hand the URL
-    /// that the browser comes back with to [`complete_redirect`](Self::complete_redirect). Nothing
-    /// is published yet.
+    /// Begins a sign-in by redirect and returns the address of the page: open it in a browser, and
+    /// pass the URL that the browser comes back with to
+    /// [`complete_redirect`](Self::complete_redirect). Nothing is published yet.
     ///
-    /// What it takes to complete it is in the token store, so the application may end meanwhile
-    /// and be started again by the callback. A sign-in that was under way leads to nothing from
-    /// here on.
+    /// The state of the sign-in is in the token store, so the application may exit meanwhile and be
+    /// started again by the callback. It supersedes an earlier sign-in in progress.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -58,7 +57,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         Ok(self.begin_redirect(options).await?.0)
     }
 
-    /// The page, and the state that its callback will carry.
+    /// Returns the page, and the state that its callback will carry.
     pub(super) async fn begin_redirect(
         &self,
         options: RedirectOptions,
@@ -105,22 +104,23 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         Ok((page, state))
     }
 
-    /// Completes a sign-in by redirect with the URL that the browser has come back with, whatever
-    /// that says: `SignInWithRedirect` and `SignedIn` are published, or
+    /// Completes a sign-in by redirect with the URL that the browser has come back with, be it a
+    /// success or an error. Publishes `SignInWithRedirect` and `SignedIn`, or
     /// `SignInWithRedirectFailure`.
     ///
-    /// The state is compared in full, and a callback is used once. If this future is dropped while
+    /// The state is compared in full, and a callback is used once. If the future is dropped while
     /// it waits for the provider, the sign-in has failed.
     ///
     /// # Errors
     ///
-    /// [`RedirectError`]: nobody has been signed in by this call. Unless it says otherwise, that
-    /// was published, and the sign-in is over.
+    /// [`RedirectError`]: this call has signed in no user. Unless the error says otherwise, the
+    /// failure was published, and the sign-in is over.
     pub async fn complete_redirect(&self, url: &str) -> Result<AuthUser, RedirectError> {
         self.complete(url, pending()).await
     }
 
-    /// The same, unless it is over before the provider has answered: then the time is up.
+    /// Completes the sign-in, or fails with [`RedirectError::TimedOut`] if `over` ends before the
+    /// provider has replied.
     pub(super) async fn complete(
         &self,
         url: &str,
@@ -163,9 +163,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         user
     }
 
-    /// Ends the sign-in by redirect that is under way: the user has closed the page, say.
-    /// `SignInWithRedirectFailure` is published. If the callback has been handed in already, that
-    /// call fails.
+    /// Cancels the sign-in by redirect in progress, for example when the user has closed the page.
+    /// Publishes `SignInWithRedirectFailure`. If its callback is being completed, that call fails.
     ///
     /// # Errors
     ///
@@ -181,7 +180,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
+    /// Waits for the end of a sign-in by redirect in progress, at most for `limit`.
     pub(super) async fn wait_for_redirect(&self, limit: Duration) {
         let known = self.inner.submit(Machine::redirect_wait);
         if let Some(left) = known.outcome().await {
@@ -191,7 +190,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// What comes of a task, unless something else comes before.
+/// Runs the task. `None` if `over` ends first.
 pub(super) async fn run_until_cancelled<T>(
     over: impl Future<Output = ()>,
     task: impl Future<Output = T>,
@@ -204,7 +203,7 @@ pub(super) async fn run_until_cancelled<T>(
     .await
 }
 
-/// A callback has been handed in: if the caller is dropped, the sign-in has failed.
+/// Fails the sign-in if the caller is dropped while the provider exchanges the code.
 struct ExchangeGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     id: CallbackId,

@@ -1,4 +1,4 @@
-//! Signing in, by password.
+//! Sign-in by password.
 
 use super::AuthClient;
 use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
@@ -18,20 +18,18 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
-    /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
-    /// provider asks for something else first: then answer with
-    /// [`confirm_sign_in`](Self::confirm_sign_in).
+    /// Begins a sign-in. Either it is [`Done`](SignInStep::Done), and `SignedIn` is published, or
+    /// the provider sends a challenge: answer it with [`confirm_sign_in`](Self::confirm_sign_in).
     ///
-    /// A session whose tokens have expired is refreshed first, to see whether it is still open
-    /// (`TokenRefresh`, or `TokenRefreshFailure` and on with the sign-in). A sign-in that another
-    /// one, or a sign-out, overtakes leads to nothing, and tokens that come of it all the same are
-    /// revoked, as far as the provider lets them be; so are those of a session whose place it takes.
-    /// While a sign-out waits for the provider, no
-    /// sign-in takes the place of the session.
+    /// A session whose tokens have expired is refreshed first: if that succeeds (`TokenRefresh`),
+    /// the session is still open; if it fails (`TokenRefreshFailure`), the sign-in goes on. A later
+    /// sign-in or sign-out supersedes this one. Tokens that a superseded sign-in receives are
+    /// revoked if the provider supports it; so are the tokens of a session that the new one
+    /// replaces. While a sign-out waits for the provider, no new session begins.
     ///
     /// # Errors
     ///
-    /// [`SignInError`]: nobody has been signed in by this call.
+    /// [`SignInError`]: this call has signed in no user.
     pub async fn sign_in(
         &self,
         username: &str,
@@ -43,12 +41,12 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         self.begin_sign_in(username, Some(&password)).await
     }
 
-    /// Begins a sign-in with the user name alone: the provider asks for what it wants, a passkey or
-    /// a code, say, or what the application has devised. Else as [`sign_in`](Self::sign_in).
+    /// Begins a sign-in with the user name alone: the provider decides what to ask for, for example
+    /// a code or a custom challenge. Otherwise it works as [`sign_in`](Self::sign_in).
     ///
     /// # Errors
     ///
-    /// [`SignInError`]: nobody has been signed in by this call.
+    /// [`SignInError`]: this call has signed in no user.
     pub async fn sign_in_without_password(
         &self,
         username: &str,
@@ -73,7 +71,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         Ok(self.signed_in(attempt, reply).await?)
     }
 
-    /// Answers the challenge of the sign-in under way. After a wrong answer it may be answered
+    /// Answers the challenge of the sign-in in progress. After a wrong answer, it may be answered
     /// again.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! Signing out, and deleting the user.
+//! Sign-out, and deleting the user.
 
 use std::mem;
 
@@ -11,7 +11,7 @@ use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
-/// A sign-out that has happened.
+/// The result of a sign-out.
 ///
 /// ```
 /// use typed_hub::auth::SignedOut;
@@ -26,15 +26,15 @@ use crate::auth::store::TokenStore;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// Why the session may not have ended at the provider. The user is signed out here; elsewhere
-    /// the session's tokens may stay good until they expire.
+    /// Why the session may not have ended at the provider, if so. The user is signed out here, but
+    /// the session's tokens may stay valid until they expire.
     pub not_revoked: Option<NotRevoked>,
-    /// Where to send the browser in which the user has signed in by redirect, so that its own
-    /// session with the provider ends as well. `None` if they did not, or if there is no such page.
+    /// Page that ends the browser's own session with the provider, after a sign-in by redirect.
+    /// `None` after any other sign-in, or if the provider has no such page.
     pub logout_url: Option<LogoutUrl>,
 }
 
-/// Why a session was removed here and not ended at the provider.
+/// Why a session has ended here, but not at the provider.
 ///
 /// ```
 /// use typed_hub::auth::{NotRevoked, StoreError};
@@ -48,20 +48,19 @@ pub enum NotRevoked {
     /// The provider refused, or was not reached.
     #[error("the provider has not ended the session: {0}")]
     Provider(ProviderError),
-    /// The store could not be read, so nobody knows what session there was, if any.
+    /// The store could not be read, so it is not known which session it held.
     #[error("the session to end is not known: {0}")]
     Store(StoreError),
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Signs out: the provider is told, the tokens are removed from the store, `SignedOut` is
-    /// published. When nobody is signed in, `SignedOut` is published all the same.
+    /// Signs out: tells the provider, removes the tokens from the store, and publishes `SignedOut`.
+    /// It is published even if no user is signed in.
     ///
-    /// It wins over whatever else is under way: a refresh or a sign-in that has not completed leads
-    /// to nothing. And once polled it cannot be taken back: dropping the future only ends the wait
-    /// for the provider's reply, and the rest is carried through by the next call of any handle. So
-    /// a time limit around it is safe, and then a call to [`current_user`](Self::current_user)
-    /// completes it.
+    /// A sign-out supersedes a refresh or a sign-in in progress. Once polled, it cannot be
+    /// cancelled: dropping the future only ends the wait for the provider's reply, and the next
+    /// call of any handle completes the sign-out. So a time limit around it is safe, and a call to
+    /// [`current_user`](Self::current_user) completes it then.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -79,8 +78,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`SignOutError`] when the tokens cannot be removed from the store: the user is still signed
-    /// in. That the provider refuses or is not reached is no error; [`SignedOut`] tells.
+    /// [`SignOutError`] if the tokens cannot be removed from the store: the user is still signed
+    /// in. A provider that refuses or is not reached is no error: see [`SignedOut::not_revoked`].
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let guard = SignOutGuard(self);
         let plan = self.inner.submit(move |machine, _| machine.sign_out(scope));
@@ -136,7 +135,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 }
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
-    /// Deletes the user who is signed in, at the provider; then as a sign-out. Tokens that have
+    /// Deletes the user who is signed in at the provider, and then signs out. Tokens that have
     /// expired are refreshed first.
     ///
     /// ```
@@ -157,7 +156,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`DeleteUserError`] says whether the user is still there.
+    /// [`DeleteUserError`] says whether the user still exists.
     pub async fn delete_user(&self) -> Result<(), DeleteUserError> {
         let session = self.current_session().await;
         let deletion = self
@@ -177,7 +176,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// A sign-out that has been asked for, and happens even if the caller is dropped.
+/// Completes the sign-out if the caller is dropped.
 struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
 
 impl<P: IdentityProvider, S: TokenStore> Drop for SignOutGuard<'_, P, S> {

@@ -1,8 +1,8 @@
-//! Transactions: the machine's decisions carried out, one after the other.
+//! Transactions: run the steps of the machine, one transaction after the other.
 //!
-//! A transaction is begun by a caller and then belongs to the client: if the caller is dropped, the
-//! next one carries it through. So tokens that have come are never lost between the provider and
-//! the store, and no event is lost between the store and the hub.
+//! A caller submits a transaction, and then it belongs to the client: if the caller is dropped, the
+//! next caller completes it. So no token is lost between the provider and the store, and no event
+//! between the store and the hub.
 
 use std::future::poll_fn;
 #[cfg(feature = "redirect")]
@@ -31,23 +31,23 @@ use crate::auth::store::TokenStore;
 use crate::hub::{Claim, Hub};
 use crate::sync::{Mutex, MutexGuard};
 
-/// What the handles of one client share.
+/// The state that all handles of one client share.
 ///
-/// Its fields are dropped in this order: the transactions that hold the driver, the driver with its claim
-/// of the hub, and last those who wait for the end of the client are told.
+/// The fields are dropped in this order: first the transactions, which hold the driver; then the
+/// driver, which holds the claim; last, the tasks that wait for the end of the client are woken.
 pub(super) struct Inner<P, S> {
     transactions: Arc<Queue>,
     driver: Arc<Driver<P, S>>,
     pub(super) refresh: Mutex<SingleFlight>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
-    /// How many callbacks have been handed in.
+    /// How many callbacks have been passed in.
     #[cfg(feature = "redirect")]
     callbacks: Mutex<u64>,
     _notify: NotifyOnDrop,
 }
 
-/// What transactions act on. They hold this and not [`Inner`], which holds them.
+/// Runs transactions. They hold the driver and not [`Inner`], which holds them.
 struct Driver<P, S> {
     provider: P,
     store: S,
@@ -59,7 +59,7 @@ struct Driver<P, S> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
-    /// Claims `Auth` for as long as this lives.
+    /// Claims `Auth` until this is dropped.
     pub(super) fn new(
         provider: P,
         store: S,
@@ -102,8 +102,8 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         CallbackId(*callbacks)
     }
 
-    /// Ends when the session is another, and when the client is gone. It does not hold the client, not
-    /// even while it is polled: the last handle frees the hub at once.
+    /// Ends when the session changes, and when the client is gone. The future does not hold the
+    /// client, even while it is polled: dropping the last handle frees the hub at once.
     pub(super) fn until_session_changes(
         self: &Arc<Self>,
         present: Option<SessionId>,
@@ -128,7 +128,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         }
     }
 
-    /// Waits until no redirect is under way, or for as long as `limit` does.
+    /// Waits until no redirect is in progress, or until `limit` ends.
     #[cfg(feature = "redirect")]
     pub(super) async fn until_not_redirecting(&self, limit: impl Future<Output = ()>) {
         let mut limit = pin!(limit);
@@ -144,7 +144,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         .await;
     }
 
-    /// Waits until nobody comes back to the redirect of this state any more, and says why.
+    /// Waits until the redirect of this state has ended, and returns why.
     #[cfg(feature = "loopback")]
     pub(super) async fn until_redirect_end(&self, state: &RedirectState) -> RedirectError {
         let waiter = self.driver.changes.waiter(0);
@@ -156,7 +156,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         .await
     }
 
-    /// Begins a transaction. From here on it will happen, before any that is begun later.
+    /// Submits a transaction. It will run, before any that is submitted later.
     pub(super) fn submit<A: Clone + Send + 'static>(
         &self,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
@@ -168,7 +168,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         })
     }
 
-    /// Whether there is a session to answer with. `ended` is how many refreshes had ended when the caller
+    /// Asks the machine for the session. `ended` is how many refreshes had ended when the caller
     /// asked.
     pub(super) fn ask_session(
         &self,
@@ -199,7 +199,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 }
 
-/// Tells those who wait without holding the client that it is gone.
+/// Wakes the tasks that wait without holding the client.
 struct NotifyOnDrop(Arc<WakerSet>);
 
 impl Drop for NotifyOnDrop {
@@ -254,7 +254,7 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
         step
     }
 
-    /// What is left to do when the machine has decided: the answer is there after the last event.
+    /// One job for each event. The last job also hands over the answer.
     fn publish_jobs<A: Send + 'static>(
         self: Arc<Self>,
         mut events: Vec<AuthEvent>,
@@ -277,7 +277,7 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
         publish_jobs
     }
 
-    /// The one place where the auth category publishes. It never waits.
+    /// The only place where the auth category publishes. It never waits.
     fn publish(&self, event: AuthEvent) {
         self.auth.publish_unbounded(&KEY, event);
     }
