@@ -1,7 +1,6 @@
-//! How stores that outlive the process write a session down, and a redirect: as JSON.
+//! The JSON in which persistent stores keep a session and a redirect.
 //!
-//! The secrets themselves do not serialise; only these private records do. Their buffers are
-//! zeroed.
+//! Secrets do not serialise; only these private records do. Their buffers are zeroed.
 
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -16,7 +15,7 @@ use super::store::{PendingRedirect, Session};
 use super::tokens::Tokens;
 use super::user::AuthUser;
 
-/// What can be written down.
+/// A value that a persistent store keeps.
 pub(super) trait Persist: Sized {
     fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, StoreError>;
 
@@ -127,7 +126,7 @@ impl<'de> Deserialize<'de> for SecretText {
     }
 }
 
-/// Measured first, so that the buffer does not grow and leave a copy behind.
+/// Measures first, so that the buffer does not grow and leave a copy behind.
 fn serialize(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let refused = |_| StoreError::Write(io::ErrorKind::InvalidInput);
     let mut length = Length(0);
@@ -137,7 +136,7 @@ fn serialize(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> 
     Ok(json)
 }
 
-/// The parser's own words are dropped: they may quote what it has read.
+/// Drops the parser's message, which may quote the input.
 fn parse<R: DeserializeOwned>(json: &[u8]) -> Result<R, StoreError> {
     serde_json::from_slice(json).map_err(|_| StoreError::Read(io::ErrorKind::InvalidData))
 }
