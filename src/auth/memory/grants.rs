@@ -7,7 +7,7 @@ use crate::auth::error::ProviderError;
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::tokens::{IssuedTokens, Lasting};
 
-/// How long tokens last, and what happens to them when they are used.
+/// How long tokens last, and whether refresh tokens are issued and rotated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokenPolicy {
     pub(super) access_lifetime: Duration,
@@ -20,17 +20,17 @@ pub(super) struct TokenPolicy {
 #[derive(Default)]
 pub(super) struct Grants {
     grants: Vec<Grant>,
-    /// How many secrets there are: the number of the last.
+    /// The number of secrets made so far.
     secrets: u64,
 }
 
-/// A session, as the pool sees it.
+/// A session of the pool.
 struct Grant {
     username: String,
     granted_at: SystemTime,
     /// The access tokens that have not expired, and when they were issued.
     access: Vec<(AccessToken, SystemTime)>,
-    /// Every refresh token of the session; only the last is good.
+    /// All refresh tokens of the session; only the last is valid.
     refresh: Vec<RefreshToken>,
     revoked: bool,
 }
@@ -112,7 +112,7 @@ impl Grants {
             .ok_or_else(|| not_authorized("this access token is not good any more"))
     }
 
-    /// Not random, but not to be mistaken for anything else when it turns up where it should not.
+    /// Makes a secret. It is not random, but is easy to recognise if it leaks.
     pub(super) fn secret(&mut self, kind: &str) -> String {
         self.secrets += 1;
         format!("embedded-pool-secret.{kind}.{:06}", self.secrets)
@@ -136,7 +136,7 @@ impl Grants {
 }
 
 impl Grant {
-    /// Whether this token may be used for new ones.
+    /// Checks that this refresh token is valid.
     fn admit(
         &mut self,
         token: &RefreshToken,
@@ -145,7 +145,7 @@ impl Grant {
         now: SystemTime,
     ) -> Result<(), ProviderError> {
         if self.refresh.last() != Some(token) {
-            self.revoked = true; // whoever used it first may have stolen it
+            self.revoked = true; // the first use may have been a thief's
             return Err(rejected(
                 "RefreshTokenReuseException",
                 "this refresh token has been used before",

@@ -1,4 +1,4 @@
-//! The books of the pool: its users, the sign-ins under way, and the sessions granted.
+//! The state of the pool: users, sign-ins in progress, and sessions.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use crate::auth::secret::{Code, Continuation, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// What the pool asks of a user on each sign-in, after the password.
+/// A challenge that follows the password at each sign-in.
 ///
 /// ```
 /// use typed_hub::auth::{MemoryChallenge, MemoryProvider};
@@ -21,11 +21,11 @@ use crate::auth::user::AuthUser;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemoryChallenge {
-    /// The code of an authenticator application: always this one.
+    /// The code of an authenticator application, which is always the same.
     Totp(Code),
-    /// A code sent by email: always this one.
+    /// A code sent by email, which is always the same.
     Email(Code),
-    /// A new password: asked once, and used from then on.
+    /// A new password. Asked for once.
     NewPassword,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Pool {
     pub(super) grants: Grants,
     #[cfg(feature = "redirect")]
     pub(super) pending_codes: Vec<super::redirect::PendingCode>,
-    /// How many users there have been: the number of the last.
+    /// A counter for user ids and codes.
     created: u64,
 }
 
@@ -44,16 +44,16 @@ struct User {
     id: String,
     password: Password,
     challenges: Vec<MemoryChallenge>,
-    /// The code that confirms the sign-up, until it has.
+    /// The code that confirms the sign-up, until then.
     unconfirmed: Option<Code>,
-    /// The code that replaces a forgotten password, once one was asked for.
+    /// The code that replaces a forgotten password, if requested.
     reset: Option<Code>,
 }
 
 /// A sign-in that waits for an answer.
 struct SignIn {
     continuation: Continuation,
-    /// What is still to be asked, the open challenge first.
+    /// The remaining challenges, the open one first.
     remaining: Vec<MemoryChallenge>,
 }
 
@@ -211,10 +211,10 @@ impl Pool {
 
     pub(super) fn remove_user(&mut self, username: &str) {
         self.users.remove(username);
-        self.grants.revoke_all(username); // the next user of this name is another
+        self.grants.revoke_all(username); // a later user of this name is a different one
     }
 
-    /// Asks the next question, or grants a session.
+    /// Opens the next challenge, or grants a session.
     fn next_challenge(
         &mut self,
         username: &str,

@@ -1,4 +1,4 @@
-//! What the pool does when asked.
+//! The provider traits of the pool.
 
 use super::MemoryProvider;
 use super::fault::Operation;

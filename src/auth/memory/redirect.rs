@@ -17,10 +17,10 @@ use crate::auth::secret::{AuthorizationCode, Password};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// Who the pool is, for a callback to name.
+/// The issuer that callbacks name.
 const ISSUER: &str = "memory://pool";
 
-/// A user has signed in on the page, and the code for it has not been traded yet.
+/// A code of a user who has signed in on the page, not yet exchanged.
 pub(super) struct PendingCode {
     code: AuthorizationCode,
     redirect_uri: String,
@@ -30,12 +30,12 @@ pub(super) struct PendingCode {
 }
 
 impl MemoryProvider {
-    /// Does what a user does in a browser: opens the page, signs in, and comes back with a callback
-    /// URL. Users who are asked challenges cannot sign in so.
+    /// Acts as a user in a browser: opens the page, signs in, and returns the callback URL. Users
+    /// with challenges cannot sign in this way.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`] when the user cannot sign in: they would still be on the page.
+    /// [`ProviderError`] if the user cannot sign in, and so stays on the page.
     pub fn visit(
         &self,
         page: &AuthorizeUrl,
@@ -66,11 +66,11 @@ impl MemoryProvider {
         }
     }
 
-    /// Does what a user does who declines, and comes back with a callback URL that says so.
+    /// Acts as a user who declines, and returns the callback URL, which says so.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`] when the page is not one of this pool's.
+    /// [`ProviderError`] if the page is not of this pool.
     pub fn decline(&self, page: &AuthorizeUrl) -> Result<String, ProviderError> {
         let error = [
             ("error", "access_denied"),

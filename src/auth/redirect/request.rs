@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 /// The longest request: 16 KiB.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// How long a connection may take to say what it wants.
+/// How long a connection may take to send its request.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to hear the answer.
+/// How long a connection may take to read the answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const PAGE: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
     <title>Back to the application</title></head>\
     <body><p>You can close this window and go back to the application.</p></body></html>";
 
-/// What a request must be addressed to.
+/// The address that a request must name.
 pub(super) struct CallbackAddress {
     /// `127.0.0.1:49152`
     pub(super) authority: String,
@@ -32,7 +32,7 @@ impl CallbackAddress {
 }
 
 /// Answers one connection. A callback is answered before it is delivered, since the process may
-/// end when it has it.
+/// exit after that.
 pub(super) fn serve(
     mut stream: TcpStream,
     address: &CallbackAddress,
@@ -48,14 +48,14 @@ pub(super) fn serve(
     if let Ok(callback) = wanted {
         deliver(callback);
     }
-    // Closed with something unread, a connection is reset, and the answer may be lost.
+    // Closing a connection with unread bytes resets it, and the answer may be lost.
     let _ = stream.shutdown(Shutdown::Write);
     let deadline = Instant::now() + WRITE_TIMEOUT;
     let mut rest = [0; 4096];
     while let Ok(1..) = read_until(&mut stream, &mut rest, deadline) {}
 }
 
-/// The request line and the headers. The error is the status of the answer.
+/// Reads the request line and the headers. The error is the status of the answer.
 fn read_head(stream: &mut TcpStream) -> Result<String, &'static str> {
     const END: &[u8] = b"\r\n\r\n";
     let deadline = Instant::now() + READ_TIMEOUT;
@@ -88,7 +88,7 @@ fn read_until(stream: &mut TcpStream, into: &mut [u8], deadline: Instant) -> io:
     stream.read(into)
 }
 
-/// The URL of the callback, if this is one. The error is the status of the answer.
+/// Returns the URL, if the request is a callback. The error is the status of the answer.
 fn callback(head: &str, address: &CallbackAddress) -> Result<String, &'static str> {
     const BAD: &str = "400 Bad Request";
     let mut lines = head.split("\r\n");
@@ -105,7 +105,7 @@ fn callback(head: &str, address: &CallbackAddress) -> Result<String, &'static st
         .filter_map(|line| line.split_once(':'))
         .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
         .map(|(_, host)| host.trim());
-    // Another name means that some page has its own name lead here (DNS rebinding).
+    // Another host name means that a web page has pointed its own name here (DNS rebinding).
     if hosts.next() != Some(&*address.authority) || hosts.next().is_some() {
         return Err("421 Misdirected Request");
     }
