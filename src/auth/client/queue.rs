@@ -1,9 +1,9 @@
 //! A cooperative job queue: jobs that the callers who wait for them poll, first come, first done.
 //!
 //! There is no runtime here to poll a job. A lock would hand the work from one caller to the next,
-//! and a caller that has the lock but is not polled (the losing branch of a `select!`, a future in a
-//! pile) would stop all the others. So no caller owns the work: each caller that waits polls from the
-//! front of the queue on, a dropped caller is not missed, and the jobs go on while one caller is left.
+//! and a caller that has the lock but is not polled (the losing branch of a `select!`, a future in
+//! a pile) would stop all the others. So no caller owns the work: each waiting caller polls from
+//! the front of the queue on, and the jobs go on while one caller is left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -121,9 +121,9 @@ impl Queue {
 
     /// The next job or publish job, and what this thread is running already.
     ///
-    /// One thread runs at a time. A listener that a publish job calls may run more on the same thread:
-    /// what it asks for is done before the publish job ends, or the listener would wait for itself.
-    /// The publish jobs that are left come first even then, so that events keep their order.
+    /// One thread runs at a time. A listener that a publish job calls may run more on the same
+    /// thread: otherwise it would wait for itself. The remaining publish jobs come first even then,
+    /// so that events keep their order.
     fn start_next(&self, last: u64, waiter: WaiterId) -> Option<(Next, Option<Running>)> {
         let thread = thread::current().id();
         let mut state = self.state.lock();
@@ -257,9 +257,8 @@ mod tests {
         }
     }
 
-    /// The job is ready to go on while it is still being polled, and then another caller comes,
-    /// who cannot poll it and is not woken by that. The first is dropped; the second must not wait for
-    /// ever.
+    /// The job is woken while it is being polled, and then another caller comes, which cannot poll
+    /// it and has missed the wake. The first caller is dropped; the second must not wait forever.
     #[test]
     fn a_caller_between_the_notification_and_the_end_of_the_poll_is_woken() {
         type Caller = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,4 +1,4 @@
-//! Answers up to a size.
+//! A size limit for answers.
 
 use std::mem;
 
@@ -10,8 +10,8 @@ use http_body_util::Limited;
 
 use crate::auth::oauth::http::MAX_BODY;
 
-/// Reads no more of an answer than any can be long. The SDK by itself would read, and keep, all
-/// that comes until the time is over.
+/// Limits the length of an answer. The SDK alone would read and buffer without limit until its
+/// timeout.
 #[derive(Debug)]
 pub(super) struct Bounded;
 

@@ -1,4 +1,4 @@
-//! What an error of the service means.
+//! Errors of the service.
 
 use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
@@ -6,8 +6,8 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
 
-/// The service's own name of the error is kept; so are its words, as far as they repeat nothing
-/// secret: see [`redact`](crate::auth::oauth::failure::redact).
+/// Keeps the service's name and message of the error. For secrets in the message, see
+/// [`redact`](crate::auth::oauth::failure::redact).
 pub(super) fn service_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
@@ -40,7 +40,7 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
     )
 }
 
-/// What a constraint has refused is repeated in the words of the refusal.
+/// Hides the message of a failed constraint, which repeats the input.
 fn hide_input(message: &str) -> &str {
     if message.contains("validation error") {
         "what was entered does not have the form that the service asks for"
@@ -49,8 +49,8 @@ fn hide_input(message: &str) -> &str {
     }
 }
 
-/// What ends a session. Any other refusal of a refresh (by a firewall before the service, say, or of
-/// an app client that is not set up for it) says nothing of the session, so that it is kept.
+/// The errors that end a session. Any other refusal of a refresh (for example by a firewall, or of
+/// a misconfigured app client) does not concern the session, so the session is kept.
 const ENDS_A_SESSION: [&str; 6] = [
     "NotAuthorizedException",
     "PasswordResetRequiredException",
@@ -60,7 +60,7 @@ const ENDS_A_SESSION: [&str; 6] = [
     "UserNotFoundException",
 ];
 
-/// As [`service_error`], of a refresh.
+/// Converts an error of a refresh.
 pub(super) fn refresh_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {

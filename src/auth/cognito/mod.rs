@@ -1,9 +1,9 @@
 //! Amazon Cognito user pools.
 //!
-//! - this file: [`CognitoProvider`], and what it does for an open session and by redirect
-//! - `options`: which pool; `users`: its users; `sign_in`: signing in, step by step
-//! - `challenge`: the service's challenges and ours; `tokens`: what it issues
-//! - `failure`: what its errors mean; `bounded`: how much of an answer is read
+//! - this file: [`CognitoProvider`], its open sessions and redirects
+//! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step
+//! - `challenge`: converts the service's challenges; `tokens`: the tokens it issues
+//! - `failure`: its errors; `bounded`: the size limit of an answer
 
 mod bounded;
 mod challenge;
@@ -34,12 +34,13 @@ use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 
-/// A Cognito user pool: by its API, with the official SDK, and by its sign-in pages.
+/// A Cognito user pool, through its API (with the official SDK) and its sign-in pages.
 ///
-/// Sign-in is by SRP unless the options say otherwise; every challenge of the service's is a
-/// [`Challenge`](super::Challenge), but for passkeys, which are left out of the choice of a first
-/// factor. It does not remember devices: in a pool that always does, a refresh asks for a device key
-/// that this provider does not have, so leave device tracking off. No AWS credentials are needed. It works on a tokio runtime.
+/// Sign-in is by SRP unless the options say otherwise. Each challenge of the service is a
+/// [`Challenge`](super::Challenge), except passkeys, which are not offered as a first factor.
+/// Devices are not remembered: in a pool that always remembers them, a refresh needs a device key
+/// that this provider lacks, so leave device tracking off. No AWS credentials are needed. Needs a
+/// tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -68,7 +69,7 @@ struct Inner {
     flow: CognitoFlow,
 }
 
-/// The pool's own sign-in pages.
+/// The pool's sign-in pages.
 struct Hosted {
     oauth: OAuth,
     endpoints: Endpoints,
@@ -76,7 +77,7 @@ struct Hosted {
 }
 
 impl CognitoProvider {
-    /// A pool, and how this application is registered with it.
+    /// Builds a provider, from the registration of the application.
     pub fn builder() -> CognitoOptionsBuilder {
         CognitoOptions::builder()
     }
@@ -85,7 +86,7 @@ impl CognitoProvider {
         self.inner.client_secret.as_ref().map(ClientSecret::expose)
     }
 
-    /// An error without this secret, which was sent, and without the app client's.
+    /// Removes this secret and that of the app client from an error.
     fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
         redact(error, [sent].into_iter().chain(self.secret()))
     }

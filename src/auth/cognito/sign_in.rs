@@ -1,4 +1,4 @@
-//! Signing in: by SRP, by password, by what the pool asks for.
+//! Sign-in: by SRP, by password, by challenges.
 
 use aws_cognito_srp::{SrpClient, User};
 use aws_sdk_cognitoidentityprovider::types::{
@@ -17,7 +17,7 @@ use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, OpenChallenge};
 use crate::auth::secret::Password;
 
-/// What the service says to any step of a sign-in.
+/// The service's reply to a step of a sign-in.
 #[derive(Default)]
 struct Reply {
     result: Option<AuthenticationResultType>,
@@ -98,7 +98,7 @@ impl CognitoProvider {
         }
     }
 
-    /// Proves to know the password, without sending it.
+    /// Proves knowledge of the password without sending it.
     async fn prove_password(
         &self,
         username: &str,
@@ -144,7 +144,7 @@ impl CognitoProvider {
         if let (Challenge::SelectFirstFactor { .. }, Answer::FirstFactor(FirstFactor::Password)) =
             (&open.challenge, answer)
         {
-            // Choosing the password and giving it is one step of the service's.
+            // For the service, choosing the password and sending it is one step.
             return Ok(SignInReply::Challenged(OpenChallenge {
                 challenge: Challenge::Password,
                 ..open.clone()
@@ -207,7 +207,7 @@ impl CognitoProvider {
         })
     }
 
-    /// What comes after a reply. The service calls the user `known_as`.
+    /// Returns the tokens or the next challenge. `known_as` is the service's name for the user.
     async fn next_challenge(
         &self,
         username: &str,
@@ -263,14 +263,14 @@ impl CognitoProvider {
         SrpClient::new(user, &self.inner.client_id, self.secret())
     }
 
-    /// What an app client with a secret proves itself with, beside this user name.
+    /// The secret hash for this user name, if the app client has a secret.
     pub(super) fn secret_hash(&self, username: &str) -> Option<String> {
         let user = User::new(&self.inner.user_pool_id, username, "");
         SrpClient::new(user, &self.inner.client_id, self.secret()).get_secret_hash()
     }
 }
 
-/// Two refusals of a sign-in are steps of it.
+/// Converts two errors of a sign-in to challenges.
 fn challenge_or_error(username: &str, error: ProviderError) -> Result<SignInReply, ProviderError> {
     let challenge = match &*error.name {
         "UserNotConfirmedException" => Challenge::ConfirmSignUp,

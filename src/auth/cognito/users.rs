@@ -135,7 +135,7 @@ impl UserPool for CognitoProvider {
     }
 }
 
-/// What of an answer is nobody else's business.
+/// The secret part of an answer.
 fn secret_of(answer: &Answer) -> &str {
     match answer {
         Answer::Password(password) | Answer::NewPassword { password, .. } => password.expose(),

@@ -1,4 +1,4 @@
-//! Signing in by redirect: rows F27 to F37, and F39.
+//! Sign-in by redirect: rows F27 to F37, and F39.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use crate::auth::user::AuthUser;
 /// How long a user may take on the sign-in page.
 pub(super) const LIFETIME: Duration = Duration::from_hours(1);
 
-/// A call to the provider that trades a code for tokens.
+/// A call to the provider that exchanges a code for tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) attempt: Attempt,
@@ -24,7 +24,7 @@ pub(crate) struct Exchange {
 }
 
 impl Machine {
-    /// A caller wants to begin a redirect, and has asked for the session.
+    /// A caller begins a redirect, and has asked for the session.
     pub(crate) fn begin_redirect(
         &self,
         attempt: Attempt,
@@ -41,7 +41,8 @@ impl Machine {
         }))
     }
 
-    /// The provider has said where to go. A redirect that was under way is not any more (F37).
+    /// The provider has returned the address of its page. This redirect replaces an earlier one
+    /// (F37).
     pub(crate) fn on_authorize_url(
         &self,
         attempt: Attempt,
@@ -85,7 +86,7 @@ impl Machine {
             match validate(callback, pending, now) {
                 Err(error) => fail_redirect(error.clone()).map(|()| Err(error)), // F30, F31, F32
                 Ok((grant, custom_state)) => {
-                    // Used once: it is gone from the store before its code is sent.
+                    // Used once: removed from the store before the code is sent.
                     Step::clear_redirect(move |machine, cleared| {
                         if let Err(error) = cleared {
                             let error = RedirectError::Store(error);
@@ -106,7 +107,7 @@ impl Machine {
         })
     }
 
-    /// The provider has replied to an [`Exchange`]. `received` is when.
+    /// The provider has replied to an [`Exchange`], at the time `received`.
     pub(crate) fn on_exchange_reply(
         &mut self,
         id: CallbackId,
@@ -116,7 +117,7 @@ impl Machine {
         received: SystemTime,
     ) -> Step<Result<NewSession, RedirectError>> {
         if !self.end_exchange(id) {
-            return Step::done(Err(RedirectError::Superseded)); // which has been told
+            return Step::done(Err(RedirectError::Superseded)); // which has been published
         }
         if attempt != self.attempt {
             return failed(RedirectError::Superseded);
@@ -143,7 +144,7 @@ impl Machine {
         }
     }
 
-    /// The caller who has handed in this callback does not wait any longer.
+    /// The caller that completes this callback has stopped waiting.
     pub(crate) fn abandon_exchange(&mut self, id: CallbackId, why: &RedirectError) -> Step<()> {
         if self.end_exchange(id) {
             Step::publish(failure_event(why), ())
@@ -152,7 +153,7 @@ impl Machine {
         }
     }
 
-    /// Goes on with the redirect under way, if there is one (F35).
+    /// Continues with the pending redirect, or fails if there is none (F35).
     pub(super) fn with_pending<A: Send + 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, PendingRedirect) -> Step<Result<A, RedirectError>> + Send + 'static,
@@ -169,8 +170,8 @@ impl Machine {
         })
     }
 
-    /// Whether it is this callback that was under way: it is not any more, and whoever ends it says
-    /// so.
+    /// Ends the exchange of this callback. False if it has ended already; if true, the caller
+    /// publishes the end.
     fn end_exchange(&mut self, id: CallbackId) -> bool {
         let is_this = matches!(self.redirect, Redirect::Exchanging(of) if of == id);
         if is_this {
@@ -180,7 +181,7 @@ impl Machine {
     }
 }
 
-/// Whether a callback answers the request, and what to ask the provider if so.
+/// Checks that a callback answers the request, and returns the call to the provider.
 fn validate(
     callback: Callback,
     pending: PendingRedirect,
@@ -188,7 +189,7 @@ fn validate(
 ) -> Result<(RedirectGrant, Option<String>), RedirectError> {
     let code = match (callback.outcome, callback.state) {
         (_, Some(state)) if state != pending.state => return Err(RedirectError::StateMismatch),
-        // Anybody can say that the user has declined; only the provider knows the state.
+        // Any page can send an error; only the provider knows the state.
         (_, None) => return Err(RedirectError::Incomplete),
         (Err(error), _) => return Err(error),
         (Ok(code), Some(_)) => code,
@@ -207,7 +208,7 @@ fn validate(
     Ok((grant, pending.custom_state))
 }
 
-/// Ends the redirect under way without a session. It is over here even if the store keeps it.
+/// Ends the pending redirect without a session, even if it cannot be removed from the store.
 pub(super) fn fail_redirect(error: RedirectError) -> Step<()> {
     Step::clear_redirect(move |machine, _| {
         let event = failure_event(&error);

@@ -1,4 +1,4 @@
-//! How a redirect ends without a callback, and how one is waited for.
+//! The end of a redirect without a callback, and waiting for the end.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -8,12 +8,12 @@ use super::{Machine, Redirect, Step};
 use crate::auth::error::RedirectError;
 use crate::auth::secret::RedirectState;
 
-/// The last few redirects that are over, and why.
+/// The last redirects that have ended, and why.
 #[derive(Debug, Default)]
 pub(super) struct FinishedRedirects(VecDeque<(RedirectState, RedirectError)>);
 
 impl FinishedRedirects {
-    /// More than a user has windows open.
+    /// More than the windows that a user has open.
     const MAX: usize = 16;
 
     pub(super) fn add(&mut self, redirect: Redirect, why: RedirectError) {
@@ -34,25 +34,25 @@ impl FinishedRedirects {
     }
 }
 
-/// Why a redirect ends without a callback.
+/// Why a redirect ends without a callback, and which one.
 #[derive(Clone, Debug)]
 #[cfg_attr(
     not(feature = "loopback"),
     expect(dead_code, reason = "nobody waits here")
 )]
 pub(crate) enum RedirectAbort {
-    /// Whichever is under way.
+    /// The caller has cancelled the redirect in progress.
     Cancelled,
-    /// The one of this state has been given up.
+    /// The caller has stopped waiting.
     GivenUp(RedirectState),
-    /// So long has the one of this state been waited for.
+    /// The time limit of the caller is over.
     TimedOut(RedirectState),
-    /// The user has not seen the page of the one of this state.
+    /// The page could not be opened.
     NotOpened(RedirectState),
 }
 
 impl RedirectAbort {
-    /// Whether it is this one that ends.
+    /// Whether this ends the redirect of that state.
     fn ends(&self, under_way: &RedirectState) -> bool {
         match self {
             Self::Cancelled => true,
@@ -64,8 +64,9 @@ impl RedirectAbort {
 }
 
 impl Machine {
-    /// For how long whoever asks for the session may wait for a redirect under way, if one is. For
-    /// one that an earlier process has begun nobody waits: its user may be gone as well.
+    /// How long a caller that asks for the session may wait for the redirect in progress; `None` if
+    /// there is none. No caller waits for a redirect of an earlier process: its user may be gone
+    /// too.
     pub(crate) fn redirect_wait(&mut self, now: SystemTime) -> Step<Option<Duration>> {
         self.with_session(move |machine, _| match &machine.redirect {
             Redirect::Unloaded | Redirect::Idle => Step::done(None),
@@ -82,7 +83,7 @@ impl Machine {
         })
     }
 
-    /// Whether a redirect is under way that is worth waiting for.
+    /// Whether a redirect of this process is in progress.
     pub(crate) const fn is_redirecting(&self) -> bool {
         matches!(
             self.redirect,
@@ -90,7 +91,7 @@ impl Machine {
         )
     }
 
-    /// Why nobody comes back to the redirect of this state any more, unless somebody may.
+    /// Why the redirect of this state has ended; `None` if it is pending.
     #[cfg(feature = "loopback")]
     pub(crate) fn redirect_end(&self, state: &RedirectState) -> Option<RedirectError> {
         match &self.redirect {
@@ -103,7 +104,8 @@ impl Machine {
         }
     }
 
-    /// The user does not come back. If they just have, what comes of it leads to nothing.
+    /// Ends a redirect without a callback. If its code is being exchanged, only cancelling has an
+    /// effect: the reply is superseded.
     pub(crate) fn abort_redirect(&mut self, why: RedirectAbort) -> Step<Result<(), RedirectError>> {
         if matches!(self.redirect, Redirect::Exchanging(_)) {
             if matches!(why, RedirectAbort::Cancelled) {

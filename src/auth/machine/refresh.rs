@@ -1,4 +1,4 @@
-//! Asking for the session, and renewing it: rows F11 to F18.
+//! The session, and its refresh: rows F11 to F18.
 
 use std::time::{Duration, SystemTime};
 
@@ -74,7 +74,7 @@ impl Machine {
         })
     }
 
-    /// A caller asks for the session. When they did, so many refreshes had `ended`.
+    /// A caller asks for the session. `ended` is how many refreshes had ended at the time.
     pub(crate) fn session(
         &mut self,
         force: bool,
@@ -85,14 +85,14 @@ impl Machine {
             Err(error) => Step::done(Err(SessionError::Store(error))),
             Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
             Ok(()) => match machine.refreshes.failure.clone() {
-                // A failure is for those who needed the refresh.
+                // Only callers that needed the refresh get its failure.
                 Some(error) if force || !machine.is_valid(now) => Step::done(Err(error)), // F17
                 _ => machine.answer_session(false, now),
             },
         })
     }
 
-    /// Whether somebody is signed in, with tokens that can be handed out.
+    /// Whether a user is signed in, with valid tokens.
     pub(super) fn is_valid(&self, now: SystemTime) -> bool {
         self.active()
             .is_some_and(|active| active.session.tokens.are_valid_at(now))
@@ -118,7 +118,8 @@ impl Machine {
         })
     }
 
-    /// A session that is in the store; `publish` is what there is to publish in any case.
+    /// Answers with a session that is in the store. `publish` are the events to publish in any
+    /// case.
     fn answer_saved(
         &mut self,
         active: &ActiveSession,
@@ -145,7 +146,7 @@ impl Machine {
         Step::End { publish, answer }
     }
 
-    /// The provider has replied to a [`Refresh`]. `received` is when.
+    /// The provider has replied to a [`Refresh`], at the time `received`.
     pub(crate) fn on_refresh_reply(
         &mut self,
         id: SessionId,
@@ -199,7 +200,7 @@ impl Machine {
         })
     }
 
-    /// The renewed session is in the store, or is not.
+    /// Records whether the renewed session is in the store.
     fn record_save(&mut self, saved: Result<(), StoreError>) {
         self.record_refresh(saved.err().map(SessionError::Store));
         if let SessionState::SignedIn(active) = &mut self.session {

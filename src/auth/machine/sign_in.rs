@@ -1,4 +1,4 @@
-//! Signing in: rows F1 to F10.
+//! Sign-in: rows F1 to F10.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::auth::store::Session;
 use crate::auth::tokens::Tokens;
 use crate::auth::user::AuthUser;
 
-/// Where a sign-in stands.
+/// The next step of a sign-in.
 ///
 /// ```
 /// use typed_hub::auth::{Challenge, SignInStep};
@@ -33,24 +33,24 @@ use crate::auth::user::AuthUser;
 pub enum SignInStep {
     /// The user is signed in.
     Done(AuthUser),
-    /// The provider asks for something else first. Answer it with
+    /// The provider has sent a challenge. Answer it with
     /// [`confirm_sign_in`](super::super::AuthClient::confirm_sign_in).
     Challenge(Challenge),
 }
 
-/// Tells one sign-in from the next.
+/// The number of a sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempt(u64);
 
 impl Attempt {
-    /// From here on, replies to earlier sign-ins are too late.
+    /// Begins a new attempt: replies to earlier ones are too late from here on.
     pub(super) const fn supersede(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// What a reply of the provider has led to.
+/// The result of a provider's reply.
 #[derive(Clone, Debug)]
 pub(crate) enum SignInResult {
     SignedIn(NewSession),
@@ -74,15 +74,15 @@ pub(crate) enum SignInFailure {
 }
 
 impl Machine {
-    /// A caller wants to sign in, and will ask for the session first. It is from here on that a
-    /// sign-out overtakes it.
+    /// A caller begins a sign-in, and will ask for the session first. From here on, a sign-out
+    /// supersedes the sign-in.
     pub(crate) fn begin_sign_in(&mut self) -> Step<Attempt> {
         self.challenge = None;
         Step::done(self.attempt.supersede())
     }
 
-    /// The caller has asked for the session. A redirect under way ends here: the later of two
-    /// sign-ins counts.
+    /// The caller has asked for the session. A redirect in progress ends here: the later sign-in
+    /// supersedes the earlier.
     pub(crate) fn sign_in(
         &mut self,
         attempt: Attempt,
@@ -113,7 +113,7 @@ impl Machine {
         Ok(())
     }
 
-    /// A caller wants to answer the open challenge.
+    /// A caller answers the open challenge.
     pub(crate) fn answer(
         &mut self,
         answer: &Answer,
@@ -125,7 +125,7 @@ impl Machine {
         })
     }
 
-    /// The provider has replied to a sign-in, or to an answer. `received` is when.
+    /// The provider has replied to a sign-in, or to an answer, at the time `received`.
     pub(crate) fn on_sign_in_reply(
         &mut self,
         attempt: Attempt,
@@ -153,20 +153,20 @@ impl Machine {
 }
 
 impl Machine {
-    /// What is to be revoked of the active session when this one takes its place.
+    /// The refresh token to revoke when this session replaces the active one.
     fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
         let earlier = &self.active()?.session;
-        // A browser may have been granted the same session again, which revoking would end.
+        // The browser may have got the same session again, and revoking would end it.
         let may_be_same = session.by_redirect && earlier.user == session.user;
         let token = earlier.tokens.refresh.clone();
         token.filter(|token| !may_be_same && session.tokens.refresh.as_ref() != Some(token))
     }
 }
 
-/// Writes the session, reads it back, and only then says that the user is signed in.
+/// Writes the session, reads it back, and then publishes that the user is signed in.
 pub(super) fn begin_session(session: Session) -> Step<Result<NewSession, SignInFailure>> {
     Step::save(session.clone(), |_, saved| match saved {
-        // A save is all or nothing: what was stored is stored still.
+        // A save is all or nothing: the earlier session is still stored.
         Err(error) => Step::done(Err(SignInFailure::Store(error))),
         Ok(()) => Step::load(|machine, stored| match stored {
             Ok(Some(stored)) if stored == session => {
@@ -184,7 +184,7 @@ pub(super) fn begin_session(session: Session) -> Step<Result<NewSession, SignInF
     })
 }
 
-/// Leaves nothing half-stored behind (F10).
+/// Removes a session that could not be read back (F10).
 fn roll_back(error: StoreError) -> Step<Result<NewSession, SignInFailure>> {
     Step::clear(move |machine, cleared| {
         let was_signed_in = machine.active().is_some();

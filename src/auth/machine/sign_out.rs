@@ -1,4 +1,4 @@
-//! Signing out, and deleting the user: rows F19 to F26.
+//! Sign-out, and deleting the user: rows F19 to F26.
 
 use super::{Machine, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
@@ -6,7 +6,7 @@ use crate::auth::error::{DeleteUserError, SessionError, StoreError};
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
 
-/// Where a user signs out.
+/// The scope of a sign-out.
 ///
 /// ```
 /// use typed_hub::auth::SignOutScope;
@@ -22,19 +22,19 @@ pub enum SignOutScope {
     Everywhere,
 }
 
-/// What there is to do for a caller that signs out.
+/// The plan for a caller that signs out.
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutPlan {
-    /// The session is over. `unread` is why the store could not be read, if it could not: then it is
-    /// not known what was in it.
+    /// The session is over. `unread` is the read error of the store, if any: then the session it
+    /// held is not known.
     SignedOut {
         unread: Option<StoreError>,
         browser: Option<BrowserSession>,
     },
     /// The store has failed.
     StillSignedIn(StoreError),
-    /// Call the provider first, and then come back with
-    /// [`on_sign_out_reply`](Machine::on_sign_out_reply), whatever it says.
+    /// Call the provider first, and then [`on_sign_out_reply`](Machine::on_sign_out_reply), even if
+    /// the call failed.
     CallProvider {
         sign_out: SignOut,
         call: SignOutCall,
@@ -52,19 +52,19 @@ pub(crate) enum SignOutOutcome {
     StillSignedIn(StoreError),
 }
 
-/// The session that a browser has with the provider since a sign-in by redirect.
+/// The browser's own session with the provider, after a sign-in by redirect.
 #[derive(Clone, Debug)]
 pub(crate) struct BrowserSession {
     pub(crate) id: Option<IdToken>,
 }
 
-/// A sign-out under way.
+/// A sign-out in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct SignOut {
     id: SessionId,
-    /// What the provider is told to revoke.
+    /// The token that the provider is asked to revoke.
     token: Option<RefreshToken>,
-    /// How many had been told of when it began.
+    /// How many sign-outs had been published when this one began.
     sign_outs_before: u64,
 }
 
@@ -83,10 +83,10 @@ pub(crate) struct Deletion {
 }
 
 impl Machine {
-    /// A caller signs out. From here on, no sign-in that is under way completes.
+    /// A caller signs out. This supersedes a sign-in in progress.
     pub(crate) fn sign_out(&mut self, scope: SignOutScope) -> Step<SignOutPlan> {
         self.cancel_sign_in();
-        // A store that cannot be read is no reason not to empty it.
+        // A store that cannot be read is emptied all the same.
         self.with_session(move |machine, read| {
             let unread = read.err();
             let browser = machine.browser_session();
@@ -117,7 +117,7 @@ impl Machine {
                 },
                 sign_outs_before: machine.sign_out_count,
             };
-            // Or its callback would begin a session while the provider is being told.
+            // Otherwise its callback could begin a session during the call to the provider.
             machine.without_redirect(move |machine, cleared| {
                 if cleared.is_err() {
                     return machine.still_signed_in(done(cleared));
@@ -132,7 +132,7 @@ impl Machine {
         })
     }
 
-    /// What there is to end in a browser (F23).
+    /// The browser's session to end, if any (F23).
     fn browser_session(&self) -> Option<BrowserSession> {
         let session = &self.active()?.session;
         session.by_redirect.then(|| BrowserSession {
@@ -140,7 +140,7 @@ impl Machine {
         })
     }
 
-    /// A caller wants to delete the user, and has asked for the session first.
+    /// A caller deletes the user, and has asked for the session.
     pub(crate) fn delete_user(
         &mut self,
         session: Result<Option<Session>, SessionError>,
@@ -159,11 +159,11 @@ impl Machine {
         })
     }
 
-    /// The provider has been told of this sign-out, or has deleted the user.
+    /// The provider has replied to this sign-out, or has deleted the user.
     pub(crate) fn on_sign_out_reply(&mut self, sign_out: SignOut) -> Step<SignOutOutcome> {
         let is_over = match self.active() {
-            Some(active) => active.id != sign_out.id, // that session is over, and this is another
-            None => self.sign_out_count > sign_out.sign_outs_before, // another has ended it, and said so
+            Some(active) => active.id != sign_out.id, // this is a later session
+            None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
             return Step::done(SignOutOutcome::SignedOut);
@@ -179,7 +179,7 @@ impl Machine {
         })
     }
 
-    /// A caller who began a sign-out is gone.
+    /// The caller of a sign-out was dropped.
     pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
         if self.is_signing_out {
             self.clear_session(|cleared| cleared)
@@ -188,7 +188,7 @@ impl Machine {
         }
     }
 
-    /// Removes the session, and then says so.
+    /// Removes the session, and then publishes the sign-out.
     fn clear_session<A: 'static>(
         &mut self,
         answer: impl FnOnce(Result<(), StoreError>) -> A + Send + 'static,

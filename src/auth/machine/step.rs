@@ -1,20 +1,20 @@
-//! What comes next in a transaction.
+//! One step of a transaction.
 
 use super::Machine;
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::StoreError;
 use crate::auth::store::{PendingRedirect, Session};
 
-/// What comes next in a transaction.
+/// One step of a transaction.
 #[must_use = "a transaction ends only when its steps are performed"]
 pub(crate) enum Step<A> {
     /// Read the session from the store.
     Load(Resume<Result<Option<Session>, StoreError>, A>),
-    /// Read the redirect under way from the store.
+    /// Read the pending redirect from the store.
     LoadRedirect(Resume<Result<Option<PendingRedirect>, StoreError>, A>),
     /// Change the store.
     Write(Write, Resume<Result<(), StoreError>, A>),
-    /// Publish, and then tell the caller.
+    /// Publish the events, and then answer the caller.
     End { publish: Vec<AuthEvent>, answer: A },
 }
 
@@ -27,11 +27,11 @@ pub(crate) enum Write {
     ClearRedirect,
 }
 
-/// What follows when the store has answered.
+/// Resumes the transaction with the answer of the store.
 type Resume<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
 
 impl<A: 'static> Step<A> {
-    /// The end, with nothing to publish.
+    /// The end, without an event.
     pub(super) const fn done(answer: A) -> Self {
         Self::End {
             publish: Vec::new(),
@@ -47,7 +47,7 @@ impl<A: 'static> Step<A> {
         }
     }
 
-    /// This, and when it ends, an event before its others.
+    /// Publishes this event before the others at the end.
     pub(super) fn with_event_first(self, event: AuthEvent) -> Self {
         match self {
             Self::Load(then) => {
@@ -69,12 +69,12 @@ impl<A: 'static> Step<A> {
         }
     }
 
-    /// This, with another answer.
+    /// Converts the answer at the end.
     pub(super) fn map<B: 'static>(self, answer: impl FnOnce(A) -> B + Send + 'static) -> Step<B> {
         self.map_end(|publish, before| (publish, answer(before)))
     }
 
-    /// This, with another end.
+    /// Converts the events and the answer at the end.
     pub(super) fn map_end<B: 'static>(
         self,
         end: impl FnOnce(Vec<AuthEvent>, A) -> (Vec<AuthEvent>, B) + Send + 'static,

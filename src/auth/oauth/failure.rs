@@ -1,4 +1,4 @@
-//! What a failure means.
+//! Errors of OAuth endpoints.
 
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
@@ -7,11 +7,11 @@ use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 pub(crate) use crate::auth::provider::callback::sanitize;
 
-/// The answer of a token endpoint that grants nothing
-/// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// The error of a token endpoint ([RFC 6749, section
+/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 ///
-/// It is the grant that ends a session. That the client or the request is wrong says nothing of
-/// the user's session, so that it is kept.
+/// Only an invalid grant ends a session. A wrong client or request does not concern the user's
+/// session, so the session is kept.
 pub(super) fn token_error(
     error: RequestTokenError<HttpError, BasicErrorResponse>,
 ) -> ProviderError {
@@ -47,7 +47,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
 }
 
-/// An answer that cannot be read: nobody knows what it was to say.
+/// An answer that cannot be read, and so ends no session.
 pub(super) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
@@ -56,7 +56,7 @@ pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
 }
 
-/// An error without what was sent: a provider may repeat it, and errors are shown.
+/// Removes sent secrets from an error: a provider may repeat them, and errors are shown.
 pub(crate) fn redact<'s>(
     error: ProviderError,
     sent: impl IntoIterator<Item = &'s str>,
@@ -81,10 +81,10 @@ pub(crate) fn redact<'s>(
     }
 }
 
-/// What an error is called whose name is none.
+/// The name of an error without a valid name.
 const UNNAMED: &str = "Unnamed";
 
-/// Somebody else's name of an error, if it looks like one.
+/// Returns a foreign error name if it is valid.
 pub(crate) fn sanitize_name(name: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {

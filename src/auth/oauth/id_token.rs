@@ -1,5 +1,5 @@
-//! Who has signed in, as the id token says, once it is verified
-//! ([OpenID Connect Core, section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
+//! Verifies id tokens ([OpenID Connect Core, section
+//! 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -26,40 +26,40 @@ type Token = openidconnect::IdToken<
     CoreJwsSigningAlgorithm,
 >;
 
-/// What there is beside the claims of OpenID Connect.
+/// Claims beyond those of OpenID Connect.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     #[serde(rename = "cognito:username")]
     cognito_username: Option<String>,
-    /// Since when it is valid, in seconds of the Unix time
-    /// ([RFC 7519, section 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
+    /// The start of validity, in seconds of Unix time ([RFC 7519, section
+    /// 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
     nbf: Option<f64>,
 }
 
 impl AdditionalClaims for Extra {}
 
-/// What a verified id token says.
+/// The content of a verified id token.
 pub(super) struct Identity {
     pub(super) user: AuthUser,
     pub(super) lifetime: Duration,
 }
 
-/// Why an id token says nothing.
+/// Why an id token is not verified.
 pub(super) enum VerifyError {
-    /// None of the keys has signed it: there may be newer ones.
+    /// No known key has signed the token: there may be newer keys.
     UnknownKey,
-    /// There may be newer keys, and they cannot be had.
+    /// The keys cannot be fetched.
     NoKeys(ProviderError),
     Refused(ProviderError),
 }
 
-/// What an id token has come for.
+/// The grant that an id token was issued for.
 #[derive(Clone, Copy)]
 pub(super) enum IssuedFor<'a> {
-    /// A code that was traded. It carries this nonce, and it is fresh.
+    /// A code. The id token carries this nonce, and is fresh.
     Code(&'a secret::Nonce),
-    /// A refresh token. It need not carry a nonce. Nor is the time looked at: a clock of this
-    /// machine that is wrong must not end a session that the provider has just renewed.
+    /// A refresh token. The id token need not carry a nonce, and its times are not checked: a wrong
+    /// clock on this machine must not end a session that the provider has just renewed.
     Refresh,
 }
 
@@ -69,7 +69,7 @@ impl IssuedFor<'_> {
     }
 }
 
-/// How far the server's clock may be from ours.
+/// The greatest difference between the server's clock and this machine's.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 pub(super) fn verify(
@@ -141,7 +141,7 @@ pub(super) fn verify(
     })
 }
 
-/// What is wrong with it, in our own words: those of the error repeat what the token says.
+/// A message of our own: that of the error repeats the content of the token.
 const fn message(error: &ClaimsVerificationError) -> &'static str {
     match error {
         ClaimsVerificationError::Expired(_) => "the id token has expired, or is from the future",
@@ -153,7 +153,7 @@ const fn message(error: &ClaimsVerificationError) -> &'static str {
     }
 }
 
-/// What expires before this has expired.
+/// The time to compare an expiry with.
 fn earliest(issued_for: IssuedFor<'_>) -> SystemTime {
     match issued_for {
         IssuedFor::Code(_) => SystemTime::now() - MAX_CLOCK_SKEW,
@@ -161,10 +161,10 @@ fn earliest(issued_for: IssuedFor<'_>) -> SystemTime {
     }
 }
 
-/// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
+/// Whether a Unix time, in seconds, is later than any the server's clock can show.
 fn is_ahead(time: f64) -> bool {
     let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + MAX_CLOCK_SKEW;
-    // A time that is no duration is before 1970, or beyond all.
+    // A time that is no duration is before 1970, or too late to represent.
     Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
 }
 

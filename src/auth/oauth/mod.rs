@@ -1,9 +1,9 @@
-//! What is common to providers that speak OAuth 2.0 and OpenID Connect.
+//! The common part of providers that speak OAuth 2.0 and OpenID Connect.
 //!
 //! - this file: [`OAuth`], a client of a provider's endpoints
-//! - `page`: where a user signs in
-//! - `session`: what is done about one that is open
-//! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
+//! - `page`: the address of the sign-in page
+//! - `session`: refresh and revocation
+//! - `id_token`: verifying id tokens; `failure`: errors; `http`: sending requests
 
 pub(crate) mod failure;
 pub(crate) mod http;
@@ -38,10 +38,10 @@ use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 use crate::sync::Mutex;
 
-/// How long an access token is taken to last whose server does not say.
+/// The lifetime of an access token if the server does not tell it.
 const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
 
-/// Where a provider is to be asked.
+/// The endpoints of a provider.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub(crate) issuer: IssuerUrl,
@@ -50,12 +50,12 @@ pub(crate) struct Endpoints {
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
-    /// Whether every callback names the issuer (RFC 9207).
+    /// Whether every callback carries the issuer (RFC 9207).
     pub(crate) sends_issuer: bool,
 }
 
-/// How an application with a secret proves itself, wherever it does
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// How an application with a secret authenticates itself ([RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// In a header: HTTP Basic (`client_secret_basic`).
@@ -71,14 +71,14 @@ pub(crate) struct OAuth {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<secret::ClientSecret>,
     pub(crate) client_auth: ClientAuth,
-    /// Where the browser may come back to.
+    /// The redirect URIs that are allowed.
     pub(crate) redirect_uris: Vec<String>,
-    /// What to ask for where nothing else is asked for.
+    /// The default scopes.
     pub(crate) scopes: Vec<String>,
     keys: Mutex<Option<CoreJsonWebKeySet>>,
 }
 
-/// What a token endpoint says beside the standard fields.
+/// The field of a token response beyond OAuth 2.0.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct WithIdToken {
     id_token: Option<String>,
@@ -121,7 +121,7 @@ impl OAuth {
         }
     }
 
-    /// Trades a code. The id token decides whose the tokens are, so there must be one.
+    /// Exchanges a code. An id token is required: it identifies the user.
     pub(crate) async fn exchange(
         &self,
         at: &Endpoints,
@@ -140,7 +140,7 @@ impl OAuth {
                 "the callback does not say who has issued the code, and this provider always does",
             ));
         }
-        self.keys(at).await?; // or the code is spent, and nobody can say for whom
+        self.keys(at).await?; // fetched first: without keys, the code would be spent in vain
         let verifier = PkceCodeVerifier::new(grant.verifier.expose().to_owned());
         let granted = self
             .client(at)
@@ -163,7 +163,7 @@ impl OAuth {
             )),
         });
         if let (Err(_), Some(refresh)) = (&identified, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            // These tokens are unused. If they cannot be revoked, they expire.
             let _ = self.revoke(at, &refresh.into()).await;
         }
         identified
@@ -189,7 +189,7 @@ impl OAuth {
             .map(secret::ClientSecret::expose)
     }
 
-    /// What was granted, and to whom, if there is an id token that says so.
+    /// Reads the tokens, and the user if there is an id token.
     async fn read(
         &self,
         at: &Endpoints,
@@ -214,7 +214,7 @@ impl OAuth {
         };
         let identity = match self.verify(at, token, issued_for).await {
             Ok(identity) => identity,
-            // The refresh token may have been replaced: it must not be lost for want of a key.
+            // The refresh token may have been replaced: a missing key must not lose it.
             Err(VerifyError::NoKeys(_)) if issued_for.is_refresh() => return Ok((None, issued)),
             Err(VerifyError::NoKeys(error) | VerifyError::Refused(error)) => return Err(error),
             Err(VerifyError::UnknownKey) => {
@@ -228,7 +228,7 @@ impl OAuth {
         Ok((Some(identity), issued))
     }
 
-    /// Verifies an id token; with newer keys if those at hand have not signed it.
+    /// Verifies an id token. If no cached key has signed it, fetches the keys again.
     async fn verify(
         &self,
         at: &Endpoints,
@@ -245,7 +245,7 @@ impl OAuth {
         id_token::verify(token, &client, &at.issuer, &keys, issued_for)
     }
 
-    /// The provider's keys, as far as they are known, or else as they are now.
+    /// The provider's keys, from the cache or fetched.
     async fn keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
         let cached = self.keys.lock().clone();
         match cached {
@@ -262,18 +262,18 @@ impl OAuth {
         Ok(keys)
     }
 
-    /// These are the provider's keys from here on.
+    /// Caches the provider's keys.
     pub(crate) fn set_keys(&self, keys: CoreJsonWebKeySet) {
         *self.keys.lock() = Some(keys);
     }
 }
 
-/// A list, as options take one.
+/// A list of strings, for options.
 pub(crate) fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
     from.into_iter().map(Into::into).collect()
 }
 
-/// Why a document could not be had.
+/// The error of a document that could not be fetched.
 pub(crate) fn discovery_error(
     error: &DiscoveryError<http::HttpError>,
     otherwise: &str,
