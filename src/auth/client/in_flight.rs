@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use super::queue::{JobHandle, Queue};
-use super::transaction::Inner;
+use super::transaction::{CHANGE, Inner};
 use crate::auth::machine::{Refresh, RefreshOutcome, SessionId};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
@@ -80,7 +80,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     /// Waits for the provider's reply for as long as the session is open.
     async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
         let mut reply = pin!(reply);
-        let waiter = self.changes().waiter(0);
+        let waiter = self.changes().waiter(CHANGE);
         poll_fn(|context| {
             waiter.register(context.waker());
             match reply.as_mut().poll(context) {

@@ -31,6 +31,9 @@ use crate::auth::store::TokenStore;
 use crate::hub::{Claim, Hub};
 use crate::sync::{Mutex, MutexGuard};
 
+/// The one topic of [`Driver::changes`].
+pub(super) const CHANGE: u64 = 0;
+
 /// The state that all handles of one client share.
 ///
 /// The fields are dropped in this order: first the transactions, which hold the driver; then the
@@ -112,7 +115,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         let inner = Arc::downgrade(self);
         let machine = Arc::downgrade(&self.driver.machine);
         async move {
-            let waiter = changes.waiter(0);
+            let waiter = changes.waiter(CHANGE);
             poll_fn(|context| {
                 waiter.register(context.waker());
                 match machine.upgrade() {
@@ -132,7 +135,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     #[cfg(feature = "redirect")]
     pub(super) async fn until_not_redirecting(&self, limit: impl Future<Output = ()>) {
         let mut limit = pin!(limit);
-        let waiter = self.driver.changes.waiter(0);
+        let waiter = self.driver.changes.waiter(CHANGE);
         poll_fn(|context| {
             waiter.register(context.waker());
             if self.machine().is_redirecting() {
@@ -147,7 +150,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     /// Waits until the redirect of this state has ended, and returns why.
     #[cfg(feature = "loopback")]
     pub(super) async fn until_redirect_end(&self, state: &RedirectState) -> RedirectError {
-        let waiter = self.driver.changes.waiter(0);
+        let waiter = self.driver.changes.waiter(CHANGE);
         poll_fn(|context| {
             waiter.register(context.waker());
             let end = self.machine().redirect_end(state);
