@@ -5,6 +5,7 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
+pub(super) use crate::auth::oauth::failure::unreadable;
 
 /// Keeps the service's name and message of the error. For secrets in the message, see
 /// [`redact`](crate::auth::oauth::failure::redact).
@@ -14,22 +15,22 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
     let status = error.raw_response().map(|raw| raw.status().as_u16());
-    let unreadable = || match status {
+    let no_answer = || match status {
         Some(status) if is_unavailable(status) => {
             let message = format!("the server is out of order: status {status}");
             ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
         }
-        _ => in_transit("Unreadable", "the answer cannot be read"),
+        _ => unreadable("the answer cannot be read"),
     };
     let error = match error {
         SdkError::ServiceError(service) => service.into_err(),
         SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
         SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
         SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
-        _ => return unreadable(),
+        _ => return no_answer(),
     };
     let (Some(name), Some(status)) = (error.code(), status) else {
-        return unreadable();
+        return no_answer();
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, message, status);
@@ -95,10 +96,6 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
 
 const fn is_unavailable(status: u16) -> bool {
     status == 429 || status >= 500
-}
-
-pub(super) fn unreadable(message: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
 pub(super) fn another_user() -> ProviderError {

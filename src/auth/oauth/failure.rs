@@ -48,7 +48,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
 }
 
 /// An answer that cannot be read, and so ends no session.
-pub(super) fn unreadable(message: &str) -> ProviderError {
+pub(crate) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
