@@ -69,8 +69,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         let begun = Instant::now();
         loop {
             let left = limit.saturating_sub(begun.elapsed());
-            let mut over = None;
-            let ended = async { over = Some(self.inner.until_redirect_end(&state).await) };
+            let mut error = None;
+            let ended = async { error = Some(self.inner.until_redirect_end(&state).await) };
             let callback = run_until_cancelled(ended, loopback.callback(left)).await;
             let callback = match callback {
                 Some(Ok(callback)) => callback,
@@ -82,7 +82,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
                 Some(Err(_)) => return Err(RedirectError::Cancelled),
                 None => {
                     guard.state = None;
-                    return Err(over.unwrap_or(RedirectError::Superseded));
+                    return Err(error.unwrap_or(RedirectError::Superseded));
                 }
             };
             let left = Delay::new(limit.saturating_sub(begun.elapsed()));

@@ -119,12 +119,12 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         self.complete(url, pending()).await
     }
 
-    /// Completes the sign-in, or fails with [`RedirectError::TimedOut`] if `over` ends before the
+    /// Completes the sign-in, or fails with [`RedirectError::TimedOut`] if `time_limit` ends before the
     /// provider has replied.
     pub(super) async fn complete(
         &self,
         url: &str,
-        over: impl Future<Output = ()> + Send,
+        time_limit: impl Future<Output = ()> + Send,
     ) -> Result<AuthUser, RedirectError> {
         let callback = Callback::of(url).check_issuer(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
@@ -139,7 +139,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             .outcome()
             .await?;
         let exchange = self.inner.provider().exchange(&grant);
-        let Some(reply) = run_until_cancelled(over, exchange).await else {
+        let Some(reply) = run_until_cancelled(time_limit, exchange).await else {
             let abandoned = self
                 .inner
                 .submit(move |machine, _| machine.abandon_exchange(id, &RedirectError::TimedOut));
@@ -190,15 +190,15 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// Runs the task. `None` if `over` ends first.
+/// Runs the task. `None` if `cancel` ends first.
 pub(super) async fn run_until_cancelled<T>(
-    over: impl Future<Output = ()>,
+    cancel: impl Future<Output = ()>,
     task: impl Future<Output = T>,
 ) -> Option<T> {
-    let (mut over, mut task) = (pin!(over), pin!(task));
+    let (mut cancel, mut task) = (pin!(cancel), pin!(task));
     poll_fn(|context| match task.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => over.as_mut().poll(context).map(|()| None),
+        Poll::Pending => cancel.as_mut().poll(context).map(|()| None),
     })
     .await
 }
