@@ -127,7 +127,7 @@ async fn a_day(
     assert!(client.session(false).await.is_err());
 
     note("Out of the tunnel, it goes on.");
-    pool.mend(Operation::Refresh);
+    pool.clear_fault(Operation::Refresh);
     client.session(false).await?;
 
     note("Meanwhile an administrator has revoked her sessions.");

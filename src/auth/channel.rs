@@ -1,4 +1,4 @@
-//! The channel of the auth category, and the key without which nobody publishes on it.
+//! The channel of the auth category, and the key that publishing on it requires.
 
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, Display, EnumCount, EnumIter, EnumString, IntoStaticStr};
@@ -7,21 +7,21 @@ use super::error::AuthFailure;
 use super::user::AuthUser;
 use crate::channel::{Channel, Protected};
 
-/// The channel of the auth category. All code may listen; only an
+/// The channel of the auth category. Any code may listen; only an
 /// [`AuthClient`](crate::auth::AuthClient) publishes.
 ///
-/// On one hub, one client claims this channel, and another is refused
-/// ([`NewClientError`](crate::auth::NewClientError)). So code that holds the hub, and no handle of that
-/// client, cannot tell its listeners of a sign-in that did not happen. Make the client before other
-/// code has the hub: the claim goes to the first.
+/// On each hub, one client claims this channel, and any other is refused
+/// ([`NewClientError`](crate::auth::NewClientError)). So code that holds the hub, but no handle of
+/// that client, cannot forge a sign-in. Make the client before other code has the hub: the first
+/// client has the claim.
 ///
-/// An [`AuthEvent`] is a plain value, which all code can make and deserialise. What proves that it
-/// happened is its arrival on this channel.
+/// An [`AuthEvent`] is a plain value, which any code can make and deserialise. Its arrival on this
+/// channel proves that it happened.
 ///
 /// Publishing on it never waits for a queued listener or a receiver; see "Backpressure" at
 /// [`AuthClient`](crate::auth::AuthClient).
 ///
-/// It keeps its last 16 events for listeners that come late.
+/// The channel retains its last 16 events for late listeners.
 #[derive(Debug)]
 pub enum Auth {}
 
@@ -37,21 +37,21 @@ impl Protected for Auth {
 
 /// The proof that an event on [`Auth`] comes from the auth category.
 ///
-/// It cannot be made, copied, cloned or deserialised outside that category: not by another crate,
-/// and not by the rest of this one. So every event on [`Auth`] tells of something that happened to the
-/// session of a client: of the one client that has claimed the channel.
+/// A key cannot be made, copied, cloned or deserialised outside that category, neither by another
+/// crate nor by the rest of this one. So every event on [`Auth`] reports something that happened to
+/// the session of the client that has claimed the channel.
 #[derive(Debug)]
 pub struct AuthKey(());
 
-/// The one place where a key is made.
+/// The only place where a key is made.
 pub(super) const KEY: AuthKey = AuthKey(());
 
 /// What happens to a user's session. There are exactly these seven events.
 ///
-/// The enum is exhaustive: a `match` without a `_` arm compiles, and ceases to when an event is
-/// ever added. No event carries a token, a password or a code.
+/// The enum is exhaustive: a `match` needs no `_` arm, and stops compiling if an event is added. No
+/// event carries a token, a password or a code.
 ///
-/// It serialises as the front-end libraries of this field read it:
+/// It serialises to the format that front-end libraries read:
 ///
 /// ```
 /// use typed_hub::{AuthEvent, auth::AuthUser};
@@ -68,23 +68,23 @@ pub(super) const KEY: AuthKey = AuthKey(());
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "camelCase")]
 pub enum AuthEvent {
-    /// A user has signed in, and the tokens are in the store.
+    /// A user has signed in. The tokens are in the store.
     SignedIn {
-        /// Who.
+        /// The user.
         #[serde(flatten)]
         user: AuthUser,
     },
-    /// The user has signed out, and the tokens are gone from the store.
+    /// The user has signed out. The tokens are removed from the store.
     SignedOut,
-    /// New tokens have come for the session, and are in the store.
+    /// The session has new tokens, and they are in the store.
     TokenRefresh,
-    /// New tokens were needed and have not come.
+    /// The session needed new tokens and did not get them.
     #[serde(rename = "tokenRefresh_failure", rename_all = "camelCase")]
     TokenRefreshFailure {
         /// Why.
         error: AuthFailure,
-        /// Whether that was the end of the session. If so the tokens are gone from the store; if
-        /// not they are still there, and the next call tries again.
+        /// Whether the session has ended. If so, the tokens are removed from the store; if not,
+        /// they are still there, and the next call tries again.
         session_ended: bool,
     },
     /// A sign-in by redirect has succeeded; [`SignedIn`](Self::SignedIn) follows.
@@ -95,16 +95,16 @@ pub enum AuthEvent {
         /// Why.
         error: AuthFailure,
     },
-    /// What the application gave a sign-in by redirect to carry has come back with it.
+    /// The custom state of a sign-in by redirect has come back.
     #[serde(rename = "customOAuthState", with = "bare_state")]
     CustomOAuthState {
-        /// As it was given.
+        /// The custom state, unchanged.
         state: String,
     },
 }
 
 impl AuthEvent {
-    /// Which of the seven events this is.
+    /// The kind of this event.
     ///
     /// ```
     /// use typed_hub::{AuthEvent, AuthEventKind};
@@ -162,7 +162,7 @@ pub enum AuthEventKind {
     CustomOAuthState,
 }
 
-/// Custom state is the whole of its event's `data`, not a field in it.
+/// The custom state is the whole `data` of its event, not a field of it.
 mod bare_state {
     use serde::{Deserialize, Deserializer, Serializer};
 

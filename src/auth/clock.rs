@@ -1,4 +1,4 @@
-//! What time it is: from the system, or by hand.
+//! The time: from the system, or set by hand.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::sync::Mutex;
 
-/// Tells the time by which tokens expire.
+/// The clock by which tokens expire.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// The present time.
     fn now(&self) -> SystemTime;
@@ -22,8 +22,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to: for tests, and for trying out what happens an hour from
-/// now. Its clones show the same time.
+/// A clock that moves only when [`advance`](Self::advance) is called: for tests, and to try out
+/// what happens an hour from now. All clones show the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,13 +48,13 @@ impl ManualClock {
     ///
     /// # Panics
     ///
-    /// When the time would be later than the operating system can represent.
+    /// If the operating system cannot represent the new time.
     pub fn advance(&self, by: Duration) {
         *self.0.lock() += by;
     }
 }
 
-/// Shows 9 September 2001, 01:46:40 UTC: a billion seconds after the Unix epoch.
+/// Starts at 9 September 2001, 01:46:40 UTC: a billion seconds after the Unix epoch.
 impl Default for ManualClock {
     fn default() -> Self {
         Self::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))

@@ -10,39 +10,38 @@ use std::time::{Duration, Instant};
 use secrecy::zeroize::Zeroizing;
 
 use super::error::StoreError;
-use super::record::Recorded;
+use super::record::Persist;
 use super::store::{PendingRedirect, Session, TokenStore};
 
-/// How long to wait for another writer, who has a few milliseconds' work; and between two looks.
-const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(2);
+/// How long to wait for the lock, and between two attempts. A writer holds it for a few
+/// milliseconds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_RETRY: Duration = Duration::from_millis(2);
 
-/// Keeps the session in a file, as JSON, which on Unix only its owner can read. Its clones, and all
-/// stores of the same path, are one store.
+/// Keeps the session in a file, as JSON. On Unix, only the owner can read it. All stores of the
+/// same path are one store.
 ///
-/// Beside it, under names of their own, lie the sign-in by redirect that is under way
-/// (`<path>.redirect`), an empty file that lets one writer in at a time (`<path>.lock`), and while
-/// something is written, what is going to replace the file (`<path>.new`, `<path>.redirect.new`).
-/// The folder must exist.
+/// Next to it are the sign-in by redirect in progress (`<path>.redirect`), an empty lock file that
+/// admits one writer at a time (`<path>.lock`), and, during a write, the replacement of the file
+/// (`<path>.new`, `<path>.redirect.new`). The folder must exist.
 ///
-/// A file is replaced as a whole: whenever the process or the machine stops, either the old or the
-/// new one is there. What such a stop leaves behind, the next `save` or `clear` removes.
+/// A file is replaced as a whole: if the process or the machine stops, either the old or the new
+/// file is there. The next `save` or `clear` removes any remains.
 ///
-/// A file that cannot be understood is [`StoreError::Read`] of
-/// [`InvalidData`](io::ErrorKind::InvalidData). It stays as it is until it is replaced by `save` or
-/// removed by `clear`; both always work on it.
+/// A file that cannot be parsed is [`StoreError::Read`] of
+/// [`InvalidData`](io::ErrorKind::InvalidData). It stays until `save` replaces it or `clear`
+/// removes it.
 ///
-/// The tokens are not encrypted: whoever can read the user's files can read them. Where the system
-/// has a keyring, prefer `KeyringStore`.
+/// The tokens are not encrypted: any program that can read the user's files can read them. If the
+/// system has a keyring, prefer `KeyringStore`.
 ///
-/// The methods read and write at once, on the thread that polls them. The files are small. Should
-/// another process hold the lock for as long as 5 s, that is [`StoreError::Write`] of
-/// [`TimedOut`](io::ErrorKind::TimedOut).
+/// The methods block the thread that polls them; the files are small. If another process holds the
+/// lock for 5 s, the result is [`StoreError::Write`] of [`TimedOut`](io::ErrorKind::TimedOut).
 ///
-/// Several processes may write the same file, and each finds it whole. But a client reads its store
-/// once and then relies on being the only one that writes: where the provider replaces refresh
-/// tokens, two processes that share a session end it for each other. Give each a file of its own,
-/// or let one ask for the others.
+/// Several processes may write the same file, and each finds it complete. But a client reads its
+/// store once and then relies on being its only writer: if the provider rotates refresh tokens, two
+/// processes that share a session end it for each other. Give each process its own file, or let one
+/// process refresh for the others.
 ///
 /// ```
 /// use typed_hub::auth::{FileStore, TokenStore};
@@ -56,7 +55,7 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// A store at this path. Nothing is read or written yet.
+    /// Makes a store at this path. Nothing is read or written yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -66,23 +65,25 @@ impl FileStore {
         beside(&self.path, ".redirect")
     }
 
-    /// Lets one writer in at a time, of this process and of others, for as long as the file is
-    /// open.
+    /// Takes the lock, which admits one writer at a time across processes, until the file is
+    /// closed.
     fn locked(&self) -> io::Result<File> {
-        let mut options = owners_only();
+        let mut options = owner_only();
         let lock = options.create(true).open(beside(&self.path, ".lock"))?;
-        let over = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if Instant::now() < over => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(LOCK_RETRY);
+                }
                 Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
     }
 
-    fn replace(&self, path: &Path, record: &impl Recorded) -> Result<(), StoreError> {
+    fn replace(&self, path: &Path, record: &impl Persist) -> Result<(), StoreError> {
         let json = record.to_json()?;
         self.locked()
             .and_then(|_lock| replace(path, &json))
@@ -122,7 +123,7 @@ impl TokenStore for FileStore {
     }
 }
 
-fn read<R: Recorded>(path: &Path) -> Result<Option<R>, StoreError> {
+fn read<R: Persist>(path: &Path) -> Result<Option<R>, StoreError> {
     let json = match contents(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| StoreError::Read(error.kind()))?,
@@ -133,14 +134,14 @@ fn read<R: Recorded>(path: &Path) -> Result<Option<R>, StoreError> {
 fn contents(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut file = File::open(path)?;
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-    // One more than there is, so that the buffer need not grow to find the end.
+    // One byte more than the file has, so that the buffer need not grow to find the end.
     let mut contents = Zeroizing::new(Vec::new());
     contents.try_reserve_exact(length.saturating_add(1))?;
     file.read_to_end(&mut contents)?;
     Ok(contents)
 }
 
-/// The old file or the new one: renaming is all or nothing.
+/// Replaces the file. A rename is all or nothing: either the old file is there or the new one.
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let new = beside(path, ".new");
     remove_one(&new)?;
@@ -149,21 +150,21 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     written?;
-    make_last(path);
+    sync_folder(path);
     Ok(())
 }
 
 fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = owners_only().create_new(true).open(path)?;
+    let mut file = owner_only().create_new(true).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
 }
 
-/// The file, and what a crash has left of its successor.
+/// Removes the file, and a replacement that a crash has left behind.
 fn remove(path: &Path) -> io::Result<()> {
     remove_one(&beside(path, ".new"))?;
     remove_one(path)?;
-    make_last(path);
+    sync_folder(path);
     Ok(())
 }
 
@@ -174,8 +175,8 @@ fn remove_one(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Nobody else may read the file, from its first byte on.
-fn owners_only() -> OpenOptions {
+/// Options of a file that only its owner may read, from the first byte on.
+fn owner_only() -> OpenOptions {
     let mut options = File::options();
     options.write(true);
     #[cfg(unix)]
@@ -183,9 +184,9 @@ fn owners_only() -> OpenOptions {
     options
 }
 
-/// The folder is written to the disk. The change is made already and cannot be taken back, so a
-/// file system that cannot do this is no failure.
-fn make_last(path: &Path) {
+/// Writes the folder to the disk. The change is made already and cannot be undone, so an error is
+/// no failure.
+fn sync_folder(path: &Path) {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

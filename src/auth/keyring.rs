@@ -11,7 +11,7 @@ use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
-use super::record::Recorded;
+use super::record::Persist;
 use super::store::{PendingRedirect, Session, TokenStore};
 use crate::sync::Mutex;
 
@@ -19,16 +19,16 @@ use crate::sync::Mutex;
 /// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
 /// and account are one store.
 ///
-/// The session is one entry of the keyring; the sign-in by redirect that is under way is another,
-/// whose account ends in `.redirect`.
+/// The session is one entry of the keyring; the sign-in by redirect in progress is another, whose
+/// account ends in `.redirect`.
 ///
-/// An application that has chosen a default store of the `keyring-core` crate gets that one
+/// If the application has set a default store of the `keyring-core` crate, that store is used
 /// instead.
 ///
-/// Each call talks to the keyring on a thread of its own, where it may wait while the system asks
-/// the user to unlock it. Windows keeps at most 2,560 bytes in an entry; a longer session is
-/// [`StoreError::Write`] of [`FileTooLarge`](ErrorKind::FileTooLarge) there, so use `FileStore`
-/// where tokens are long.
+/// Each call runs on a thread of its own, where it may wait while the system asks the user to
+/// unlock the keyring. On Windows an entry holds at most 2,560 bytes; a longer session is
+/// [`StoreError::Write`] of [`FileTooLarge`](ErrorKind::FileTooLarge), so use `FileStore` for long
+/// tokens.
 ///
 /// ```no_run
 /// use typed_hub::auth::{KeyringStore, TokenStore};
@@ -43,7 +43,7 @@ pub struct KeyringStore {
 }
 
 impl KeyringStore {
-    /// A store under these names in the keyring. Nothing is read or written yet.
+    /// Makes a store of this service and account. Nothing is read or written yet.
     #[must_use]
     pub fn new(service: impl Into<String>, account: impl Into<String>) -> Self {
         Self {
@@ -52,15 +52,15 @@ impl KeyringStore {
         }
     }
 
-    fn session(&self) -> Place {
-        Place {
+    fn session(&self) -> EntryName {
+        EntryName {
             service: self.service.clone(),
             account: self.account.clone(),
         }
     }
 
-    fn redirect(&self) -> Place {
-        Place {
+    fn redirect(&self) -> EntryName {
+        EntryName {
             service: self.service.clone(),
             account: format!("{}.redirect", self.account),
         }
@@ -93,13 +93,13 @@ impl TokenStore for KeyringStore {
     }
 }
 
-/// The names of an entry.
-struct Place {
+/// The service and the account that name an entry.
+struct EntryName {
     service: String,
     account: String,
 }
 
-impl Place {
+impl EntryName {
     fn entry(&self) -> Result<Entry, Error> {
         if keyring_core::get_default_store().is_none() && keyring::Entry::store_status().is_err() {
             return Err(Error::NoDefaultStore);
@@ -108,35 +108,35 @@ impl Place {
     }
 }
 
-async fn read<R: Recorded + Send + 'static>(place: Place) -> Result<Option<R>, StoreError> {
-    let read = move || match place.entry().and_then(|entry| entry.get_secret()) {
+async fn read<R: Persist + Send + 'static>(name: EntryName) -> Result<Option<R>, StoreError> {
+    let read = move || match name.entry().and_then(|entry| entry.get_secret()) {
         Ok(json) => R::from_json(&Zeroizing::new(json)).map(Some),
         Err(Error::NoEntry) => Ok(None),
         Err(error) => Err(StoreError::Read(kind(error))),
     };
-    apart(read).await.map_err(StoreError::Read)?
+    on_own_thread(read).await.map_err(StoreError::Read)?
 }
 
-async fn write(place: Place, record: &impl Recorded) -> Result<(), StoreError> {
+async fn write(name: EntryName, record: &impl Persist) -> Result<(), StoreError> {
     let json = record.to_json()?;
     let write = move || {
-        let written = place.entry().and_then(|entry| entry.set_secret(&json));
+        let written = name.entry().and_then(|entry| entry.set_secret(&json));
         written.map_err(|error| StoreError::Write(kind(error)))
     };
-    apart(write).await.map_err(StoreError::Write)?
+    on_own_thread(write).await.map_err(StoreError::Write)?
 }
 
-async fn remove(place: Place) -> Result<(), StoreError> {
-    let remove = move || match place.entry().and_then(|entry| entry.delete_credential()) {
+async fn remove(name: EntryName) -> Result<(), StoreError> {
+    let remove = move || match name.entry().and_then(|entry| entry.delete_credential()) {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(StoreError::Write(kind(error))),
     };
-    apart(remove).await.map_err(StoreError::Write)?
+    on_own_thread(remove).await.map_err(StoreError::Write)?
 }
 
-/// Does it on a thread of its own. It may take as long as the user does; and some keyrings have a
-/// runtime inside, which must not be entered from within another.
-async fn apart<T: Send + 'static>(
+/// Runs the work on its own thread: the user may take long to unlock the keyring, and some keyrings
+/// start a runtime, which must not run inside another.
+async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorKind> {
     let slot = Arc::new(Mutex::new((None, None::<Waker>)));
@@ -157,7 +157,7 @@ async fn apart<T: Send + 'static>(
         begun.map_err(|error| error.kind())?;
     }
     poll_fn(|context| {
-        // Cloning and dropping a waker is somebody else's code, so not under the lock.
+        // User code clones and drops a waker, so neither happens under the lock.
         let waker = context.waker().clone();
         let (done, before) = {
             let mut slot = slot.lock();
@@ -169,7 +169,7 @@ async fn apart<T: Send + 'static>(
     .await
 }
 
-/// The words are dropped: they may quote what was stored.
+/// Drops the message, which may quote the stored secret.
 fn kind(error: Error) -> ErrorKind {
     match error {
         Error::NoStorageAccess(_) => ErrorKind::PermissionDenied,

@@ -1,15 +1,16 @@
-//! The auth category: a session that signs in, refreshes and signs out, and says so on [`Auth`].
+//! The auth category: a session that signs in, refreshes and signs out, and publishes each change
+//! on [`Auth`].
 //!
-//! The table of events, `docs/auth-events.md` in the repository, says which event is published when, and
-//! in which order. Code and tests cite its rows: F1, F2 and so on.
+//! The table of events, `docs/auth-events.md` in the repository, lists which event is published
+//! when, and in which order. Code and tests cite its rows: F1, F2 and so on.
 //!
-//! Each floor uses only those below it.
+//! Each floor uses only the floors below it.
 //!
 //! | floor | members |
 //! |--:|---|
 //! | 6 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
 //! | 5 | `cognito`: `CognitoProvider` · `oidc`: `OidcProvider` |
-//! | 4 | `machine`: what follows what, in pure code · `redirect`: what a redirect takes · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write what `record` makes of a session |
+//! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record` |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |

@@ -1,7 +1,6 @@
-//! How stores that outlive the process write a session down, and a redirect: as JSON.
+//! The JSON in which persistent stores keep a session and a redirect.
 //!
-//! The secrets themselves do not serialise; only these private records do. Their buffers are
-//! zeroed.
+//! Secrets do not serialise; only these private records do. Their buffers are zeroed.
 
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -16,17 +15,17 @@ use super::store::{PendingRedirect, Session};
 use super::tokens::Tokens;
 use super::user::AuthUser;
 
-/// What can be written down.
-pub(super) trait Recorded: Sized {
+/// A value that a persistent store keeps.
+pub(super) trait Persist: Sized {
     fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, StoreError>;
 
     fn from_json(json: &[u8]) -> Result<Self, StoreError>;
 }
 
-impl Recorded for Session {
+impl Persist for Session {
     fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let tokens = &self.tokens;
-        written(&SessionRecord {
+        serialize(&SessionRecord {
             user: self.user.clone(),
             access: tokens.access.expose().into(),
             id: tokens.id.as_ref().map(|token| token.expose().into()),
@@ -38,7 +37,7 @@ impl Recorded for Session {
     }
 
     fn from_json(json: &[u8]) -> Result<Self, StoreError> {
-        let record: SessionRecord = read(json)?;
+        let record: SessionRecord = parse(json)?;
         let tokens = Tokens::restored(
             record.access.expose().into(),
             record.id.map(|token| token.expose().into()),
@@ -50,9 +49,9 @@ impl Recorded for Session {
     }
 }
 
-impl Recorded for PendingRedirect {
+impl Persist for PendingRedirect {
     fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        written(&RedirectRecord {
+        serialize(&RedirectRecord {
             state: self.state.expose().into(),
             verifier: self.verifier.expose().into(),
             nonce: self.nonce.expose().into(),
@@ -63,7 +62,7 @@ impl Recorded for PendingRedirect {
     }
 
     fn from_json(json: &[u8]) -> Result<Self, StoreError> {
-        let record: RedirectRecord = read(json)?;
+        let record: RedirectRecord = parse(json)?;
         Ok(Self {
             state: record.state.expose().into(),
             verifier: record.verifier.expose().into(),
@@ -79,9 +78,9 @@ impl Recorded for PendingRedirect {
 #[derive(Serialize, Deserialize)]
 struct SessionRecord {
     user: AuthUser,
-    access: Text,
-    id: Option<Text>,
-    refresh: Option<Text>,
+    access: SecretText,
+    id: Option<SecretText>,
+    refresh: Option<SecretText>,
     received_at: SystemTime,
     expires_at: SystemTime,
     by_redirect: bool,
@@ -89,36 +88,36 @@ struct SessionRecord {
 
 #[derive(Serialize, Deserialize)]
 struct RedirectRecord {
-    state: Text,
-    verifier: Text,
-    nonce: Text,
+    state: SecretText,
+    verifier: SecretText,
+    nonce: SecretText,
     redirect_uri: String,
     custom_state: Option<String>,
     begun_at: SystemTime,
 }
 
 /// The text of a secret.
-struct Text(SecretString);
+struct SecretText(SecretString);
 
-impl Text {
+impl SecretText {
     fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-impl From<&str> for Text {
+impl From<&str> for SecretText {
     fn from(text: &str) -> Self {
         Self(text.into())
     }
 }
 
-impl Serialize for Text {
+impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut text = String::deserialize(deserializer)?;
         let secret = Self::from(text.as_str());
@@ -127,8 +126,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Measured first, so that the buffer does not grow and leave a copy behind.
-fn written(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+/// Measures first, so that the buffer does not grow and leave a copy behind.
+fn serialize(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let refused = |_| StoreError::Write(io::ErrorKind::InvalidInput);
     let mut length = Length(0);
     serde_json::to_writer(&mut length, record).map_err(refused)?;
@@ -137,8 +136,8 @@ fn written(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(json)
 }
 
-/// The parser's own words are dropped: they may quote what it has read.
-fn read<R: DeserializeOwned>(json: &[u8]) -> Result<R, StoreError> {
+/// Drops the parser's message, which may quote the input.
+fn parse<R: DeserializeOwned>(json: &[u8]) -> Result<R, StoreError> {
     serde_json::from_slice(json).map_err(|_| StoreError::Read(io::ErrorKind::InvalidData))
 }
 

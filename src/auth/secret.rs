@@ -1,10 +1,9 @@
-//! Values that must not be seen: passwords, tokens, codes.
+//! Secret values: passwords, tokens, codes.
 //!
-//! Each kind is a type of its own, so that an access token cannot be handed in where a refresh
-//! token is meant. Its `Debug` is redacted, it has no `Display`, it does not serialise, and its
-//! memory is zeroed when it is dropped; so is that of a `String` it is made from, but not what a
-//! caller keeps of a `&str`. [`expose`](Password::expose) is the one way to the text,
-//! and easy to search for.
+//! Each kind is a type of its own, so that an access token cannot be passed as a refresh token.
+//! `Debug` is redacted, there is no `Display` and no `Serialize`, and the memory is zeroed on drop.
+//! A `String` it is made from is zeroed too; the source of a `&str` is not.
+//! [`expose`](Password::expose) is the only way to the text, and easy to search for.
 
 use std::fmt;
 
@@ -18,7 +17,7 @@ macro_rules! secrets {
         pub struct $name(SecretString);
 
         impl $name {
-            /// The text itself. Do not print, log or store what this returns in the clear.
+            /// Returns the text. Do not print or log it, and do not store it in the clear.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
@@ -40,7 +39,7 @@ macro_rules! secrets {
             }
         }
 
-        /// Compares in a time that depends on the length alone.
+        /// Compares in a time that depends only on the length.
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
                 same_text(self.expose(), other.expose())
@@ -58,7 +57,7 @@ macro_rules! secrets {
 }
 
 secrets! {
-    /// What a user signs in with.
+    /// The password of a user.
     ///
     /// ```
     /// use typed_hub::auth::Password;
@@ -76,42 +75,42 @@ secrets! {
     /// ([OpenID Connect Core, section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
     IdToken;
 
-    /// Buys new tokens when the others have expired
-    /// ([RFC 6749, section 1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
+    /// Obtains new tokens when the others have expired ([RFC 6749, section
+    /// 1.5](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
     RefreshToken;
 
     /// A code that the user reads from a message or an authenticator application.
     Code;
 
-    /// The answer to a challenge that the application has devised itself.
+    /// The answer to a custom challenge of the application.
     CustomAnswer;
 
-    /// The key from which an authenticator application makes its codes
-    /// ([RFC 6238](https://www.rfc-editor.org/rfc/rfc6238)).
+    /// The key from which an authenticator application computes its codes ([RFC
+    /// 6238](https://www.rfc-editor.org/rfc/rfc6238)).
     TotpKey;
 
-    /// What the browser brings back from a sign-in by redirect, to be traded for tokens
+    /// The code that the browser brings back from a sign-in by redirect, to be exchanged for tokens
     /// ([RFC 6749, section 1.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-1.3.1)).
     AuthorizationCode;
 
-    /// The proof that whoever trades a code has also asked for it
-    /// ([RFC 7636, section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)).
+    /// Proves that the application that exchanges a code has also requested it (PKCE) ([RFC 7636,
+    /// section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)).
     CodeVerifier;
 
-    /// What a callback must carry to be the answer to this request
-    /// ([RFC 6749, section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
+    /// The value that ties a callback to its request ([RFC 6749, section
+    /// 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
     RedirectState;
 
-    /// What an id token must carry to be the answer to this request
-    /// ([OpenID Connect Core, section 15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)).
+    /// The value that ties an id token to its request ([OpenID Connect Core, section
+    /// 15.5.2](https://openid.net/specs/openid-connect-core-1_0.html#NonceNotes)).
     Nonce;
 
-    /// What an application proves itself with to a provider, where it can keep a secret
-    /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+    /// Authenticates an application that can keep a secret to its provider ([RFC 6749, section
+    /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
     ClientSecret;
 
-    /// What a provider needs to go on with a sign-in that waits for an answer. Only the provider
-    /// that made it can read it.
+    /// The provider's state of a sign-in that waits for an answer. Only the provider that made it
+    /// can read it.
     Continuation;
 }
 

@@ -1,4 +1,4 @@
-//! Where a session outlives the process: the trait, and the store in memory.
+//! Where the session is kept: the trait, and the store in memory.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use super::tokens::Tokens;
 use super::user::AuthUser;
 use crate::sync::Mutex;
 
-/// Who is signed in, and with which tokens.
+/// A signed-in user, and the tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
@@ -17,12 +17,12 @@ pub struct Session {
     pub user: AuthUser,
     /// The tokens.
     pub tokens: Tokens,
-    /// Whether it began by redirect.
+    /// Whether the session began by redirect.
     pub by_redirect: bool,
 }
 
 impl Session {
-    /// The session of this user, for the use of a [`TokenStore`].
+    /// Makes a session, for implementations of [`TokenStore`].
     #[must_use]
     pub const fn new(user: AuthUser, tokens: Tokens) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Session {
         }
     }
 
-    /// Says whether it began by redirect.
+    /// Sets whether the session began by redirect.
     #[must_use]
     pub fn began_by_redirect(self, by_redirect: bool) -> Self {
         Self {
@@ -42,27 +42,27 @@ impl Session {
     }
 }
 
-/// A sign-in by redirect that is under way: what it takes to tell its callback from any other.
+/// A sign-in by redirect in progress: what is needed to recognise and complete its callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingRedirect {
-    /// What the callback must carry.
+    /// The state that the callback must carry.
     pub state: RedirectState,
-    /// The proof that goes with the code.
+    /// The PKCE verifier, sent along with the code.
     pub verifier: CodeVerifier,
-    /// What the id token must carry.
+    /// The nonce that the id token must carry.
     pub nonce: Nonce,
-    /// Where the browser comes back to.
+    /// The URI that the browser comes back to.
     pub redirect_uri: String,
-    /// What the application gave it to carry.
+    /// The custom state of the application.
     pub custom_state: Option<String>,
-    /// When it began, on this machine's clock.
+    /// When the sign-in began, on this machine's clock.
     pub begun_at: SystemTime,
 }
 
 impl PendingRedirect {
-    /// One that was stored earlier, for the use of a [`TokenStore`]: each argument is what the field
-    /// of its name was when it was saved.
+    /// Restores a stored sign-in, for implementations of [`TokenStore`]: each argument is the saved
+    /// value of the field of that name.
     #[must_use]
     pub const fn restored(
         state: RedirectState,
@@ -83,13 +83,12 @@ impl PendingRedirect {
     }
 }
 
-/// Keeps one session, and one sign-in by redirect that is under way: for as long as the process
-/// lives, or longer.
+/// Keeps one session, and one sign-in by redirect in progress, in memory or beyond the process.
 ///
-/// The client calls one method at a time and waits for it to end, so a store needs no order of its
-/// own. A client reads the store once, and from then on relies on being the only one that writes.
+/// The client calls one method at a time and waits for it to end, so a store need not order its
+/// calls. A client reads the store once, and from then on relies on being its only writer.
 ///
-/// A future of a store may be dropped half-way only when the last handle of its client is dropped.
+/// A future of a store is dropped unfinished only if the last handle of its client is dropped.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -135,36 +134,36 @@ impl PendingRedirect {
 /// assert_eq!(pollster::block_on(store.load()), Ok(None));
 /// ```
 pub trait TokenStore: Send + Sync + 'static {
-    /// Reads what was saved last, or `None` after [`clear`](Self::clear) and before the first
-    /// [`save`](Self::save).
+    /// Reads the session that was saved last; `None` after [`clear`](Self::clear) and before the
+    /// first [`save`](Self::save).
     fn load(&self) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
 
-    /// Replaces what is stored. When it has returned `Ok`, [`load`](Self::load) returns an equal
-    /// session, also after a restart if the store is a lasting one.
+    /// Replaces the stored session. After `Ok`, [`load`](Self::load) returns an equal session, also
+    /// after a restart if the store is persistent.
     ///
-    /// It is all or nothing: when it fails, what was stored before is still there.
+    /// A save is all or nothing: if it fails, the earlier session is still stored.
     fn save(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes what is stored, if anything is. When it has returned `Ok`, no token can be read
-    /// any more. A sign-in by redirect that is under way stays.
+    /// Removes the stored session, if any. After `Ok`, no token can be read any more. A stored
+    /// sign-in by redirect stays.
     fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Reads the sign-in by redirect that was saved last, as [`load`](Self::load) reads a session.
+    /// Reads the sign-in by redirect that was saved last.
     fn load_redirect(
         &self,
     ) -> impl Future<Output = Result<Option<PendingRedirect>, StoreError>> + Send;
 
-    /// Replaces it, as [`save`](Self::save) replaces a session.
+    /// Replaces the stored sign-in by redirect. All or nothing, as [`save`](Self::save).
     fn save_redirect(
         &self,
         pending: &PendingRedirect,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes it, as [`clear`](Self::clear) removes a session. The session stays.
+    /// Removes the stored sign-in by redirect, if any. The session stays.
     fn clear_redirect(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Keeps the session in memory. Its clones are one store.
+/// Keeps the session in memory. All clones are one store.
 ///
 /// ```
 /// use typed_hub::auth::{MemoryStore, TokenStore};
@@ -182,7 +181,7 @@ struct Slots {
 }
 
 impl MemoryStore {
-    /// A store with nothing in it.
+    /// Makes an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Slots::default())))

@@ -1,4 +1,4 @@
-//! Tokens, and how long they are good for.
+//! Tokens, and how long they are valid.
 //!
 //! An expiry is a time on the *server's* clock, and that clock and ours disagree. A lifetime is a
 //! span, and spans agree. So a provider says how long a token lives ([`Lasting`]: `expires_in`, or
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::secret::{AccessToken, IdToken, RefreshToken};
 
-/// How much life a token must have left to be handed out: 5 s, exactly 5 s included.
+/// The least remaining lifetime of a token that is handed out: 5 s, inclusive.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,27 +18,28 @@ use super::secret::{AccessToken, IdToken, RefreshToken};
 /// ```
 pub const LEEWAY: Duration = Duration::from_secs(5);
 
-/// The tokens of a session, as received by this machine.
+/// The tokens of a session, with times on this machine's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tokens {
     /// Proves to other services that its bearer may act for the user.
     pub access: AccessToken,
-    /// Tells the application who the user is, where the provider issues one. After a refresh that
-    /// has brought none it is the one before, which may have expired: it says who the user is, and
-    /// hints at the session when signing out, but is not to be sent on as a proof.
+    /// Tells the application who the user is, if the provider issues one. A refresh without an id
+    /// token keeps the earlier one, which may have expired: it identifies the user, and the session
+    /// at sign-out, but must not be sent on as a proof.
     pub id: Option<IdToken>,
-    /// Buys new tokens, where the provider issues one.
+    /// Obtains new tokens, if the provider issues one.
     pub refresh: Option<RefreshToken>,
-    /// When they were received, on this machine's clock.
+    /// When the tokens were received, on this machine's clock.
     pub received_at: SystemTime,
-    /// When the first of the access token and of the id token that has come with it expires, on this
+    /// When the access token, or an id token issued with it, expires, whichever is first, on this
     /// machine's clock.
     pub expires_at: SystemTime,
 }
 
 impl Tokens {
-    /// The tokens a provider has just issued; `now` is the time on this machine's clock.
+    /// Converts the tokens that a provider has just issued. `now` is the time on this machine's
+    /// clock.
     #[must_use]
     pub fn received(issued: IssuedTokens, now: SystemTime) -> Self {
         let access = issued.access.lifetime;
@@ -56,9 +57,9 @@ impl Tokens {
         }
     }
 
-    /// These tokens, renewed: what was issued replaces what was held, but the refresh token stays
-    /// unless a new one was issued
-    /// ([RFC 6749, section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    /// Renews these tokens: the issued tokens replace them, but the refresh token and the id token
+    /// stay if no new one was issued ([RFC 6749, section
+    /// 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
     #[must_use]
     pub fn renewed(&self, issued: IssuedTokens, now: SystemTime) -> Self {
         let renewed = Self::received(issued, now);
@@ -69,8 +70,8 @@ impl Tokens {
         }
     }
 
-    /// Tokens that were stored earlier, for the use of a [`TokenStore`](super::TokenStore): each
-    /// argument is what the field of its name was when they were saved.
+    /// Restores stored tokens, for implementations of [`TokenStore`](super::TokenStore): each
+    /// argument is the saved value of the field of that name.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -98,8 +99,8 @@ impl Tokens {
         }
     }
 
-    /// When to refresh them ahead of time: a tenth of their lifetime before they expire, and 10 s
-    /// at least, but not in the first half.
+    /// When to refresh the tokens ahead of time: a tenth of their lifetime before they expire, but
+    /// at least 10 s before, and not in the first half.
     pub(super) fn due_at(&self) -> SystemTime {
         let lifetime = self.expires_at.duration_since(self.received_at);
         let lifetime = lifetime.unwrap_or(Duration::ZERO);
@@ -107,18 +108,18 @@ impl Tokens {
         self.received_at + lifetime.saturating_sub(ahead)
     }
 
-    /// Whether the tokens can be handed out: they have at least [`LEEWAY`] left.
+    /// Whether the tokens are valid for at least [`LEEWAY`] more.
     ///
-    /// A time long before they were received tells that the clock has been set back. Nobody knows
-    /// then how much is left, so they count as expired. A clock may step back a little when it is
-    /// set right, which is no more than [`LEEWAY`].
+    /// If `now` is more than [`LEEWAY`] before the time they were received, the clock has been set
+    /// back. Then the remaining lifetime is unknown, and the tokens count as expired. A smaller
+    /// step back is a clock that is being adjusted.
     #[must_use]
     pub fn are_valid_at(&self, now: SystemTime) -> bool {
         let left = self.expires_at.duration_since(now);
         !self.are_from_after(now) && left.is_ok_and(|left| left >= LEEWAY)
     }
 
-    /// Whether the clock has been set back since they were received.
+    /// Whether the clock has been set back since the tokens were received.
     pub(super) fn are_from_after(&self, now: SystemTime) -> bool {
         let back = self.received_at.duration_since(now);
         back.is_ok_and(|back| back > LEEWAY)
@@ -143,13 +144,13 @@ impl Tokens {
 pub struct IssuedTokens {
     /// The access token.
     pub access: Lasting<AccessToken>,
-    /// The id token, where the provider issues one.
+    /// The id token, if the provider issues one.
     pub id: Option<Lasting<IdToken>>,
     /// The refresh token. `None` after a refresh means that the one in use stays in use.
     pub refresh: Option<RefreshToken>,
 }
 
-/// A token, and how long it is good for from the moment it was issued.
+/// A token, and its lifetime from the moment it was issued.
 ///
 /// ```
 /// use std::time::Duration;

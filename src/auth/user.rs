@@ -1,8 +1,8 @@
-//! Who is signed in.
+//! The user.
 
 use serde::{Deserialize, Serialize};
 
-/// A user, as the identity provider knows them.
+/// A user, as the identity provider identifies them.
 ///
 /// On the wire: `{"username":"…","userId":"…"}`.
 ///
@@ -18,6 +18,6 @@ use serde::{Deserialize, Serialize};
 pub struct AuthUser {
     /// The name the user signs in with.
     pub username: String,
-    /// The identifier that stays when the name changes (`sub` in an id token).
+    /// The identifier, which stays when the name changes (`sub` in an id token).
     pub user_id: String,
 }

@@ -116,7 +116,7 @@ fn a_store_that_cannot_be_read_is_told_and_asked_again() {
         Err(SignInError::Store(StoreError::Read(_)))
     ));
     assert!(world.trace.take().is_empty());
-    world.store.mend();
+    world.store.clear_fault();
     assert!(block_on(world.client.session(false)).unwrap().is_some());
 }
 
@@ -165,7 +165,7 @@ fn a_store_that_cannot_be_emptied_leaves_the_user_signed_in() {
     ));
     assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
 
-    world.store.mend();
+    world.store.clear_fault();
     block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }

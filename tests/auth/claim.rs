@@ -334,7 +334,7 @@ fn a_task_that_keeps_the_tokens_fresh_holds_the_client_while_it_refreshes_and_no
     assert!(poll_once(refreshing.as_mut()).is_pending());
     drop(world.client);
     assert_claimed(&world.hub);
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert_eq!(poll_once(refreshing.as_mut()), Poll::Ready(()));
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_free(&world.hub);

@@ -33,7 +33,7 @@ fn f17_callers_in_one_task_share_one_refresh() {
         for caller in &mut callers {
             start(caller.as_mut());
         }
-        world.pool.mend(Operation::Refresh);
+        world.pool.clear_fault(Operation::Refresh);
         let answers: Vec<_> = callers.into_iter().map(block_on).collect();
         assert_eq!(world.refreshes(), 1);
         assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
@@ -62,7 +62,7 @@ fn f17_callers_on_many_threads_share_one_refresh_and_its_outcome() {
             all_wait.wait();
             match fault {
                 Some(fault) => world.pool.fail(Operation::Refresh, fault),
-                None => world.pool.mend(Operation::Refresh),
+                None => world.pool.clear_fault(Operation::Refresh),
             }
             let answers = callers.into_iter().map(|caller| caller.join().unwrap());
             answers.collect()
@@ -92,7 +92,7 @@ fn f17_others_go_on_with_the_refresh_of_a_caller_who_is_dropped() {
     start(first.as_mut());
     start(second.as_mut());
     drop(first);
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert!(block_on(second).unwrap().is_some());
     assert_eq!(world.refreshes(), 1);
 }
@@ -105,7 +105,7 @@ fn f17_when_all_callers_are_dropped_the_next_one_starts_anew() {
         let mut caller = pin!(world.client.session(false));
         start(caller.as_mut());
     }
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert!(block_on(world.client.session(false)).unwrap().is_some());
     assert_eq!(world.refreshes(), 2);
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
@@ -138,7 +138,7 @@ fn f17_the_next_session_has_a_refresh_of_its_own() {
     start(first.as_mut());
     let mut second = pin!(world.client.session(true));
     start(second.as_mut());
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert_eq!(block_on(second), block_on(first));
     assert_eq!(world.refreshes(), 2, "one for each session");
     assert_eq!(block_on(of_the_last), Ok(world.store.stored()));
@@ -152,7 +152,7 @@ fn f24_sign_out_ends_a_refresh_that_gets_no_answer() {
     start(refresh.as_mut());
     block_on(world.client.sign_out(HERE)).unwrap();
     assert_eq!(block_on(refresh), Ok(None), "though it still has no answer");
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert_eq!(block_on(world.client.session(true)), Ok(None));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.store.stored(), None);
@@ -167,9 +167,9 @@ fn f24_an_answer_that_comes_with_the_sign_out_is_too_late() {
     let mut sign_out = pin!(world.client.sign_out(HERE));
     start(refresh.as_mut());
     start(sign_out.as_mut());
-    world.pool.mend(Operation::Revoke);
+    world.pool.clear_fault(Operation::Revoke);
     block_on(sign_out).unwrap();
-    world.pool.mend(Operation::Refresh); // the answer is there before the caller looks
+    world.pool.clear_fault(Operation::Refresh); // the answer is there before the caller looks
     assert!(!matches!(block_on(refresh), Ok(Some(_))));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.store.stored(), None);
@@ -215,7 +215,7 @@ fn f24_sign_out_overtakes_a_sign_in() {
     let mut sign_in = pin!(world.client.sign_in("ada", PASSWORD));
     start(sign_in.as_mut());
     block_on(world.client.sign_out(HERE)).unwrap();
-    world.pool.mend(Operation::SignIn);
+    world.pool.clear_fault(Operation::SignIn);
     assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
     assert_eq!(world.trace.take(), ["→signedOut"]);
     assert_eq!(world.store.stored(), None);
@@ -243,9 +243,9 @@ fn f24_sign_out_overtakes_a_sign_in_while_the_provider_is_told() {
     let mut sign_out = pin!(world.client.sign_out(HERE));
     start(sign_in.as_mut());
     start(sign_out.as_mut());
-    world.pool.mend(Operation::SignIn);
+    world.pool.clear_fault(Operation::SignIn);
     start(sign_in.as_mut()); // it revokes what came of it
-    world.pool.mend(Operation::Revoke);
+    world.pool.clear_fault(Operation::Revoke);
     assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
     assert!(block_on(sign_out).is_ok());
     let trace = ["→tokenRefresh_failure, kept", "clear", "→signedOut"];
@@ -262,7 +262,7 @@ fn f24_no_sign_in_takes_the_place_of_a_session_that_ends_while_it_is_left() {
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
     let sign_in = block_on(world.client.sign_in("ada", PASSWORD));
     assert_eq!(sign_in, Err(SignInError::Superseded));
-    world.pool.mend(Operation::Revoke);
+    world.pool.clear_fault(Operation::Revoke);
     block_on(sign_out).unwrap();
     let trace = ["clear", "→tokenRefresh_failure, ended", "→signedOut"];
     assert_eq!(world.trace.take(), trace);
@@ -277,7 +277,7 @@ fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
     let mut sign_in = pin!(world.client.sign_in("ada", PASSWORD));
     start(sign_in.as_mut());
     block_on(world.client.sign_out(HERE)).unwrap();
-    world.pool.mend(Operation::SignIn);
+    world.pool.clear_fault(Operation::SignIn);
     assert_eq!(block_on(sign_in), Err(SignInError::Superseded));
     assert_eq!(world.pool.count(Operation::Revoke), 1);
 }
@@ -291,9 +291,9 @@ fn f24_a_token_that_comes_while_the_old_one_is_revoked_is_revoked_as_well() {
     world.pool.fail(Operation::Revoke, Fault::NoAnswer);
     let mut sign_out = pin!(world.client.sign_out(HERE));
     start(sign_out.as_mut());
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert!(block_on(refresh).unwrap().is_some());
-    world.pool.mend(Operation::Revoke);
+    world.pool.clear_fault(Operation::Revoke);
     assert_eq!(block_on(sign_out).unwrap().not_revoked, None);
     assert_eq!(world.pool.count(Operation::Revoke), 2);
     let trace = ["store", "→tokenRefresh", "clear", "→signedOut"];
@@ -317,7 +317,7 @@ fn f9_the_session_whose_place_a_sign_in_takes_is_revoked() {
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     assert_eq!(world.pool.count(Operation::Revoke), 1);
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert!(block_on(world.client.session(true)).unwrap().is_some());
 }
 
@@ -391,7 +391,7 @@ fn a_sign_in_without_an_answer_is_taken_back_by_dropping_it() {
         let mut caller = pin!(world.client.sign_in("ada", PASSWORD));
         start(caller.as_mut());
     }
-    world.pool.mend(Operation::SignIn);
+    world.pool.clear_fault(Operation::SignIn);
     assert_eq!(block_on(world.client.session(false)), Ok(None));
     let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     assert!(matches!(step, SignInStep::Done(_)));
@@ -450,7 +450,7 @@ fn an_answer_that_is_taken_back_leaves_the_challenge_open() {
         let mut caller = pin!(answer());
         start(caller.as_mut());
     }
-    world.pool.mend(Operation::Answer);
+    world.pool.clear_fault(Operation::Answer);
     assert!(matches!(block_on(answer()), Ok(SignInStep::Done(_))));
     assert_eq!(world.trace.take(), ["store", "→signedIn"]);
 }
@@ -465,7 +465,7 @@ fn a_deletion_without_an_answer_is_taken_back_by_dropping_it() {
     }
     assert!(block_on(world.client.current_user()).unwrap().is_some());
     assert!(world.trace.take().is_empty());
-    world.pool.mend(Operation::DeleteUser);
+    world.pool.clear_fault(Operation::DeleteUser);
     block_on(world.client.delete_user()).unwrap();
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }
@@ -483,7 +483,7 @@ fn no_call_without_an_answer_blocks_the_others() {
     assert!(block_on(world.client.session(false)).unwrap().is_some());
     block_on(world.client.sign_out(HERE)).unwrap();
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
-    world.pool.mend(Operation::DeleteUser);
+    world.pool.clear_fault(Operation::DeleteUser);
     assert!(poll_once(deletion.as_mut()).is_ready());
     assert!(world.store.stored().is_some(), "it was another session");
     assert_eq!(block_on(refresh), Ok(world.store.stored()));
@@ -497,7 +497,7 @@ fn the_later_of_two_sign_ins_counts() {
     let mut second = pin!(world.client.sign_in("ada", PASSWORD));
     start(first.as_mut());
     start(second.as_mut());
-    world.pool.mend(Operation::SignIn);
+    world.pool.clear_fault(Operation::SignIn);
     assert_eq!(block_on(first), Err(SignInError::Superseded));
     assert!(block_on(second).is_ok());
     assert_eq!(world.trace.take(), ["store", "→signedIn"]);
@@ -581,7 +581,7 @@ fn a_store_that_panics_harms_the_call_and_no_other() {
         caller.join().is_err()
     });
     assert!(panicked);
-    world.store.mend();
+    world.store.clear_fault();
     assert!(block_on(world.client.session(false)).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_eq!(world.refreshes(), 1);

@@ -131,7 +131,7 @@ fn a_call_that_panics_takes_no_other_with_it() {
     }
     let mut refresh = Box::pin(client.session(true));
     start(refresh.as_mut());
-    pool.mend(Operation::Revoke);
+    pool.clear_fault(Operation::Revoke);
     start(sign_out.as_mut()); // behind the write
     panics.store(true, SeqCst);
 

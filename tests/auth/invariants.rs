@@ -38,9 +38,9 @@ enum Happens {
     Poll(usize),
     Drop(usize),
     Fail(Operation, Fault),
-    Mend(Operation),
+    ClearFault(Operation),
     FailStore(StoreFault),
-    MendStore,
+    ClearStoreFault,
     PauseStore,
     ResumeStore,
     Wait(Duration),
@@ -363,14 +363,14 @@ impl Run {
             Happens::Poll(caller) => self.poll(caller),
             Happens::Drop(caller) => self.callers[caller] = None,
             Happens::Fail(operation, fault) => pool.fail(operation, fault),
-            Happens::Mend(operation) => pool.mend(operation),
+            Happens::ClearFault(operation) => pool.clear_fault(operation),
             Happens::FailStore(fault) => store.fail(fault),
-            Happens::MendStore => store.mend(),
+            Happens::ClearStoreFault => store.clear_fault(),
             Happens::PauseStore => store.pause(),
             Happens::ResumeStore => store.resume(),
             Happens::Wait(time) => self.world.clock.advance(time),
             Happens::Restart => {
-                store.mend();
+                store.clear_fault();
                 self.callers = [const { None }; CALLERS];
                 self.world.restart();
             }
@@ -394,8 +394,8 @@ impl Run {
 
     /// Everything works again: every caller gets an answer, and the client and the store agree.
     fn settle(mut self) {
-        Operation::iter().for_each(|operation| self.world.pool.mend(operation));
-        self.world.store.mend();
+        Operation::iter().for_each(|operation| self.world.pool.clear_fault(operation));
+        self.world.store.clear_fault();
         self.world.store.resume();
         for _ in 0..20 {
             (0..CALLERS).for_each(|caller| self.poll(caller));
@@ -423,7 +423,7 @@ fn any_happening() -> impl Strategy<Value = Happens> {
         2 => caller.prop_map(Happens::Drop),
         3 => (any_operation(), any_fault())
             .prop_map(|(operation, fault)| Happens::Fail(operation, fault)),
-        4 => any_operation().prop_map(Happens::Mend),
+        4 => any_operation().prop_map(Happens::ClearFault),
         1 => select(vec![
             StoreFault::Read,
             StoreFault::Save,
@@ -432,7 +432,7 @@ fn any_happening() -> impl Strategy<Value = Happens> {
             StoreFault::Panic,
         ])
         .prop_map(Happens::FailStore),
-        2 => Just(Happens::MendStore),
+        2 => Just(Happens::ClearStoreFault),
         2 => Just(Happens::PauseStore),
         3 => Just(Happens::ResumeStore),
         3 => select(vec![LIFETIME / 2, LIFETIME]).prop_map(Happens::Wait),

@@ -104,7 +104,7 @@ fn a_refresh_that_fails_in_transit_is_tried_again_later_and_later() {
         assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);
         sleeps.wake();
     }
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     assert!(task.run().is_pending());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
 }

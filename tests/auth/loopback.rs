@@ -385,7 +385,7 @@ fn it_waits_inside_a_runtime_too() {
     assert_eq!(late, Err(LoopbackError::TimedOut));
 }
 
-/// As documented at `CONNECTIONS` and `CALLBACKS` in `src/auth/redirect/loopback.rs`.
+/// As documented at `MAX_CONNECTIONS` and `MAX_CALLBACKS` in `src/auth/redirect/loopback.rs`.
 const CONNECTIONS: usize = 64;
 const CALLBACKS: usize = 16;
 

@@ -124,7 +124,7 @@ fn what_was_asked_is_noted_whatever_came_of_it() {
         ProviderErrorKind::InTransit,
         "TooManyRequestsException",
     );
-    ada.pool.mend(Operation::Refresh);
+    ada.pool.clear_fault(Operation::Refresh);
     assert!(ada.refresh(&token).is_ok());
     let calls = [Operation::SignIn, Operation::Refresh, Operation::Refresh];
     assert_eq!(ada.pool.calls(), calls);

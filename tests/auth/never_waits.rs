@@ -43,11 +43,11 @@ fn a_day(world: &World) {
     world.clock.advance(LIFETIME);
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);
     assert!(at_once(world.client.session(false)).is_err());
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     world.clock.advance(LIFETIME);
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
     assert_eq!(at_once(world.client.session(false)), Ok(None));
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     let _ = at_once(world.client.sign_in("grace", PASSWORD)).unwrap();
     let _ = at_once(world.client.confirm_sign_in(Answer::Code(CODE.into()))).unwrap();
     assert!(at_once(world.client.current_user()).unwrap().is_some());

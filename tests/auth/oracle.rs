@@ -164,7 +164,7 @@ fn f10_stored_but_cannot_be_read_back() {
     let refused = block_on(world.client.sign_in("ada", PASSWORD));
     assert_eq!(refused, Err(SignInError::Store(StoreError::NotReadBack)));
     assert_eq!(world.trace.take(), ["store", "clear"]);
-    world.store.mend();
+    world.store.clear_fault();
     assert_over(&world);
 }
 
@@ -230,7 +230,7 @@ fn f12_refreshed_tokens_survive_a_store_that_fails() {
         Err(SessionError::Store(StoreError::Write(_)))
     ));
     assert!(world.trace.take().is_empty());
-    world.store.mend();
+    world.store.clear_fault();
     let session = block_on(world.client.session(false)).unwrap();
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_eq!(session, world.store.stored());
@@ -276,7 +276,7 @@ fn f15_refresh_fails_in_transit() {
         assert!(matches!(failed, Err(SessionError::Unreachable(_))));
         assert_eq!(world.trace.take(), [KEPT]);
         assert_eq!(world.store.stored(), session);
-        world.pool.mend(Operation::Refresh);
+        world.pool.clear_fault(Operation::Refresh);
         assert!(block_on(world.client.session(false)).unwrap().is_some());
     }
 }
@@ -474,7 +474,7 @@ fn f10_an_expired_session_is_kept_when_the_next_cannot_be_stored() {
     let failed = block_on(world.client.sign_in("ada", PASSWORD));
     assert!(matches!(failed, Err(SignInError::Store(_))));
     assert_eq!(world.trace.take(), [KEPT]);
-    world.store.mend();
-    world.pool.mend(Operation::Refresh);
+    world.store.clear_fault();
+    world.pool.clear_fault(Operation::Refresh);
     assert!(block_on(world.client.session(false)).unwrap().is_some());
 }

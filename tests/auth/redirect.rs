@@ -272,7 +272,7 @@ fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
     ));
     assert_eq!(world.pool.count(Operation::Revoke), 1);
     assert_eq!(world.trace.take(), FAILED);
-    world.store.mend();
+    world.store.clear_fault();
     assert_over(&world);
 
     let (world, callback) = redirecting();
@@ -286,7 +286,7 @@ fn f34_a_session_that_cannot_be_stored_is_no_sign_in() {
         "→signInWithRedirect_failure",
     ];
     assert_eq!(world.trace.take(), failed);
-    world.store.mend();
+    world.store.clear_fault();
     assert_over(&world);
 }
 
@@ -510,7 +510,7 @@ fn f24_no_callback_begins_a_session_while_the_provider_is_told_of_a_sign_out() {
         complete(&world, &callback),
         Err(RedirectError::NothingUnderWay)
     );
-    world.pool.mend(Operation::Revoke);
+    world.pool.clear_fault(Operation::Revoke);
     block_on(out).unwrap();
     let trace = [
         "→tokenRefresh_failure, kept",
@@ -530,7 +530,7 @@ fn a_sign_out_overtakes_a_callback_and_its_tokens_are_revoked() {
     let mut completed = pin!(world.client.complete_redirect(&callback));
     start(completed.as_mut());
     block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
-    world.pool.mend(Operation::Exchange);
+    world.pool.clear_fault(Operation::Exchange);
     assert_eq!(block_on(completed), Err(RedirectError::Superseded));
     let trace = [
         "clear redirect",
@@ -559,7 +559,7 @@ fn a_callback_that_is_cancelled_or_given_up_has_failed_once() {
     let mut completed = pin!(world.client.complete_redirect(&callback));
     start(completed.as_mut());
     block_on(world.client.cancel_redirect()).unwrap();
-    world.pool.mend(Operation::Exchange);
+    world.pool.clear_fault(Operation::Exchange);
     assert_eq!(block_on(completed), Err(RedirectError::Superseded));
     assert_eq!(world.trace.take(), FAILED);
     assert_over(&world);
@@ -590,7 +590,7 @@ fn a_store_that_fails_begins_and_ends_nothing() {
     let options = RedirectOptions::builder().redirect_uri(BACK).build();
     let failed = block_on(world.client.sign_in_with_redirect(options));
     assert!(matches!(failed, Err(RedirectError::Store(_))));
-    world.store.mend();
+    world.store.clear_fault();
     assert_over(&world);
 
     let (world, callback) = redirecting();

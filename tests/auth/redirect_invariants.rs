@@ -46,9 +46,9 @@ enum Happens {
     Poll(usize),
     Drop(usize),
     Fail(Operation, Fault),
-    Mend(Operation),
+    ClearFault(Operation),
     FailStore(StoreFault),
-    MendStore,
+    ClearStoreFault,
     PauseStore,
     ResumeStore,
     Wait(Duration),
@@ -170,14 +170,14 @@ impl Run {
             Happens::Poll(caller) => self.poll(caller),
             Happens::Drop(caller) => self.drop(caller),
             Happens::Fail(operation, fault) => self.world.pool.fail(operation, fault),
-            Happens::Mend(operation) => self.world.pool.mend(operation),
+            Happens::ClearFault(operation) => self.world.pool.clear_fault(operation),
             Happens::FailStore(fault) => self.world.store.fail(fault),
-            Happens::MendStore => self.world.store.mend(),
+            Happens::ClearStoreFault => self.world.store.clear_fault(),
             Happens::PauseStore => self.world.store.pause(),
             Happens::ResumeStore => self.world.store.resume(),
             Happens::Wait(time) => self.world.clock.advance(time),
             Happens::Restart => {
-                self.world.store.mend();
+                self.world.store.clear_fault();
                 (0..CALLERS).for_each(|caller| self.drop(caller));
                 restart(&mut self.world);
             }
@@ -272,11 +272,11 @@ impl Run {
             Operation::Exchange,
             Operation::Refresh,
         ] {
-            self.world.pool.mend(operation);
+            self.world.pool.clear_fault(operation);
         }
-        self.world.pool.mend(Operation::Revoke);
-        self.world.pool.mend(Operation::SignIn);
-        self.world.store.mend();
+        self.world.pool.clear_fault(Operation::Revoke);
+        self.world.pool.clear_fault(Operation::SignIn);
+        self.world.store.clear_fault();
         self.world.store.resume();
         for _ in 0..20 {
             (0..CALLERS).for_each(|caller| self.poll(caller));
@@ -332,10 +332,10 @@ fn any_happening() -> impl Strategy<Value = Happens> {
         6 => caller.clone().prop_map(Happens::Poll),
         2 => caller.prop_map(Happens::Drop),
         3 => (any_operation(), any_fault()).prop_map(|(o, f)| Happens::Fail(o, f)),
-        5 => any_operation().prop_map(Happens::Mend),
+        5 => any_operation().prop_map(Happens::ClearFault),
         1 => select(vec![StoreFault::Read, StoreFault::Save, StoreFault::Clear, StoreFault::Forget])
             .prop_map(Happens::FailStore),
-        2 => Just(Happens::MendStore),
+        2 => Just(Happens::ClearStoreFault),
         1 => Just(Happens::PauseStore),
         3 => Just(Happens::ResumeStore),
         2 => Just(Happens::Wait(LIFETIME)),

@@ -94,7 +94,7 @@ fn nothing_that_is_shown_carries_a_secret() {
     world.store.fail(StoreFault::Forget);
     let code = || Answer::Code(CODE.into());
     shown.both(&block_on(client.confirm_sign_in(code())).unwrap_err());
-    world.store.mend();
+    world.store.clear_fault();
     let _ = block_on(client.sign_in("joan", NEW_PASSWORD)).unwrap();
     shown.debug(&block_on(client.confirm_sign_in(code())).unwrap());
 
@@ -107,7 +107,7 @@ fn nothing_that_is_shown_carries_a_secret() {
     }
     world.pool.fail(Operation::DeleteUser, Fault::Rejected);
     shown.both(&block_on(client.delete_user()).unwrap_err());
-    world.pool.mend(Operation::Refresh);
+    world.pool.clear_fault(Operation::Refresh);
     world.pool.revoke_sessions("joan");
     shown.both(&block_on(client.session(true)).unwrap_err());
 
@@ -189,7 +189,7 @@ fn no_panic_message_and_no_log_line_carries_a_secret() {
     world.store.fail(StoreFault::Panic);
     let refresh = panic::catch_unwind(AssertUnwindSafe(|| block_on(world.client.session(true))));
     assert!(refresh.is_err());
-    world.store.mend();
+    world.store.clear_fault();
     block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
     world.hub.flush();
     listener.close();

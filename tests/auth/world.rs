@@ -186,7 +186,7 @@ impl TestStore {
         self.state.lock().unwrap().fault = Some(fault);
     }
 
-    pub fn mend(&self) {
+    pub fn clear_fault(&self) {
         let mut state = self.state.lock().unwrap();
         (state.fault, state.forgotten) = (None, false);
     }

@@ -126,7 +126,7 @@ impl Proxy {
         self.shared.state.lock().unwrap().rewrite = Some((member, origin.to_owned()));
     }
 
-    pub(crate) fn mend(&self) {
+    pub(crate) fn clear_fault(&self) {
         {
             let mut state = self.shared.state.lock().unwrap();
             (state.fault, state.rewrite, state.closed) = (None, None, false);

@@ -1,13 +1,13 @@
-//! Signing in in a browser on this machine.
+//! Sign-in in a browser on this machine.
 
 use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::redirect::unless;
+use super::redirect::run_until_cancelled;
 use crate::auth::error::RedirectError;
-use crate::auth::machine::Unredirected;
+use crate::auth::machine::RedirectAbort;
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{Loopback, LoopbackError, RedirectOptions};
@@ -16,16 +16,16 @@ use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
-    /// Signs in by redirect, from the first page to the last: `open` is handed the address to open,
-    /// and the browser is waited for on a loopback address
-    /// ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Pass
-    /// [`redirect::open`](crate::auth::redirect::open) to have the user's browser opened, and
-    /// [`Loopback::redirect_uri`] among the options.
+    /// Signs in by redirect, from the first page to the last: calls `open` with the address of the
+    /// page, and waits for the browser on a loopback address ([RFC 8252, section
+    /// 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Pass
+    /// [`redirect::open`](crate::auth::redirect::open) to open the user's browser, and set
+    /// [`Loopback::redirect_uri`] in the options.
     ///
-    /// It ends when the user has signed in or declined, when the page cannot be opened, when another
-    /// handle of the client ends or replaces the sign-in, and when the user and the provider together
-    /// have taken as long as `limit`. When it is dropped, the sign-in has failed, and
-    /// `SignInWithRedirectFailure` is published. Callbacks of earlier sign-ins do not end it.
+    /// The call ends when the user has signed in or declined, when the page cannot be opened, when
+    /// another handle of the client ends or replaces the sign-in, and when `limit` is over. If the
+    /// future is dropped, the sign-in has failed, and `SignInWithRedirectFailure` is published.
+    /// Callbacks of earlier sign-ins are ignored.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -56,41 +56,41 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         limit: Duration,
     ) -> Result<AuthUser, RedirectError> {
         let (page, state) = self.begin_redirect(options).await?;
-        let mut waiting = Waiting {
+        let mut guard = RedirectGuard {
             client: self,
             state: Some(state.clone()),
         };
         loopback.forget_callbacks();
         if open(&page).is_err() {
-            return waiting
-                .end(Unredirected::NotOpened, RedirectError::NotOpened)
+            return guard
+                .end(RedirectAbort::NotOpened, RedirectError::NotOpened)
                 .await;
         }
         let begun = Instant::now();
         loop {
             let left = limit.saturating_sub(begun.elapsed());
-            let mut over = None;
-            let ended = async { over = Some(self.inner.until_redirect_over(&state).await) };
-            let callback = unless(ended, loopback.callback(left)).await;
+            let mut error = None;
+            let ended = async { error = Some(self.inner.until_redirect_end(&state).await) };
+            let callback = run_until_cancelled(ended, loopback.callback(left)).await;
             let callback = match callback {
                 Some(Ok(callback)) => callback,
                 Some(Err(LoopbackError::TimedOut)) => {
-                    return waiting
-                        .end(Unredirected::TimedOut, RedirectError::TimedOut)
+                    return guard
+                        .end(RedirectAbort::TimedOut, RedirectError::TimedOut)
                         .await;
                 }
                 Some(Err(_)) => return Err(RedirectError::Cancelled),
                 None => {
-                    waiting.state = None;
-                    return Err(over.unwrap_or(RedirectError::Superseded));
+                    guard.state = None;
+                    return Err(error.unwrap_or(RedirectError::Superseded));
                 }
             };
             let left = Delay::new(limit.saturating_sub(begun.elapsed()));
             match self.complete(&callback, left).await {
-                // Some other page of this machine has called, or an earlier sign-in's has.
+                // Another page on this machine has called, or the page of an earlier sign-in.
                 Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
-                    waiting.state = None;
+                    guard.state = None;
                     return completed;
                 }
             }
@@ -98,35 +98,35 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// A user is waited for: when this is dropped, no longer.
-struct Waiting<'a, P: IdentityProvider, S: TokenStore> {
+/// Ends the sign-in by redirect if the caller is dropped while it waits for the user.
+struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     state: Option<RedirectState>,
 }
 
-impl<P: IdentityProvider, S: TokenStore> Waiting<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
     /// Ends the sign-in, unless it has ended.
     async fn end(
         mut self,
-        how: impl FnOnce(RedirectState) -> Unredirected,
+        how: impl FnOnce(RedirectState) -> RedirectAbort,
         error: RedirectError,
     ) -> Result<AuthUser, RedirectError> {
         if let Some(state) = self.state.take() {
             let how = how(state);
             let inner = &self.client.inner;
-            let ended = inner.begin(move |machine, _| machine.unredirected(how));
+            let ended = inner.submit(move |machine, _| machine.abort_redirect(how));
             ended.outcome().await?;
         }
         Err(error)
     }
 }
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Waiting<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
-            let why = Unredirected::GivenUp(state);
+            let why = RedirectAbort::GivenUp(state);
             let inner = &self.client.inner;
-            drop(inner.begin(move |machine, _| machine.unredirected(why)));
+            drop(inner.submit(move |machine, _| machine.abort_redirect(why)));
         }
     }
 }

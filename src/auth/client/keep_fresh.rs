@@ -13,19 +13,19 @@ use crate::auth::machine::{Due, Machine};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
 
-/// How long to wait after a refresh that has failed: twice as long each time, up to the last.
+/// The pause after a failed refresh: doubled each time, up to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_mins(5);
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// A task that refreshes the tokens before they expire, so that nobody who asks for the session
-    /// has to wait: spawn it once. It ends with the last handle of its client. It does not keep the
-    /// client alive while it sleeps; while it refreshes it does, and the hub stays claimed until then.
+    /// A task that refreshes the tokens before they expire, so that callers of
+    /// [`session`](Self::session) need not wait: spawn it once. The task ends with the last handle
+    /// of its client. It keeps the client alive, and the hub claimed, only while it refreshes.
     ///
-    /// `sleep` is that of the application's runtime: `tokio::time::sleep`, say. A refresh is due
-    /// when a tenth of the tokens' lifetime is left, and not less than 10 s, or half of the lifetime
-    /// if that is shorter. One that fails in transit is tried again after 5 s, then after twice as
-    /// long each time, up to 5 min. The events are those of [`session`](Self::session).
+    /// `sleep` is that of the application's runtime, for example `tokio::time::sleep`. A refresh is
+    /// due when a tenth of the tokens' lifetime is left, but at least 10 s, or half of the lifetime
+    /// if that is shorter. A refresh that fails in transit is retried after 5 s, then after twice
+    /// as long each time, up to 5 min. The events are those of [`session`](Self::session).
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -48,27 +48,27 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let (mut retry, mut tried) = (FIRST_RETRY, false);
         async move {
             while let Some(client) = Self::alive(&inner) {
-                let asked = client.inner.begin(Machine::due);
-                let due = asked.outcome().await;
-                let wait = match due {
-                    Due::Now(_) if !tried => {
-                        // How it has gone is told by what is due then.
+                let asked = client.inner.submit(Machine::refresh_schedule);
+                let schedule = asked.outcome().await;
+                let wait = match schedule.due {
+                    Due::Now if !tried => {
+                        // The next schedule shows whether it has succeeded.
                         let _ = client.session(true).await;
                         tried = true;
                         continue;
                     }
-                    Due::Now(_) => {
+                    Due::Now => {
                         let longer = LAST_RETRY.min(retry * 2);
                         Some(mem::replace(&mut retry, longer))
                     }
-                    Due::In(wait, _) => {
+                    Due::In(wait) => {
                         retry = FIRST_RETRY;
                         Some(wait)
                     }
-                    Due::Never(_) => None,
+                    Due::Never => None,
                 };
                 tried = false;
-                let change = client.inner.session_is_not(due.session());
+                let change = client.inner.until_session_changes(schedule.session);
                 drop(client);
                 let mut change = pin!(change);
                 let mut slept = pin!(wait.map(&sleep));

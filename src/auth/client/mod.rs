@@ -1,19 +1,18 @@
-//! What an application calls.
+//! The client: the calls of an application.
 //!
-//! - this file: [`AuthClient`], its queries; `options`: what it is made of
-//! - `sign_up`: signing up, and replacing a forgotten password
-//! - `sign_in`: signing in, by password
+//! - this file: [`AuthClient`], its queries; `options`: its builder
+//! - `sign_up`: sign-up, and replacing a forgotten password
+//! - `sign_in`: sign-in by password
 //! - `keep_fresh`: refreshing ahead of time
-//! - `redirect`: signing in by redirect; `browser`: in a browser on this machine
-//! - `sign_out`: signing out, deleting the user
-//! - `flight`: a refresh on its way
-//! - `transaction`: the machine's decisions carried out, one after the other
-//! - `queue`: work that whoever waits for it drives; `bell`: those who wait
+//! - `redirect`: sign-in by redirect; `browser`: in a browser on this machine
+//! - `sign_out`: sign-out, deleting the user
+//! - `in_flight`: the refresh in flight
+//! - `transaction`: runs the steps of the machine, one transaction after the other
+//! - `queue`: jobs that the callers who wait for them poll; `wakers`: the tasks that wait
 
-mod bell;
 #[cfg(feature = "loopback")]
 mod browser;
-mod flight;
+mod in_flight;
 mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;
@@ -25,6 +24,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod transaction;
+mod wakers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,16 +34,16 @@ pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
 use super::error::{CurrentUserError, NewClientError, SessionError};
-use super::machine::SessionAsked;
+use super::machine::{RefreshOutcome, SessionLookup};
 use super::provider::IdentityProvider;
 use super::store::{MemoryStore, Session, TokenStore};
 use super::user::AuthUser;
 use crate::hub::Hub;
 
-/// The session of a user: signs in, refreshes and signs out, and says so on [`Auth`].
+/// The session of a user: signs in, refreshes and signs out, and publishes each change on [`Auth`].
 ///
-/// A handle: its clones are one client. It has no runtime and no thread of its own: it works while
-/// one of its futures is polled, on any executor.
+/// A handle: all clones are one client. The client has no runtime and no thread of its own: it
+/// works while one of its futures is polled, on any executor.
 ///
 /// ```
 /// use typed_hub::auth::{AuthClient, MemoryProvider, SignInStep, SignOutScope};
@@ -73,54 +73,52 @@ use crate::hub::Hub;
 /// # One client to a hub
 ///
 /// A client claims the channel [`Auth`] of its hub, and another client for the same hub is refused:
-/// [`NewClientError`]. So code that merely holds the hub, [`Hub::global`] say, cannot publish there by
-/// a client of its own. Share a client by cloning it; give each account a hub of its own; and make the
-/// client before other code has the hub, for the first client has the claim.
+/// [`NewClientError`]. So code that merely holds the hub (for example [`Hub::global`]) cannot
+/// publish there through a client of its own. Clone a client to share it, give each account its own
+/// hub, and make the client before other code has the hub: the first client has the claim.
 ///
-/// The claim ends when the last handle has been dropped: then, as after a restart, another client may
-/// take up the session. A future of a client that is still alive counts as a handle if it owns one;
-/// so does a listener that has captured one, and [`keep_fresh`](Self::keep_fresh) while it refreshes.
-/// Calls that were cancelled or have panicked hold nothing.
+/// The claim ends when the last handle is dropped: then, as after a restart, another client may
+/// take over the session. A live future or listener that owns a handle counts as one, and so does
+/// [`keep_fresh`](Self::keep_fresh) while it refreshes. Calls that were cancelled or have panicked
+/// hold nothing.
 ///
-/// The claim is one process's. It does not keep the clients of two hubs, or of two processes, from
-/// sharing a token store, and a handle of the client may do all that a client does: hand it to code
-/// that you trust.
+/// The claim covers one hub in one process. Clients of two hubs, or of two processes, can still
+/// share a token store. A handle can do all that the client can: give it only to code that you
+/// trust.
 ///
 /// # Events
 ///
-/// An event is published when what it tells of is in the token store, and before the call that
-/// caused it returns. The events of one client are published one at a time, in the order of what
-/// they tell of.
+/// An event is published after its change is in the token store, and before the call that caused it
+/// returns. The events of one client are published one at a time, in the order of the changes.
 ///
 /// # Dropped futures
 ///
 /// Any future of a client may be dropped at any time. While it waits for the provider, dropping it
-/// takes the request back as far as this machine is concerned. The provider may have it all the
-/// same: where each refresh replaces the refresh token, dropping the last call that waits for one
-/// can lose the new token on its way, and so the session. Hand [`session`](Self::session) to a task
-/// rather than to a short time limit. Once the provider has replied, what follows from the reply (a
-/// write to the store, an event) will happen: the next call of any handle carries it through. A
-/// [`sign_out`](Self::sign_out) that has begun will happen in any case.
+/// cancels the request on this machine only: the provider may still receive it. If the provider
+/// rotates refresh tokens, dropping the last call that waits for a refresh can lose the new token,
+/// and with it the session. Run [`session`](Self::session) in a task rather than under a short time
+/// limit. Once the provider has replied, the effects of the reply (a write to the store, an event)
+/// will happen: the next call of any handle completes them. A [`sign_out`](Self::sign_out) that has
+/// begun always completes.
 ///
 /// # From inside a listener
 ///
-/// A listener may call the client whose event it is handling. An inline one finds the client as
-/// the event tells, or further on; what its call publishes comes after the present event has
-/// reached every inline listener, so that call may return first. A listener that waits
-/// (`block_on`) on the hub's thread for a reply holds up the hub's other listeners: hand the work
-/// to a task instead. A token store or a provider must not wait for its own client.
+/// A listener may call the client whose event it is handling. An inline listener finds the client
+/// in the state that the event reports, or a later one. The events of its call are published after
+/// the present event has reached every inline listener, so the call may return first. A listener
+/// that blocks (`block_on`) on the hub's thread delays the hub's other listeners: spawn a task
+/// instead. A token store or a provider must not wait for its own client.
 ///
 /// # Backpressure
 ///
-/// No call waits for a queued listener or a receiver: events are accepted beyond the capacity of the
-/// hub's queue and of every receiver. (An inline listener runs within the call that publishes.) The
-/// price is memory. A receiver of `Auth` with
-/// [`Overflow::Block`](crate::Overflow::Block), which is the default, keeps every event until it is
-/// read: if it is never read, its buffer grows by one event for each that is published. Give a
-/// receiver that may be left unread [`Overflow::DropOldest`](crate::Overflow::DropOldest): it keeps as
-/// many events as its capacity says, and is told how many it has lost.
+/// No call waits for a queued listener or a receiver: events are accepted beyond the capacity of
+/// the hub's queue and of every receiver. (An inline listener runs within the call that publishes.)
+/// The price is memory. A receiver of `Auth` with [`Overflow::Block`](crate::Overflow::Block), the
+/// default, keeps every event until it is read, so its buffer grows without limit if it is never
+/// read. Give such a receiver [`Overflow::DropOldest`](crate::Overflow::DropOldest): it keeps at
+/// most its capacity, and reports how many events it has lost.
 ///
-/// Other publishers on the hub wait as usual, until the queue is back within its capacity.
+/// Other publishers on the hub wait as usual until the queue is within its capacity again.
 ///
 /// [`Auth`]: super::Auth
 pub struct AuthClient<P, S = MemoryStore> {
@@ -128,7 +126,7 @@ pub struct AuthClient<P, S = MemoryStore> {
 }
 
 impl<P: IdentityProvider> AuthClient<P> {
-    /// A client that keeps the session in memory and goes by the system's clock.
+    /// Makes a client that keeps the session in memory and uses the system's clock.
     ///
     /// # Errors
     ///
@@ -143,9 +141,9 @@ impl<P: IdentityProvider> AuthClient<P> {
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// A client with a store, and a clock, of one's choice.
+    /// Builds a client with the given store and clock.
     ///
-    /// A client over a store that holds a session takes it up, without an event.
+    /// If the store holds a session, the client takes it over, without an event.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -163,14 +161,14 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         AuthOptions::builder()
     }
 
-    /// The session, with tokens that are good for 5 s at least; `None` when nobody is signed in.
+    /// Returns the session, with tokens that are valid for at least 5 s; `None` if no user is
+    /// signed in.
     ///
-    /// Tokens that have expired are refreshed first, and with `force` those that have not as well.
-    /// However many callers ask, there is one request, one write to the store, one event
-    /// (`TokenRefresh` or `TokenRefreshFailure`), and the same answer for all. A sign-out that
-    /// completes meanwhile wins: the answer is `None`, or the session that has begun since. While a
-    /// sign-in by redirect is under way that this process has begun, it is waited for: 10 s, unless
-    /// the builder says otherwise.
+    /// Refreshes the tokens first if they have expired, or if `force` is set. Concurrent callers
+    /// share one request, one write to the store, one event (`TokenRefresh` or
+    /// `TokenRefreshFailure`) and one answer. If a sign-out completes meanwhile, the answer is
+    /// `None`, or the session that has begun since. If this process has begun a sign-in by
+    /// redirect, the call waits for it to end, at most 10 s (`redirect_wait` in the builder).
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -192,23 +190,22 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`SessionError`] says whether to sign in again or to try again later. A session that the
-    /// provider refuses to refresh *as not authorised* has simply ended: that is `None`, and no
-    /// error.
+    /// [`SessionError`] says whether to sign in again or to try again later. If the provider
+    /// refuses the refresh *as not authorised*, the session has simply ended: the answer is `None`,
+    /// and no error.
     pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
-        let ended = self.inner.refreshes_ended();
+        let ended = self.inner.refresh_count();
         #[cfg(feature = "redirect")]
-        self.redirect_ended(self.inner.redirect_wait).await; // F36
+        self.wait_for_redirect(self.inner.redirect_wait).await; // F36
         self.session_since(force, ended).await
     }
 
-    /// The session, whether or not a sign-in by redirect is under way.
-    async fn present_session(&self) -> Result<Option<Session>, SessionError> {
-        self.session_since(false, self.inner.refreshes_ended())
-            .await
+    /// Returns the session without waiting for a sign-in by redirect.
+    async fn current_session(&self) -> Result<Option<Session>, SessionError> {
+        self.session_since(false, self.inner.refresh_count()).await
     }
 
-    /// So many refreshes had `ended` when the session was asked for.
+    /// Returns the session. `ended` is how many refreshes had ended when the caller asked.
     async fn session_since(
         &self,
         force: bool,
@@ -216,24 +213,26 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ) -> Result<Option<Session>, SessionError> {
         let (mut force, mut ended) = (force, ended);
         loop {
-            let landed = self.inner.flights_landed();
-            let call = match self.inner.ask(force, ended).outcome().await? {
-                SessionAsked::Answered(session) => return Ok(session),
-                SessionAsked::Refresh(call) => call,
+            let generation = self.inner.refresh_generation();
+            let call = match self.inner.ask_session(force, ended).outcome().await? {
+                SessionLookup::Valid(session) => return Ok(Some(session)),
+                SessionLookup::SignedOut => return Ok(None),
+                SessionLookup::NeedsRefresh(call) => call,
             };
-            let Some(refresh) = self.inner.refresh(call, landed) else {
+            let Some(refresh) = self.inner.join_refresh(call, generation) else {
                 continue;
             };
-            if let Some(answer) = refresh.outcome().await {
-                return answer;
+            match refresh.outcome().await {
+                RefreshOutcome::Renewed(session) => return Ok(Some(session)),
+                RefreshOutcome::SignedOut => return Ok(None),
+                RefreshOutcome::Failed(error) => return Err(error),
+                // If there is a session, it is one that has begun since.
+                RefreshOutcome::Stale => (force, ended) = (false, self.inner.refresh_count()),
             }
-            // If there is a session, it is one that has begun since.
-            (force, ended) = (false, self.inner.refreshes_ended());
         }
     }
 
-    /// Who is signed in, without asking the provider; `None` when nobody is. The tokens may have
-    /// expired.
+    /// Returns the user who is signed in, without asking the provider. The tokens may have expired.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -250,7 +249,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`CurrentUserError`] when the token store cannot be read.
     pub async fn current_user(&self) -> Result<Option<AuthUser>, CurrentUserError> {
-        let user = self.inner.begin(|machine, _| machine.current_user());
+        let user = self.inner.submit(|machine, _| machine.current_user());
         user.outcome().await
     }
 }

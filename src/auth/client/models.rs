@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::thread;
 
-use super::queue::{Queue, Ticket};
+use super::queue::{JobHandle, Queue};
 use crate::sync::{Condvar, Mutex};
 
-/// What the work waits for: it happens once, on another thread.
+/// What a task waits for: it happens once, on another thread.
 struct Reply {
     state: Mutex<(bool, Option<Waker>)>,
 }
@@ -45,18 +45,18 @@ impl Reply {
 }
 
 /// A job that waits for the reply, and counts how often it has been done.
-fn job(queue: &Arc<Queue>, reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<Ticket<usize>> {
+fn job(queue: &Arc<Queue>, reply: &Arc<Reply>, done: &Arc<AtomicUsize>) -> Arc<JobHandle<usize>> {
     let (reply, done) = (Arc::clone(reply), Arc::clone(done));
-    Arc::new(queue.push(|promise| async move {
+    Arc::new(queue.push(|completer| async move {
         poll_fn(|context| reply.poll(context)).await;
-        promise.keep(done.fetch_add(1, Ordering::SeqCst) + 1);
+        completer.complete(done.fetch_add(1, Ordering::SeqCst) + 1);
         Vec::new()
     }))
 }
 
 /// A job that can be done by one thread only.
-fn job_of(queue: &Arc<Queue>, thread: thread::ThreadId) -> Arc<Ticket<()>> {
-    Arc::new(queue.push(|promise| async move {
+fn job_of(queue: &Arc<Queue>, thread: thread::ThreadId) -> Arc<JobHandle<()>> {
+    Arc::new(queue.push(|completer| async move {
         poll_fn(|_| {
             if thread::current().id() == thread {
                 Poll::Ready(())
@@ -65,7 +65,7 @@ fn job_of(queue: &Arc<Queue>, thread: thread::ThreadId) -> Arc<Ticket<()>> {
             }
         })
         .await;
-        promise.keep(());
+        completer.complete(());
         Vec::new()
     }))
 }
@@ -109,16 +109,16 @@ fn model(check: impl Fn() + Send + Sync + 'static) {
 }
 
 #[test]
-fn two_callers_get_the_outcome_of_work_that_is_done_once() {
+fn two_callers_get_the_outcome_of_a_task_that_is_done_once() {
     model(|| {
         let (reply, done) = (Reply::new(), Arc::default());
-        let ticket = job(&Queue::new(), &reply, &done);
+        let job = job(&Queue::new(), &reply, &done);
         let other = {
-            let ticket = Arc::clone(&ticket);
-            thread::spawn(move || block_on(ticket.outcome()))
+            let job = Arc::clone(&job);
+            thread::spawn(move || block_on(job.outcome()))
         };
         let comes = thread::spawn(move || reply.come());
-        assert_eq!(block_on(ticket.outcome()), 1);
+        assert_eq!(block_on(job.outcome()), 1);
         assert_eq!(other.join().unwrap(), 1);
         comes.join().unwrap();
         assert_eq!(done.load(Ordering::SeqCst), 1);
@@ -143,18 +143,18 @@ fn two_callers_each_with_a_job_get_both_done_in_order() {
 fn a_caller_who_is_dropped_is_not_missed() {
     model(|| {
         let (reply, done) = (Reply::new(), Arc::default());
-        let ticket = job(&Queue::new(), &reply, &done);
+        let job = job(&Queue::new(), &reply, &done);
         let dropped = {
-            let ticket = Arc::clone(&ticket);
+            let job = Arc::clone(&job);
             thread::spawn(move || {
-                let mut caller = Box::pin(ticket.outcome());
+                let mut caller = Box::pin(job.outcome());
                 let _ = caller
                     .as_mut()
                     .poll(&mut Context::from_waker(Waker::noop()));
             })
         };
         let comes = thread::spawn(move || reply.come());
-        assert_eq!(block_on(ticket.outcome()), 1);
+        assert_eq!(block_on(job.outcome()), 1);
         dropped.join().unwrap();
         comes.join().unwrap();
     });
@@ -163,12 +163,12 @@ fn a_caller_who_is_dropped_is_not_missed() {
 #[test]
 fn the_thread_that_alone_can_do_it_gets_to() {
     model(|| {
-        let ticket = job_of(&Queue::new(), thread::current().id());
+        let job = job_of(&Queue::new(), thread::current().id());
         let other = {
-            let ticket = Arc::clone(&ticket);
-            thread::spawn(move || block_on(ticket.outcome()))
+            let job = Arc::clone(&job);
+            thread::spawn(move || block_on(job.outcome()))
         };
-        block_on(ticket.outcome());
+        block_on(job.outcome());
         other.join().unwrap();
     });
 }

@@ -1,4 +1,4 @@
-//! What a client is made of.
+//! The options of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
 use crate::hub::Hub;
 
-/// What an [`AuthClient`] is made of, set by [`AuthClient::builder`].
+/// The options of an [`AuthClient`], set by [`AuthClient::builder`].
 #[derive(TypedBuilder)]
 #[builder(
     builder_type(doc = "Options of an [`AuthClient`]."),
@@ -25,20 +25,20 @@ use crate::hub::Hub;
     )
 )]
 pub struct AuthOptions<P: IdentityProvider, S: TokenStore> {
-    /// Where the events go.
+    /// The hub on which the events are published.
     hub: Hub,
-    /// Who knows the users.
+    /// The identity provider.
     provider: P,
-    /// Where the session outlives the process.
+    /// The store that keeps the session.
     store: S,
-    /// By which tokens expire; unless set, the clock of the operating system.
+    /// The clock by which tokens expire; unless set, that of the operating system.
     #[builder(
         default = Arc::new(SystemClock),
         setter(transform = |clock: impl Clock| Arc::new(clock) as Arc<dyn Clock>)
     )]
     clock: Arc<dyn Clock>,
-    /// How long to wait for a sign-in by redirect that is under way, where the session is asked
-    /// for; 10 s unless set.
+    /// How long [`AuthClient::session`] waits for a sign-in by redirect in progress; unless set, 10
+    /// s.
     #[cfg(feature = "redirect")]
     #[builder(default = Duration::from_secs(10))]
     redirect_wait: Duration,
@@ -58,7 +58,7 @@ impl<P: IdentityProvider, S: TokenStore> From<AuthOptions<P, S>>
         } = options;
         let inner = Inner::new(provider, store, &hub, clock)?;
         #[cfg(feature = "redirect")]
-        let inner = inner.waiting(redirect_wait);
+        let inner = inner.with_redirect_wait(redirect_wait);
         Ok(AuthClient {
             inner: Arc::new(inner),
         })

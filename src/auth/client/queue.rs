@@ -1,9 +1,9 @@
-//! Work that whoever waits for it drives: first come, first done.
+//! A cooperative job queue: jobs that the callers who wait for them poll, first come, first done.
 //!
-//! There is no runtime here to drive it. A lock would hand the work from one caller to the next,
-//! and a caller who has the lock but is not polled (the losing branch of a `select!`, a future in a
-//! pile) would stop all the others. So nobody has it: whoever waits polls, from the front of the
-//! queue on; whoever is dropped is not missed; and the work goes on while one caller is left.
+//! There is no runtime here to poll a job. A lock would hand the work from one caller to the next,
+//! and a caller that has the lock but is not polled (the losing branch of a `select!`, a future in
+//! a pile) would stop all the others. So no caller owns the work: each waiting caller polls from
+//! the front of the queue on, and the jobs go on while one caller is left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -12,47 +12,49 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::bell::{Bell, SeatNumber, isolated};
+use super::wakers::{WaiterId, WakerSet, isolated};
 use crate::sync::Mutex;
 use crate::sync::thread::{self, ThreadId};
 
 /// Jobs to be done one after the other.
 pub(super) struct Queue {
     state: Mutex<State>,
-    bell: Arc<Bell>,
+    wakers: Arc<WakerSet>,
 }
 
 struct State {
-    /// The job at the front is under way, or is next.
+    /// The job at the front is in progress, or is next.
     jobs: VecDeque<Job>,
-    /// What is left to deliver of the job that is done, before the next job.
-    deliveries: VecDeque<(u64, Delivery)>,
-    /// The number of the job that was begun last.
+    /// The events of the last job that are still to be published, before the next job.
+    publish_jobs: VecDeque<(u64, PublishJob)>,
+    /// The number of the newest job.
     last: u64,
-    /// The job or the delivery that is under way at this moment.
-    taken: Option<Taken>,
-    /// Those who came while a job was taken: it may be they who can finish it.
-    knocked: BTreeSet<SeatNumber>,
+    /// What a thread runs at this moment.
+    running: Option<Running>,
+    /// The callers that came while another was running: perhaps only one of them can finish the job.
+    blocked: BTreeSet<WaiterId>,
 }
 
 struct Job {
     number: u64,
-    work: Pin<Box<dyn Future<Output = Vec<Delivery>> + Send>>,
+    task: Task,
 }
 
-/// What a job leaves to do when it is done. It waits for nothing, and the listeners that it calls may
-/// drive the queue.
-pub(super) type Delivery = Box<dyn FnOnce() + Send>;
+type Task = Pin<Box<dyn Future<Output = Vec<PublishJob>> + Send>>;
+
+/// What a finished job leaves to do. It waits for nothing, and the listeners that it calls may drive
+/// the queue.
+pub(super) type PublishJob = Box<dyn FnOnce() + Send>;
 
 enum Next {
-    Delivery(u64, Delivery),
+    PublishJob(u64, PublishJob),
     Job(Job),
 }
 
 #[derive(Clone, Copy)]
-struct Taken {
-    by: ThreadId,
-    is_delivery: bool,
+struct Running {
+    thread: ThreadId,
+    is_publishing: bool,
 }
 
 impl Queue {
@@ -60,144 +62,146 @@ impl Queue {
         Arc::new(Self {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
-                deliveries: VecDeque::new(),
+                publish_jobs: VecDeque::new(),
                 last: 0,
-                taken: None,
-                knocked: BTreeSet::new(),
+                running: None,
+                blocked: BTreeSet::new(),
             }),
-            bell: Bell::new(),
+            wakers: WakerSet::new(),
         })
     }
 
-    /// Adds a job. It, or the last of its deliveries, keeps its promise.
-    pub(super) fn push<T, W>(self: &Arc<Self>, job: impl FnOnce(Promise<T>) -> W) -> Ticket<T>
+    /// Adds a job. The job, or the last of its publish jobs, calls the completer.
+    pub(super) fn push<T, F>(self: &Arc<Self>, job: impl FnOnce(Completer<T>) -> F) -> JobHandle<T>
     where
-        W: Future<Output = Vec<Delivery>> + Send + 'static,
+        F: Future<Output = Vec<PublishJob>> + Send + 'static,
     {
-        let slot = Arc::new(Mutex::new(Outcome::Open));
-        let work = Box::pin(job(Promise(Arc::clone(&slot))));
+        let outcome = Arc::new(Mutex::new(Outcome::Pending));
+        let task = Box::pin(job(Completer(Arc::clone(&outcome))));
         let mut state = self.state.lock();
         state.last += 1;
         let number = state.last;
-        state.jobs.push_back(Job { number, work });
-        Ticket {
+        state.jobs.push_back(Job { number, task });
+        JobHandle {
             queue: Arc::clone(self),
             number,
-            slot,
+            outcome,
         }
     }
 
-    /// Does what there is to do, until something has to be waited for.
+    /// Runs jobs until one has to wait, or all are done.
     ///
-    /// What is added meanwhile is left to others, so that this comes to an end.
-    fn drive(&self, seat: SeatNumber) {
+    /// Jobs that are added meanwhile are left to others, so that this comes to an end.
+    fn drive(&self, waiter: WaiterId) {
         let last = self.state.lock().last;
-        let waker = Waker::from(Arc::clone(&self.bell));
-        while let Some((next, outer)) = self.take(last, seat) {
-            let (number, deliveries) = match next {
-                Next::Delivery(number, deliver) => {
-                    isolated(deliver);
+        let waker = Waker::from(Arc::clone(&self.wakers));
+        while let Some((next, outer)) = self.start_next(last, waiter) {
+            let (number, publish_jobs) = match next {
+                Next::PublishJob(number, publish) => {
+                    isolated(publish);
                     (number, Vec::new())
                 }
                 Next::Job(mut job) => {
-                    let work = &mut job.work;
-                    let polled = isolated(|| work.as_mut().poll(&mut Context::from_waker(&waker)));
+                    let task = &mut job.task;
+                    let polled = isolated(|| task.as_mut().poll(&mut Context::from_waker(&waker)));
                     if let Some(Poll::Pending) = polled {
                         return self.put_back(job, outer);
                     }
-                    isolated(|| drop(job.work));
+                    isolated(|| drop(job.task));
                     match polled {
-                        Some(Poll::Ready(deliveries)) => (job.number, deliveries),
-                        _ => (job.number, Vec::new()), // its panic has dropped its promise
+                        Some(Poll::Ready(publish_jobs)) => (job.number, publish_jobs),
+                        _ => (job.number, Vec::new()), // its panic has dropped its completer
                     }
                 }
             };
-            self.done(number, deliveries, outer);
+            self.finish(number, publish_jobs, outer);
         }
-        self.leave();
+        self.wake_blocked();
     }
 
-    /// What is next, and the delivery that this thread is in the middle of.
+    /// The next job or publish job, and what this thread is running already.
     ///
-    /// While a job or a delivery is taken, nothing else is, except by a listener that the delivery
-    /// calls on this thread: what that listener asks for is done before the end of the delivery, or the
-    /// listener would wait for itself. The deliveries that are left come first even then, so that
-    /// events keep their order.
-    fn take(&self, last: u64, seat: SeatNumber) -> Option<(Next, Option<Taken>)> {
-        let by = thread::current().id();
+    /// One thread runs at a time. A listener that a publish job calls may run more on the same
+    /// thread: otherwise it would wait for itself. The remaining publish jobs come first even then,
+    /// so that events keep their order.
+    fn start_next(&self, last: u64, waiter: WaiterId) -> Option<(Next, Option<Running>)> {
+        let thread = thread::current().id();
         let mut state = self.state.lock();
-        let outer = state.taken;
-        if outer.is_some_and(|taken| !taken.is_delivery || taken.by != by) {
-            state.knocked.insert(seat);
+        let outer = state.running;
+        if outer.is_some_and(|running| !running.is_publishing || running.thread != thread) {
+            state.blocked.insert(waiter);
             return None;
         }
-        let next = match state.deliveries.pop_front() {
-            Some((number, deliver)) => Next::Delivery(number, deliver),
+        let next = match state.publish_jobs.pop_front() {
+            Some((number, publish)) => Next::PublishJob(number, publish),
             None => Next::Job(state.jobs.pop_front_if(|job| job.number <= last)?),
         };
-        let is_delivery = matches!(next, Next::Delivery(..));
-        state.taken = Some(Taken { by, is_delivery });
+        let is_publishing = matches!(next, Next::PublishJob(..));
+        state.running = Some(Running {
+            thread,
+            is_publishing,
+        });
         Some((next, outer))
     }
 
-    fn put_back(&self, job: Job, outer: Option<Taken>) {
+    fn put_back(&self, job: Job, outer: Option<Running>) {
         let mut state = self.state.lock();
         state.jobs.push_front(job);
-        state.taken = outer;
+        state.running = outer;
         drop(state);
-        self.leave();
+        self.wake_blocked();
     }
 
-    fn done(&self, number: u64, deliveries: Vec<Delivery>, outer: Option<Taken>) {
+    fn finish(&self, number: u64, publish_jobs: Vec<PublishJob>, outer: Option<Running>) {
         let mut state = self.state.lock();
-        let deliveries = deliveries.into_iter().map(|deliver| (number, deliver));
-        state.deliveries.extend(deliveries);
-        state.taken = outer;
+        let publish_jobs = publish_jobs.into_iter().map(|publish| (number, publish));
+        state.publish_jobs.extend(publish_jobs);
+        state.running = outer;
         drop(state);
-        self.bell.ring_for(number);
+        self.wakers.notify(number);
     }
 
-    /// Lets those in who have knocked.
-    fn leave(&self) {
-        let knocked = {
+    /// Wakes the callers that were blocked.
+    fn wake_blocked(&self) {
+        let blocked = {
             let mut state = self.state.lock();
-            if state.taken.is_some() {
-                return; // whoever has taken it lets them in
+            if state.running.is_some() {
+                return; // the thread that runs wakes them
             }
-            mem::take(&mut state.knocked)
+            mem::take(&mut state.blocked)
         };
-        self.bell.ring_at(&knocked);
+        self.wakers.notify_each(&blocked);
     }
 }
 
-/// A job in the queue. It is done, sooner or later, whatever becomes of this.
-pub(super) struct Ticket<T> {
+/// A job in the queue. The job runs even if its handle is dropped.
+pub(super) struct JobHandle<T> {
     queue: Arc<Queue>,
     number: u64,
-    slot: Arc<Mutex<Outcome<T>>>,
+    outcome: Arc<Mutex<Outcome<T>>>,
 }
 
 enum Outcome<T> {
-    Open,
-    Known(T),
-    Lost,
+    Pending,
+    Complete(T),
+    Panicked,
 }
 
-impl<T: Clone> Ticket<T> {
-    /// Drives the queue, together with whoever else waits, until the job is done.
+impl<T: Clone> JobHandle<T> {
+    /// Drives the queue, together with the other callers that wait, until the job is done.
     ///
     /// # Panics
     ///
-    /// When the job has panicked, in whoever's hands.
+    /// When the job has panicked, whichever caller polled it.
     pub(super) async fn outcome(&self) -> T {
-        let seat = self.queue.bell.seat(self.number);
+        let waiter = self.queue.wakers.waiter(self.number);
         poll_fn(|context| {
-            // Seated before looking, so that no change after the look goes unheard.
-            seat.take(context.waker());
-            self.look().map_or_else(
+            // Registered before the check, so that no change after the check is missed.
+            waiter.register(context.waker());
+            self.try_outcome().map_or_else(
                 || {
-                    self.queue.drive(seat.number);
-                    self.look().map_or(Poll::Pending, Poll::Ready)
+                    self.queue.drive(waiter.id);
+                    self.try_outcome().map_or(Poll::Pending, Poll::Ready)
                 },
                 Poll::Ready,
             )
@@ -205,35 +209,34 @@ impl<T: Clone> Ticket<T> {
         .await
     }
 
-    fn look(&self) -> Option<T> {
-        let outcome = match &*self.slot.lock() {
-            Outcome::Open => return None,
-            Outcome::Known(outcome) => Some(outcome.clone()),
-            Outcome::Lost => None,
+    fn try_outcome(&self) -> Option<T> {
+        let outcome = match &*self.outcome.lock() {
+            Outcome::Pending => return None,
+            Outcome::Complete(outcome) => Some(outcome.clone()),
+            Outcome::Panicked => None,
         };
         Some(outcome.expect("the token store or the identity provider has panicked"))
     }
 
-    /// Whether the job has panicked.
-    pub(super) fn is_lost(&self) -> bool {
-        matches!(*self.slot.lock(), Outcome::Lost)
+    pub(super) fn has_panicked(&self) -> bool {
+        matches!(*self.outcome.lock(), Outcome::Panicked)
     }
 }
 
-/// What a job owes to those who wait for it.
-pub(super) struct Promise<T>(Arc<Mutex<Outcome<T>>>);
+/// Hands the outcome of a job to the callers that wait for it.
+pub(super) struct Completer<T>(Arc<Mutex<Outcome<T>>>);
 
-impl<T> Promise<T> {
-    pub(super) fn keep(self, outcome: T) {
-        *self.0.lock() = Outcome::Known(outcome);
+impl<T> Completer<T> {
+    pub(super) fn complete(self, outcome: T) {
+        *self.0.lock() = Outcome::Complete(outcome);
     }
 }
 
-impl<T> Drop for Promise<T> {
+impl<T> Drop for Completer<T> {
     fn drop(&mut self) {
         let mut outcome = self.0.lock();
-        if matches!(*outcome, Outcome::Open) {
-            *outcome = Outcome::Lost;
+        if matches!(*outcome, Outcome::Pending) {
+            *outcome = Outcome::Panicked;
         }
     }
 }
@@ -254,25 +257,24 @@ mod tests {
         }
     }
 
-    /// The work is ready to go on while it is still being polled, and then another caller comes,
-    /// who cannot poll it and has not heard. The first is dropped; the second must not wait for
-    /// ever.
+    /// The job is woken while it is being polled, and then another caller comes, which cannot poll
+    /// it and has missed the wake. The first caller is dropped; the second must not wait forever.
     #[test]
-    fn whoever_comes_between_the_ring_and_the_end_of_the_poll_is_woken() {
+    fn a_caller_between_the_notification_and_the_end_of_the_poll_is_woken() {
         type Caller = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-        let slot: Arc<Mutex<Option<Arc<Ticket<()>>>>> = Arc::new(Mutex::new(None));
+        let slot: Arc<Mutex<Option<Arc<JobHandle<()>>>>> = Arc::new(Mutex::new(None));
         let second = Arc::new(Woken::default());
         let waits_on: Arc<Mutex<Option<Caller>>> = Arc::new(Mutex::new(None));
-        let ticket = {
+        let job = {
             let (slot, second) = (Arc::clone(&slot), Arc::clone(&second));
             let waits_on = Arc::clone(&waits_on);
             let poll = move |context: &mut Context<'_>| {
                 context.waker().wake_by_ref();
-                let ticket = slot.lock().take().unwrap();
+                let job = slot.lock().take().unwrap();
                 let waker = Waker::from(Arc::clone(&second));
                 let caller = thread::spawn(move || {
-                    let mut caller: Caller = Box::pin(async move { ticket.outcome().await });
+                    let mut caller: Caller = Box::pin(async move { job.outcome().await });
                     let polled = caller.as_mut().poll(&mut Context::from_waker(&waker));
                     assert!(polled.is_pending());
                     caller
@@ -280,15 +282,15 @@ mod tests {
                 *waits_on.lock() = Some(caller.join().unwrap());
                 Poll::<()>::Pending
             };
-            Arc::new(Queue::new().push(|promise| async move {
+            Arc::new(Queue::new().push(|completer| async move {
                 poll_fn(poll).await;
-                promise.keep(());
+                completer.complete(());
                 Vec::new()
             }))
         };
-        *slot.lock() = Some(Arc::clone(&ticket));
+        *slot.lock() = Some(Arc::clone(&job));
 
-        let mut first = Box::pin(ticket.outcome());
+        let mut first = Box::pin(job.outcome());
         let polled = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending());
         assert!(second.0.load(Ordering::SeqCst));

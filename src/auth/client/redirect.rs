@@ -1,4 +1,4 @@
-//! Signing in by redirect.
+//! Sign-in by redirect.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -8,25 +8,24 @@ use std::time::Duration;
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::sign_in::check_longest;
+use super::sign_in::check_length;
 use crate::auth::error::{Field, RedirectError};
-use crate::auth::machine::{CallbackId, Exchange, Machine, SignInStep, Unredirected};
+use crate::auth::machine::{CallbackId, Exchange, Machine, NewSession, RedirectAbort};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeRequest, AuthorizeUrl, RedirectProvider};
-use crate::auth::redirect::{Proof, RedirectOptions};
+use crate::auth::redirect::{RedirectOptions, RedirectSecrets};
 use crate::auth::secret::RedirectState;
 use crate::auth::store::{PendingRedirect, TokenStore};
 use crate::auth::user::AuthUser;
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
-    /// Begins a sign-in by redirect: open the address it returns in a browser, and hand the URL
-    /// that the browser comes back with to [`complete_redirect`](Self::complete_redirect). Nothing
-    /// is published yet.
+    /// Begins a sign-in by redirect and returns the address of the page: open it in a browser, and
+    /// pass the URL that the browser comes back with to
+    /// [`complete_redirect`](Self::complete_redirect). Nothing is published yet.
     ///
-    /// What it takes to complete it is in the token store, so the application may end meanwhile
-    /// and be started again by the callback. A sign-in that was under way leads to nothing from
-    /// here on.
+    /// The state of the sign-in is in the token store, so the application may exit meanwhile and be
+    /// started again by the callback. It supersedes an earlier sign-in in progress.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -58,29 +57,29 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         Ok(self.begin_redirect(options).await?.0)
     }
 
-    /// The page, and the state that its callback will carry.
+    /// Returns the page, and the state that its callback will carry.
     pub(super) async fn begin_redirect(
         &self,
         options: RedirectOptions,
     ) -> Result<(AuthorizeUrl, RedirectState), RedirectError> {
         let custom_state = options.custom_state;
         if let Some(state) = &custom_state {
-            check_longest(Field::CustomState, state)?;
+            check_length(Field::CustomState, state)?;
         }
-        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let begun = self.inner.submit(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         self.inner
-            .begin(move |machine, now| machine.redirect(attempt, &session, now))
+            .submit(move |machine, now| machine.begin_redirect(attempt, &session, now))
             .outcome()
             .await?;
 
-        let proof = Proof::new(custom_state.as_deref(), options.nonce);
+        let secrets = RedirectSecrets::new(custom_state.as_deref(), options.nonce);
         let request = AuthorizeRequest {
             redirect_uri: options.redirect_uri.clone(),
-            state: proof.state.clone(),
-            nonce: proof.nonce.clone(),
-            code_challenge: proof.challenge(),
+            state: secrets.state.clone(),
+            nonce: secrets.nonce.clone(),
+            code_challenge: secrets.challenge(),
             scopes: options.scopes,
             identity_provider: options.identity_provider,
             prompt: options.prompt,
@@ -89,100 +88,101 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         };
         let page = self.inner.provider().authorize_url(&request).await;
         let page = page.map_err(RedirectError::Provider)?;
-        let state = proof.state.clone();
+        let state = secrets.state.clone();
         let begun = PendingRedirect {
-            state: proof.state,
-            verifier: proof.verifier,
-            nonce: proof.nonce,
+            state: secrets.state,
+            verifier: secrets.verifier,
+            nonce: secrets.nonce,
             redirect_uri: options.redirect_uri,
             custom_state,
             begun_at: self.inner.now(),
         };
         self.inner
-            .begin(move |machine, _| machine.redirect_begun(attempt, begun))
+            .submit(move |machine, _| machine.on_authorize_url(attempt, begun))
             .outcome()
             .await?;
         Ok((page, state))
     }
 
-    /// Completes a sign-in by redirect with the URL that the browser has come back with, whatever
-    /// that says: `SignInWithRedirect` and `SignedIn` are published, or
+    /// Completes a sign-in by redirect with the URL that the browser has come back with, be it a
+    /// success or an error. Publishes `SignInWithRedirect` and `SignedIn`, or
     /// `SignInWithRedirectFailure`.
     ///
-    /// The state is compared in full, and a callback is used once. If this future is dropped while
+    /// The state is compared in full, and a callback is used once. If the future is dropped while
     /// it waits for the provider, the sign-in has failed.
     ///
     /// # Errors
     ///
-    /// [`RedirectError`]: nobody has been signed in by this call. Unless it says otherwise, that
-    /// was published, and the sign-in is over.
+    /// [`RedirectError`]: this call has signed in no user. Unless the error says otherwise, the
+    /// failure was published, and the sign-in is over.
     pub async fn complete_redirect(&self, url: &str) -> Result<AuthUser, RedirectError> {
         self.complete(url, pending()).await
     }
 
-    /// The same, unless it is over before the provider has answered: then the time is up.
+    /// Completes the sign-in, or fails with [`RedirectError::TimedOut`] if `time_limit` ends before the
+    /// provider has replied.
     pub(super) async fn complete(
         &self,
         url: &str,
-        over: impl Future<Output = ()> + Send,
+        time_limit: impl Future<Output = ()> + Send,
     ) -> Result<AuthUser, RedirectError> {
-        let callback = Callback::of(url).sent_by(|iss| self.inner.provider().is_issuer(iss));
+        let callback = Callback::of(url).check_issuer(|iss| self.inner.provider().is_issuer(iss));
         let id = self.inner.next_callback();
-        let completing = Completing { client: self, id };
+        let guard = ExchangeGuard { client: self, id };
         let Exchange {
             attempt,
             grant,
             custom_state,
         } = self
             .inner
-            .begin(move |machine, now| machine.called_back(id, callback, now))
+            .submit(move |machine, now| machine.on_callback(id, callback, now))
             .outcome()
             .await?;
         let exchange = self.inner.provider().exchange(&grant);
-        let Some(reply) = unless(over, exchange).await else {
+        let Some(reply) = run_until_cancelled(time_limit, exchange).await else {
             let abandoned = self
                 .inner
-                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::TimedOut));
+                .submit(move |machine, _| machine.abandon_exchange(id, &RedirectError::TimedOut));
             abandoned.outcome().await;
             return Err(RedirectError::TimedOut);
         };
         let received = self.inner.now();
-        let refresh = match &reply {
+        let issued = match &reply {
             Ok((_, tokens)) => tokens.refresh.clone(),
             Err(_) => None,
         };
-        let redirected = self.inner.begin(move |machine, _| {
-            machine.redirected(id, attempt, custom_state, reply, received)
+        let begun = self.inner.submit(move |machine, _| {
+            machine.on_exchange_reply(id, attempt, custom_state, reply, received)
         });
-        std::mem::forget(completing);
-        let begun = redirected.outcome().await;
-        match self.begun(begun, refresh).await? {
-            SignInStep::Done(user) => Ok(user),
-            SignInStep::Challenge(_) => unreachable!("a redirect leads to no challenge"),
-        }
+        std::mem::forget(guard);
+        let (user, unused) = match begun.outcome().await {
+            Ok(NewSession { user, replaced }) => (Ok(user), replaced),
+            Err(error) => (Err(error), issued),
+        };
+        self.revoke_unused(unused).await;
+        user
     }
 
-    /// Ends the sign-in by redirect that is under way: the user has closed the page, say.
-    /// `SignInWithRedirectFailure` is published. If the callback has been handed in already, that
-    /// call fails.
+    /// Cancels the sign-in by redirect in progress, for example when the user has closed the page.
+    /// Publishes `SignInWithRedirectFailure`. If its callback is being completed, that call fails.
     ///
     /// # Errors
     ///
     /// [`RedirectError::NothingUnderWay`], and [`RedirectError::Store`] when the store cannot be
     /// read.
     pub async fn cancel_redirect(&self) -> Result<(), RedirectError> {
-        let why = Unredirected::Cancelled;
+        let why = RedirectAbort::Cancelled;
         let ended = self
             .inner
-            .begin(move |machine, _| machine.unredirected(why));
+            .submit(move |machine, _| machine.abort_redirect(why));
         ended.outcome().await
     }
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Waits for the end of a sign-in by redirect, if one is under way, but not for ever.
-    pub(super) async fn redirect_ended(&self, limit: Duration) {
-        let known = self.inner.begin(Machine::know_redirect);
+    /// Waits for the end of a sign-in by redirect in progress, at most for `limit`.
+    pub(super) async fn wait_for_redirect(&self, limit: Duration) {
+        let known = self.inner.submit(Machine::redirect_wait);
         if let Some(left) = known.outcome().await {
             let limit = Delay::new(limit.min(left));
             self.inner.until_not_redirecting(limit).await;
@@ -190,32 +190,31 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-/// What comes of a task, unless something else comes before.
-pub(super) async fn unless<T>(
-    over: impl Future<Output = ()>,
+/// Runs the task. `None` if `cancel` ends first.
+pub(super) async fn run_until_cancelled<T>(
+    cancel: impl Future<Output = ()>,
     task: impl Future<Output = T>,
 ) -> Option<T> {
-    let (mut over, mut task) = (pin!(over), pin!(task));
+    let (mut cancel, mut task) = (pin!(cancel), pin!(task));
     poll_fn(|context| match task.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => over.as_mut().poll(context).map(|()| None),
+        Poll::Pending => cancel.as_mut().poll(context).map(|()| None),
     })
     .await
 }
 
-/// A callback has been handed in: if the caller is dropped, the sign-in has failed.
-struct Completing<'a, P: IdentityProvider, S: TokenStore> {
+/// Fails the sign-in if the caller is dropped while the provider exchanges the code.
+struct ExchangeGuard<'a, P: IdentityProvider, S: TokenStore> {
     client: &'a AuthClient<P, S>,
     id: CallbackId,
 }
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Completing<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for ExchangeGuard<'_, P, S> {
     fn drop(&mut self) {
         let id = self.id;
         let inner = &self.client.inner;
         drop(
-            inner
-                .begin(move |machine, _| machine.redirect_abandoned(id, &RedirectError::Cancelled)),
+            inner.submit(move |machine, _| machine.abandon_exchange(id, &RedirectError::Cancelled)),
         );
     }
 }

@@ -1,47 +1,35 @@
-//! Signing in, by password.
+//! Sign-in by password.
 
 use super::AuthClient;
 use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
-use crate::auth::machine::{Attempt, Begun, NotSignedIn, SignInStep};
+use crate::auth::machine::{Attempt, NewSession, SignInFailure, SignInResult, SignInStep};
 use crate::auth::provider::challenge::Answer;
 use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
 use crate::auth::secret::{Password, RefreshToken};
 use crate::auth::store::TokenStore;
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Revokes what nobody will use: the tokens that have `come`, if no session has begun with them,
-    /// or else those of the session whose place it has taken. If they cannot be revoked, they expire.
-    pub(super) async fn begun<E: Send>(
-        &self,
-        begun: Result<Begun, E>,
-        come: Option<RefreshToken>,
-    ) -> Result<SignInStep, E> {
-        let (step, useless) = match begun {
-            Ok((step, replaced)) => (Ok(step), replaced),
-            Err(error) => (Err(error), come),
-        };
-        if let Some(token) = useless {
+    /// Revokes a refresh token that is of no use any more. If it cannot be revoked, it expires.
+    pub(super) async fn revoke_unused(&self, token: Option<RefreshToken>) {
+        if let Some(token) = token {
             let _ = self.inner.provider().revoke(&token).await;
         }
-        step
     }
 }
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
-    /// Begins a sign-in. It is [`Done`](SignInStep::Done), and `SignedIn` is published, or the
-    /// provider asks for something else first: then answer with
-    /// [`confirm_sign_in`](Self::confirm_sign_in).
+    /// Begins a sign-in. Either it is [`Done`](SignInStep::Done), and `SignedIn` is published, or
+    /// the provider sends a challenge: answer it with [`confirm_sign_in`](Self::confirm_sign_in).
     ///
-    /// A session whose tokens have expired is refreshed first, to see whether it is still open
-    /// (`TokenRefresh`, or `TokenRefreshFailure` and on with the sign-in). A sign-in that another
-    /// one, or a sign-out, overtakes leads to nothing, and tokens that come of it all the same are
-    /// revoked, as far as the provider lets them be; so are those of a session whose place it takes.
-    /// While a sign-out waits for the provider, no
-    /// sign-in takes the place of the session.
+    /// A session whose tokens have expired is refreshed first: if that succeeds (`TokenRefresh`),
+    /// the session is still open; if it fails (`TokenRefreshFailure`), the sign-in goes on. A later
+    /// sign-in or sign-out supersedes this one. Tokens that a superseded sign-in receives are
+    /// revoked if the provider supports it; so are the tokens of a session that the new one
+    /// replaces. While a sign-out waits for the provider, no new session begins.
     ///
     /// # Errors
     ///
-    /// [`SignInError`]: nobody has been signed in by this call.
+    /// [`SignInError`]: this call has signed in no user.
     pub async fn sign_in(
         &self,
         username: &str,
@@ -53,12 +41,12 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         self.begin_sign_in(username, Some(&password)).await
     }
 
-    /// Begins a sign-in with the user name alone: the provider asks for what it wants, a passkey or
-    /// a code, say, or what the application has devised. Else as [`sign_in`](Self::sign_in).
+    /// Begins a sign-in with the user name alone: the provider decides what to ask for, for example
+    /// a code or a custom challenge. Otherwise it works as [`sign_in`](Self::sign_in).
     ///
     /// # Errors
     ///
-    /// [`SignInError`]: nobody has been signed in by this call.
+    /// [`SignInError`]: this call has signed in no user.
     pub async fn sign_in_without_password(
         &self,
         username: &str,
@@ -72,18 +60,18 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInStep, SignInError> {
-        let begun = self.inner.begin(|machine, _| machine.begin_sign_in());
+        let begun = self.inner.submit(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         self.inner
-            .begin(move |machine, now| machine.sign_in(attempt, &session, now))
+            .submit(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
             .await?;
         let reply = self.inner.provider().sign_in(username, password).await;
         Ok(self.signed_in(attempt, reply).await?)
     }
 
-    /// Answers the challenge of the sign-in under way. After a wrong answer it may be answered
+    /// Answers the challenge of the sign-in in progress. After a wrong answer, it may be answered
     /// again.
     ///
     /// ```
@@ -112,7 +100,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         check_answer(&answer)?;
         let open = {
             let answer = answer.clone();
-            self.inner.begin(move |machine, _| machine.answer(&answer))
+            self.inner.submit(move |machine, _| machine.answer(&answer))
         };
         let (attempt, challenge) = open.outcome().await?;
         let reply = self.inner.provider().answer(&challenge, &answer).await;
@@ -123,18 +111,26 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         &self,
         attempt: Attempt,
         reply: Result<SignInReply, ProviderError>,
-    ) -> Result<SignInStep, NotSignedIn> {
+    ) -> Result<SignInStep, SignInFailure> {
         let received = self.inner.now();
-        let refresh = match &reply {
+        let issued = match &reply {
             Ok(SignInReply::SignedIn { tokens, .. }) => tokens.refresh.clone(),
             _ => None,
         };
-        let begun = self
+        let result = self
             .inner
-            .begin(move |machine, _| machine.signed_in(attempt, reply, received))
+            .submit(move |machine, _| machine.on_sign_in_reply(attempt, reply, received))
             .outcome()
             .await;
-        self.begun(begun, refresh).await
+        let (step, unused) = match result {
+            Ok(SignInResult::SignedIn(NewSession { user, replaced })) => {
+                (Ok(SignInStep::Done(user)), replaced)
+            }
+            Ok(SignInResult::Challenged(challenge)) => (Ok(SignInStep::Challenge(challenge)), None),
+            Err(failure) => (Err(failure), issued),
+        };
+        self.revoke_unused(unused).await;
+        step
     }
 }
 
@@ -149,7 +145,7 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
     }
 }
 
-pub(super) const fn check_longest(field: Field, text: &str) -> Result<(), InputError> {
+pub(super) const fn check_length(field: Field, text: &str) -> Result<(), InputError> {
     if text.len() > field.longest() {
         return Err(InputError::TooLong(field));
     }
@@ -160,5 +156,5 @@ pub(super) const fn check(field: Field, text: &str) -> Result<(), InputError> {
     if text.is_empty() {
         return Err(InputError::Empty(field));
     }
-    check_longest(field, text)
+    check_length(field, text)
 }

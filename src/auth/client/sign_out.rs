@@ -1,4 +1,4 @@
-//! Signing out, and deleting the user.
+//! Sign-out, and deleting the user.
 
 use std::mem;
 
@@ -6,12 +6,12 @@ use thiserror::Error;
 
 use super::AuthClient;
 use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
-use crate::auth::machine::{SignOutAsked, SignOutCall, SignOutScope};
+use crate::auth::machine::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::store::TokenStore;
 
-/// A sign-out that has happened.
+/// The result of a sign-out.
 ///
 /// ```
 /// use typed_hub::auth::SignedOut;
@@ -26,15 +26,15 @@ use crate::auth::store::TokenStore;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// Why the session may not have ended at the provider. The user is signed out here; elsewhere
-    /// the session's tokens may stay good until they expire.
+    /// Why the session may not have ended at the provider, if so. The user is signed out here, but
+    /// the session's tokens may stay valid until they expire.
     pub not_revoked: Option<NotRevoked>,
-    /// Where to send the browser in which the user has signed in by redirect, so that its own
-    /// session with the provider ends as well. `None` if they did not, or if there is no such page.
+    /// Page that ends the browser's own session with the provider, after a sign-in by redirect.
+    /// `None` after any other sign-in, or if the provider has no such page.
     pub logout_url: Option<LogoutUrl>,
 }
 
-/// Why a session was removed here and not ended at the provider.
+/// Why a session has ended here, but not at the provider.
 ///
 /// ```
 /// use typed_hub::auth::{NotRevoked, StoreError};
@@ -48,20 +48,19 @@ pub enum NotRevoked {
     /// The provider refused, or was not reached.
     #[error("the provider has not ended the session: {0}")]
     Provider(ProviderError),
-    /// The store could not be read, so nobody knows what session there was, if any.
+    /// The store could not be read, so it is not known which session it held.
     #[error("the session to end is not known: {0}")]
     Store(StoreError),
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
-    /// Signs out: the provider is told, the tokens are removed from the store, `SignedOut` is
-    /// published. When nobody is signed in, `SignedOut` is published all the same.
+    /// Signs out: tells the provider, removes the tokens from the store, and publishes `SignedOut`.
+    /// It is published even if no user is signed in.
     ///
-    /// It wins over whatever else is under way: a refresh or a sign-in that has not completed leads
-    /// to nothing. And once polled it cannot be taken back: dropping the future only ends the wait
-    /// for the provider's reply, and the rest is carried through by the next call of any handle. So
-    /// a time limit around it is safe, and then a call to [`current_user`](Self::current_user)
-    /// completes it.
+    /// A sign-out supersedes a refresh or a sign-in in progress. Once polled, it cannot be
+    /// cancelled: dropping the future only ends the wait for the provider's reply, and the next
+    /// call of any handle completes the sign-out. So a time limit around it is safe, and a call to
+    /// [`current_user`](Self::current_user) completes it then.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -79,41 +78,27 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`SignOutError`] when the tokens cannot be removed from the store: the user is still signed
-    /// in. That the provider refuses or is not reached is no error; [`SignedOut`] tells.
+    /// [`SignOutError`] if the tokens cannot be removed from the store: the user is still signed
+    /// in. A provider that refuses or is not reached is no error: see [`SignedOut::not_revoked`].
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
-        let leaving = Leaving(self);
-        let asked = self.inner.begin(move |machine, _| machine.sign_out(scope));
-        let (left, not_revoked, browser) = match asked.outcome().await {
-            SignOutAsked::Done {
-                left,
-                unread,
-                browser,
-            } => (left, unread.map(NotRevoked::Store), browser),
-            SignOutAsked::Tell {
+        let guard = SignOutGuard(self);
+        let plan = self.inner.submit(move |machine, _| machine.sign_out(scope));
+        let signed_out = match plan.outcome().await {
+            SignOutPlan::SignedOut { unread, browser } => {
+                Ok((unread.map(NotRevoked::Store), browser))
+            }
+            SignOutPlan::StillSignedIn(error) => Err(error),
+            SignOutPlan::CallProvider {
                 sign_out,
                 call,
                 browser,
             } => {
-                let provider = self.inner.provider();
-                let told = match call {
-                    SignOutCall::Revoke(token) => provider.revoke(&token).await,
-                    SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
-                };
-                let left = self
-                    .inner
-                    .begin(move |machine, _| machine.signed_out(sign_out));
-                let left = left.outcome().await;
-                let told = match &left {
-                    Ok(Some(another)) => told.and(provider.revoke(another).await),
-                    _ => told,
-                };
-                let not_revoked = told.err().map(NotRevoked::Provider);
-                (left.map(drop), not_revoked, browser)
+                let not_revoked = self.end_session(sign_out, call).await;
+                not_revoked.map(|not_revoked| (not_revoked, browser))
             }
         };
-        mem::forget(leaving);
-        left.map_err(SignOutError::Store)?;
+        mem::forget(guard);
+        let (not_revoked, browser) = signed_out.map_err(SignOutError::Store)?;
         let logout_url = match browser {
             Some(session) => self.inner.provider().logout_url(session.id.as_ref()).await,
             None => None,
@@ -123,10 +108,34 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             logout_url,
         })
     }
+
+    /// Ends the session at the provider, and then here.
+    async fn end_session(
+        &self,
+        sign_out: SignOut,
+        call: SignOutCall,
+    ) -> Result<Option<NotRevoked>, StoreError> {
+        let provider = self.inner.provider();
+        let mut called = match call {
+            SignOutCall::Revoke(token) => provider.revoke(&token).await,
+            SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
+        };
+        let outcome = self
+            .inner
+            .submit(move |machine, _| machine.on_sign_out_reply(sign_out));
+        match outcome.outcome().await {
+            SignOutOutcome::SignedOut => {}
+            SignOutOutcome::AlsoRevoke(token) => {
+                called = called.and(provider.revoke(&token).await);
+            }
+            SignOutOutcome::StillSignedIn(error) => return Err(error),
+        }
+        Ok(called.err().map(NotRevoked::Provider))
+    }
 }
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
-    /// Deletes the user who is signed in, at the provider; then as a sign-out. Tokens that have
+    /// Deletes the user who is signed in at the provider, and then signs out. Tokens that have
     /// expired are refreshed first.
     ///
     /// ```
@@ -147,30 +156,31 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// # Errors
     ///
-    /// [`DeleteUserError`] says whether the user is still there.
+    /// [`DeleteUserError`] says whether the user still exists.
     pub async fn delete_user(&self) -> Result<(), DeleteUserError> {
-        let session = self.present_session().await;
+        let session = self.current_session().await;
         let deletion = self
             .inner
-            .begin(move |machine, _| machine.delete_user(session))
+            .submit(move |machine, _| machine.delete_user(session))
             .outcome()
             .await?;
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
         deleted.map_err(DeleteUserError::Provider)?;
-        self.inner
-            .begin(move |machine, _| machine.signed_out(deletion.sign_out))
-            .outcome()
-            .await
-            .map(drop)
-            .map_err(DeleteUserError::Store)
+        let outcome = self
+            .inner
+            .submit(move |machine, _| machine.on_sign_out_reply(deletion.sign_out));
+        match outcome.outcome().await {
+            SignOutOutcome::SignedOut | SignOutOutcome::AlsoRevoke(_) => Ok(()),
+            SignOutOutcome::StillSignedIn(error) => Err(DeleteUserError::Store(error)),
+        }
     }
 }
 
-/// A sign-out that has been asked for, and happens even if the caller is dropped.
-struct Leaving<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
+/// Completes the sign-out if the caller is dropped.
+struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
 
-impl<P: IdentityProvider, S: TokenStore> Drop for Leaving<'_, P, S> {
+impl<P: IdentityProvider, S: TokenStore> Drop for SignOutGuard<'_, P, S> {
     fn drop(&mut self) {
-        drop(self.0.inner.begin(|machine, _| machine.sign_out_alone()));
+        drop(self.0.inner.submit(|machine, _| machine.finish_sign_out()));
     }
 }

@@ -1,4 +1,4 @@
-//! Signing up, and replacing a forgotten password. Nothing of this is published.
+//! Sign-up, and replacing a forgotten password. These calls publish nothing.
 
 use super::AuthClient;
 use super::sign_in::check;
@@ -8,7 +8,7 @@ use crate::auth::secret::{Code, Password};
 use crate::auth::store::TokenStore;
 
 impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
-    /// Makes a new user. Nobody is signed in by it, and nothing is published.
+    /// Creates a user. It signs in no user and publishes nothing.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -43,7 +43,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         signed_up.map_err(SignUpError::Provider)
     }
 
-    /// Confirms a new user by the code they were sent. Nothing is published.
+    /// Confirms a new user by the code that was sent to them. Nothing is published.
     ///
     /// # Errors
     ///
@@ -76,8 +76,8 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         sent.map_err(ConfirmSignUpError::Provider)
     }
 
-    /// Sends a user who has forgotten the password a code, and returns where to, as far as the
-    /// provider tells. Nothing is published.
+    /// Sends a code to a user who has forgotten the password. Returns the destination, if the
+    /// provider tells it. Nothing is published.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -109,7 +109,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         sent.map_err(ResetPasswordError::Provider)
     }
 
-    /// Replaces a forgotten password, by the code the user was sent. Nothing is published.
+    /// Replaces a forgotten password by means of the code that was sent. Nothing is published.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Transactions: the machine's decisions carried out, one after the other.
+//! Transactions: run the steps of the machine, one transaction after the other.
 //!
-//! A transaction is begun by a caller and then belongs to the client: if the caller is dropped, the
-//! next one carries it through. So tokens that have come are never lost between the provider and
-//! the store, and no event is lost between the store and the hub.
+//! A caller submits a transaction, and then it belongs to the client: if the caller is dropped, the
+//! next caller completes it. So no token is lost between the provider and the store, and no event
+//! between the store and the hub.
 
 use std::future::poll_fn;
 #[cfg(feature = "redirect")]
@@ -13,9 +13,9 @@ use std::task::Poll;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use super::bell::Bell;
-use super::flight::Flights;
-use super::queue::{Delivery, Promise, Queue, Ticket};
+use super::in_flight::SingleFlight;
+use super::queue::{Completer, JobHandle, PublishJob, Queue};
+use super::wakers::WakerSet;
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 #[cfg(feature = "loopback")]
@@ -23,7 +23,7 @@ use crate::auth::error::RedirectError;
 use crate::auth::error::{NewClientError, SessionError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
-use crate::auth::machine::{Machine, SessionAsked, SessionId, Step, Write};
+use crate::auth::machine::{Machine, SessionId, SessionLookup, Step, Write};
 use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
@@ -31,35 +31,38 @@ use crate::auth::store::TokenStore;
 use crate::hub::{Claim, Hub};
 use crate::sync::{Mutex, MutexGuard};
 
-/// What the handles of one client share.
+/// The one topic of [`Driver::changes`].
+pub(super) const CHANGE: u64 = 0;
+
+/// The state that all handles of one client share.
 ///
-/// Its fields are dropped in this order: the transactions that hold the edge, the edge with its claim
-/// of the hub, and last those who wait for the end of the client are told.
+/// The fields are dropped in this order: first the transactions, which hold the driver; then the
+/// driver, which holds the claim; last, the tasks that wait for the end of the client are woken.
 pub(super) struct Inner<P, S> {
     transactions: Arc<Queue>,
-    edge: Arc<Edge<P, S>>,
-    pub(super) flights: Mutex<Flights>,
+    driver: Arc<Driver<P, S>>,
+    pub(super) refresh: Mutex<SingleFlight>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
-    /// How many callbacks have been handed in.
+    /// How many callbacks have been passed in.
     #[cfg(feature = "redirect")]
     callbacks: Mutex<u64>,
-    _end: End,
+    _notify: NotifyOnDrop,
 }
 
-/// What transactions act on. They hold this and not [`Inner`], which holds them.
-struct Edge<P, S> {
+/// Runs transactions. They hold the driver and not [`Inner`], which holds them.
+struct Driver<P, S> {
     provider: P,
     store: S,
     auth: Claim<Auth>,
     clock: Arc<dyn Clock>,
     machine: Arc<Mutex<Machine>>,
-    /// Rings when a session, or a sign-in by redirect, begins or ends.
-    sessions: Arc<Bell>,
+    /// Notified when a session, or a sign-in by redirect, begins or ends.
+    changes: Arc<WakerSet>,
 }
 
 impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
-    /// Claims `Auth` for as long as this lives.
+    /// Claims `Auth` until this is dropped.
     pub(super) fn new(
         provider: P,
         store: S,
@@ -69,19 +72,19 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         let Some(auth) = hub.claim::<Auth>(&KEY) else {
             return Err(NewClientError::new(provider, store));
         };
-        let sessions = Bell::new();
+        let changes = WakerSet::new();
         Ok(Self {
-            _end: End(Arc::clone(&sessions)),
-            edge: Arc::new(Edge {
+            _notify: NotifyOnDrop(Arc::clone(&changes)),
+            driver: Arc::new(Driver {
                 provider,
                 store,
                 auth,
                 clock,
                 machine: Arc::new(Mutex::new(Machine::default())),
-                sessions,
+                changes,
             }),
             transactions: Queue::new(),
-            flights: Mutex::new(Flights::default()),
+            refresh: Mutex::new(SingleFlight::default()),
             #[cfg(feature = "redirect")]
             redirect_wait: Duration::ZERO,
             #[cfg(feature = "redirect")]
@@ -90,7 +93,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 
     #[cfg(feature = "redirect")]
-    pub(super) fn waiting(mut self, redirect_wait: Duration) -> Self {
+    pub(super) fn with_redirect_wait(mut self, redirect_wait: Duration) -> Self {
         self.redirect_wait = redirect_wait;
         self
     }
@@ -102,19 +105,19 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         CallbackId(*callbacks)
     }
 
-    /// Ends when the session is another, and when the client is gone. It does not hold the client, not
-    /// even while it is polled: the last handle frees the hub at once.
-    pub(super) fn session_is_not(
+    /// Ends when the session changes, and when the client is gone. The future does not hold the
+    /// client, even while it is polled: dropping the last handle frees the hub at once.
+    pub(super) fn until_session_changes(
         self: &Arc<Self>,
         present: Option<SessionId>,
     ) -> impl Future<Output = ()> + Send + use<P, S> {
-        let sessions = Arc::clone(&self.edge.sessions);
+        let changes = Arc::clone(&self.driver.changes);
         let inner = Arc::downgrade(self);
-        let machine = Arc::downgrade(&self.edge.machine);
+        let machine = Arc::downgrade(&self.driver.machine);
         async move {
-            let seat = sessions.seat(0);
+            let waiter = changes.waiter(CHANGE);
             poll_fn(|context| {
-                seat.take(context.waker());
+                waiter.register(context.waker());
                 match machine.upgrade() {
                     Some(machine)
                         if inner.strong_count() > 0 && machine.lock().session_id() == present =>
@@ -128,13 +131,13 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         }
     }
 
-    /// Waits until no redirect is under way, or for as long as `limit` does.
+    /// Waits until no redirect is in progress, or until `limit` ends.
     #[cfg(feature = "redirect")]
     pub(super) async fn until_not_redirecting(&self, limit: impl Future<Output = ()>) {
         let mut limit = pin!(limit);
-        let seat = self.edge.sessions.seat(0);
+        let waiter = self.driver.changes.waiter(CHANGE);
         poll_fn(|context| {
-            seat.take(context.waker());
+            waiter.register(context.waker());
             if self.machine().is_redirecting() {
                 limit.as_mut().poll(context)
             } else {
@@ -144,86 +147,86 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         .await;
     }
 
-    /// Waits until nobody comes back to the redirect of this state any more, and says why.
+    /// Waits until the redirect of this state has ended, and returns why.
     #[cfg(feature = "loopback")]
-    pub(super) async fn until_redirect_over(&self, state: &RedirectState) -> RedirectError {
-        let seat = self.edge.sessions.seat(0);
+    pub(super) async fn until_redirect_end(&self, state: &RedirectState) -> RedirectError {
+        let waiter = self.driver.changes.waiter(CHANGE);
         poll_fn(|context| {
-            seat.take(context.waker());
-            let over = self.machine().redirect_over(state);
-            over.map_or(Poll::Pending, Poll::Ready)
+            waiter.register(context.waker());
+            let end = self.machine().redirect_end(state);
+            end.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 
-    /// Begins a transaction. From here on it will happen, before any that is begun later.
-    pub(super) fn begin<A: Clone + Send + 'static>(
+    /// Submits a transaction. It will run, before any that is submitted later.
+    pub(super) fn submit<A: Clone + Send + 'static>(
         &self,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
-    ) -> Ticket<A> {
-        let edge = Arc::clone(&self.edge);
-        self.transactions.push(|promise| async move {
-            let (events, answer) = edge.perform(first).await;
-            edge.deliveries(events, promise, answer)
+    ) -> JobHandle<A> {
+        let driver = Arc::clone(&self.driver);
+        self.transactions.push(|completer| async move {
+            let (events, answer) = driver.run(first).await;
+            driver.publish_jobs(events, completer, answer)
         })
     }
 
-    /// Whether there is a session to answer with. `ended` is how many refreshes had when the caller
+    /// Asks the machine for the session. `ended` is how many refreshes had ended when the caller
     /// asked.
-    pub(super) fn ask(
+    pub(super) fn ask_session(
         &self,
         force: bool,
         ended: u64,
-    ) -> Ticket<Result<SessionAsked, SessionError>> {
-        self.begin(move |machine, now| machine.session(force, ended, now))
+    ) -> JobHandle<Result<SessionLookup, SessionError>> {
+        self.submit(move |machine, now| machine.session(force, ended, now))
     }
 
-    pub(super) fn refreshes_ended(&self) -> u64 {
-        self.machine().refreshes()
+    pub(super) fn refresh_count(&self) -> u64 {
+        self.machine().refresh_count()
     }
 
     pub(super) fn provider(&self) -> &P {
-        &self.edge.provider
+        &self.driver.provider
     }
 
     pub(super) fn now(&self) -> SystemTime {
-        self.edge.clock.now()
+        self.driver.clock.now()
     }
 
-    pub(super) fn sessions(&self) -> &Bell {
-        &self.edge.sessions
+    pub(super) fn changes(&self) -> &WakerSet {
+        &self.driver.changes
     }
 
     pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.edge.machine.lock()
+        self.driver.machine.lock()
     }
 }
 
-/// Tells those who wait without holding the client that it is gone.
-struct End(Arc<Bell>);
+/// Wakes the tasks that wait without holding the client.
+struct NotifyOnDrop(Arc<WakerSet>);
 
-impl Drop for End {
+impl Drop for NotifyOnDrop {
     fn drop(&mut self) {
-        self.0.ring();
+        self.0.notify_all();
     }
 }
 
-impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
-    async fn perform<A>(
+impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
+    async fn run<A>(
         &self,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>,
     ) -> (Vec<AuthEvent>, A) {
         let now = self.clock.now();
-        let mut step = self.decide(|machine| first(machine, now));
+        let mut step = self.step(|machine| first(machine, now));
         loop {
             step = match step {
                 Step::Load(then) => {
                     let stored = self.store.load().await;
-                    self.decide(|machine| then(machine, stored))
+                    self.step(|machine| then(machine, stored))
                 }
                 Step::LoadRedirect(then) => {
                     let stored = self.store.load_redirect().await;
-                    self.decide(|machine| then(machine, stored))
+                    self.step(|machine| then(machine, stored))
                 }
                 Step::Write(write, then) => {
                     let written = match write {
@@ -233,51 +236,51 @@ impl<P: IdentityProvider, S: TokenStore> Edge<P, S> {
                         Write::SaveRedirect(pending) => self.store.save_redirect(&pending).await,
                         Write::ClearRedirect => self.store.clear_redirect().await,
                     };
-                    self.decide(|machine| then(machine, written))
+                    self.step(|machine| then(machine, written))
                 }
                 Step::End { publish, answer } => return (publish, answer),
             };
         }
     }
 
-    fn decide<A>(&self, what: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
-        let (step, is_another) = {
+    fn step<A>(&self, decide: impl FnOnce(&mut Machine) -> Step<A>) -> Step<A> {
+        let (step, is_changed) = {
             let mut machine = self.machine.lock();
-            let before = (machine.session_id(), machine.redirect_turns());
-            let step = what(&mut machine);
-            let after = (machine.session_id(), machine.redirect_turns());
+            let before = (machine.session_id(), machine.redirect_version());
+            let step = decide(&mut machine);
+            let after = (machine.session_id(), machine.redirect_version());
             (step, after != before)
         };
-        if is_another {
-            self.sessions.ring();
+        if is_changed {
+            self.changes.notify_all();
         }
         step
     }
 
-    /// What is left to do when the machine has decided: the answer is there after the last event.
-    fn deliveries<A: Send + 'static>(
+    /// One job for each event. The last job also hands over the answer.
+    fn publish_jobs<A: Send + 'static>(
         self: Arc<Self>,
         mut events: Vec<AuthEvent>,
-        promise: Promise<A>,
+        completer: Completer<A>,
         answer: A,
-    ) -> Vec<Delivery> {
+    ) -> Vec<PublishJob> {
         let Some(last) = events.pop() else {
-            promise.keep(answer);
+            completer.complete(answer);
             return Vec::new();
         };
-        let mut deliveries = Vec::<Delivery>::new();
+        let mut publish_jobs = Vec::<PublishJob>::new();
         for event in events {
-            let edge = Arc::clone(&self);
-            deliveries.push(Box::new(move || edge.publish(event)));
+            let driver = Arc::clone(&self);
+            publish_jobs.push(Box::new(move || driver.publish(event)));
         }
-        deliveries.push(Box::new(move || {
+        publish_jobs.push(Box::new(move || {
             self.publish(last);
-            promise.keep(answer);
+            completer.complete(answer);
         }));
-        deliveries
+        publish_jobs
     }
 
-    /// The one place where the auth category publishes. It never waits.
+    /// The only place where the auth category publishes. It never waits.
     fn publish(&self, event: AuthEvent) {
         self.auth.publish_unbounded(&KEY, event);
     }

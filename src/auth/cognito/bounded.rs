@@ -1,4 +1,4 @@
-//! Answers up to a size.
+//! A size limit for answers.
 
 use std::mem;
 
@@ -8,10 +8,10 @@ use aws_sdk_cognitoidentityprovider::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-use crate::auth::oauth::http::LONGEST;
+use crate::auth::oauth::http::MAX_BODY;
 
-/// Reads no more of an answer than any can be long. The SDK by itself would read, and keep, all
-/// that comes until the time is over.
+/// Limits the length of an answer. The SDK alone would read and buffer without limit until its
+/// timeout.
 #[derive(Debug)]
 pub(super) struct Bounded;
 
@@ -28,7 +28,7 @@ impl Intercept for Bounded {
     ) -> Result<(), BoxError> {
         let body = context.response_mut().body_mut();
         let unbounded = mem::replace(body, SdkBody::taken());
-        *body = SdkBody::from_body_1_x(Limited::new(unbounded, LONGEST));
+        *body = SdkBody::from_body_1_x(Limited::new(unbounded, MAX_BODY));
         Ok(())
     }
 }

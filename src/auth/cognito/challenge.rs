@@ -1,4 +1,4 @@
-//! The service's challenges, and ours.
+//! Converts the service's challenges to ours.
 
 use std::collections::HashMap;
 
@@ -10,27 +10,27 @@ use crate::auth::secret::Continuation;
 
 type Parameters = HashMap<String, String>;
 
-/// Where a sign-in stands at the service.
+/// The service's state of a sign-in.
 #[derive(Deserialize, Serialize)]
-pub(super) struct Stand {
+pub(super) struct ChallengeState {
     pub(super) name: String,
     pub(super) session: Option<String>,
-    /// What the service calls the user from here on.
+    /// The service's name for the user from here on.
     pub(super) username: String,
 }
 
-impl Stand {
-    pub(super) fn note(&self) -> Continuation {
+impl ChallengeState {
+    pub(super) fn to_continuation(&self) -> Continuation {
         serde_json::to_string(self).unwrap_or_default().into()
     }
 
-    pub(super) fn read(note: &Continuation) -> Option<Self> {
-        serde_json::from_str(note.expose()).ok()
+    pub(super) fn from_continuation(continuation: &Continuation) -> Option<Self> {
+        serde_json::from_str(continuation.expose()).ok()
     }
 }
 
-/// What the service asks, in our words, if it can be asked so.
-pub(super) fn asked(name: &Name, parameters: &Parameters) -> Option<Challenge> {
+/// Converts a challenge of the service, if there is one like it.
+pub(super) fn to_challenge(name: &Name, parameters: &Parameters) -> Option<Challenge> {
     let destination = || parameters.get("CODE_DELIVERY_DESTINATION").cloned();
     Some(match name {
         Name::CustomChallenge => Challenge::Custom {
@@ -60,8 +60,8 @@ pub(super) fn asked(name: &Name, parameters: &Parameters) -> Option<Challenge> {
     })
 }
 
-/// The first factors a user may choose from. A passkey is none of them: what the service asks of one
-/// can be answered in a browser only.
+/// The first factors that a user may choose from. Passkeys are left out: they work only in a
+/// browser.
 pub(super) fn first_factors(named: &[Name]) -> Challenge {
     let mut available = Vec::new();
     for name in named {
@@ -78,8 +78,8 @@ pub(super) fn first_factors(named: &[Name]) -> Challenge {
     Challenge::SelectFirstFactor { available }
 }
 
-/// An answer in the service's words: under which names it goes to this challenge.
-pub(super) fn answered(name: &str, answer: &Answer) -> Option<Vec<(String, String)>> {
+/// Converts an answer to the parameters of this challenge.
+pub(super) fn to_responses(name: &str, answer: &Answer) -> Option<Vec<(String, String)>> {
     let one = |key: &str, value: &str| Some(vec![(key.to_owned(), value.to_owned())]);
     match (name, answer) {
         ("SOFTWARE_TOKEN_MFA", Answer::Code(code)) => one("SOFTWARE_TOKEN_MFA_CODE", code.expose()),
@@ -136,7 +136,7 @@ fn mfa(name: &str) -> Option<MfaMethod> {
     }
 }
 
-/// A list, which the service sends as JSON in a text.
+/// Parses a list, which the service sends as JSON text.
 fn list(parameters: &Parameters, name: &str) -> Vec<String> {
     let text = parameters.get(name).map_or("[]", String::as_str);
     serde_json::from_str(text).unwrap_or_default()

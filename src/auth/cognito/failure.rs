@@ -1,41 +1,48 @@
-//! What an error of the service means.
+//! Errors of the service.
 
 use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
+pub(super) use crate::auth::oauth::failure::unreadable;
 
-/// The service's own name of the error is kept; so are its words, as far as they repeat nothing
-/// secret: see [`hiding`](crate::auth::oauth::failure::hiding).
-pub(super) fn failed<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> ProviderError {
+/// Keeps the service's name and message of the error. For secrets in the message, see
+/// [`redact`](crate::auth::oauth::failure::redact).
+pub(super) fn service_error<E: ProvideErrorMetadata>(
+    error: SdkError<E, HttpResponse>,
+) -> ProviderError {
     let in_transit =
         |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
     let status = error.raw_response().map(|raw| raw.status().as_u16());
-    let unreadable = || match status {
-        Some(status) if is_out_of_order(status) => {
+    let no_answer = || match status {
+        Some(status) if is_unavailable(status) => {
             let message = format!("the server is out of order: status {status}");
             ProviderError::new(ProviderErrorKind::InTransit, "Status", message)
         }
-        _ => in_transit("Unreadable", "the answer cannot be read"),
+        _ => unreadable("the answer cannot be read"),
     };
     let error = match error {
         SdkError::ServiceError(service) => service.into_err(),
         SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
         SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
         SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
-        _ => return unreadable(),
+        _ => return no_answer(),
     };
     let (Some(name), Some(status)) = (error.code(), status) else {
-        return unreadable();
+        return no_answer();
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, message, status);
-    ProviderError::new(kind, failure::name(name), failure::plain(shown(message)))
+    ProviderError::new(
+        kind,
+        failure::sanitize_name(name),
+        failure::sanitize(hide_input(message)),
+    )
 }
 
-/// What a constraint has refused is repeated in the words of the refusal.
-fn shown(message: &str) -> &str {
+/// Hides the message of a failed constraint, which repeats the input.
+fn hide_input(message: &str) -> &str {
     if message.contains("validation error") {
         "what was entered does not have the form that the service asks for"
     } else {
@@ -43,8 +50,8 @@ fn shown(message: &str) -> &str {
     }
 }
 
-/// What ends a session. Any other refusal of a refresh (by a firewall before the service, say, or of
-/// an app client that is not set up for it) says nothing of the session, so that it is kept.
+/// The errors that end a session. Any other refusal of a refresh (for example by a firewall, or of
+/// a misconfigured app client) does not concern the session, so the session is kept.
 const ENDS_A_SESSION: [&str; 6] = [
     "NotAuthorizedException",
     "PasswordResetRequiredException",
@@ -54,11 +61,11 @@ const ENDS_A_SESSION: [&str; 6] = [
     "UserNotFoundException",
 ];
 
-/// As [`failed`], of a refresh.
-pub(super) fn not_refreshed<E: ProvideErrorMetadata>(
+/// Converts an error of a refresh.
+pub(super) fn refresh_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
-    let error = failed(error);
+    let error = service_error(error);
     ProviderError {
         kind: kind_of_refresh(&error.name, error.kind),
         ..error
@@ -80,19 +87,15 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
         | "InternalErrorException"
         | "ThrottlingException"
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
-        _ if is_out_of_order(status) => ProviderErrorKind::InTransit,
+        _ if is_unavailable(status) => ProviderErrorKind::InTransit,
         "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
         _ => ProviderErrorKind::Rejected,
     }
 }
 
-const fn is_out_of_order(status: u16) -> bool {
+const fn is_unavailable(status: u16) -> bool {
     status == 429 || status >= 500
-}
-
-pub(super) fn unreadable(message: &str) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
 pub(super) fn another_user() -> ProviderError {
@@ -158,7 +161,7 @@ mod tests {
         let refreshed = |name: &str, message: &str| {
             let error = ErrorMetadata::builder().code(name).message(message).build();
             let response = HttpResponse::new(400.try_into().unwrap(), "".into());
-            not_refreshed(SdkError::service_error(error, response)).kind
+            refresh_error(SdkError::service_error(error, response)).kind
         };
         for name in [
             "RefreshTokenReuseException",
@@ -198,7 +201,7 @@ mod tests {
             .message(message)
             .build();
         let response = HttpResponse::new(400.try_into().unwrap(), "".into());
-        let error = failed(SdkError::service_error(error, response));
+        let error = service_error(SdkError::service_error(error, response));
         assert_eq!(error.name, "InvalidParameterException");
         assert!(!format!("{error:?}{error}").contains("123 456"));
     }

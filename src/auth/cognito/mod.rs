@@ -1,9 +1,9 @@
 //! Amazon Cognito user pools.
 //!
-//! - this file: [`CognitoProvider`], and what it does for an open session and by redirect
-//! - `options`: which pool; `users`: its users; `sign_in`: signing in, step by step
-//! - `challenge`: the service's challenges and ours; `tokens`: what it issues
-//! - `failure`: what its errors mean; `bounded`: how much of an answer is read
+//! - this file: [`CognitoProvider`], its open sessions and redirects
+//! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step
+//! - `challenge`: converts the service's challenges; `tokens`: the tokens it issues
+//! - `failure`: its errors; `bounded`: the size limit of an answer
 
 mod bounded;
 mod challenge;
@@ -21,10 +21,10 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{another_user, failed, not_refreshed, unreadable, unsupported};
-use self::tokens::issued;
+use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
+use self::tokens::read_tokens;
 use super::error::ProviderError;
-use super::oauth::failure::hiding;
+use super::oauth::failure::redact;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
@@ -34,12 +34,13 @@ use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 
-/// A Cognito user pool: by its API, with the official SDK, and by its sign-in pages.
+/// A Cognito user pool, through its API (with the official SDK) and its sign-in pages.
 ///
-/// Sign-in is by SRP unless the options say otherwise; every challenge of the service's is a
-/// [`Challenge`](super::Challenge), but for passkeys, which are left out of the choice of a first
-/// factor. It does not remember devices: in a pool that always does, a refresh asks for a device key
-/// that this provider does not have, so leave device tracking off. No AWS credentials are needed. It works on a tokio runtime.
+/// Sign-in is by SRP unless the options say otherwise. Each challenge of the service is a
+/// [`Challenge`](super::Challenge), except passkeys, which are not offered as a first factor.
+/// Devices are not remembered: in a pool that always remembers them, a refresh needs a device key
+/// that this provider lacks, so leave device tracking off. No AWS credentials are needed. Needs a
+/// tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -68,7 +69,7 @@ struct Inner {
     flow: CognitoFlow,
 }
 
-/// The pool's own sign-in pages.
+/// The pool's sign-in pages.
 struct Hosted {
     oauth: OAuth,
     endpoints: Endpoints,
@@ -76,7 +77,7 @@ struct Hosted {
 }
 
 impl CognitoProvider {
-    /// A pool, and how this application is registered with it.
+    /// Builds a provider, from the registration of the application.
     pub fn builder() -> CognitoOptionsBuilder {
         CognitoOptions::builder()
     }
@@ -85,9 +86,9 @@ impl CognitoProvider {
         self.inner.client_secret.as_ref().map(ClientSecret::expose)
     }
 
-    /// An error without this secret, which was sent, and without the app client's.
-    fn hiding(&self, error: ProviderError, sent: &str) -> ProviderError {
-        hiding(error, [sent].into_iter().chain(self.secret()))
+    /// Removes this secret and that of the app client from an error.
+    fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
+        redact(error, [sent].into_iter().chain(self.secret()))
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
@@ -110,9 +111,9 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(|error| self.hiding(not_refreshed(error), token.expose()))?;
+            .map_err(|error| self.redact(refresh_error(error), token.expose()))?;
         let result = refreshed.authentication_result;
-        let (of, tokens) = issued(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        let (of, tokens) = read_tokens(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
         if of.user_id != user.user_id {
             return Err(another_user());
         }
@@ -128,7 +129,7 @@ impl IdentityProvider for CognitoProvider {
             .client_id(&self.inner.client_id)
             .set_client_secret(self.secret().map(str::to_owned));
         let revoked = revoked.send().await.map(drop);
-        revoked.map_err(|error| self.hiding(failed(error), token.expose()))
+        revoked.map_err(|error| self.redact(service_error(error), token.expose()))
     }
 
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
@@ -138,7 +139,7 @@ impl IdentityProvider for CognitoProvider {
             .global_sign_out()
             .access_token(token.expose());
         let out = out.send().await.map(drop);
-        out.map_err(|error| self.hiding(failed(error), token.expose()))
+        out.map_err(|error| self.redact(service_error(error), token.expose()))
     }
 
     async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {

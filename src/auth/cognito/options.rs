@@ -1,4 +1,4 @@
-//! Which pool, and how the application is registered with it.
+//! The pool, and the registration of the application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use crate::auth::oauth::http::Http;
 use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 
-/// How a user proves to know the password.
+/// How a user signs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CognitoFlow {
-    /// Without sending it: Secure Remote Password (`USER_SRP_AUTH`).
+    /// By Secure Remote Password, which does not send the password (`USER_SRP_AUTH`).
     #[default]
     Srp,
-    /// By sending it (`USER_PASSWORD_AUTH`).
+    /// By sending the password (`USER_PASSWORD_AUTH`).
     Password,
-    /// By what the pool's Lambda functions ask for (`CUSTOM_AUTH`).
+    /// By the challenges of the pool's Lambda functions (`CUSTOM_AUTH`).
     Custom,
     /// By a factor of the user's choice (`USER_AUTH`).
     Choice,
 }
 
-/// What a [`CognitoProvider`] is made of.
+/// The options of a [`CognitoProvider`].
 ///
 /// ```
 /// use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
@@ -59,38 +59,38 @@ pub struct CognitoOptions {
     /// The pool: `eu-central-1_Example`.
     #[builder(setter(into))]
     user_pool_id: String,
-    /// The app client.
+    /// The id of the app client.
     #[builder(setter(into))]
     client_id: String,
-    /// Its secret, where it has one.
+    /// The secret of the app client, if it has one.
     #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
     client_secret: Option<ClientSecret>,
-    /// How it proves itself to the sign-in pages with that secret; unless set, by HTTP Basic.
+    /// How the secret is sent to the token endpoint; unless set, by HTTP Basic.
     #[builder(default)]
     client_auth: ClientAuth,
     /// How a user signs in; unless set, by SRP.
     #[builder(default)]
     flow: CognitoFlow,
-    /// Where the service is; unless set, where it is in this region.
+    /// The endpoint of the service; unless set, that of the region.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     endpoint: Option<String>,
-    /// How long to wait for each answer; unless set, 30 s. Nothing is sent twice by itself.
+    /// How long to wait for each answer; unless set, 30 s. Requests are not retried.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
     /// The domain of the pool's sign-in pages, for signing in by redirect:
     /// `https://example.auth.eu-central-1.amazoncognito.com`.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     domain: Option<String>,
-    /// Where the browser may come back to, as the app client says.
+    /// The redirect URIs, as configured for the app client.
     #[builder(
         default,
         setter(transform = |uris: impl IntoIterator<Item: Into<String>>| texts(uris))
     )]
     redirect_uris: Vec<String>,
-    /// Where the browser goes when the user has signed out, as the app client says.
+    /// The page after a sign-out, as configured for the app client.
     #[builder(default, setter(transform = |uri: impl Into<String>| Some(uri.into())))]
     logout_uri: Option<String>,
-    /// What to ask for by redirect; unless set, `openid`.
+    /// The scopes of a sign-in by redirect; unless set, `openid`.
     #[builder(
         default = vec!["openid".to_owned()],
         setter(transform = |scopes: impl IntoIterator<Item: Into<String>>| texts(scopes))
@@ -114,7 +114,7 @@ impl CognitoOptions {
         Client::from_conf(config.build())
     }
 
-    /// The pool's own pages, or why there are none.
+    /// The pool's sign-in pages, or why there are none.
     fn hosted(&self) -> Result<Hosted, &'static str> {
         let Some(domain) = &self.domain else {
             return Err("the domain of the sign-in pages is not known");
@@ -137,7 +137,7 @@ impl CognitoOptions {
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
             revocation: domain.join("/oauth2/revoke").ok(),
-            names_itself: false,
+            sends_issuer: false,
             end_session: domain.join("/logout").ok(),
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
         };

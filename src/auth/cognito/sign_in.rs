@@ -1,4 +1,4 @@
-//! Signing in: by SRP, by password, by what the pool asks for.
+//! Sign-in: by SRP, by password, by challenges.
 
 use aws_cognito_srp::{SrpClient, User};
 use aws_sdk_cognitoidentityprovider::types::{
@@ -8,16 +8,16 @@ use aws_sdk_cognitoidentityprovider::types::{
 use std::collections::HashMap;
 
 use super::CognitoProvider;
-use super::challenge::{Stand, answered, asked, first_factors};
-use super::failure::{failed, unreadable, unsupported};
+use super::challenge::{ChallengeState, first_factors, to_challenge, to_responses};
+use super::failure::{service_error, unreadable, unsupported};
 use super::options::CognitoFlow;
-use super::tokens::issued;
+use super::tokens::read_tokens;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, OpenChallenge};
 use crate::auth::secret::Password;
 
-/// What the service says to any step of a sign-in.
+/// The service's reply to a step of a sign-in.
 #[derive(Default)]
 struct Reply {
     result: Option<AuthenticationResultType>,
@@ -28,7 +28,7 @@ struct Reply {
 }
 
 impl CognitoProvider {
-    pub(super) async fn begin(
+    pub(super) async fn initiate(
         &self,
         username: &str,
         password: Option<&Password>,
@@ -85,18 +85,21 @@ impl CognitoProvider {
                 parameters: begun.challenge_parameters.unwrap_or_default(),
                 available: begun.available_challenges.unwrap_or_default(),
             },
-            Err(error) => return stopped(username, failed(error)),
+            Err(error) => return challenge_or_error(username, service_error(error)),
         };
         match (&reply.name, srp) {
             (Some(ChallengeNameType::PasswordVerifier), Some(srp)) => {
-                self.prove(username, &srp, reply).await
+                self.prove_password(username, &srp, reply).await
             }
-            _ => self.go_on(username, username.to_owned(), reply).await,
+            _ => {
+                self.next_challenge(username, username.to_owned(), reply)
+                    .await
+            }
         }
     }
 
-    /// Proves to know the password, without sending it.
-    async fn prove(
+    /// Proves knowledge of the password without sending it.
+    async fn prove_password(
         &self,
         username: &str,
         srp: &SrpClient<User>,
@@ -120,65 +123,68 @@ impl CognitoProvider {
             ("PASSWORD_CLAIM_SIGNATURE", proof.password_claim_signature),
             ("TIMESTAMP", proof.timestamp),
         ];
-        let stand = Stand {
+        let state = ChallengeState {
             name: "PASSWORD_VERIFIER".to_owned(),
             session: reply.session,
             username: id,
         };
-        match self.respond(&stand, owned(responses)).await {
-            Ok(reply) => self.go_on(username, stand.username, reply).await,
-            Err(error) => stopped(username, error),
+        match self.respond(&state, owned(responses)).await {
+            Ok(reply) => self.next_challenge(username, state.username, reply).await,
+            Err(error) => challenge_or_error(username, error),
         }
     }
 
-    pub(super) async fn go_on_with(
+    pub(super) async fn answer_challenge(
         &self,
         open: &OpenChallenge,
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
-        let mut stand = Stand::read(&open.continuation)
+        let mut state = ChallengeState::from_continuation(&open.continuation)
             .ok_or_else(|| unsupported("this sign-in was begun by another provider"))?;
         if let (Challenge::SelectFirstFactor { .. }, Answer::FirstFactor(FirstFactor::Password)) =
             (&open.challenge, answer)
         {
-            // Choosing the password and giving it is one step of the service's.
+            // For the service, choosing the password and sending it is one step.
             return Ok(SignInReply::Challenged(OpenChallenge {
                 challenge: Challenge::Password,
                 ..open.clone()
             }));
         }
-        let responses = match (&*stand.name, answer) {
+        let responses = match (&*state.name, answer) {
             ("MFA_SETUP", Answer::Code(code)) => {
                 let verified = self
                     .inner
                     .client
                     .verify_software_token()
-                    .set_session(stand.session.clone())
+                    .set_session(state.session.clone())
                     .user_code(code.expose())
                     .send()
                     .await
-                    .map_err(failed)?;
-                stand.session = verified.session;
+                    .map_err(service_error)?;
+                state.session = verified.session;
                 HashMap::new()
             }
-            _ => answered(&stand.name, answer)
+            _ => to_responses(&state.name, answer)
                 .ok_or_else(|| unsupported("the service takes no such answer here"))?
                 .into_iter()
                 .collect(),
         };
-        match self.respond(&stand, responses).await {
-            Ok(reply) => self.go_on(&open.username, stand.username, reply).await,
-            Err(error) => stopped(&open.username, error),
+        match self.respond(&state, responses).await {
+            Ok(reply) => {
+                self.next_challenge(&open.username, state.username, reply)
+                    .await
+            }
+            Err(error) => challenge_or_error(&open.username, error),
         }
     }
 
     async fn respond(
         &self,
-        stand: &Stand,
+        state: &ChallengeState,
         mut responses: HashMap<String, String>,
     ) -> Result<Reply, ProviderError> {
-        responses.insert("USERNAME".to_owned(), stand.username.clone());
-        if let Some(hash) = self.secret_hash(&stand.username) {
+        responses.insert("USERNAME".to_owned(), state.username.clone());
+        if let Some(hash) = self.secret_hash(&state.username) {
             responses.insert("SECRET_HASH".to_owned(), hash);
         }
         let reply = self
@@ -186,12 +192,12 @@ impl CognitoProvider {
             .client
             .respond_to_auth_challenge()
             .client_id(&self.inner.client_id)
-            .challenge_name(ChallengeNameType::from(&*stand.name))
-            .set_session(stand.session.clone())
+            .challenge_name(ChallengeNameType::from(&*state.name))
+            .set_session(state.session.clone())
             .set_challenge_responses(Some(responses))
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(service_error)?;
         Ok(Reply {
             result: reply.authentication_result,
             name: reply.challenge_name,
@@ -201,15 +207,15 @@ impl CognitoProvider {
         })
     }
 
-    /// What comes after a reply. The service calls the user `known_as`.
-    async fn go_on(
+    /// Returns the tokens or the next challenge. `known_as` is the service's name for the user.
+    async fn next_challenge(
         &self,
         username: &str,
         known_as: String,
         mut reply: Reply,
     ) -> Result<SignInReply, ProviderError> {
         if let Some(result) = reply.result {
-            let (user, tokens) = issued(result)?;
+            let (user, tokens) = read_tokens(result)?;
             return Ok(SignInReply::SignedIn { user, tokens });
         }
         let name = reply
@@ -224,7 +230,7 @@ impl CognitoProvider {
                     .set_session(reply.session)
                     .send()
                     .await
-                    .map_err(failed)?;
+                    .map_err(service_error)?;
                 reply.session = set_up.session;
                 let key = set_up
                     .secret_code
@@ -232,7 +238,7 @@ impl CognitoProvider {
                 Challenge::SetUpTotp { key: key.into() }
             }
             ChallengeNameType::SelectChallenge => first_factors(&reply.available),
-            name => asked(name, &reply.parameters)
+            name => to_challenge(name, &reply.parameters)
                 .ok_or_else(|| unsupported("the service asks what this crate does not know"))?,
         };
         let known_as = reply
@@ -240,7 +246,7 @@ impl CognitoProvider {
             .get("USER_ID_FOR_SRP")
             .cloned()
             .unwrap_or(known_as);
-        let stand = Stand {
+        let state = ChallengeState {
             name: name.as_str().to_owned(),
             session: reply.session,
             username: known_as,
@@ -248,7 +254,7 @@ impl CognitoProvider {
         Ok(SignInReply::Challenged(OpenChallenge {
             username: username.to_owned(),
             challenge,
-            continuation: stand.note(),
+            continuation: state.to_continuation(),
         }))
     }
 
@@ -257,15 +263,15 @@ impl CognitoProvider {
         SrpClient::new(user, &self.inner.client_id, self.secret())
     }
 
-    /// What an app client with a secret proves itself with, beside this user name.
+    /// The secret hash for this user name, if the app client has a secret.
     pub(super) fn secret_hash(&self, username: &str) -> Option<String> {
         let user = User::new(&self.inner.user_pool_id, username, "");
         SrpClient::new(user, &self.inner.client_id, self.secret()).get_secret_hash()
     }
 }
 
-/// Two refusals of a sign-in are steps of it.
-fn stopped(username: &str, error: ProviderError) -> Result<SignInReply, ProviderError> {
+/// Converts two errors of a sign-in to challenges.
+fn challenge_or_error(username: &str, error: ProviderError) -> Result<SignInReply, ProviderError> {
     let challenge = match &*error.name {
         "UserNotConfirmedException" => Challenge::ConfirmSignUp,
         "PasswordResetRequiredException" => Challenge::ResetPassword,

@@ -1,4 +1,4 @@
-//! What the service has issued, and to whom.
+//! The tokens of the service, and their user.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::auth::error::ProviderError;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 
-/// What is read of a token. It has come straight from the service, so it is not verified.
+/// The claims that are read. The token comes directly from the service, so it is not verified.
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
@@ -23,7 +23,7 @@ struct Claims {
     iat: u64,
 }
 
-pub(super) fn issued(
+pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
     let access = result

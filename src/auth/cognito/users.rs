@@ -3,7 +3,7 @@
 use aws_sdk_cognitoidentityprovider::types::AttributeType;
 
 use super::CognitoProvider;
-use super::failure::{failed, unsupported};
+use super::failure::{service_error, unsupported};
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
 use crate::auth::provider::{Attributes, SignInReply, SignUpStep, UserPool};
@@ -33,7 +33,7 @@ impl UserPool for CognitoProvider {
             ))
             .send()
             .await
-            .map_err(|error| self.hiding(failed(error), password.expose()))?;
+            .map_err(|error| self.redact(service_error(error), password.expose()))?;
         Ok(if signed_up.user_confirmed {
             SignUpStep::Done
         } else {
@@ -55,7 +55,7 @@ impl UserPool for CognitoProvider {
             .username(username)
             .confirmation_code(code.expose());
         let confirmed = confirmed.send().await.map(drop);
-        confirmed.map_err(|error| self.hiding(failed(error), code.expose()))
+        confirmed.map_err(|error| self.redact(service_error(error), code.expose()))
     }
 
     async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
@@ -68,7 +68,7 @@ impl UserPool for CognitoProvider {
             .username(username)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(service_error)?;
         Ok(SignUpStep::Confirm {
             destination: sent.code_delivery_details.and_then(|sent| sent.destination),
         })
@@ -79,8 +79,8 @@ impl UserPool for CognitoProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        let begun = self.begin(username, password).await;
-        begun.map_err(|error| self.hiding(error, password.map_or("", Password::expose)))
+        let begun = self.initiate(username, password).await;
+        begun.map_err(|error| self.redact(error, password.map_or("", Password::expose)))
     }
 
     async fn answer(
@@ -88,8 +88,8 @@ impl UserPool for CognitoProvider {
         challenge: &OpenChallenge,
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
-        let answered = self.go_on_with(challenge, answer).await;
-        answered.map_err(|error| self.hiding(error, secret_of(answer)))
+        let answered = self.answer_challenge(challenge, answer).await;
+        answered.map_err(|error| self.redact(error, secret_of(answer)))
     }
 
     async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
@@ -102,7 +102,7 @@ impl UserPool for CognitoProvider {
             .username(username)
             .send()
             .await
-            .map_err(failed)?;
+            .map_err(service_error)?;
         Ok(sent.code_delivery_details.and_then(|sent| sent.destination))
     }
 
@@ -123,19 +123,19 @@ impl UserPool for CognitoProvider {
             .password(password.expose());
         let replaced = replaced.send().await.map(drop);
         replaced.map_err(|error| {
-            let error = self.hiding(failed(error), code.expose());
-            self.hiding(error, password.expose())
+            let error = self.redact(service_error(error), code.expose());
+            self.redact(error, password.expose())
         })
     }
 
     async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
         let deleted = self.inner.client.delete_user().access_token(token.expose());
         let deleted = deleted.send().await.map(drop);
-        deleted.map_err(|error| self.hiding(failed(error), token.expose()))
+        deleted.map_err(|error| self.redact(service_error(error), token.expose()))
     }
 }
 
-/// What of an answer is nobody else's business.
+/// The secret part of an answer.
 fn secret_of(answer: &Answer) -> &str {
     match answer {
         Answer::Password(password) | Answer::NewPassword { password, .. } => password.expose(),

@@ -1,4 +1,4 @@
-//! What is behind a failure: the input, the provider, the store.
+//! The causes of a failure: the input, the provider, the store.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::Display;
 use thiserror::Error;
 
-/// Input that cannot be right. Nothing was sent.
+/// Invalid input. Nothing was sent.
 ///
 /// ```
 /// use typed_hub::auth::{Field, InputError};
@@ -16,10 +16,10 @@ use thiserror::Error;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InputError {
-    /// Nothing was entered.
+    /// The field is empty.
     #[error("the {0} is empty: ask the user for it")]
     Empty(Field),
-    /// More was entered than any provider takes.
+    /// The field is longer than any provider accepts.
     #[error("the {0} is longer than {longest} bytes: ask the user for a shorter one", longest = .0.longest())]
     TooLong(Field),
 }
@@ -32,15 +32,15 @@ pub enum InputError {
 /// ```
 pub const MAX_INPUT_BYTES: usize = 1024;
 
-/// The longest answer to a custom challenge that is sent on: 131,072 bytes. An application may have
-/// a device answer, with a signature, say, where a user would enter a word.
+/// The longest answer to a custom challenge that is sent on: 131,072 bytes. A device may answer in
+/// place of the user, for example with a signature.
 ///
 /// ```
 /// assert!(typed_hub::auth::MAX_ANSWER_BYTES > typed_hub::auth::MAX_INPUT_BYTES);
 /// ```
 pub const MAX_ANSWER_BYTES: usize = 128 * 1024;
 
-/// What a user enters.
+/// A field that a user enters.
 ///
 /// ```
 /// assert_eq!(typed_hub::auth::Field::Username.to_string(), "user name");
@@ -57,13 +57,13 @@ pub enum Field {
     Code,
     /// The answer to a custom challenge.
     Answer,
-    /// What a sign-in by redirect is to carry.
+    /// The custom state of a sign-in by redirect.
     #[strum(serialize = "custom state")]
     CustomState,
 }
 
 impl Field {
-    /// The longest that is sent on, in bytes.
+    /// The greatest length that is sent on, in bytes.
     ///
     /// ```
     /// use typed_hub::auth::{Field, MAX_ANSWER_BYTES, MAX_INPUT_BYTES};
@@ -80,7 +80,7 @@ impl Field {
     }
 }
 
-/// What an identity provider says when it does not do as asked.
+/// An error of an identity provider.
 ///
 /// ```
 /// use typed_hub::auth::{ProviderError, ProviderErrorKind};
@@ -95,12 +95,12 @@ pub struct ProviderError {
     pub kind: ProviderErrorKind,
     /// The provider's own name of the error, such as `NotAuthorizedException` or `invalid_grant`.
     pub name: String,
-    /// The provider's own words. They carry no secret: the provider sees to it.
+    /// The provider's own message. It must carry no secret.
     pub message: String,
 }
 
 impl ProviderError {
-    /// An error of this kind, under the provider's own name for it and in its own words.
+    /// Makes an error of this kind, with the provider's own name and message.
     ///
     /// The message is shown to people and travels on the hub, so it must carry no secret.
     #[must_use]
@@ -117,8 +117,8 @@ impl ProviderError {
     }
 }
 
-/// What a provider's failure means. It decides about a session only when the session was to be
-/// refreshed: a failed sign-in, revocation or deletion ends none.
+/// The meaning of a provider's error. It can end a session only when a refresh fails: a failed
+/// sign-in, revocation or deletion ends none.
 ///
 /// ```
 /// use typed_hub::auth::ProviderErrorKind;
@@ -135,21 +135,21 @@ impl ProviderError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display)]
 pub enum ProviderErrorKind {
-    /// Refused as not authorised. Of a refresh: the session is over, as if the user had signed out.
+    /// Refused as not authorised. If a refresh fails so, the session has ended, as if the user had
+    /// signed out.
     NotAuthorized,
-    /// Refused for another reason: a token revoked or used twice, a user who is gone, not
-    /// confirmed, or must reset the password. Of a refresh: the session is over, and that is an
-    /// error.
+    /// Refused for another reason: a token that was revoked or used twice, or a user who is
+    /// deleted, not confirmed, or must reset the password. If a refresh fails so, the session has
+    /// ended, and that is an error.
     Rejected,
-    /// Not reached, throttled, or out of order (network, 429, 5xx). Of a refresh: the session is
-    /// kept.
+    /// Not reached, throttled, or unavailable (network, 429, 5xx). If a refresh fails so, the
+    /// session is kept.
     InTransit,
 }
 
-/// What a token store says when it does not do as asked.
+/// An error of a token store.
 ///
-/// It tells the kind of the failure and no more, so that nothing of what was being stored can get
-/// into it.
+/// It holds only the kind of the failure, so that no stored secret can get into it.
 ///
 /// ```
 /// use std::{fs, io};
@@ -171,7 +171,7 @@ pub enum StoreError {
     NotReadBack,
 }
 
-/// A failure as an event tells it: a name for programs, a message for people, and no secret.
+/// A failure in an event: a name for programs, a message for people, and no secret.
 ///
 /// On the wire: `{"name":"…","message":"…"}`.
 ///
@@ -185,9 +185,9 @@ pub enum StoreError {
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message} ({name})")]
 pub struct AuthFailure {
-    /// The name of the error: the provider's own where it is the provider's.
+    /// The name of the error: the provider's own, if the provider has caused it.
     pub name: String,
-    /// What happened, in words.
+    /// What happened, for people.
     pub message: String,
 }
 

@@ -1,12 +1,12 @@
-//! What can go wrong, one type per operation.
+//! Errors, one type per operation.
 //!
-//! - this file: signing up, in and out, and asking for the session
+//! - this file: sign-up, sign-in, sign-out, and the session
 //! - `new_client`: making a client
-//! - `redirect`: signing in by redirect
-//! - `cause`: what is behind it: the input, the provider, the store
+//! - `redirect`: sign-in by redirect
+//! - `cause`: the causes: the input, the provider, the store
 //!
-//! An error says what happened and what to do about it. None of them can hold a password, a token
-//! or a code: the texts come from this crate, or from a provider that promises the same.
+//! An error says what happened and what to do about it. No error holds a password, a token or a
+//! code: the texts come from this crate, or from a provider that guarantees the same.
 
 mod cause;
 mod new_client;
@@ -103,16 +103,16 @@ pub enum SignInError {
     /// The input could not be right, and nothing was sent.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// A session is open: sign out first.
+    /// A user is signed in already: sign out first.
     #[error("somebody is signed in already: sign out first")]
     AlreadySignedIn,
     /// The provider refused, or was not reached.
     #[error("not signed in: {0}")]
     Provider(ProviderError),
-    /// The session could not be stored, so it was given up.
+    /// The session could not be stored, so it was rolled back.
     #[error("not signed in: {0}")]
     Store(StoreError),
-    /// A sign-out, or another sign-in, came in between.
+    /// A sign-out or another sign-in has begun since.
     #[error("not signed in: a sign-out or another sign-in began meanwhile")]
     Superseded,
 }
@@ -144,16 +144,15 @@ pub enum ConfirmSignInError {
     /// The provider refused, or was not reached. The challenge is still open.
     #[error("the answer was not accepted: {0}")]
     Provider(ProviderError),
-    /// The session could not be stored, so it was given up.
+    /// The session could not be stored, so it was rolled back.
     #[error("not signed in: {0}")]
     Store(StoreError),
-    /// A sign-out, or another sign-in, came in between.
+    /// A sign-out or another sign-in has begun since.
     #[error("not signed in: a sign-out or another sign-in began meanwhile")]
     Superseded,
 }
 
-/// [`AuthClient::session`](super::AuthClient::session) has no session to give, though nobody signed
-/// out.
+/// [`AuthClient::session`](super::AuthClient::session) failed.
 ///
 /// ```
 /// use typed_hub::auth::SessionError;
@@ -173,17 +172,17 @@ pub enum SessionError {
     /// The provider was not reached. The session is kept: try again later.
     #[error("the session is kept but could not be refreshed, try again later: {0}")]
     Unreachable(ProviderError),
-    /// The tokens have expired, or new ones were forced, and there is nothing to refresh them with:
-    /// sign in again.
+    /// The tokens have expired, or a refresh was forced, and there is no refresh token: sign in
+    /// again.
     #[error("the tokens cannot be renewed, there is no refresh token: sign in again")]
     NoRefreshToken,
-    /// The token store failed. What could not be written is kept in memory and written by the next
-    /// call.
+    /// The token store failed. Tokens that could not be written are kept in memory, and the next
+    /// call writes them.
     #[error(transparent)]
     Store(StoreError),
 }
 
-/// [`AuthClient::current_user`](super::AuthClient::current_user) could not find out.
+/// [`AuthClient::current_user`](super::AuthClient::current_user) failed.
 ///
 /// ```
 /// use std::io;
@@ -230,7 +229,7 @@ pub enum SignOutError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeleteUserError {
-    /// Nobody is signed in: sign in as the user to delete.
+    /// No user is signed in: sign in as the user to delete.
     #[error("nobody is signed in: sign in as the user to delete")]
     SignedOut,
     /// The session had expired and could not be refreshed.

@@ -11,7 +11,7 @@ use thiserror::Error;
 /// again when the last handle of its client is dropped; see "One client to a hub" at
 /// [`AuthClient`](super::super::AuthClient).
 ///
-/// The provider and the store are handed back; the hub was a handle, of which the caller has another.
+/// The error hands back the provider and the store. The hub was a handle: keep a clone.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -42,14 +42,14 @@ impl<P, S> NewClientError<P, S> {
         Self(Box::new((provider, store)))
     }
 
-    /// The provider and the store that the client was to be made of.
+    /// Returns the provider and the store.
     #[must_use]
     pub fn into_parts(self) -> (P, S) {
         *self.0
     }
 }
 
-/// Shows neither the provider, which may hold the secret of an application, nor the store.
+/// Shows neither the provider, which may hold a client secret, nor the store.
 impl<P, S> fmt::Debug for NewClientError<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewClientError").finish_non_exhaustive()

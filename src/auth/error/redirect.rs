@@ -1,4 +1,4 @@
-//! Signing in by redirect.
+//! Sign-in by redirect.
 
 use thiserror::Error;
 
@@ -21,14 +21,14 @@ pub enum RedirectError {
     /// The input could not be right, and nothing was sent.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// A session is open: sign out first.
+    /// A user is signed in already: sign out first.
     #[error("somebody is signed in already: sign out first")]
     AlreadySignedIn,
-    /// No sign-in by redirect is under way, or not any more. Nothing was published.
+    /// No sign-in by redirect is in progress, or no longer. Nothing was published.
     #[error("no sign-in by redirect is under way: begin one with `sign_in_with_redirect`")]
     NothingUnderWay,
-    /// The URL is not one that the sign-in under way comes back to. It is still under way, and
-    /// nothing was published.
+    /// The URL is not the redirect URI of the sign-in in progress, which goes on. Nothing was
+    /// published.
     #[error(
         "this is not the redirect URI of the sign-in under way: hand in the callback as it came"
     )]
@@ -40,10 +40,10 @@ pub enum RedirectError {
     /// not sent.
     #[error("the callback carries another state, so it may be forged: begin again")]
     StateMismatch,
-    /// The provider has come back with an error: the user declined, say.
+    /// The callback carries an error of the provider, for example because the user declined.
     #[error("not signed in: {0}")]
     Declined(AuthFailure),
-    /// The provider refused the code, or was not reached, or does not say who the user is.
+    /// The provider refused the code, was not reached, or did not identify the user.
     #[error("not signed in: {0}")]
     Provider(ProviderError),
     /// The token store failed.
@@ -58,7 +58,7 @@ pub enum RedirectError {
     /// The user did not come back in time.
     #[error("nobody came back from the sign-in page in time: begin again")]
     TimedOut,
-    /// A sign-out, or another sign-in, came in between.
+    /// A sign-out or another sign-in has begun since.
     #[error("not signed in: a sign-out or another sign-in began meanwhile")]
     Superseded,
 }

@@ -1,40 +1,40 @@
-//! What follows what: the auth category as pure code.
+//! The state machine of the auth category, in pure code.
 //!
-//! A [`Machine`] holds what is known of the session. Each of its verbs takes what a caller asked
-//! or a provider replied, and gives the [`Step`] that comes next: something to ask of the store,
-//! with what to do about its answer, or the end, with the events to publish. Whoever performs the
-//! steps decides nothing; whoever decides has no lock, clock, store, network or hub. So each row of
-//! the table of events is a row of a test (`tests.rs`).
+//! A [`Machine`] holds the state of the session. Each of its methods takes the request of a caller
+//! or the reply of a provider, and returns the next [`Step`]: an access to the store, with the
+//! continuation, or the end, with the events to publish. The code that runs the steps decides
+//! nothing, and the machine has no lock, clock, store, network or hub. So each row of the table of
+//! events is a row of a test (`tests.rs`).
 //!
-//! One chain of steps is a *transaction*: it ends before the next begins, whatever becomes of the
-//! future that asked for it. The network is never asked inside one. And events can only be the end
-//! of one, so that no event comes before the write it tells of.
+//! One chain of steps is a *transaction*: it ends before the next begins, even if the future that
+//! submitted it is dropped. A transaction never calls the network. It publishes only at its end, so
+//! that no event comes before its write.
 //!
 //! - `refresh`: asking for the session, and renewing it
-//! - `sign_in`: beginning, going on, completing
-//! - `sign_out`: signing out, deleting the user
-//! - `redirect`: signing in by redirect; `unredirected`: its ends without a callback
-//! - `step`: what comes next in a transaction
+//! - `sign_in`: sign-in by password, and its challenges
+//! - `sign_out`: sign-out, deleting the user
+//! - `redirect`: sign-in by redirect; `redirect_abort`: its end without a callback
+//! - `step`: one step of a transaction
 
 #[cfg(feature = "redirect")]
 mod redirect;
+#[cfg(feature = "redirect")]
+mod redirect_abort;
 mod refresh;
 mod sign_in;
 mod sign_out;
 mod step;
-#[cfg(feature = "redirect")]
-mod unredirected;
 
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect::Exchange;
-pub(super) use self::refresh::{Due, Refresh, SessionAsked};
-pub use self::sign_in::SignInStep;
-pub(super) use self::sign_in::{Attempt, Begun, NotSignedIn};
-pub use self::sign_out::SignOutScope;
-pub(super) use self::sign_out::{SignOutAsked, SignOutCall};
-pub(super) use self::step::{Step, Write};
 #[cfg(feature = "redirect")]
-pub(super) use self::unredirected::Unredirected;
+pub(super) use self::redirect_abort::RedirectAbort;
+pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, SessionLookup};
+pub use self::sign_in::SignInStep;
+pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
+pub use self::sign_out::SignOutScope;
+pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan};
+pub(super) use self::step::{Step, Write};
 
 use std::mem;
 
@@ -46,131 +46,131 @@ use super::provider::challenge::OpenChallenge;
 use super::store::{PendingRedirect, Session};
 use super::user::AuthUser;
 
-/// What is known of the session, and of the sign-in under way.
+/// The state of the session and of the sign-in in progress.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
-    session: Known,
+    session: SessionState,
     challenge: Option<OpenChallenge>,
-    /// The sign-in that counts. A reply to any other is too late.
+    /// The latest sign-in. A reply to any other is too late.
     attempt: Attempt,
-    /// How many sessions there have been: the id of the present one.
+    /// How many sessions there have been: the id of the latest.
     sessions: u64,
-    /// How many sign-outs have been told of.
-    sign_outs: u64,
-    /// Whether a sign-out waits for the provider. No session begins until it has ended, not even
-    /// when the one it was asked for is over by then.
-    is_leaving: bool,
+    /// How many sign-outs have been published.
+    sign_out_count: u64,
+    /// Whether a sign-out waits for the provider. No session begins until then, even if the session
+    /// to end is over already.
+    is_signing_out: bool,
     refreshes: Refreshes,
     redirect: Redirect,
-    /// How often a redirect has begun, been called back, or ended.
-    redirect_turns: u64,
-    /// The redirects that are over: their callbacks mean nothing.
+    /// How often a redirect has begun, got its callback, or ended.
+    redirect_version: u64,
+    /// The redirects that have ended: their callbacks are ignored.
     #[cfg(feature = "redirect")]
-    over: unredirected::Over,
+    finished_redirects: redirect_abort::FinishedRedirects,
 }
 
-/// What is known of the sign-in by redirect.
+/// The state of the sign-in by redirect.
 #[derive(Debug, Default)]
 #[cfg_attr(not(feature = "redirect"), expect(dead_code, reason = "there is none"))]
 enum Redirect {
-    /// Nothing: the store has to be read.
+    /// The store has not been read.
     #[default]
-    NotYet,
-    None,
-    /// The user is in the browser; or was, when an earlier process ended that had sent them there.
-    Waiting {
+    Unloaded,
+    Idle,
+    /// The user is in the browser. `is_own` is false if an earlier process has begun the redirect.
+    Pending {
         pending: PendingRedirect,
-        is_ours: bool,
+        is_own: bool,
     },
-    /// The user has come back, and the provider is asked for tokens.
-    Completing(CallbackId),
+    /// The callback has arrived, and the provider exchanges its code.
+    Exchanging(CallbackId),
 }
 
-/// How the refreshes so far have ended.
+/// The outcome of the refreshes so far.
 #[derive(Debug, Default)]
 struct Refreshes {
     count: u64,
-    /// Why the last one has failed, if it has, and if its session is still the last.
+    /// Why the last refresh has failed, if it has, and no session or sign-out has followed.
     failure: Option<SessionError>,
 }
 
-/// What is known of the session.
+/// The state of the session.
 #[derive(Debug, Default)]
-enum Known {
-    /// Nothing: the store has to be read.
+enum SessionState {
+    /// The store has not been read.
     #[default]
-    NotYet,
-    Out,
-    In(Held),
-    /// The store has something in it that is to be removed before all else; and whether somebody
-    /// was signed in, who is to be told that the session has ended.
-    Spoilt {
-        was_in: bool,
+    Unloaded,
+    SignedOut,
+    SignedIn(ActiveSession),
+    /// The store holds data that must be removed before anything else. `was_signed_in` is true if
+    /// that ends a session, so that an event is due.
+    Corrupt {
+        was_signed_in: bool,
     },
 }
 
-/// Tells one callback from the next.
+/// The number of a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallbackId(pub(super) u64);
 
-/// A session, as held.
+/// The session of the user who is signed in.
 #[derive(Clone, Debug)]
-struct Held {
+struct ActiveSession {
     id: SessionId,
     session: Session,
-    /// Whether the store has it too. It has not when the provider had already replaced the tokens
-    /// and the store then failed: they are kept here, and saved by the next call.
+    /// Whether the session is in the store. It is not if the provider has replaced the tokens and
+    /// then the store has failed: the next call saves them.
     saved: bool,
 }
 
-/// Tells one session from the next, so that what was asked for one does not touch another.
+/// The number of a session, so that a reply for one session does not change another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionId(u64);
 
 impl Machine {
-    /// Who is signed in, whether or not the tokens have expired (F38).
+    /// Returns the user who is signed in, even if the tokens have expired (F38).
     pub(super) fn current_user(&mut self) -> Step<Result<Option<AuthUser>, CurrentUserError>> {
-        self.known(|machine, read| {
-            Step::silent(match read {
-                Ok(()) => Ok(machine.held().map(|held| held.session.user.clone())),
+        self.with_session(|machine, read| {
+            Step::done(match read {
+                Ok(()) => Ok(machine.active().map(|active| active.session.user.clone())),
                 Err(error) => Err(CurrentUserError::Store(error)),
             })
         })
     }
 
-    /// The present session, if there is one.
+    /// The id of the active session.
     pub(super) fn session_id(&self) -> Option<SessionId> {
-        self.held().map(|held| held.id)
+        self.active().map(|active| active.id)
     }
 
-    /// How many refreshes have ended. A caller who finds that this has grown since they asked gets
-    /// what has come of the last one: it was under way when they did.
-    pub(super) const fn refreshes(&self) -> u64 {
+    /// How many refreshes have ended. If the number has grown since a caller asked, a refresh was
+    /// in flight then, and the caller gets its outcome.
+    pub(super) const fn refresh_count(&self) -> u64 {
         self.refreshes.count
     }
 
-    /// Goes on when the store has been read, which happens once, and has nothing spoilt in it.
-    fn known<A: 'static>(
+    /// Continues when the store has been read, which happens once, and any corrupt data is removed.
+    fn with_session<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         match self.session {
-            Known::Out | Known::In(_) => then(self, Ok(())),
-            Known::NotYet => Step::load(|machine, stored| {
+            SessionState::SignedOut | SessionState::SignedIn(_) => then(self, Ok(())),
+            SessionState::Unloaded => Step::load(|machine, stored| {
                 let read = stored.map(|stored| match stored {
-                    Some(session) => machine.hold(session),
-                    None => machine.session = Known::Out,
+                    Some(session) => machine.activate(session),
+                    None => machine.session = SessionState::SignedOut,
                 });
-                machine.known_redirect(move |machine, _| then(machine, read))
+                machine.with_redirect(move |machine, _| then(machine, read))
             }),
-            Known::Spoilt { was_in } => Step::clear(move |machine, cleared| {
+            SessionState::Corrupt { was_signed_in } => Step::clear(move |machine, cleared| {
                 if cleared.is_err() {
                     return then(machine, cleared);
                 }
-                machine.session = Known::Out;
+                machine.session = SessionState::SignedOut;
                 let step = then(machine, Ok(()));
-                if was_in {
-                    step.preceded_by(session_spoilt())
+                if was_signed_in {
+                    step.with_event_first(session_lost())
                 } else {
                     step
                 }
@@ -178,35 +178,36 @@ impl Machine {
         }
     }
 
-    /// Goes on when the store has been asked for a redirect under way: if it cannot be read, that is
-    /// for those to say who want to end it.
-    fn known_redirect<A: 'static>(
+    /// Continues when the stored redirect has been read. Only callers that need the redirect report
+    /// a read error.
+    fn with_redirect<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        if !cfg!(feature = "redirect") || !matches!(self.redirect, Redirect::NotYet) {
+        if !cfg!(feature = "redirect") || !matches!(self.redirect, Redirect::Unloaded) {
             return then(self, Ok(()));
         }
         Step::load_redirect(|machine, stored| {
             let read = stored.map(|pending| {
-                machine.redirect = pending.map_or(Redirect::None, |pending| Redirect::Waiting {
+                machine.redirect = pending.map_or(Redirect::Idle, |pending| Redirect::Pending {
                     pending,
-                    is_ours: false,
+                    is_own: false,
                 });
             });
             then(machine, read)
         })
     }
 
-    /// Goes on when no callback can be taken for that of a redirect under way any more.
+    /// Continues when the pending redirect, if any, has been removed, so that its callback is
+    /// ignored.
     fn without_redirect<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         match self.redirect {
-            Redirect::NotYet if cfg!(feature = "redirect") => {}
-            Redirect::Waiting { .. } => {}
-            Redirect::NotYet | Redirect::None | Redirect::Completing(_) => {
+            Redirect::Unloaded if cfg!(feature = "redirect") => {}
+            Redirect::Pending { .. } => {}
+            Redirect::Unloaded | Redirect::Idle | Redirect::Exchanging(_) => {
                 return then(self, Ok(()));
             }
         }
@@ -218,52 +219,53 @@ impl Machine {
         })
     }
 
-    /// The redirect under way leads to nothing any more.
+    /// Ends the redirect in progress as superseded.
     fn end_redirect(&mut self) {
-        let earlier = self.turn(Redirect::None);
+        let earlier = self.set_redirect(Redirect::Idle);
         #[cfg(feature = "redirect")]
-        self.over.add(earlier, RedirectError::Superseded);
+        self.finished_redirects
+            .add(earlier, RedirectError::Superseded);
         #[cfg(not(feature = "redirect"))]
         drop(earlier);
     }
 
-    /// Takes up another redirect, or none, and gives back the one before.
-    fn turn(&mut self, to: Redirect) -> Redirect {
-        self.redirect_turns += 1;
+    /// Replaces the redirect and returns the earlier one.
+    fn set_redirect(&mut self, to: Redirect) -> Redirect {
+        self.redirect_version += 1;
         mem::replace(&mut self.redirect, to)
     }
 
-    /// Grows when a redirect begins, is called back, or ends.
-    pub(super) const fn redirect_turns(&self) -> u64 {
-        self.redirect_turns
+    /// Grows when a redirect begins, gets its callback, or ends.
+    pub(super) const fn redirect_version(&self) -> u64 {
+        self.redirect_version
     }
 
-    /// Takes up a session that is in the store, as a new one.
-    fn hold(&mut self, session: Session) {
+    /// Makes a stored session the active one, under a new id.
+    fn activate(&mut self, session: Session) {
         self.sessions += 1;
         self.refreshes.failure = None;
-        self.session = Known::In(Held {
+        self.session = SessionState::SignedIn(ActiveSession {
             id: SessionId(self.sessions),
             session,
             saved: true,
         });
     }
 
-    const fn held(&self) -> Option<&Held> {
+    const fn active(&self) -> Option<&ActiveSession> {
         match &self.session {
-            Known::In(held) => Some(held),
-            Known::NotYet | Known::Out | Known::Spoilt { .. } => None,
+            SessionState::SignedIn(active) => Some(active),
+            SessionState::Unloaded | SessionState::SignedOut | SessionState::Corrupt { .. } => None,
         }
     }
 
-    /// The session of this id, if it is still the present one.
-    fn held_as(&self, id: SessionId) -> Option<&Held> {
-        self.held().filter(|held| held.id == id)
+    /// The active session, if it still has this id.
+    fn active_if(&self, id: SessionId) -> Option<&ActiveSession> {
+        self.active().filter(|active| active.id == id)
     }
 }
 
-/// The end of a session that a sign-in was to replace, and that the store has lost on the way.
-fn session_spoilt() -> AuthEvent {
+/// The event of a session that was lost while a sign-in replaced it in the store.
+fn session_lost() -> AuthEvent {
     AuthEvent::TokenRefreshFailure {
         error: AuthFailure {
             name: "NotReadBack".to_owned(),

@@ -1,9 +1,9 @@
-//! Signing in by redirect: rows F27 to F37, and F39.
+//! Sign-in by redirect: rows F27 to F37, and F39.
 
 use std::time::{Duration, SystemTime};
 
 use super::sign_in::begin_session;
-use super::{Attempt, Begun, CallbackId, Machine, NotSignedIn, Redirect, Step, Write};
+use super::{Attempt, CallbackId, Machine, NewSession, Redirect, SignInFailure, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -15,7 +15,7 @@ use crate::auth::user::AuthUser;
 /// How long a user may take on the sign-in page.
 pub(super) const LIFETIME: Duration = Duration::from_hours(1);
 
-/// A call to the provider that trades a code for tokens.
+/// A call to the provider that exchanges a code for tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) attempt: Attempt,
@@ -24,15 +24,15 @@ pub(crate) struct Exchange {
 }
 
 impl Machine {
-    /// A caller wants to begin a redirect, and has asked for the session.
-    pub(crate) fn redirect(
+    /// A caller begins a redirect, and has asked for the session.
+    pub(crate) fn begin_redirect(
         &self,
         attempt: Attempt,
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Step<Result<(), RedirectError>> {
         let may = self.may_sign_in(attempt, session, now);
-        Step::silent(may.map_err(|error| match error {
+        Step::done(may.map_err(|error| match error {
             SignInError::AlreadySignedIn => RedirectError::AlreadySignedIn, // F6
             SignInError::Store(error) => RedirectError::Store(error),
             SignInError::Input(_) | SignInError::Provider(_) | SignInError::Superseded => {
@@ -41,56 +41,62 @@ impl Machine {
         }))
     }
 
-    /// The provider has said where to go. A redirect that was under way is not any more (F37).
-    pub(crate) fn redirect_begun(
+    /// The provider has returned the address of its page. This redirect replaces an earlier one
+    /// (F37).
+    pub(crate) fn on_authorize_url(
         &self,
         attempt: Attempt,
         pending: PendingRedirect,
     ) -> Step<Result<(), RedirectError>> {
         if attempt != self.attempt {
-            return Step::silent(Err(RedirectError::Superseded));
+            return Step::done(Err(RedirectError::Superseded));
         }
         Step::write(Write::SaveRedirect(pending.clone()), |machine, saved| {
             if let Err(error) = saved {
-                return Step::silent(Err(RedirectError::Store(error)));
+                return Step::done(Err(RedirectError::Store(error)));
             }
-            let earlier = machine.turn(Redirect::Waiting {
+            let earlier = machine.set_redirect(Redirect::Pending {
                 pending,
-                is_ours: true,
+                is_own: true,
             }); // F27
-            if matches!(earlier, Redirect::Completing(_)) {
-                return Step::publish(failure(&RedirectError::Superseded), Ok(()));
+            if matches!(earlier, Redirect::Exchanging(_)) {
+                return Step::publish(failure_event(&RedirectError::Superseded), Ok(()));
             }
-            machine.over.add(earlier, RedirectError::Superseded); // F37
-            Step::silent(Ok(()))
+            machine
+                .finished_redirects
+                .add(earlier, RedirectError::Superseded); // F37
+            Step::done(Ok(()))
         })
     }
 
     /// The browser has come back.
-    pub(crate) fn called_back(
+    pub(crate) fn on_callback(
         &mut self,
         id: CallbackId,
         callback: Callback,
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
-        self.pending(move |machine, pending| {
-            if machine.over.has(callback.state.as_ref()) {
-                return Step::silent(Err(RedirectError::NothingUnderWay)); // F35, F37
+        self.with_pending(move |machine, pending| {
+            if machine.finished_redirects.contains(callback.state.as_ref()) {
+                return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {
-                return Step::silent(Err(RedirectError::NotTheCallback));
+                return Step::done(Err(RedirectError::NotTheCallback));
             }
-            match believe(callback, pending, now) {
-                Err(error) => fail(error), // F30, F31, F32
+            match validate(callback, pending, now) {
+                Err(error) => fail_redirect(error.clone()).map(|()| Err(error)), // F30, F31, F32
                 Ok((grant, custom_state)) => {
-                    // Used once: it is gone from the store before its code is sent.
+                    // Used once: removed from the store before the code is sent.
                     Step::clear_redirect(move |machine, cleared| {
                         if let Err(error) = cleared {
-                            return fail(RedirectError::Store(error));
+                            let error = RedirectError::Store(error);
+                            return fail_redirect(error.clone()).map(|()| Err(error));
                         }
-                        let earlier = machine.turn(Redirect::Completing(id));
-                        machine.over.add(earlier, RedirectError::NothingUnderWay);
-                        Step::silent(Ok(Exchange {
+                        let earlier = machine.set_redirect(Redirect::Exchanging(id));
+                        machine
+                            .finished_redirects
+                            .add(earlier, RedirectError::NothingUnderWay);
+                        Step::done(Ok(Exchange {
                             attempt: machine.attempt.supersede(),
                             grant,
                             custom_state,
@@ -101,28 +107,28 @@ impl Machine {
         })
     }
 
-    /// The provider has replied to an [`Exchange`]. `received` is when.
-    pub(crate) fn redirected(
+    /// The provider has replied to an [`Exchange`], at the time `received`.
+    pub(crate) fn on_exchange_reply(
         &mut self,
         id: CallbackId,
         attempt: Attempt,
         custom_state: Option<String>,
         reply: Result<(AuthUser, IssuedTokens), ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<Begun, RedirectError>> {
-        if !self.completed(id) {
-            return Step::silent(Err(RedirectError::Superseded)); // which has been told
+    ) -> Step<Result<NewSession, RedirectError>> {
+        if !self.end_exchange(id) {
+            return Step::done(Err(RedirectError::Superseded)); // which has been published
         }
         if attempt != self.attempt {
-            return over(RedirectError::Superseded);
+            return failed(RedirectError::Superseded);
         }
         self.attempt.supersede();
         match reply {
-            Err(error) => over(RedirectError::Provider(error)), // F33, F34
+            Err(error) => failed(RedirectError::Provider(error)), // F33, F34
             Ok((user, tokens)) => {
                 let session = Session::new(user, Tokens::received(tokens, received));
                 let custom_state = custom_state.map(|state| AuthEvent::CustomOAuthState { state });
-                begin_session(session.began_by_redirect(true)).ending(|mut publish, begun| {
+                begin_session(session.began_by_redirect(true)).map_end(|mut publish, begun| {
                     let answer = begun.map_err(RedirectError::from);
                     match &answer {
                         // F28, F29
@@ -130,7 +136,7 @@ impl Machine {
                             let redirected = [AuthEvent::SignInWithRedirect];
                             publish.splice(0..0, custom_state.into_iter().chain(redirected));
                         }
-                        Err(error) => publish.push(failure(error)),
+                        Err(error) => publish.push(failure_event(error)),
                     }
                     (publish, answer)
                 })
@@ -138,52 +144,52 @@ impl Machine {
         }
     }
 
-    /// The caller who has handed in this callback does not wait any longer.
-    pub(crate) fn redirect_abandoned(&mut self, id: CallbackId, why: &RedirectError) -> Step<()> {
-        if self.completed(id) {
-            Step::publish(failure(why), ())
+    /// The caller that completes this callback has stopped waiting.
+    pub(crate) fn abandon_exchange(&mut self, id: CallbackId, why: &RedirectError) -> Step<()> {
+        if self.end_exchange(id) {
+            Step::publish(failure_event(why), ())
         } else {
-            Step::silent(())
+            Step::done(())
         }
     }
 
-    /// Goes on with the redirect under way, if there is one (F35).
-    pub(super) fn pending<A: Send + 'static>(
+    /// Continues with the pending redirect, or fails if there is none (F35).
+    pub(super) fn with_pending<A: Send + 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, PendingRedirect) -> Step<Result<A, RedirectError>> + Send + 'static,
     ) -> Step<Result<A, RedirectError>> {
-        self.known(move |machine, _| {
-            machine.known_redirect(move |machine, read| match (read, &machine.redirect) {
-                (Err(error), _) => Step::silent(Err(RedirectError::Store(error))),
-                (Ok(()), Redirect::Waiting { pending, .. }) => {
+        self.with_session(move |machine, _| {
+            machine.with_redirect(move |machine, read| match (read, &machine.redirect) {
+                (Err(error), _) => Step::done(Err(RedirectError::Store(error))),
+                (Ok(()), Redirect::Pending { pending, .. }) => {
                     let pending = pending.clone();
                     then(machine, pending)
                 }
-                (Ok(()), _) => Step::silent(Err(RedirectError::NothingUnderWay)),
+                (Ok(()), _) => Step::done(Err(RedirectError::NothingUnderWay)),
             })
         })
     }
 
-    /// Whether it is this callback that was under way: it is not any more, and whoever ends it says
-    /// so.
-    fn completed(&mut self, id: CallbackId) -> bool {
-        let is_this = matches!(self.redirect, Redirect::Completing(of) if of == id);
+    /// Ends the exchange of this callback. False if it has ended already; if true, the caller
+    /// publishes the end.
+    fn end_exchange(&mut self, id: CallbackId) -> bool {
+        let is_this = matches!(self.redirect, Redirect::Exchanging(of) if of == id);
         if is_this {
-            self.turn(Redirect::None);
+            self.set_redirect(Redirect::Idle);
         }
         is_this
     }
 }
 
-/// Whether a callback answers the request, and what to ask the provider if so.
-fn believe(
+/// Checks that a callback answers the request, and returns the call to the provider.
+fn validate(
     callback: Callback,
     pending: PendingRedirect,
     now: SystemTime,
 ) -> Result<(RedirectGrant, Option<String>), RedirectError> {
     let code = match (callback.outcome, callback.state) {
         (_, Some(state)) if state != pending.state => return Err(RedirectError::StateMismatch),
-        // Anybody can say that the user has declined; only the provider knows the state.
+        // Any page can send an error; only the provider knows the state.
         (_, None) => return Err(RedirectError::Incomplete),
         (Err(error), _) => return Err(error),
         (Ok(code), Some(_)) => code,
@@ -202,31 +208,32 @@ fn believe(
     Ok((grant, pending.custom_state))
 }
 
-/// Ends the redirect under way without a session. It is over here even if the store keeps it.
-pub(super) fn fail<A: Send + 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
+/// Ends the pending redirect without a session, even if it cannot be removed from the store.
+pub(super) fn fail_redirect(error: RedirectError) -> Step<()> {
     Step::clear_redirect(move |machine, _| {
-        let failed = machine.turn(Redirect::None);
-        machine.over.add(failed, error.clone());
-        over(error)
+        let event = failure_event(&error);
+        let ended = machine.set_redirect(Redirect::Idle);
+        machine.finished_redirects.add(ended, error);
+        Step::publish(event, ())
     })
 }
 
-fn over<A: 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
-    Step::publish(failure(&error), Err(error))
+fn failed<A: 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
+    Step::publish(failure_event(&error), Err(error))
 }
 
-fn failure(error: &RedirectError) -> AuthEvent {
+fn failure_event(error: &RedirectError) -> AuthEvent {
     AuthEvent::SignInWithRedirectFailure {
         error: AuthFailure::from(error),
     }
 }
 
-impl From<NotSignedIn> for RedirectError {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SignInFailure> for RedirectError {
+    fn from(reason: SignInFailure) -> Self {
         match reason {
-            NotSignedIn::Provider(error) => Self::Provider(error),
-            NotSignedIn::Store(error) => Self::Store(error),
-            NotSignedIn::Superseded => Self::Superseded,
+            SignInFailure::Provider(error) => Self::Provider(error),
+            SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::Superseded => Self::Superseded,
         }
     }
 }

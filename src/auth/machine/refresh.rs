@@ -1,8 +1,8 @@
-//! Asking for the session, and renewing it: rows F11 to F18.
+//! The session, and its refresh: rows F11 to F18.
 
 use std::time::{Duration, SystemTime};
 
-use super::{Held, Known, Machine, Refreshes, SessionId, Step};
+use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, SessionError, StoreError};
 use crate::auth::secret::RefreshToken;
@@ -10,30 +10,41 @@ use crate::auth::store::Session;
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// What there is to say to a caller who asks for the session.
+/// The answer to a caller that asks for the session.
 #[derive(Clone, Debug)]
-pub(crate) enum SessionAsked {
-    /// This is it: a session with valid tokens, or none.
-    Answered(Option<Session>),
+pub(crate) enum SessionLookup {
+    /// The session has valid tokens.
+    Valid(Session),
+    SignedOut,
     /// The tokens have to be renewed first.
-    Refresh(Refresh),
+    NeedsRefresh(Refresh),
 }
 
-/// When the present session is to be refreshed ahead of time.
+/// How a refresh has ended.
+#[derive(Clone, Debug)]
+pub(crate) enum RefreshOutcome {
+    /// The session has new tokens.
+    Renewed(Session),
+    /// The provider has ended the session, as if the user had signed out.
+    SignedOut,
+    Failed(SessionError),
+    /// The session was over before the provider replied. There may be another.
+    Stale,
+}
+
+/// When a session is to be refreshed ahead of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshSchedule {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) due: Due,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    Now(Option<SessionId>),
-    In(Duration, Option<SessionId>),
-    /// There is no session, or nothing to refresh it with.
-    Never(Option<SessionId>),
-}
-
-impl Due {
-    pub(crate) const fn session(self) -> Option<SessionId> {
-        match self {
-            Self::Now(session) | Self::In(_, session) | Self::Never(session) => session,
-        }
-    }
+    Now,
+    In(Duration),
+    /// There is no session, or no refresh token.
+    Never,
 }
 
 /// A call to the provider for new tokens.
@@ -45,80 +56,83 @@ pub(crate) struct Refresh {
 }
 
 impl Machine {
-    /// When the session is to be refreshed so that nobody has to wait for it.
-    pub(crate) fn due(&mut self, now: SystemTime) -> Step<Due> {
-        self.known(move |machine, _| {
-            let id = machine.session_id();
-            let tokens = machine.held().map(|held| &held.session.tokens);
+    /// When to refresh the session so that no caller has to wait for it.
+    pub(crate) fn refresh_schedule(&mut self, now: SystemTime) -> Step<RefreshSchedule> {
+        self.with_session(move |machine, _| {
+            let tokens = machine.active().map(|active| &active.session.tokens);
             let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
-                None => Due::Never(id),
+                None => Due::Never,
                 Some(tokens) => match tokens.due_at().duration_since(now) {
-                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left, id),
-                    _ => Due::Now(id),
+                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left),
+                    _ => Due::Now,
                 },
             };
-            Step::silent(due)
+            Step::done(RefreshSchedule {
+                session: machine.session_id(),
+                due,
+            })
         })
     }
 
-    /// A caller asks for the session. When they did, so many refreshes had `ended`.
+    /// A caller asks for the session. `ended` is how many refreshes had ended at the time.
     pub(crate) fn session(
         &mut self,
         force: bool,
         ended: u64,
         now: SystemTime,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        self.known(move |machine, read| match read {
-            Err(error) => Step::silent(Err(SessionError::Store(error))),
-            Ok(()) if ended == machine.refreshes() => machine.known_session(force, now),
+    ) -> Step<Result<SessionLookup, SessionError>> {
+        self.with_session(move |machine, read| match read {
+            Err(error) => Step::done(Err(SessionError::Store(error))),
+            Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
             Ok(()) => match machine.refreshes.failure.clone() {
-                // A failure is for those who needed the refresh.
-                Some(error) if force || !machine.is_valid(now) => Step::silent(Err(error)), // F17
-                _ => machine.known_session(false, now),
+                // Only callers that needed the refresh get its failure.
+                Some(error) if force || !machine.is_valid(now) => Step::done(Err(error)), // F17
+                _ => machine.answer_session(false, now),
             },
         })
     }
 
-    /// Whether somebody is signed in, with tokens that can be handed out.
+    /// Whether a user is signed in, with valid tokens.
     pub(super) fn is_valid(&self, now: SystemTime) -> bool {
-        self.held()
-            .is_some_and(|held| held.session.tokens.are_valid_at(now))
+        self.active()
+            .is_some_and(|active| active.session.tokens.are_valid_at(now))
     }
 
-    fn known_session(
+    fn answer_session(
         &mut self,
         force: bool,
         now: SystemTime,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        let Some(held) = self.held().cloned() else {
-            return Step::silent(Ok(SessionAsked::Answered(None))); // F18
+    ) -> Step<Result<SessionLookup, SessionError>> {
+        let Some(active) = self.active().cloned() else {
+            return Step::done(Ok(SessionLookup::SignedOut)); // F18
         };
-        if held.saved {
-            return self.saved_session(&held, force, now, Vec::new());
+        if active.saved {
+            return self.answer_saved(&active, force, now, Vec::new());
         }
-        Step::save(held.session.clone(), move |machine, saved| {
-            machine.saved(saved);
+        Step::save(active.session.clone(), move |machine, saved| {
+            machine.record_save(saved);
             match saved {
-                Ok(()) => machine.saved_session(&held, false, now, vec![AuthEvent::TokenRefresh]),
-                Err(error) => Step::silent(Err(SessionError::Store(error))),
+                Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+                Err(error) => Step::done(Err(SessionError::Store(error))),
             }
         })
     }
 
-    /// A session that is in the store; `publish` is what there is to publish in any case.
-    fn saved_session(
+    /// Answers with a session that is in the store. `publish` are the events to publish in any
+    /// case.
+    fn answer_saved(
         &mut self,
-        held: &Held,
+        active: &ActiveSession,
         force: bool,
         now: SystemTime,
         mut publish: Vec<AuthEvent>,
-    ) -> Step<Result<SessionAsked, SessionError>> {
-        let answer = if held.session.tokens.are_valid_at(now) && !force {
-            Ok(SessionAsked::Answered(Some(held.session.clone()))) // F11
-        } else if let Some(token) = &held.session.tokens.refresh {
-            Ok(SessionAsked::Refresh(Refresh {
-                id: held.id,
-                user: held.session.user.clone(),
+    ) -> Step<Result<SessionLookup, SessionError>> {
+        let answer = if active.session.tokens.are_valid_at(now) && !force {
+            Ok(SessionLookup::Valid(active.session.clone())) // F11
+        } else if let Some(token) = &active.session.tokens.refresh {
+            Ok(SessionLookup::NeedsRefresh(Refresh {
+                id: active.id,
+                user: active.session.user.clone(),
                 token: token.clone(),
             }))
         } else {
@@ -126,28 +140,27 @@ impl Machine {
                 error: no_refresh_token(),
                 session_ended: false,
             });
-            self.refresh_ended(Err(&SessionError::NoRefreshToken));
+            self.record_refresh(Some(SessionError::NoRefreshToken));
             Err(SessionError::NoRefreshToken) // F16
         };
         Step::End { publish, answer }
     }
 
-    /// The provider has replied to a [`Refresh`]. `received` is when. There is no answer when the
-    /// session is over.
-    pub(crate) fn refreshed(
+    /// The provider has replied to a [`Refresh`], at the time `received`.
+    pub(crate) fn on_refresh_reply(
         &mut self,
         id: SessionId,
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
-    ) -> Step<Option<Result<Option<Session>, SessionError>>> {
-        let Some(held) = self.held_as(id) else {
-            return Step::silent(None); // F24
+    ) -> Step<RefreshOutcome> {
+        let Some(active) = self.active_if(id) else {
+            return Step::done(RefreshOutcome::Stale); // F24
         };
         match reply {
             Ok(issued) => {
-                let mut held = held.clone();
-                held.session.tokens = held.session.tokens.renewed(issued, received);
-                self.renewed(held) // F12
+                let mut active = active.clone();
+                active.session.tokens = active.session.tokens.renewed(issued, received);
+                self.activate_renewed(active) // F12
             }
             Err(error) => match error.kind {
                 ProviderErrorKind::InTransit => {
@@ -156,69 +169,73 @@ impl Machine {
                         session_ended: false,
                     };
                     let error = SessionError::Unreachable(error);
-                    self.refresh_ended(Err(&error));
-                    Step::publish(event, Some(Err(error))) // F15
+                    self.record_refresh(Some(error.clone()));
+                    Step::publish(event, RefreshOutcome::Failed(error)) // F15
                 }
-                ProviderErrorKind::NotAuthorized => ended(AuthFailure::from(&error), Ok(None)), // F13
+                ProviderErrorKind::NotAuthorized => {
+                    end_session(&error, RefreshOutcome::SignedOut) // F13
+                }
                 ProviderErrorKind::Rejected => {
-                    ended(AuthFailure::from(&error), Err(SessionError::Ended(error))) // F14
+                    let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
+                    end_session(&error, outcome) // F14
                 }
             },
         }
     }
 
-    fn renewed(&mut self, held: Held) -> Step<Option<Result<Option<Session>, SessionError>>> {
-        let session = held.session.clone();
-        // Held before it is saved: the provider may have made the old refresh token useless, so
+    fn activate_renewed(&mut self, active: ActiveSession) -> Step<RefreshOutcome> {
+        let session = active.session.clone();
+        // Active before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
-        self.session = Known::In(Held {
+        self.session = SessionState::SignedIn(ActiveSession {
             saved: false,
-            ..held
+            ..active
         });
         Step::save(session.clone(), |machine, saved| {
-            machine.saved(saved);
+            machine.record_save(saved);
             match saved {
-                Ok(()) => Step::publish(AuthEvent::TokenRefresh, Some(Ok(Some(session)))),
-                Err(error) => Step::silent(Some(Err(SessionError::Store(error)))),
+                Ok(()) => Step::publish(AuthEvent::TokenRefresh, RefreshOutcome::Renewed(session)),
+                Err(error) => Step::done(RefreshOutcome::Failed(SessionError::Store(error))),
             }
         })
     }
 
-    /// The renewed session is in the store, or is not.
-    fn saved(&mut self, saved: Result<(), StoreError>) {
-        self.refresh_ended(saved.map_err(SessionError::Store).as_ref().copied());
-        if let Known::In(held) = &mut self.session {
-            held.saved = saved.is_ok();
+    /// Records whether the renewed session is in the store.
+    fn record_save(&mut self, saved: Result<(), StoreError>) {
+        self.record_refresh(saved.err().map(SessionError::Store));
+        if let SessionState::SignedIn(active) = &mut self.session {
+            active.saved = saved.is_ok();
         }
     }
 
-    fn refresh_ended(&mut self, how: Result<(), &SessionError>) {
+    fn record_refresh(&mut self, failure: Option<SessionError>) {
         self.refreshes = Refreshes {
             count: self.refreshes.count + 1,
-            failure: how.err().cloned(),
+            failure,
         };
     }
 }
 
-/// The provider has ended the session. The failure says so only if the tokens could be removed.
-fn ended(
-    error: AuthFailure,
-    answer: Result<Option<Session>, SessionError>,
-) -> Step<Option<Result<Option<Session>, SessionError>>> {
+/// The provider has ended the session. The event says so only if the tokens could be removed.
+fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOutcome> {
+    let error = AuthFailure::from(error);
     Step::clear(move |machine, cleared| {
-        let session_ended = cleared.is_ok();
-        if session_ended {
-            machine.session = Known::Out;
-        }
-        let answer = cleared.map_err(SessionError::Store).and(answer);
-        machine.refresh_ended(answer.as_ref().map(drop));
-        Step::publish(
-            AuthEvent::TokenRefreshFailure {
-                error,
-                session_ended,
-            },
-            Some(answer),
-        )
+        let outcome = match cleared {
+            Ok(()) => {
+                machine.session = SessionState::SignedOut;
+                outcome
+            }
+            Err(error) => RefreshOutcome::Failed(SessionError::Store(error)),
+        };
+        machine.record_refresh(match &outcome {
+            RefreshOutcome::Failed(error) => Some(error.clone()),
+            _ => None,
+        });
+        let event = AuthEvent::TokenRefreshFailure {
+            error,
+            session_ended: cleared.is_ok(),
+        };
+        Step::publish(event, outcome)
     })
 }
 

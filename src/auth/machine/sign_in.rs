@@ -1,8 +1,8 @@
-//! Signing in: rows F1 to F10.
+//! Sign-in: rows F1 to F10.
 
 use std::time::SystemTime;
 
-use super::{Known, Machine, Step, session_spoilt};
+use super::{Machine, SessionState, Step, session_lost};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{
     ConfirmSignInError, ProviderError, SessionError, SignInError, StoreError,
@@ -14,7 +14,7 @@ use crate::auth::store::Session;
 use crate::auth::tokens::Tokens;
 use crate::auth::user::AuthUser;
 
-/// Where a sign-in stands.
+/// The next step of a sign-in.
 ///
 /// ```
 /// use typed_hub::auth::{Challenge, SignInStep};
@@ -33,44 +33,56 @@ use crate::auth::user::AuthUser;
 pub enum SignInStep {
     /// The user is signed in.
     Done(AuthUser),
-    /// The provider asks for something else first. Answer it with
+    /// The provider has sent a challenge. Answer it with
     /// [`confirm_sign_in`](super::super::AuthClient::confirm_sign_in).
     Challenge(Challenge),
 }
 
-/// Tells one sign-in from the next.
+/// The number of a sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempt(u64);
 
 impl Attempt {
-    /// From here on, replies to earlier sign-ins are too late.
+    /// Begins a new attempt: replies to earlier ones are too late from here on.
     pub(super) const fn supersede(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// Where a sign-in stands, and the refresh token of the session whose place it has taken.
-pub(crate) type Begun = (SignInStep, Option<RefreshToken>);
+/// The result of a provider's reply.
+#[derive(Clone, Debug)]
+pub(crate) enum SignInResult {
+    SignedIn(NewSession),
+    Challenged(Challenge),
+}
+
+/// A session that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) user: AuthUser,
+    /// The refresh token of the session that it replaces, to be revoked.
+    pub(crate) replaced: Option<RefreshToken>,
+}
 
 /// Why an attempt has not led to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotSignedIn {
+pub(crate) enum SignInFailure {
     Provider(ProviderError),
     Store(StoreError),
     Superseded,
 }
 
 impl Machine {
-    /// A caller wants to sign in, and will ask for the session first. It is from here on that a
-    /// sign-out overtakes it.
+    /// A caller begins a sign-in, and will ask for the session first. From here on, a sign-out
+    /// supersedes the sign-in.
     pub(crate) fn begin_sign_in(&mut self) -> Step<Attempt> {
         self.challenge = None;
-        Step::silent(self.attempt.supersede())
+        Step::done(self.attempt.supersede())
     }
 
-    /// The caller has asked for the session. A redirect under way ends here: the later of two
-    /// sign-ins counts.
+    /// The caller has asked for the session. A redirect in progress ends here: the later sign-in
+    /// supersedes the earlier.
     pub(crate) fn sign_in(
         &mut self,
         attempt: Attempt,
@@ -78,9 +90,9 @@ impl Machine {
         now: SystemTime,
     ) -> Step<Result<(), SignInError>> {
         if let Err(error) = self.may_sign_in(attempt, session, now) {
-            return Step::silent(Err(error));
+            return Step::done(Err(error));
         }
-        self.without_redirect(|_, ended| Step::silent(ended.map_err(SignInError::Store)))
+        self.without_redirect(|_, ended| Step::done(ended.map_err(SignInError::Store)))
     }
 
     pub(super) fn may_sign_in(
@@ -89,7 +101,7 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt || self.is_leaving {
+        if attempt != self.attempt || self.is_signing_out {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {
@@ -101,111 +113,111 @@ impl Machine {
         Ok(())
     }
 
-    /// A caller wants to answer the open challenge.
+    /// A caller answers the open challenge.
     pub(crate) fn answer(
         &mut self,
         answer: &Answer,
     ) -> Step<Result<(Attempt, OpenChallenge), ConfirmSignInError>> {
-        Step::silent(match &self.challenge {
+        Step::done(match &self.challenge {
             None => Err(ConfirmSignInError::NoChallenge),
             Some(open) if !open.challenge.takes(answer) => Err(ConfirmSignInError::UnfittingAnswer),
             Some(open) => Ok((self.attempt, open.clone())),
         })
     }
 
-    /// The provider has replied to a sign-in, or to an answer. `received` is when.
-    pub(crate) fn signed_in(
+    /// The provider has replied to a sign-in, or to an answer, at the time `received`.
+    pub(crate) fn on_sign_in_reply(
         &mut self,
         attempt: Attempt,
         reply: Result<SignInReply, ProviderError>,
         received: SystemTime,
-    ) -> Step<Result<Begun, NotSignedIn>> {
+    ) -> Step<Result<SignInResult, SignInFailure>> {
         if attempt != self.attempt {
-            return Step::silent(Err(NotSignedIn::Superseded));
+            return Step::done(Err(SignInFailure::Superseded));
         }
         match reply {
-            Err(error) => Step::silent(Err(NotSignedIn::Provider(error))), // F4, F5
+            Err(error) => Step::done(Err(SignInFailure::Provider(error))), // F4, F5
             Ok(SignInReply::Challenged(open)) => {
                 let challenge = open.challenge.clone();
                 self.challenge = Some(open);
-                Step::silent(Ok((SignInStep::Challenge(challenge), None))) // F2, F4
+                Step::done(Ok(SignInResult::Challenged(challenge))) // F2, F4
             }
             Ok(SignInReply::SignedIn { user, tokens }) => {
                 self.challenge = None;
                 self.attempt.supersede();
                 let session = Session::new(user, Tokens::received(tokens, received));
-                begin_session(session) // F1, F3
+                begin_session(session).map(|begun| begun.map(SignInResult::SignedIn)) // F1, F3
             }
         }
     }
 }
 
 impl Machine {
-    /// What is to be revoked of the session held when this one takes its place.
+    /// The refresh token to revoke when this session replaces the active one.
     fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
-        let earlier = &self.held()?.session;
-        // A browser may have been granted the same session again, which revoking would end.
+        let earlier = &self.active()?.session;
+        // The browser may have got the same session again, and revoking would end it.
         let may_be_same = session.by_redirect && earlier.user == session.user;
         let token = earlier.tokens.refresh.clone();
         token.filter(|token| !may_be_same && session.tokens.refresh.as_ref() != Some(token))
     }
 }
 
-/// Writes the session, reads it back, and only then says that the user is signed in.
-pub(super) fn begin_session(session: Session) -> Step<Result<Begun, NotSignedIn>> {
+/// Writes the session, reads it back, and then publishes that the user is signed in.
+pub(super) fn begin_session(session: Session) -> Step<Result<NewSession, SignInFailure>> {
     Step::save(session.clone(), |_, saved| match saved {
-        // A save is all or nothing: what was stored is stored still.
-        Err(error) => Step::silent(Err(NotSignedIn::Store(error))),
+        // A save is all or nothing: the earlier session is still stored.
+        Err(error) => Step::done(Err(SignInFailure::Store(error))),
         Ok(()) => Step::load(|machine, stored| match stored {
             Ok(Some(stored)) if stored == session => {
                 let user = session.user.clone();
                 let replaced = machine.replaced_by(&session);
-                machine.hold(session);
+                machine.activate(session);
                 Step::publish(
                     AuthEvent::SignedIn { user: user.clone() },
-                    Ok((SignInStep::Done(user), replaced)),
+                    Ok(NewSession { user, replaced }),
                 )
             }
-            Ok(_) => give_up(StoreError::NotReadBack),
-            Err(error) => give_up(error),
+            Ok(_) => roll_back(StoreError::NotReadBack),
+            Err(error) => roll_back(error),
         }),
     })
 }
 
-/// Leaves nothing half-stored behind (F10).
-fn give_up(error: StoreError) -> Step<Result<Begun, NotSignedIn>> {
+/// Removes a session that could not be read back (F10).
+fn roll_back(error: StoreError) -> Step<Result<NewSession, SignInFailure>> {
     Step::clear(move |machine, cleared| {
-        let was_in = machine.held().is_some();
-        let failed = Err(NotSignedIn::Store(error));
+        let was_signed_in = machine.active().is_some();
+        let failed = Err(SignInFailure::Store(error));
         if cleared.is_err() {
-            machine.session = Known::Spoilt { was_in };
-            return Step::silent(failed);
+            machine.session = SessionState::Corrupt { was_signed_in };
+            return Step::done(failed);
         }
-        machine.session = Known::Out;
-        if was_in {
-            Step::publish(session_spoilt(), failed)
+        machine.session = SessionState::SignedOut;
+        if was_signed_in {
+            Step::publish(session_lost(), failed)
         } else {
-            Step::silent(failed)
+            Step::done(failed)
         }
     })
 }
 
-impl From<NotSignedIn> for SignInError {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SignInFailure> for SignInError {
+    fn from(reason: SignInFailure) -> Self {
         match reason {
-            NotSignedIn::Provider(error) => Self::Provider(error),
-            NotSignedIn::Store(error) => Self::Store(error),
-            NotSignedIn::Superseded => Self::Superseded,
+            SignInFailure::Provider(error) => Self::Provider(error),
+            SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::Superseded => Self::Superseded,
         }
     }
 }
 
-impl From<NotSignedIn> for ConfirmSignInError {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SignInFailure> for ConfirmSignInError {
+    fn from(reason: SignInFailure) -> Self {
         match reason {
-            NotSignedIn::Provider(error) => Self::Provider(error),
-            NotSignedIn::Store(error) => Self::Store(error),
-            NotSignedIn::Superseded => Self::Superseded,
+            SignInFailure::Provider(error) => Self::Provider(error),
+            SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::Superseded => Self::Superseded,
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Signing out, and deleting the user: rows F19 to F26.
+//! Sign-out, and deleting the user: rows F19 to F26.
 
-use super::{Known, Machine, SessionId, Step};
+use super::{Machine, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{DeleteUserError, SessionError, StoreError};
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
 
-/// Where a user signs out.
+/// The scope of a sign-out.
 ///
 /// ```
 /// use typed_hub::auth::SignOutScope;
@@ -22,39 +22,50 @@ pub enum SignOutScope {
     Everywhere,
 }
 
-/// What there is to do for a caller who signs out.
+/// The plan for a caller that signs out.
 #[derive(Clone, Debug)]
-pub(crate) enum SignOutAsked {
-    /// Nothing is left to do. `unread` is why the store could not be read, if it could not: then
-    /// nobody knows what was in it.
-    Done {
-        left: Result<(), StoreError>,
+pub(crate) enum SignOutPlan {
+    /// The session is over. `unread` is the read error of the store, if any: then the session it
+    /// held is not known.
+    SignedOut {
         unread: Option<StoreError>,
         browser: Option<BrowserSession>,
     },
-    /// Tell the provider first, and then come back with
-    /// [`signed_out`](Machine::signed_out), whatever it says.
-    Tell {
+    /// The store has failed.
+    StillSignedIn(StoreError),
+    /// Call the provider first, and then [`on_sign_out_reply`](Machine::on_sign_out_reply), even if
+    /// the call failed.
+    CallProvider {
         sign_out: SignOut,
         call: SignOutCall,
         browser: Option<BrowserSession>,
     },
 }
 
-/// The session that a browser has with the provider since a sign-in by redirect.
+/// How a sign-out has ended, once the provider has been called.
+#[derive(Clone, Debug)]
+pub(crate) enum SignOutOutcome {
+    SignedOut,
+    /// A refresh has ended since the provider was called, so this token is to be revoked as well.
+    AlsoRevoke(RefreshToken),
+    /// The store has failed.
+    StillSignedIn(StoreError),
+}
+
+/// The browser's own session with the provider, after a sign-in by redirect.
 #[derive(Clone, Debug)]
 pub(crate) struct BrowserSession {
     pub(crate) id: Option<IdToken>,
 }
 
-/// A sign-out under way.
+/// A sign-out in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct SignOut {
     id: SessionId,
-    /// What the provider is told to revoke.
+    /// The token that the provider is asked to revoke.
     token: Option<RefreshToken>,
-    /// How many had been told of when it began.
-    told: u64,
+    /// How many sign-outs had been published when this one began.
+    sign_outs_before: u64,
 }
 
 /// A call to the provider that ends the session there.
@@ -72,32 +83,31 @@ pub(crate) struct Deletion {
 }
 
 impl Machine {
-    /// A caller signs out. From here on, no sign-in that is under way completes.
-    pub(crate) fn sign_out(&mut self, scope: SignOutScope) -> Step<SignOutAsked> {
-        self.stop_signing_in();
-        // A store that cannot be read is no reason not to empty it.
-        self.known(move |machine, read| {
+    /// A caller signs out. This supersedes a sign-in in progress.
+    pub(crate) fn sign_out(&mut self, scope: SignOutScope) -> Step<SignOutPlan> {
+        self.cancel_sign_in();
+        // A store that cannot be read is emptied all the same.
+        self.with_session(move |machine, read| {
             let unread = read.err();
             let browser = machine.browser_session();
             let done = {
                 let browser = browser.clone();
-                move |left| SignOutAsked::Done {
-                    left,
-                    unread,
-                    browser,
+                move |cleared| match cleared {
+                    Ok(()) => SignOutPlan::SignedOut { unread, browser },
+                    Err(error) => SignOutPlan::StillSignedIn(error),
                 }
             };
-            let Some(held) = machine.held() else {
-                return machine.leave(done);
+            let Some(active) = machine.active() else {
+                return machine.clear_session(done);
             };
-            let id = held.id;
-            let tokens = &held.session.tokens;
+            let id = active.id;
+            let tokens = &active.session.tokens;
             let call = match scope {
                 SignOutScope::Everywhere => Some(SignOutCall::Everywhere(tokens.access.clone())),
                 SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
             };
             let Some(call) = call else {
-                return machine.leave(done);
+                return machine.clear_session(done);
             };
             let sign_out = SignOut {
                 id,
@@ -105,15 +115,15 @@ impl Machine {
                     SignOutCall::Revoke(token) => Some(token.clone()),
                     SignOutCall::Everywhere(_) => None,
                 },
-                told: machine.sign_outs,
+                sign_outs_before: machine.sign_out_count,
             };
-            // Or its callback would begin a session while the provider is being told.
+            // Otherwise its callback could begin a session during the call to the provider.
             machine.without_redirect(move |machine, cleared| {
                 if cleared.is_err() {
-                    return machine.stayed(done(cleared));
+                    return machine.still_signed_in(done(cleared));
                 }
-                machine.is_leaving = true;
-                Step::silent(SignOutAsked::Tell {
+                machine.is_signing_out = true;
+                Step::done(SignOutPlan::CallProvider {
                     sign_out,
                     call,
                     browser,
@@ -122,95 +132,97 @@ impl Machine {
         })
     }
 
-    /// What there is to end in a browser (F23).
+    /// The browser's session to end, if any (F23).
     fn browser_session(&self) -> Option<BrowserSession> {
-        let session = &self.held()?.session;
+        let session = &self.active()?.session;
         session.by_redirect.then(|| BrowserSession {
             id: session.tokens.id.clone(),
         })
     }
 
-    /// A caller wants to delete the user, and has asked for the session first.
+    /// A caller deletes the user, and has asked for the session.
     pub(crate) fn delete_user(
         &mut self,
         session: Result<Option<Session>, SessionError>,
     ) -> Step<Result<Deletion, DeleteUserError>> {
-        Step::silent(match (session, self.held()) {
+        Step::done(match (session, self.active()) {
             (Err(error), _) => Err(DeleteUserError::Session(error)),
-            (Ok(Some(asked)), Some(held)) if asked.user == held.session.user => Ok(Deletion {
+            (Ok(Some(asked)), Some(active)) if asked.user == active.session.user => Ok(Deletion {
                 sign_out: SignOut {
-                    id: held.id,
+                    id: active.id,
                     token: None,
-                    told: self.sign_outs,
+                    sign_outs_before: self.sign_out_count,
                 },
-                token: held.session.tokens.access.clone(),
+                token: active.session.tokens.access.clone(),
             }),
             (Ok(_), _) => Err(DeleteUserError::SignedOut),
         })
     }
 
-    /// The provider has been told of this sign-out, or has deleted the user. A refresh may have
-    /// landed meanwhile: then there is another token to revoke.
-    pub(crate) fn signed_out(
-        &mut self,
-        sign_out: SignOut,
-    ) -> Step<Result<Option<RefreshToken>, StoreError>> {
-        let is_over = match self.held() {
-            Some(held) => held.id != sign_out.id, // that session is over, and this is another
-            None => self.sign_outs > sign_out.told, // another has ended it, and said so
+    /// The provider has replied to this sign-out, or has deleted the user.
+    pub(crate) fn on_sign_out_reply(&mut self, sign_out: SignOut) -> Step<SignOutOutcome> {
+        let is_over = match self.active() {
+            Some(active) => active.id != sign_out.id, // this is a later session
+            None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
-            return Step::silent(Ok(None));
+            return Step::done(SignOutOutcome::SignedOut);
         }
-        let held = self
-            .held()
-            .and_then(|held| held.session.tokens.refresh.clone());
-        let another = held.filter(|token| sign_out.token.is_some_and(|told| told != *token));
-        self.leave(|left| left.map(|()| another))
+        let token = self
+            .active()
+            .and_then(|active| active.session.tokens.refresh.clone());
+        let another = token.filter(|token| sign_out.token.is_some_and(|told| told != *token));
+        self.clear_session(|cleared| match (cleared, another) {
+            (Ok(()), None) => SignOutOutcome::SignedOut,
+            (Ok(()), Some(token)) => SignOutOutcome::AlsoRevoke(token),
+            (Err(error), _) => SignOutOutcome::StillSignedIn(error),
+        })
     }
 
-    /// A caller who began a sign-out is gone.
-    pub(crate) fn sign_out_alone(&mut self) -> Step<Result<(), StoreError>> {
-        if self.is_leaving {
-            self.leave(|left| left)
+    /// The caller of a sign-out was dropped.
+    pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
+        if self.is_signing_out {
+            self.clear_session(|cleared| cleared)
         } else {
-            Step::silent(Ok(()))
+            Step::done(Ok(()))
         }
     }
 
-    /// Removes the session, and then says so.
-    fn leave<A: 'static>(
+    /// Removes the session, and then publishes the sign-out.
+    fn clear_session<A: 'static>(
         &mut self,
         answer: impl FnOnce(Result<(), StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
-        self.stop_signing_in();
+        self.cancel_sign_in();
         self.refreshes.failure = None;
         self.without_redirect(|machine, cleared| match cleared {
-            Ok(()) if matches!(machine.session, Known::Out) => machine.left(answer(Ok(()))), // F22
+            Ok(()) if matches!(machine.session, SessionState::SignedOut) => {
+                machine.signed_out(answer(Ok(())))
+            } // F22
             Ok(()) => Step::clear(move |machine, cleared| match cleared {
                 Ok(()) => {
-                    machine.session = Known::Out;
-                    machine.left(answer(Ok(())))
+                    machine.session = SessionState::SignedOut;
+                    machine.signed_out(answer(Ok(())))
                 }
-                Err(error) => machine.stayed(answer(Err(error))),
+                Err(error) => machine.still_signed_in(answer(Err(error))),
             }),
-            Err(error) => machine.stayed(answer(Err(error))),
+            Err(error) => machine.still_signed_in(answer(Err(error))),
         })
     }
 
     /// The store has failed, so the user is still signed in.
-    fn stayed<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.is_leaving = false;
-        Step::silent(answer)
+    fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
+        self.is_signing_out = false;
+        Step::done(answer)
     }
 
-    fn left<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.sign_outs += 1;
-        self.is_leaving = false;
+    fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
+        self.sign_out_count += 1;
+        self.is_signing_out = false;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 
-    fn stop_signing_in(&mut self) {
+    fn cancel_sign_in(&mut self) {
         let _ = self.attempt.supersede();
         self.challenge = None;
     }

@@ -1,20 +1,20 @@
-//! What comes next in a transaction.
+//! One step of a transaction.
 
 use super::Machine;
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::StoreError;
 use crate::auth::store::{PendingRedirect, Session};
 
-/// What comes next in a transaction.
+/// One step of a transaction.
 #[must_use = "a transaction ends only when its steps are performed"]
 pub(crate) enum Step<A> {
     /// Read the session from the store.
-    Load(Then<Result<Option<Session>, StoreError>, A>),
-    /// Read the redirect under way from the store.
-    LoadRedirect(Then<Result<Option<PendingRedirect>, StoreError>, A>),
+    Load(Resume<Result<Option<Session>, StoreError>, A>),
+    /// Read the pending redirect from the store.
+    LoadRedirect(Resume<Result<Option<PendingRedirect>, StoreError>, A>),
     /// Change the store.
-    Write(Write, Then<Result<(), StoreError>, A>),
-    /// Publish, and then tell the caller.
+    Write(Write, Resume<Result<(), StoreError>, A>),
+    /// Publish the events, and then answer the caller.
     End { publish: Vec<AuthEvent>, answer: A },
 }
 
@@ -27,12 +27,12 @@ pub(crate) enum Write {
     ClearRedirect,
 }
 
-/// What follows when the store has answered.
-type Then<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
+/// Resumes the transaction with the answer of the store.
+type Resume<R, A> = Box<dyn FnOnce(&mut Machine, R) -> Step<A> + Send>;
 
 impl<A: 'static> Step<A> {
-    /// The end, with nothing to publish.
-    pub(super) const fn silent(answer: A) -> Self {
+    /// The end, without an event.
+    pub(super) const fn done(answer: A) -> Self {
         Self::End {
             publish: Vec::new(),
             answer,
@@ -47,15 +47,17 @@ impl<A: 'static> Step<A> {
         }
     }
 
-    /// This, and when it ends, an event before its others.
-    pub(super) fn preceded_by(self, event: AuthEvent) -> Self {
+    /// Publishes this event before the others at the end.
+    pub(super) fn with_event_first(self, event: AuthEvent) -> Self {
         match self {
-            Self::Load(then) => Self::load(|machine, read| then(machine, read).preceded_by(event)),
+            Self::Load(then) => {
+                Self::load(|machine, read| then(machine, read).with_event_first(event))
+            }
             Self::LoadRedirect(then) => {
-                Self::load_redirect(|machine, read| then(machine, read).preceded_by(event))
+                Self::load_redirect(|machine, read| then(machine, read).with_event_first(event))
             }
             Self::Write(write, then) => Self::write(write, |machine, written| {
-                then(machine, written).preceded_by(event)
+                then(machine, written).with_event_first(event)
             }),
             Self::End {
                 mut publish,
@@ -67,20 +69,24 @@ impl<A: 'static> Step<A> {
         }
     }
 
-    /// This, with another end.
-    #[cfg(feature = "redirect")]
-    pub(super) fn ending<B: 'static>(
+    /// Converts the answer at the end.
+    pub(super) fn map<B: 'static>(self, answer: impl FnOnce(A) -> B + Send + 'static) -> Step<B> {
+        self.map_end(|publish, before| (publish, answer(before)))
+    }
+
+    /// Converts the events and the answer at the end.
+    pub(super) fn map_end<B: 'static>(
         self,
         end: impl FnOnce(Vec<AuthEvent>, A) -> (Vec<AuthEvent>, B) + Send + 'static,
     ) -> Step<B> {
         match self {
-            Self::Load(then) => Step::load(|machine, read| then(machine, read).ending(end)),
+            Self::Load(then) => Step::load(|machine, read| then(machine, read).map_end(end)),
             Self::LoadRedirect(then) => {
-                Step::load_redirect(|machine, read| then(machine, read).ending(end))
+                Step::load_redirect(|machine, read| then(machine, read).map_end(end))
             }
-            Self::Write(write, then) => {
-                Step::write(write, |machine, written| then(machine, written).ending(end))
-            }
+            Self::Write(write, then) => Step::write(write, |machine, written| {
+                then(machine, written).map_end(end)
+            }),
             Self::End { publish, answer } => {
                 let (publish, answer) = end(publish, answer);
                 Step::End { publish, answer }

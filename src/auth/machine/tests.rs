@@ -303,7 +303,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "store: not read back; left",
+        answer: "store: not read back; out",
         to: Out,
     },
     Row {
@@ -406,7 +406,7 @@ const ROWS: &[Row] = &[
         name: "F17 a caller who asked during a refresh gets what has come of it",
         from: Expired,
         act: |world| {
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "store", "→tokenRefresh"],
@@ -418,7 +418,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "→tokenRefresh_failure, kept"],
@@ -430,7 +430,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             let forced = world.forced_session();
             format!("{forced}; {}", session(&world.session_asked(false, ended)))
         },
@@ -443,7 +443,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
@@ -455,7 +455,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.save_fails = true;
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             format!("{}; {}", world.session(), world.session_since(ended))
         },
         trace: &["ask refresh", "store"],
@@ -467,7 +467,7 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
-            let ended = world.machine.refreshes();
+            let ended = world.machine.refresh_count();
             world.session();
             world.sign_out();
             world.session_since(ended)
@@ -495,7 +495,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: World::sign_out,
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -509,7 +509,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -531,7 +531,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -539,7 +539,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| world.sign_out_of(SignOutScope::Everywhere),
         trace: &["ask sign-out everywhere", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -547,7 +547,7 @@ const ROWS: &[Row] = &[
         from: Out,
         act: World::sign_out,
         trace: &["→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -555,7 +555,7 @@ const ROWS: &[Row] = &[
         from: Challenged,
         act: |world| format!("{}; {}", world.sign_out(), world.answer()),
         trace: &["→signedOut"],
-        answer: "left; no challenge",
+        answer: "out; no challenge",
         to: Out,
     },
     Row {
@@ -563,11 +563,11 @@ const ROWS: &[Row] = &[
         from: Expired,
         act: |world| {
             let refresh = world.refresh_asked();
-            let left = world.sign_out();
-            format!("{left}; {}", world.refreshed(refresh))
+            let out = world.sign_out();
+            format!("{out}; {}", world.refreshed(refresh))
         },
         trace: &["ask refresh", "ask revoke", "clear", "→signedOut"],
-        answer: "left; over",
+        answer: "out; over",
         to: Out,
     },
     Row {
@@ -597,11 +597,11 @@ const ROWS: &[Row] = &[
         from: Out,
         act: |world| {
             let attempt = world.sign_in_asked();
-            let left = world.sign_out();
-            format!("{left}; {}", world.signed_in(attempt))
+            let out = world.sign_out();
+            format!("{out}; {}", world.signed_in(attempt))
         },
         trace: &["ask sign-in", "→signedOut"],
-        answer: "left; superseded",
+        answer: "out; superseded",
         to: Out,
     },
     Row {
@@ -612,12 +612,12 @@ const ROWS: &[Row] = &[
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
             let session = world.session_of(false);
             let step = world.machine.sign_in(attempt, &session, world.now);
-            world.perform(step).unwrap();
+            world.run(step).unwrap();
             world.ask("sign-in");
             let sign_out = world.sign_out_asked();
             let superseded = world.signed_in(attempt);
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}")
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}")
         },
         trace: &[
             "ask refresh",
@@ -627,7 +627,7 @@ const ROWS: &[Row] = &[
             "clear",
             "→signedOut",
         ],
-        answer: "superseded; left",
+        answer: "superseded; out",
         to: Out,
     },
     Row {
@@ -637,7 +637,7 @@ const ROWS: &[Row] = &[
             let attempt = world.begin_sign_in();
             world.sign_out();
             let step = world.machine.sign_in(attempt, &Ok(None), world.now);
-            sign_in_error(&world.perform(step).unwrap_err())
+            sign_in_error(&world.run(step).unwrap_err())
         },
         trace: &["ask revoke", "clear", "→signedOut"],
         answer: "superseded",
@@ -650,8 +650,8 @@ const ROWS: &[Row] = &[
             let sign_out = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
             let superseded = world.sign_in();
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}")
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}")
         },
         trace: &[
             "ask revoke",
@@ -660,7 +660,7 @@ const ROWS: &[Row] = &[
             "clear",
             "→signedOut",
         ],
-        answer: "superseded; left",
+        answer: "superseded; out",
         to: Out,
     },
     Row {
@@ -679,7 +679,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -690,8 +690,8 @@ const ROWS: &[Row] = &[
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
             let superseded = world.sign_in();
-            let left = world.signed_out(sign_out);
-            format!("{superseded}; {left}; {}", world.sign_in())
+            let out = world.signed_out(sign_out);
+            format!("{superseded}; {out}; {}", world.sign_in())
         },
         trace: &[
             "ask revoke",
@@ -704,7 +704,7 @@ const ROWS: &[Row] = &[
             "read",
             "→signedIn",
         ],
-        answer: "superseded; left; done",
+        answer: "superseded; out; done",
         to: In,
     },
     Row {
@@ -714,8 +714,8 @@ const ROWS: &[Row] = &[
             let _ = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
-            let step = world.machine.sign_out_alone();
-            left(world.perform(step))
+            let step = world.machine.finish_sign_out();
+            sign_out_result(world.run(step))
         },
         trace: &[
             "ask revoke",
@@ -724,7 +724,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -732,13 +732,13 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             let _ = world.sign_out_asked();
-            let step = world.machine.sign_out_alone();
-            let first = left(world.perform(step));
-            let step = world.machine.sign_out_alone();
-            format!("{first}; {}", left(world.perform(step)))
+            let step = world.machine.finish_sign_out();
+            let first = sign_out_result(world.run(step));
+            let step = world.machine.finish_sign_out();
+            format!("{first}; {}", sign_out_result(world.run(step)))
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "left; left",
+        answer: "out; out",
         to: Out,
     },
     Row {
@@ -773,7 +773,7 @@ const ROWS: &[Row] = &[
             "read",
             "→signedIn",
         ],
-        answer: "left",
+        answer: "out",
         to: In,
     },
     Row {
@@ -781,7 +781,7 @@ const ROWS: &[Row] = &[
         from: In,
         act: World::delete_user,
         trace: &["ask delete", "clear", "→signedOut"],
-        answer: "left",
+        answer: "out",
         to: Out,
     },
     Row {
@@ -802,7 +802,7 @@ const ROWS: &[Row] = &[
             let mut asked = stored();
             asked.user.user_id = "u-2".to_owned();
             let step = world.machine.delete_user(Ok(Some(asked)));
-            format!("{:?}", world.perform(step).unwrap_err())
+            format!("{:?}", world.run(step).unwrap_err())
         },
         trace: &[],
         answer: "SignedOut",
@@ -850,7 +850,7 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &["read", "clear", "→signedOut"],
-        answer: "left, store: cannot be read",
+        answer: "out, store: cannot be read",
         to: Out,
     },
 ];
@@ -923,8 +923,8 @@ impl World {
 
     fn state(&self) -> Is {
         match &self.machine.session {
-            Known::In(held) if held.session.tokens.are_valid_at(self.now) => In,
-            Known::In(_) => Expired,
+            SessionState::SignedIn(active) if active.session.tokens.are_valid_at(self.now) => In,
+            SessionState::SignedIn(_) => Expired,
             _ if self.machine.challenge.is_some() => Challenged,
             _ => Out,
         }
@@ -933,10 +933,10 @@ impl World {
     fn hold(&mut self, tokens: Tokens) {
         let session = Session { tokens, ..stored() };
         self.stored = Some(session.clone());
-        self.machine.hold(session);
+        self.machine.activate(session);
     }
 
-    fn perform<A: 'static>(&mut self, mut step: Step<A>) -> A {
+    fn run<A: 'static>(&mut self, mut step: Step<A>) -> A {
         loop {
             step = match step {
                 Step::Load(then) => {
@@ -985,7 +985,7 @@ impl World {
 
     fn current_user(&mut self) -> String {
         let step = self.machine.current_user();
-        match self.perform(step) {
+        match self.run(step) {
             Ok(Some(_)) => "user".to_owned(),
             Ok(None) => "nobody".to_owned(),
             Err(CurrentUserError::Store(error)) => store_error(error),
@@ -1006,18 +1006,19 @@ impl World {
     }
 
     fn session_of(&mut self, force: bool) -> Result<Option<Session>, SessionError> {
-        self.session_asked(force, self.machine.refreshes())
+        self.session_asked(force, self.machine.refresh_count())
     }
 
     fn session_asked(&mut self, force: bool, ended: u64) -> Result<Option<Session>, SessionError> {
         let step = self.machine.session(force, ended, self.now);
-        match self.perform(step)? {
-            SessionAsked::Answered(session) => Ok(session),
-            SessionAsked::Refresh(call) => {
+        match self.run(step)? {
+            SessionLookup::Valid(session) => Ok(Some(session)),
+            SessionLookup::SignedOut => Ok(None),
+            SessionLookup::NeedsRefresh(call) => {
                 self.ask("refresh");
                 let reply = self.refresh_reply.clone();
-                let step = self.machine.refreshed(call.id, reply, self.now);
-                self.perform(step).unwrap()
+                let step = self.machine.on_refresh_reply(call.id, reply, self.now);
+                answer(self.run(step)).unwrap()
             }
         }
     }
@@ -1025,8 +1026,8 @@ impl World {
     fn refresh_asked(&mut self) -> SessionId {
         let step = self
             .machine
-            .session(true, self.machine.refreshes(), self.now);
-        let Ok(SessionAsked::Refresh(call)) = self.perform(step) else {
+            .session(true, self.machine.refresh_count(), self.now);
+        let Ok(SessionLookup::NeedsRefresh(call)) = self.run(step) else {
             panic!("no refresh is needed");
         };
         self.ask("refresh");
@@ -1035,16 +1036,15 @@ impl World {
 
     fn refreshed(&mut self, id: SessionId) -> String {
         let reply = self.refresh_reply.clone();
-        let step = self.machine.refreshed(id, reply, self.now);
-        self.perform(step)
-            .map_or_else(|| "over".to_owned(), |answer| session(&answer))
+        let step = self.machine.on_refresh_reply(id, reply, self.now);
+        answer(self.run(step)).map_or_else(|| "over".to_owned(), |answer| session(&answer))
     }
 
     fn sign_in(&mut self) -> String {
         let attempt = self.begin_sign_in();
         let session = self.session_of(false);
         let step = self.machine.sign_in(attempt, &session, self.now);
-        match self.perform(step) {
+        match self.run(step) {
             Ok(()) => {
                 self.ask("sign-in");
                 self.signed_in(attempt)
@@ -1056,45 +1056,48 @@ impl World {
     fn sign_in_asked(&mut self) -> Attempt {
         let attempt = self.begin_sign_in();
         let step = self.machine.sign_in(attempt, &Ok(None), self.now);
-        self.perform(step).unwrap();
+        self.run(step).unwrap();
         self.ask("sign-in");
         attempt
     }
 
     fn begin_sign_in(&mut self) -> Attempt {
         let step = self.machine.begin_sign_in();
-        self.perform(step)
+        self.run(step)
     }
 
-    fn sign_out_asked(&mut self) -> sign_out::SignOut {
+    fn sign_out_asked(&mut self) -> SignOut {
         let step = self.machine.sign_out(SignOutScope::ThisDevice);
-        let SignOutAsked::Tell { sign_out, .. } = self.perform(step) else {
+        let SignOutPlan::CallProvider { sign_out, .. } = self.run(step) else {
             panic!("there is nothing to tell");
         };
         self.ask("revoke");
         sign_out
     }
 
-    fn signed_out(&mut self, sign_out: sign_out::SignOut) -> String {
-        let step = self.machine.signed_out(sign_out);
-        let another = self.perform(step);
-        if let Ok(Some(_)) = another {
-            self.ask("revoke");
+    fn signed_out(&mut self, sign_out: SignOut) -> String {
+        let step = self.machine.on_sign_out_reply(sign_out);
+        match self.run(step) {
+            SignOutOutcome::SignedOut => sign_out_result(Ok(())),
+            SignOutOutcome::AlsoRevoke(_) => {
+                self.ask("revoke");
+                sign_out_result(Ok(()))
+            }
+            SignOutOutcome::StillSignedIn(error) => sign_out_result(Err(error)),
         }
-        left(another.map(drop))
     }
 
     fn signed_in(&mut self, attempt: Attempt) -> String {
         let reply = self.sign_in_reply.clone();
-        let step = self.machine.signed_in(attempt, reply, self.now);
-        match self.perform(step) {
-            Ok((SignInStep::Done(_), replaced)) => {
-                if replaced.is_some() {
+        let step = self.machine.on_sign_in_reply(attempt, reply, self.now);
+        match self.run(step) {
+            Ok(SignInResult::SignedIn(begun)) => {
+                if begun.replaced.is_some() {
                     self.ask("revoke");
                 }
                 "done".to_owned()
             }
-            Ok((SignInStep::Challenge(challenge), _)) => format!("challenge {challenge:?}"),
+            Ok(SignInResult::Challenged(challenge)) => format!("challenge {challenge:?}"),
             Err(reason) => sign_in_error(&reason.into()),
         }
     }
@@ -1105,7 +1108,7 @@ impl World {
 
     fn answer_with(&mut self, answer: &Answer) -> String {
         let step = self.machine.answer(answer);
-        match self.perform(step) {
+        match self.run(step) {
             Ok((attempt, _)) => {
                 self.ask("answer");
                 self.signed_in(attempt)
@@ -1122,14 +1125,13 @@ impl World {
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
         let step = self.machine.sign_out(scope);
-        match self.perform(step) {
-            SignOutAsked::Done {
-                left: done, unread, ..
-            } => {
+        match self.run(step) {
+            SignOutPlan::SignedOut { unread, .. } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
-                left(done) + &unread.unwrap_or_default()
+                sign_out_result(Ok(())) + &unread.unwrap_or_default()
             }
-            SignOutAsked::Tell { sign_out, call, .. } => {
+            SignOutPlan::StillSignedIn(error) => sign_out_result(Err(error)),
+            SignOutPlan::CallProvider { sign_out, call, .. } => {
                 self.ask(match call {
                     SignOutCall::Revoke(_) => "revoke",
                     SignOutCall::Everywhere(_) => "sign-out everywhere",
@@ -1142,7 +1144,7 @@ impl World {
     fn delete_user(&mut self) -> String {
         let session = self.session_of(false);
         let step = self.machine.delete_user(session);
-        match self.perform(step) {
+        match self.run(step) {
             Ok(deletion) => {
                 self.ask("delete");
                 if self.told.is_err() {
@@ -1163,6 +1165,16 @@ fn event(event: &AuthEvent) -> String {
             format!("→{}, {ended}", event.kind())
         }
         _ => format!("→{}", event.kind()),
+    }
+}
+
+/// What a caller is told, unless the session was over.
+fn answer(outcome: RefreshOutcome) -> Option<Result<Option<Session>, SessionError>> {
+    match outcome {
+        RefreshOutcome::Renewed(session) => Some(Ok(Some(session))),
+        RefreshOutcome::SignedOut => Some(Ok(None)),
+        RefreshOutcome::Failed(error) => Some(Err(error)),
+        RefreshOutcome::Stale => None,
     }
 }
 
@@ -1187,8 +1199,8 @@ fn sign_in_error(error: &SignInError) -> String {
     }
 }
 
-fn left(done: Result<(), StoreError>) -> String {
-    done.map_or_else(store_error, |()| "left".to_owned())
+fn sign_out_result(done: Result<(), StoreError>) -> String {
+    done.map_or_else(store_error, |()| "out".to_owned())
 }
 
 fn store_error(error: StoreError) -> String {

@@ -1,10 +1,10 @@
-//! What a pool is asked, and what can be made to go wrong about it.
+//! The operations of a pool, and the faults to inject.
 
 use strum::{Display, EnumIter};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 
-/// What a provider is asked to do.
+/// An operation of a provider.
 ///
 /// ```
 /// use typed_hub::auth::{MemoryProvider, Operation};
@@ -41,32 +41,31 @@ pub enum Operation {
     DeleteUser,
 }
 
-/// What goes wrong with an operation, on demand.
+/// A fault of an operation, on demand.
 ///
 /// ```
 /// use typed_hub::auth::{Fault, MemoryProvider, Operation};
 ///
 /// let pool = MemoryProvider::new();
 /// pool.fail(Operation::Refresh, Fault::Throttled);
-/// pool.mend(Operation::Refresh);
+/// pool.clear_fault(Operation::Refresh);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter)]
 pub enum Fault {
-    /// The pool is not reached. In transit: it ends no session.
+    /// The pool is not reached. Ends no session.
     NetworkDown,
-    /// The pool is reached too often. In transit as well.
+    /// The pool gets too many requests. Ends no session.
     Throttled,
     /// The pool refuses as not authorised.
     NotAuthorized,
     /// The pool refuses for another reason.
     Rejected,
-    /// The pool does not answer until the fault is [mended](super::MemoryProvider::mend); then it
-    /// does as asked.
+    /// The pool does not answer until the fault is [cleared](super::MemoryProvider::clear_fault).
     NoAnswer,
 }
 
 impl Fault {
-    /// The error the caller gets, unless they get none.
+    /// The error that the caller gets; `None` if the pool does not answer.
     pub(super) fn error(self) -> Option<ProviderError> {
         use ProviderErrorKind::{InTransit, NotAuthorized, Rejected};
         let (kind, name, message) = match self {

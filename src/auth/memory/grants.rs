@@ -7,9 +7,9 @@ use crate::auth::error::ProviderError;
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::tokens::{IssuedTokens, Lasting};
 
-/// How long tokens last, and what happens to them when they are used.
+/// How long tokens last, and whether refresh tokens are issued and rotated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct TokenPolicy {
     pub(super) access_lifetime: Duration,
     pub(super) id_lifetime: Duration,
     pub(super) refresh_lifetime: Duration,
@@ -20,24 +20,29 @@ pub(super) struct Terms {
 #[derive(Default)]
 pub(super) struct Grants {
     grants: Vec<Grant>,
-    /// How many secrets there are: the number of the last.
+    /// The number of secrets made so far.
     secrets: u64,
 }
 
-/// A session, as the pool sees it.
+/// A session of the pool.
 struct Grant {
     username: String,
     granted_at: SystemTime,
     /// The access tokens that have not expired, and when they were issued.
     access: Vec<(AccessToken, SystemTime)>,
-    /// Every refresh token of the session; only the last is good.
+    /// All refresh tokens of the session; only the last is valid.
     refresh: Vec<RefreshToken>,
     revoked: bool,
 }
 
 impl Grants {
-    pub(super) fn grant(&mut self, username: &str, terms: Terms, now: SystemTime) -> IssuedTokens {
-        let tokens = self.issue(terms);
+    pub(super) fn grant(
+        &mut self,
+        username: &str,
+        policy: TokenPolicy,
+        now: SystemTime,
+    ) -> IssuedTokens {
+        let tokens = self.issue(policy);
         self.grants.push(Grant {
             username: username.to_owned(),
             granted_at: now,
@@ -52,7 +57,7 @@ impl Grants {
         &mut self,
         token: &RefreshToken,
         is_user: impl FnOnce(&str) -> bool,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<IssuedTokens, ProviderError> {
         let position = self
@@ -60,14 +65,14 @@ impl Grants {
             .iter()
             .position(|grant| grant.refresh.contains(token))
             .ok_or_else(|| not_authorized("this refresh token is not known"))?;
-        self.grants[position].admit(token, is_user, terms, now)?;
+        self.grants[position].admit(token, is_user, policy, now)?;
 
-        let mut tokens = self.issue(terms);
-        if !terms.rotates_refresh_tokens {
+        let mut tokens = self.issue(policy);
+        if !policy.rotates_refresh_tokens {
             tokens.refresh = None;
         }
         let grant = &mut self.grants[position];
-        let lifetime = terms.access_lifetime;
+        let lifetime = policy.access_lifetime;
         grant
             .access
             .retain(|(_, issued_at)| !is_over(*issued_at, lifetime, now));
@@ -92,7 +97,7 @@ impl Grants {
     pub(super) fn bearer(
         &self,
         token: &AccessToken,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<String, ProviderError> {
         self.grants
@@ -100,30 +105,30 @@ impl Grants {
             .filter(|grant| !grant.revoked)
             .find(|grant| {
                 grant.access.iter().any(|(access, issued_at)| {
-                    access == token && !is_over(*issued_at, terms.access_lifetime, now)
+                    access == token && !is_over(*issued_at, policy.access_lifetime, now)
                 })
             })
             .map(|grant| grant.username.clone())
             .ok_or_else(|| not_authorized("this access token is not good any more"))
     }
 
-    /// Not random, but not to be mistaken for anything else when it turns up where it should not.
+    /// Makes a secret. It is not random, but is easy to recognise if it leaks.
     pub(super) fn secret(&mut self, kind: &str) -> String {
         self.secrets += 1;
         format!("embedded-pool-secret.{kind}.{:06}", self.secrets)
     }
 
-    fn issue(&mut self, terms: Terms) -> IssuedTokens {
+    fn issue(&mut self, policy: TokenPolicy) -> IssuedTokens {
         IssuedTokens {
             access: Lasting {
                 token: AccessToken::from(self.secret("access")),
-                lifetime: terms.access_lifetime,
+                lifetime: policy.access_lifetime,
             },
             id: Some(Lasting {
                 token: IdToken::from(self.secret("id")),
-                lifetime: terms.id_lifetime,
+                lifetime: policy.id_lifetime,
             }),
-            refresh: terms
+            refresh: policy
                 .issues_refresh_tokens
                 .then(|| RefreshToken::from(self.secret("refresh"))),
         }
@@ -131,16 +136,16 @@ impl Grants {
 }
 
 impl Grant {
-    /// Whether this token may be used for new ones.
+    /// Checks that this refresh token is valid.
     fn admit(
         &mut self,
         token: &RefreshToken,
         is_user: impl FnOnce(&str) -> bool,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<(), ProviderError> {
         if self.refresh.last() != Some(token) {
-            self.revoked = true; // whoever used it first may have stolen it
+            self.revoked = true; // the first use may have been a thief's
             return Err(rejected(
                 "RefreshTokenReuseException",
                 "this refresh token has been used before",
@@ -155,7 +160,7 @@ impl Grant {
                 "this refresh token has been revoked",
             ));
         }
-        if is_over(self.granted_at, terms.refresh_lifetime, now) {
+        if is_over(self.granted_at, policy.refresh_lifetime, now) {
             return Err(not_authorized("this refresh token has expired"));
         }
         Ok(())

@@ -1,14 +1,13 @@
 //! An embedded user pool: an identity provider that needs no network.
 //!
-//! It is for examples, for tests, and for working offline. It does what a real one does (users,
-//! confirmation codes, challenges, expiry, rotation, revocation) and, on demand, what a real one
-//! does on a bad day.
+//! For examples, tests and offline work. It has what a real provider has (users, confirmation
+//! codes, challenges, expiry, rotation, revocation) and, on demand, its faults.
 //!
-//! - `options`: how it is to behave
-//! - `provider`: what it does when asked
-//! - `pool`: its books; `grants`: those of the sessions
-//! - `redirect`: its sign-in page
-//! - `fault`: [`Operation`] and [`Fault`], for the bad days
+//! - `options`: its behaviour
+//! - `provider`: the traits of a provider
+//! - `pool`: the users; `grants`: the sessions
+//! - `redirect`: the sign-in page
+//! - `fault`: [`Operation`] and [`Fault`], to inject faults
 
 mod fault;
 mod grants;
@@ -29,17 +28,17 @@ pub use self::fault::{Fault, Operation};
 pub use self::options::{MemoryOptions, MemoryOptionsBuilder};
 pub use self::pool::MemoryChallenge;
 
-use self::grants::Terms;
+use self::grants::TokenPolicy;
 use self::pool::Pool;
 use super::clock::Clock;
 use super::error::ProviderError;
 use super::secret::{Code, Password};
 use crate::sync::{Mutex, MutexGuard};
 
-/// An identity provider in memory. Its clones are one pool.
+/// An identity provider in memory. All clones are one pool.
 ///
-/// It keeps passwords as they are and numbers its tokens, so it protects nothing: never let it
-/// stand between real users and anything of value.
+/// It keeps passwords in the clear and numbers its tokens, so it protects nothing: never use it for
+/// real users.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -55,7 +54,7 @@ use crate::sync::{Mutex, MutexGuard};
 ///
 /// pool.fail(Operation::Refresh, Fault::NetworkDown);
 /// assert!(matches!(client.session(true).await, Err(SessionError::Unreachable(_))));
-/// pool.mend(Operation::Refresh);
+/// pool.clear_fault(Operation::Refresh);
 /// assert!(client.session(true).await.is_ok());
 /// assert_eq!(pool.count(Operation::Refresh), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,7 +63,7 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Clone)]
 pub struct MemoryProvider {
     clock: Arc<dyn Clock>,
-    terms: Terms,
+    policy: TokenPolicy,
     state: Arc<Mutex<State>>,
 }
 
@@ -73,18 +72,18 @@ struct State {
     pool: Pool,
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Fault>,
-    /// Those who wait for an answer.
+    /// The callers that wait for an answer.
     waiting: Vec<Waker>,
 }
 
 impl MemoryProvider {
-    /// A pool without users, on the system's clock, whose tokens last an hour.
+    /// Makes a pool without users, with the system's clock and tokens that last an hour.
     #[must_use]
     pub fn new() -> Self {
         MemoryOptions::builder().build()
     }
 
-    /// A pool of another kind.
+    /// Builds a pool with other options.
     ///
     /// ```
     /// use std::time::Duration;
@@ -100,8 +99,8 @@ impl MemoryProvider {
         MemoryOptions::builder()
     }
 
-    /// Adds a confirmed user. After the password they are asked these challenges, in this order.
-    /// A user of this name who is there already is replaced.
+    /// Adds a confirmed user. After the password, these challenges follow, in this order. A user of
+    /// the same name is replaced.
     pub fn add_user(
         &self,
         username: &str,
@@ -112,12 +111,12 @@ impl MemoryProvider {
         self.state().pool.add_user(username, password, challenges);
     }
 
-    /// Removes a user; nobody asked for it, and their sessions learn of it when they refresh.
+    /// Removes a user, as an administrator would. The user's sessions end at their next refresh.
     pub fn remove_user(&self, username: &str) {
         self.state().pool.remove_user(username);
     }
 
-    /// Revokes all sessions of a user; they learn of it when they refresh.
+    /// Revokes all sessions of a user. They end at their next refresh.
     pub fn revoke_sessions(&self, username: &str) {
         self.state().pool.grants.revoke_all(username);
     }
@@ -134,23 +133,23 @@ impl MemoryProvider {
         self.state().pool.reset_code(username)
     }
 
-    /// From now on, this goes wrong with this operation.
+    /// Makes this operation fail with this fault, until [`clear_fault`](Self::clear_fault).
     pub fn fail(&self, operation: Operation, fault: Fault) {
         self.set_fault(operation, Some(fault));
     }
 
-    /// From now on, this operation goes well. Calls that were left without an answer get it.
-    pub fn mend(&self, operation: Operation) {
+    /// Lets this operation succeed again. Calls that wait for an answer get it.
+    pub fn clear_fault(&self, operation: Operation) {
         self.set_fault(operation, None);
     }
 
-    /// Every call there has been, in order, those that failed included.
+    /// All calls so far, in order, including failed ones.
     #[must_use]
     pub fn calls(&self) -> Vec<Operation> {
         self.state().calls.clone()
     }
 
-    /// How many calls of this operation there have been, those that failed included.
+    /// The number of calls of this operation so far, including failed ones.
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
         let state = self.state();
@@ -173,8 +172,8 @@ impl MemoryProvider {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Does what is asked, once no fault stands in the way.
-    async fn perform<R>(
+    /// Records the call, applies the fault of the operation, and then acts.
+    async fn call<R>(
         &self,
         operation: Operation,
         act: impl FnOnce(&mut Pool, SystemTime) -> Result<R, ProviderError>,
@@ -215,7 +214,7 @@ impl Default for MemoryProvider {
 impl fmt::Debug for MemoryProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryProvider")
-            .field("terms", &self.terms)
+            .field("policy", &self.policy)
             .field("calls", &self.calls())
             .finish_non_exhaustive()
     }

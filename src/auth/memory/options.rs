@@ -1,16 +1,16 @@
-//! How the pool is to behave.
+//! The options of the pool.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use typed_builder::TypedBuilder;
 
-use super::grants::Terms;
+use super::grants::TokenPolicy;
 use super::{MemoryProvider, State};
 use crate::auth::clock::{Clock, SystemClock};
 use crate::sync::Mutex;
 
-/// How a [`MemoryProvider`] is to behave.
+/// The options of a [`MemoryProvider`].
 ///
 /// ```
 /// use typed_hub::auth::MemoryProvider;
@@ -38,11 +38,11 @@ pub struct MemoryOptions {
     /// How long a session can be refreshed after the sign-in; unless set, 30 days.
     #[builder(default = Duration::from_hours(30 * 24))]
     refresh_lifetime: Duration,
-    /// Whether there are refresh tokens at all; unless set, there are.
+    /// Whether refresh tokens are issued; unless set, yes.
     #[builder(default = true)]
     issue_refresh_tokens: bool,
-    /// Whether each refresh replaces the refresh token; unless set, it does. A replaced token that
-    /// is used again ends the session.
+    /// Whether each refresh replaces the refresh token; unless set, yes. Using a replaced token
+    /// ends the session.
     #[builder(default = true)]
     rotate_refresh_tokens: bool,
 }
@@ -51,7 +51,7 @@ impl From<MemoryOptions> for MemoryProvider {
     fn from(options: MemoryOptions) -> Self {
         Self {
             clock: options.clock,
-            terms: Terms {
+            policy: TokenPolicy {
                 access_lifetime: options.access_lifetime,
                 id_lifetime: options.id_lifetime,
                 refresh_lifetime: options.refresh_lifetime,

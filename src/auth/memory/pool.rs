@@ -1,9 +1,9 @@
-//! The books of the pool: its users, the sign-ins under way, and the sessions granted.
+//! The state of the pool: users, sign-ins in progress, and sessions.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::grants::{Grants, Terms};
+use super::grants::{Grants, TokenPolicy};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
 use crate::auth::provider::{Attributes, SignInReply};
@@ -11,7 +11,7 @@ use crate::auth::secret::{Code, Continuation, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// What the pool asks of a user on each sign-in, after the password.
+/// A challenge that follows the password at each sign-in.
 ///
 /// ```
 /// use typed_hub::auth::{MemoryChallenge, MemoryProvider};
@@ -21,11 +21,11 @@ use crate::auth::user::AuthUser;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemoryChallenge {
-    /// The code of an authenticator application: always this one.
+    /// The code of an authenticator application, which is always the same.
     Totp(Code),
-    /// A code sent by email: always this one.
+    /// A code sent by email, which is always the same.
     Email(Code),
-    /// A new password: asked once, and used from then on.
+    /// A new password. Asked for once.
     NewPassword,
 }
 
@@ -35,26 +35,26 @@ pub(super) struct Pool {
     sign_ins: Vec<SignIn>,
     pub(super) grants: Grants,
     #[cfg(feature = "redirect")]
-    pub(super) visits: Vec<super::redirect::Visit>,
-    /// How many users there have been: the number of the last.
-    numbered: u64,
+    pub(super) pending_codes: Vec<super::redirect::PendingCode>,
+    /// A counter for user ids and codes.
+    created: u64,
 }
 
 struct User {
     id: String,
     password: Password,
     challenges: Vec<MemoryChallenge>,
-    /// The code that confirms the sign-up, until it has.
+    /// The code that confirms the sign-up, until then.
     unconfirmed: Option<Code>,
-    /// The code that replaces a forgotten password, once one was asked for.
+    /// The code that replaces a forgotten password, if requested.
     reset: Option<Code>,
 }
 
 /// A sign-in that waits for an answer.
 struct SignIn {
     continuation: Continuation,
-    /// What is still to be asked, the open challenge first.
-    asking: Vec<MemoryChallenge>,
+    /// The remaining challenges, the open one first.
+    remaining: Vec<MemoryChallenge>,
 }
 
 impl Pool {
@@ -151,7 +151,7 @@ impl Pool {
         &mut self,
         username: &str,
         password: Option<&Password>,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<SignInReply, ProviderError> {
         let user = self.user(username)?;
@@ -165,15 +165,15 @@ impl Pool {
                 continuation: Continuation::from(""),
             }));
         }
-        let asking = user.challenges.clone();
-        self.go_on(username, asking, terms, now)
+        let remaining = user.challenges.clone();
+        self.next_challenge(username, remaining, policy, now)
     }
 
     pub(super) fn answer(
         &mut self,
         open: &OpenChallenge,
         answer: &Answer,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<SignInReply, ProviderError> {
         let position = self
@@ -181,7 +181,7 @@ impl Pool {
             .iter()
             .position(|sign_in| sign_in.continuation == open.continuation)
             .ok_or_else(|| not_authorized("this sign-in is not under way"))?;
-        match (&self.sign_ins[position].asking[0], answer) {
+        match (&self.sign_ins[position].remaining[0], answer) {
             (MemoryChallenge::Totp(code) | MemoryChallenge::Email(code), Answer::Code(answer))
                 if code == answer => {}
             (MemoryChallenge::NewPassword, Answer::NewPassword { password, .. }) => {
@@ -193,36 +193,36 @@ impl Pool {
             }
             _ => return Err(wrong_code()),
         }
-        let mut asking = self.sign_ins.remove(position).asking;
-        asking.remove(0);
-        self.go_on(&open.username, asking, terms, now)
+        let mut remaining = self.sign_ins.remove(position).remaining;
+        remaining.remove(0);
+        self.next_challenge(&open.username, remaining, policy, now)
     }
 
     pub(super) fn refresh(
         &mut self,
         token: &RefreshToken,
-        terms: Terms,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<IssuedTokens, ProviderError> {
         let users = &self.users;
         let is_user = |username: &str| users.contains_key(username);
-        self.grants.refresh(token, is_user, terms, now)
+        self.grants.refresh(token, is_user, policy, now)
     }
 
     pub(super) fn remove_user(&mut self, username: &str) {
         self.users.remove(username);
-        self.grants.revoke_all(username); // the next user of this name is another
+        self.grants.revoke_all(username); // a later user of this name is a different one
     }
 
-    /// Asks the next question, or grants a session.
-    fn go_on(
+    /// Opens the next challenge, or grants a session.
+    fn next_challenge(
         &mut self,
         username: &str,
-        asking: Vec<MemoryChallenge>,
-        terms: Terms,
+        remaining: Vec<MemoryChallenge>,
+        policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<SignInReply, ProviderError> {
-        if let Some(next) = asking.first() {
+        if let Some(next) = remaining.first() {
             let challenge = match next {
                 MemoryChallenge::Totp(_) => Challenge::TotpCode,
                 MemoryChallenge::Email(_) => Challenge::EmailCode { destination: None },
@@ -233,7 +233,7 @@ impl Pool {
             let continuation = Continuation::from(self.grants.secret("continuation"));
             self.sign_ins.push(SignIn {
                 continuation: continuation.clone(),
-                asking,
+                remaining,
             });
             return Ok(SignInReply::Challenged(OpenChallenge {
                 username: username.to_owned(),
@@ -245,7 +245,7 @@ impl Pool {
             username: username.to_owned(),
             user_id: self.user(username)?.id.clone(),
         };
-        let tokens = self.grants.grant(username, terms, now);
+        let tokens = self.grants.grant(username, policy, now);
         Ok(SignInReply::SignedIn { user, tokens })
     }
 
@@ -260,8 +260,8 @@ impl Pool {
     }
 
     const fn next(&mut self) -> u64 {
-        self.numbered += 1;
-        self.numbered
+        self.created += 1;
+        self.created
     }
 }
 

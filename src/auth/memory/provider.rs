@@ -1,4 +1,4 @@
-//! What the pool does when asked.
+//! The provider traits of the pool.
 
 use super::MemoryProvider;
 use super::fault::Operation;
@@ -16,14 +16,14 @@ impl IdentityProvider for MemoryProvider {
         _: &AuthUser,
         token: &RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
-        self.perform(Operation::Refresh, |pool, now| {
-            pool.refresh(token, self.terms, now)
+        self.call(Operation::Refresh, |pool, now| {
+            pool.refresh(token, self.policy, now)
         })
         .await
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
-        self.perform(Operation::Revoke, |pool, _| {
+        self.call(Operation::Revoke, |pool, _| {
             pool.grants.revoke(token);
             Ok(())
         })
@@ -31,8 +31,8 @@ impl IdentityProvider for MemoryProvider {
     }
 
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
-        self.perform(Operation::SignOutEverywhere, |pool, now| {
-            let username = pool.grants.bearer(token, self.terms, now)?;
+        self.call(Operation::SignOutEverywhere, |pool, now| {
+            let username = pool.grants.bearer(token, self.policy, now)?;
             pool.grants.revoke_all(&username);
             Ok(())
         })
@@ -53,7 +53,7 @@ impl UserPool for MemoryProvider {
         password: &Password,
         attributes: &Attributes,
     ) -> Result<SignUpStep, ProviderError> {
-        self.perform(Operation::SignUp, |pool, _| {
+        self.call(Operation::SignUp, |pool, _| {
             pool.sign_up(username, password, attributes)
         })
         .await?;
@@ -63,14 +63,14 @@ impl UserPool for MemoryProvider {
     }
 
     async fn confirm_sign_up(&self, username: &str, code: &Code) -> Result<(), ProviderError> {
-        self.perform(Operation::ConfirmSignUp, |pool, _| {
+        self.call(Operation::ConfirmSignUp, |pool, _| {
             pool.confirm(username, code)
         })
         .await
     }
 
     async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
-        self.perform(Operation::ResendSignUpCode, |pool, _| pool.resend(username))
+        self.call(Operation::ResendSignUpCode, |pool, _| pool.resend(username))
             .await?;
         Ok(SignUpStep::Confirm { destination: None })
     }
@@ -80,8 +80,8 @@ impl UserPool for MemoryProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        self.perform(Operation::SignIn, |pool, now| {
-            pool.sign_in(username, password, self.terms, now)
+        self.call(Operation::SignIn, |pool, now| {
+            pool.sign_in(username, password, self.policy, now)
         })
         .await
     }
@@ -91,14 +91,14 @@ impl UserPool for MemoryProvider {
         challenge: &OpenChallenge,
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
-        self.perform(Operation::Answer, |pool, now| {
-            pool.answer(challenge, answer, self.terms, now)
+        self.call(Operation::Answer, |pool, now| {
+            pool.answer(challenge, answer, self.policy, now)
         })
         .await
     }
 
     async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
-        self.perform(Operation::ResetPassword, |pool, _| {
+        self.call(Operation::ResetPassword, |pool, _| {
             pool.reset_password(username)
         })
         .await?;
@@ -111,15 +111,15 @@ impl UserPool for MemoryProvider {
         code: &Code,
         password: &Password,
     ) -> Result<(), ProviderError> {
-        self.perform(Operation::ConfirmResetPassword, |pool, _| {
+        self.call(Operation::ConfirmResetPassword, |pool, _| {
             pool.confirm_reset(username, code, password)
         })
         .await
     }
 
     async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
-        self.perform(Operation::DeleteUser, |pool, now| {
-            let username = pool.grants.bearer(token, self.terms, now)?;
+        self.call(Operation::DeleteUser, |pool, now| {
+            let username = pool.grants.bearer(token, self.policy, now)?;
             pool.remove_user(&username);
             Ok(())
         })

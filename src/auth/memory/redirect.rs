@@ -17,11 +17,11 @@ use crate::auth::secret::{AuthorizationCode, Password};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// Who the pool is, for a callback to name.
+/// The issuer that callbacks name.
 const ISSUER: &str = "memory://pool";
 
-/// A user has signed in on the page, and the code for it has not been traded yet.
-pub(super) struct Visit {
+/// A code of a user who has signed in on the page, not yet exchanged.
+pub(super) struct PendingCode {
     code: AuthorizationCode,
     redirect_uri: String,
     code_challenge: String,
@@ -30,12 +30,12 @@ pub(super) struct Visit {
 }
 
 impl MemoryProvider {
-    /// Does what a user does in a browser: opens the page, signs in, and comes back with a callback
-    /// URL. Users who are asked challenges cannot sign in so.
+    /// Acts as a user in a browser: opens the page, signs in, and returns the callback URL. Users
+    /// with challenges cannot sign in this way.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`] when the user cannot sign in: they would still be on the page.
+    /// [`ProviderError`] if the user cannot sign in, and so stays on the page.
     pub fn visit(
         &self,
         page: &AuthorizeUrl,
@@ -46,7 +46,7 @@ impl MemoryProvider {
         let password = password.into();
         let now = self.clock.now();
         let pool = &mut self.state().pool;
-        match pool.sign_in(username, Some(&password), self.terms, now)? {
+        match pool.sign_in(username, Some(&password), self.policy, now)? {
             SignInReply::Challenged(_) => Err(rejected(
                 "UnsupportedChallenge",
                 "this page asks for a password and nothing else",
@@ -54,7 +54,7 @@ impl MemoryProvider {
             SignInReply::SignedIn { user, tokens } => {
                 let code = AuthorizationCode::from(pool.grants.secret("code"));
                 let callback = callback(&page, &[("code", code.expose()), ("iss", ISSUER)])?;
-                pool.visits.push(Visit {
+                pool.pending_codes.push(PendingCode {
                     code,
                     redirect_uri: parameter(&page, "redirect_uri"),
                     code_challenge: parameter(&page, "code_challenge"),
@@ -66,11 +66,11 @@ impl MemoryProvider {
         }
     }
 
-    /// Does what a user does who declines, and comes back with a callback URL that says so.
+    /// Acts as a user who declines, and returns the callback URL, which says so.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`] when the page is not one of this pool's.
+    /// [`ProviderError`] if the page is not of this pool.
     pub fn decline(&self, page: &AuthorizeUrl) -> Result<String, ProviderError> {
         let error = [
             ("error", "access_denied"),
@@ -86,7 +86,7 @@ impl RedirectProvider for MemoryProvider {
         &self,
         request: &AuthorizeRequest,
     ) -> Result<AuthorizeUrl, ProviderError> {
-        self.perform(Operation::AuthorizeUrl, |_, _| {
+        self.call(Operation::AuthorizeUrl, |_, _| {
             parse(&request.redirect_uri)?;
             let mut page = parse("memory://pool/sign-in")?;
             page.query_pairs_mut()
@@ -113,24 +113,27 @@ impl RedirectProvider for MemoryProvider {
                 "another provider has issued the code",
             ));
         }
-        self.perform(Operation::Exchange, |pool, _| pool.trade(grant))
+        self.call(Operation::Exchange, |pool, _| pool.exchange(grant))
             .await
     }
 }
 
 impl Pool {
-    fn trade(&mut self, grant: &RedirectGrant) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+    fn exchange(
+        &mut self,
+        grant: &RedirectGrant,
+    ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
         let position = self
-            .visits
+            .pending_codes
             .iter()
-            .position(|visit| visit.code == grant.code)
+            .position(|pending| pending.code == grant.code)
             .ok_or_else(|| not_authorized("there is no such code, or not any more"))?;
-        let visit = self.visits.swap_remove(position);
+        let pending = self.pending_codes.swap_remove(position);
         let challenge = BASE64.encode(Sha256::digest(grant.verifier.expose()));
-        if visit.code_challenge != challenge || visit.redirect_uri != grant.redirect_uri {
+        if pending.code_challenge != challenge || pending.redirect_uri != grant.redirect_uri {
             return Err(not_authorized("somebody else has asked for this code"));
         }
-        Ok((visit.user, visit.tokens))
+        Ok((pending.user, pending.tokens))
     }
 }
 

@@ -1,22 +1,24 @@
-//! What a failure means.
+//! Errors of OAuth endpoints.
 
 use oauth2::RequestTokenError;
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-pub(crate) use crate::auth::provider::callback::words as plain;
+pub(crate) use crate::auth::provider::callback::sanitize;
 
-/// The answer of a token endpoint that grants nothing
-/// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// The error of a token endpoint ([RFC 6749, section
+/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 ///
-/// It is the grant that ends a session. That the client or the request is wrong says nothing of
-/// the user's session, so that it is kept.
-pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -> ProviderError {
+/// Only an invalid grant ends a session. A wrong client or request does not concern the user's
+/// session, so the session is kept.
+pub(super) fn token_error(
+    error: RequestTokenError<HttpError, BasicErrorResponse>,
+) -> ProviderError {
     let response = match error {
         RequestTokenError::Request(error) => return in_transit(&error),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            return garbage("the token endpoint gives no answer that can be read");
+            return unreadable("the token endpoint gives no answer that can be read");
         }
         RequestTokenError::ServerResponse(response) => response,
     };
@@ -26,9 +28,9 @@ pub(super) fn refused(error: RequestTokenError<HttpError, BasicErrorResponse>) -
     };
     let description = response.error_description().map_or_else(
         || "the token endpoint gives no reason".to_owned(),
-        |words| plain(words),
+        |text| sanitize(text),
     );
-    ProviderError::new(kind, name(response.error().as_ref()), description)
+    ProviderError::new(kind, sanitize_name(response.error().as_ref()), description)
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
@@ -45,8 +47,8 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
 }
 
-/// An answer that cannot be read: nobody knows what it was to say.
-pub(super) fn garbage(message: &str) -> ProviderError {
+/// An answer that cannot be read, and so ends no session.
+pub(crate) fn unreadable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "Unreadable", message)
 }
 
@@ -54,8 +56,8 @@ pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
 }
 
-/// An error without what was sent: a provider may repeat it, and errors are shown.
-pub(crate) fn hiding<'s>(
+/// Removes sent secrets from an error: a provider may repeat them, and errors are shown.
+pub(crate) fn redact<'s>(
     error: ProviderError,
     sent: impl IntoIterator<Item = &'s str>,
 ) -> ProviderError {
@@ -79,11 +81,11 @@ pub(crate) fn hiding<'s>(
     }
 }
 
-/// What an error is called whose name is none.
+/// The name of an error without a valid name.
 const UNNAMED: &str = "Unnamed";
 
-/// Somebody else's name of an error, if it looks like one.
-pub(crate) fn name(name: &str) -> &str {
+/// Returns a foreign error name if it is valid.
+pub(crate) fn sanitize_name(name: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:#".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
         UNNAMED
@@ -99,18 +101,18 @@ mod tests {
     #[test]
     fn what_was_sent_is_not_shown() {
         let error = || rejected("invalid_grant", "no s3cret here");
-        let hidden = hiding(error(), ["", "another", "s3cret"]);
+        let hidden = redact(error(), ["", "another", "s3cret"]);
         assert_eq!(hidden.name, "invalid_grant");
         assert!(!hidden.to_string().contains("s3cret"));
-        assert_eq!(hiding(error(), ["", "another"]), error());
-        assert_eq!(hiding(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
+        assert_eq!(redact(error(), ["", "another"]), error());
+        assert_eq!(redact(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
     }
 
     #[test]
     fn a_name_looks_like_one() {
-        assert_eq!(name("invalid_grant"), "invalid_grant");
+        assert_eq!(sanitize_name("invalid_grant"), "invalid_grant");
         for none in ["", "two words", "a\nline", "ä", &"x".repeat(65)] {
-            assert_eq!(name(none), UNNAMED);
+            assert_eq!(sanitize_name(none), UNNAMED);
         }
     }
 }

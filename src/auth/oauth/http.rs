@@ -1,4 +1,4 @@
-//! Requests over HTTP: with a time limit, up to a size, and to where they are meant to go.
+//! HTTP requests, with a time limit, a size limit, and no redirects.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Request};
 use thiserror::Error;
 
-/// No document of an identity provider is longer.
-pub(crate) const LONGEST: usize = 1024 * 1024;
+/// The longest response body that is read.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
-/// Sends requests. It follows no redirect, and speaks in the clear with loopback addresses only.
+/// Sends requests. It follows no redirect, and uses plain HTTP only with loopback addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    /// `None` where the system has no TLS to offer.
+    /// `None` if the system offers no TLS.
     client: Option<Client>,
 }
 
-/// Why there is no response. Its words hold nothing of the request.
+/// Why there is no response. The message holds nothing of the request.
 #[derive(Debug, Error)]
 pub(crate) enum HttpError {
     #[error("no answer in time")]
@@ -27,7 +27,7 @@ pub(crate) enum HttpError {
     NotReached,
     #[error("the answer has broken off, or is none")]
     Broken,
-    #[error("the answer is longer than {LONGEST} bytes")]
+    #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
     #[error("the server is out of order: status {0}")]
     Status(u16),
@@ -40,8 +40,8 @@ pub(crate) enum HttpError {
 }
 
 impl Http {
-    /// Trusts these certificates beside those of the system. Where there is no TLS to be had, each
-    /// request says so.
+    /// Trusts these certificates in addition to those of the system. Without TLS, each request
+    /// fails.
     pub(crate) fn new(time_limit: Duration, trusted: Vec<Certificate>) -> Self {
         let client = trusted
             .into_iter()
@@ -73,7 +73,7 @@ impl Http {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| reason(&e))? {
-            if body.len() + chunk.len() > LONGEST {
+            if body.len() + chunk.len() > MAX_BODY {
                 return Err(HttpError::TooLong);
             }
             body.extend_from_slice(&chunk);
@@ -85,7 +85,7 @@ impl Http {
     }
 }
 
-/// For the crates that leave the sending to others.
+/// For crates that take an HTTP client.
 impl<'c> AsyncHttpClient<'c> for Http {
     type Error = HttpError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
@@ -105,12 +105,12 @@ fn reason(error: &reqwest::Error) -> HttpError {
     }
 }
 
-/// Whether nobody on the way can listen: encrypted, or on this machine.
+/// Whether the address is encrypted or on this machine, so that no third party can listen.
 pub(crate) fn is_secure(url: &url::Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
-/// Whether an address never leaves this machine.
+/// Whether the address is on this machine.
 pub(crate) fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

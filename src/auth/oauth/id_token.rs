@@ -1,5 +1,5 @@
-//! Who has signed in, as the id token says, once it is verified
-//! ([OpenID Connect Core, section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
+//! Verifies id tokens ([OpenID Connect Core, section
+//! 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -26,60 +26,60 @@ type Token = openidconnect::IdToken<
     CoreJwsSigningAlgorithm,
 >;
 
-/// What there is beside the claims of OpenID Connect.
+/// Claims beyond those of OpenID Connect.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     #[serde(rename = "cognito:username")]
     cognito_username: Option<String>,
-    /// Since when it is valid, in seconds of the Unix time
-    /// ([RFC 7519, section 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
+    /// The start of validity, in seconds of Unix time ([RFC 7519, section
+    /// 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
     nbf: Option<f64>,
 }
 
 impl AdditionalClaims for Extra {}
 
-/// What a verified id token says.
+/// The content of a verified id token.
 pub(super) struct Identity {
     pub(super) user: AuthUser,
     pub(super) lifetime: Duration,
 }
 
-/// Why an id token says nothing.
-pub(super) enum Unverified {
-    /// None of the keys has signed it: there may be newer ones.
+/// Why an id token is not verified.
+pub(super) enum VerifyError {
+    /// No known key has signed the token: there may be newer keys.
     UnknownKey,
-    /// There may be newer keys, and they cannot be had.
+    /// The keys cannot be fetched.
     NoKeys(ProviderError),
     Refused(ProviderError),
 }
 
-/// What an id token has come for.
+/// The grant that an id token was issued for.
 #[derive(Clone, Copy)]
-pub(super) enum Answers<'a> {
-    /// A code that was traded. It carries this nonce, and it is fresh.
+pub(super) enum IssuedFor<'a> {
+    /// A code. The id token carries this nonce, and is fresh.
     Code(&'a secret::Nonce),
-    /// A refresh token. It need not carry a nonce. Nor is the time looked at: a clock of this
-    /// machine that is wrong must not end a session that the provider has just renewed.
+    /// A refresh token. The id token need not carry a nonce, and its times are not checked: a wrong
+    /// clock on this machine must not end a session that the provider has just renewed.
     Refresh,
 }
 
-impl Answers<'_> {
+impl IssuedFor<'_> {
     pub(super) const fn is_refresh(self) -> bool {
         matches!(self, Self::Refresh)
     }
 }
 
-/// How far the server's clock may be from ours.
-const APART: Duration = Duration::from_mins(5);
+/// The greatest difference between the server's clock and this machine's.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 pub(super) fn verify(
     token: &str,
     client: &ClientId,
     issuer: &IssuerUrl,
     keys: &CoreJsonWebKeySet,
-    answers: Answers<'_>,
-) -> Result<Identity, Unverified> {
-    let not_a_token = |_| Unverified::Refused(rejected("IdToken", "the id token is none"));
+    issued_for: IssuedFor<'_>,
+) -> Result<Identity, VerifyError> {
+    let not_a_token = |_| VerifyError::Refused(rejected("IdToken", "the id token is none"));
     let token = Token::from_str(token).map_err(not_a_token)?;
     let signed_by_key = [
         CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -95,24 +95,24 @@ pub(super) fn verify(
     let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
         IdTokenVerifier::new_public_client(client.clone(), issuer.clone(), keys.clone())
             .set_allowed_algs(signed_by_key)
-            .set_time_fn(move || earliest(answers).into())
+            .set_time_fn(move || earliest(issued_for).into())
             .set_issue_time_verifier_fn(move |issued| {
-                let is_now = SystemTime::from(issued) <= SystemTime::now() + APART;
-                (is_now || answers.is_refresh())
+                let is_now = SystemTime::from(issued) <= SystemTime::now() + MAX_CLOCK_SKEW;
+                (is_now || issued_for.is_refresh())
                     .then_some(())
                     .ok_or_else(|| "it is from the future".to_owned())
             });
     let claims = token
-        .claims(&verifier, Expected(answers))
+        .claims(&verifier, Expected(issued_for))
         .map_err(|error| match error {
             ClaimsVerificationError::SignatureVerification(
                 SignatureVerificationError::NoMatchingKey
                 | SignatureVerificationError::CryptoError(_),
-            ) => Unverified::UnknownKey,
-            error => Unverified::Refused(rejected("IdToken", flaw(&error))),
+            ) => VerifyError::UnknownKey,
+            error => VerifyError::Refused(rejected("IdToken", message(&error))),
         })?;
-    let refuse = |flaw| Err(Unverified::Refused(rejected("IdToken", flaw)));
-    if !answers.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
+    let refuse = |message| Err(VerifyError::Refused(rejected("IdToken", message)));
+    if !issued_for.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
         return refuse("the id token is not valid yet");
     }
     if claims
@@ -141,8 +141,8 @@ pub(super) fn verify(
     })
 }
 
-/// What is wrong with it, in our own words: those of the error repeat what the token says.
-const fn flaw(error: &ClaimsVerificationError) -> &'static str {
+/// A message of our own: that of the error repeats the content of the token.
+const fn message(error: &ClaimsVerificationError) -> &'static str {
     match error {
         ClaimsVerificationError::Expired(_) => "the id token has expired, or is from the future",
         ClaimsVerificationError::InvalidAudience(_) => "the id token is for somebody else",
@@ -153,26 +153,26 @@ const fn flaw(error: &ClaimsVerificationError) -> &'static str {
     }
 }
 
-/// What expires before this has expired.
-fn earliest(answers: Answers<'_>) -> SystemTime {
-    match answers {
-        Answers::Code(_) => SystemTime::now() - APART,
-        Answers::Refresh => SystemTime::UNIX_EPOCH,
+/// The time to compare an expiry with.
+fn earliest(issued_for: IssuedFor<'_>) -> SystemTime {
+    match issued_for {
+        IssuedFor::Code(_) => SystemTime::now() - MAX_CLOCK_SKEW,
+        IssuedFor::Refresh => SystemTime::UNIX_EPOCH,
     }
 }
 
-/// Whether a time, in seconds of the Unix time, is later than the server's clock can show.
+/// Whether a Unix time, in seconds, is later than any the server's clock can show.
 fn is_ahead(time: f64) -> bool {
-    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + APART;
-    // A time that is no duration is before 1970, or beyond all.
+    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + MAX_CLOCK_SKEW;
+    // A time that is no duration is before 1970, or too late to represent.
     Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
 }
 
-struct Expected<'a>(Answers<'a>);
+struct Expected<'a>(IssuedFor<'a>);
 
 impl NonceVerifier for Expected<'_> {
     fn verify(self, nonce: Option<&Nonce>) -> Result<(), String> {
-        let Answers::Code(expected) = self.0 else {
+        let IssuedFor::Code(expected) = self.0 else {
             return Ok(());
         };
         let carries = nonce.map(|nonce| secret::Nonce::from(nonce.secret().as_str()));

@@ -1,9 +1,9 @@
-//! What is common to providers that speak OAuth 2.0 and OpenID Connect.
+//! The common part of providers that speak OAuth 2.0 and OpenID Connect.
 //!
 //! - this file: [`OAuth`], a client of a provider's endpoints
-//! - `page`: where a user signs in
-//! - `session`: what is done about one that is open
-//! - `id_token`: who has signed in; `failure`: what an error means; `http`: how requests are sent
+//! - `page`: the address of the sign-in page
+//! - `session`: refresh and revocation
+//! - `id_token`: verifying id tokens; `failure`: errors; `http`: sending requests
 
 pub(crate) mod failure;
 pub(crate) mod http;
@@ -27,9 +27,9 @@ use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKeySetUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use self::failure::{garbage, hiding, in_transit, refused, rejected};
+use self::failure::{in_transit, redact, rejected, token_error, unreadable};
 use self::http::Http;
-use self::id_token::{Answers, Identity, Unverified};
+use self::id_token::{Identity, IssuedFor, VerifyError};
 use self::page::redirect_url;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::redirect::RedirectGrant;
@@ -38,10 +38,10 @@ use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 use crate::sync::Mutex;
 
-/// How long an access token is taken to last whose server does not say.
-const UNSAID: Duration = Duration::from_hours(1);
+/// The lifetime of an access token if the server does not tell it.
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
 
-/// Where a provider is to be asked.
+/// The endpoints of a provider.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub(crate) issuer: IssuerUrl,
@@ -50,12 +50,12 @@ pub(crate) struct Endpoints {
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     pub(crate) keys: Url,
-    /// Whether every callback names the issuer (RFC 9207).
-    pub(crate) names_itself: bool,
+    /// Whether every callback carries the issuer (RFC 9207).
+    pub(crate) sends_issuer: bool,
 }
 
-/// How an application with a secret proves itself, wherever it does
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// How an application with a secret authenticates itself ([RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// In a header: HTTP Basic (`client_secret_basic`).
@@ -71,14 +71,14 @@ pub(crate) struct OAuth {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<secret::ClientSecret>,
     pub(crate) client_auth: ClientAuth,
-    /// Where the browser may come back to.
+    /// The redirect URIs that are allowed.
     pub(crate) redirect_uris: Vec<String>,
-    /// What to ask for where nothing else is asked for.
+    /// The default scopes.
     pub(crate) scopes: Vec<String>,
     keys: Mutex<Option<CoreJsonWebKeySet>>,
 }
 
-/// What a token endpoint says beside the standard fields.
+/// The field of a token response beyond OAuth 2.0.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct WithIdToken {
     id_token: Option<String>,
@@ -121,7 +121,7 @@ impl OAuth {
         }
     }
 
-    /// Trades a code. The id token decides whose the tokens are, so there must be one.
+    /// Exchanges a code. An id token is required: it identifies the user.
     pub(crate) async fn exchange(
         &self,
         at: &Endpoints,
@@ -134,13 +134,13 @@ impl OAuth {
                 "another provider has issued the code",
             ));
         }
-        if at.names_itself && grant.issuer.is_none() {
+        if at.sends_issuer && grant.issuer.is_none() {
             return Err(rejected(
                 "IssuerMissing",
                 "the callback does not say who has issued the code, and this provider always does",
             ));
         }
-        self.keys(at).await?; // or the code is spent, and nobody can say for whom
+        self.keys(at).await?; // fetched first: without keys, the code would be spent in vain
         let verifier = PkceCodeVerifier::new(grant.verifier.expose().to_owned());
         let granted = self
             .client(at)
@@ -151,10 +151,10 @@ impl OAuth {
             .await
             .map_err(|error| {
                 let sent = [grant.code.expose(), grant.verifier.expose()];
-                hiding(refused(error), sent.into_iter().chain(self.secret()))
+                redact(token_error(error), sent.into_iter().chain(self.secret()))
             })?;
         let refresh = granted.refresh_token().map(|token| token.secret().clone());
-        let read = self.read(at, granted, Answers::Code(&grant.nonce)).await;
+        let read = self.read(at, granted, IssuedFor::Code(&grant.nonce)).await;
         let identified = read.and_then(|(identity, tokens)| match identity {
             Some(identity) => Ok((identity.user, tokens)),
             None => Err(rejected(
@@ -163,7 +163,7 @@ impl OAuth {
             )),
         });
         if let (Err(_), Some(refresh)) = (&identified, refresh) {
-            // Nobody will use these tokens. If they cannot be revoked, they expire.
+            // These tokens are unused. If they cannot be revoked, they expire.
             let _ = self.revoke(at, &refresh.into()).await;
         }
         identified
@@ -189,20 +189,20 @@ impl OAuth {
             .map(secret::ClientSecret::expose)
     }
 
-    /// What was granted, and to whom, if there is an id token that says so.
+    /// Reads the tokens, and the user if there is an id token.
     async fn read(
         &self,
         at: &Endpoints,
         granted: Granted,
-        answers: Answers<'_>,
+        issued_for: IssuedFor<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
         if granted.access_token().secret().is_empty() {
-            return Err(garbage("the access token is empty"));
+            return Err(unreadable("the access token is empty"));
         }
         let mut issued = IssuedTokens {
             access: Lasting {
                 token: granted.access_token().secret().as_str().into(),
-                lifetime: granted.expires_in().unwrap_or(UNSAID),
+                lifetime: granted.expires_in().unwrap_or(DEFAULT_LIFETIME),
             },
             id: None,
             refresh: granted
@@ -212,12 +212,12 @@ impl OAuth {
         let Some(token) = &granted.extra_fields().id_token else {
             return Ok((None, issued));
         };
-        let identity = match self.verify(at, token, answers).await {
+        let identity = match self.verify(at, token, issued_for).await {
             Ok(identity) => identity,
-            // The refresh token may have been replaced: it must not be lost for want of a key.
-            Err(Unverified::NoKeys(_)) if answers.is_refresh() => return Ok((None, issued)),
-            Err(Unverified::NoKeys(error) | Unverified::Refused(error)) => return Err(error),
-            Err(Unverified::UnknownKey) => {
+            // The refresh token may have been replaced: a missing key must not lose it.
+            Err(VerifyError::NoKeys(_)) if issued_for.is_refresh() => return Ok((None, issued)),
+            Err(VerifyError::NoKeys(error) | VerifyError::Refused(error)) => return Err(error),
+            Err(VerifyError::UnknownKey) => {
                 return Err(rejected("IdToken", "no key of the provider has signed it"));
             }
         };
@@ -228,27 +228,27 @@ impl OAuth {
         Ok((Some(identity), issued))
     }
 
-    /// Verifies an id token; with newer keys if those at hand have not signed it.
+    /// Verifies an id token. If no cached key has signed it, fetches the keys again.
     async fn verify(
         &self,
         at: &Endpoints,
         token: &str,
-        answers: Answers<'_>,
-    ) -> Result<Identity, Unverified> {
+        issued_for: IssuedFor<'_>,
+    ) -> Result<Identity, VerifyError> {
         let client = ClientId::new(self.client_id.clone());
-        let keys = self.keys(at).await.map_err(Unverified::NoKeys)?;
-        match id_token::verify(token, &client, &at.issuer, &keys, answers) {
-            Err(Unverified::UnknownKey) => {}
+        let keys = self.keys(at).await.map_err(VerifyError::NoKeys)?;
+        match id_token::verify(token, &client, &at.issuer, &keys, issued_for) {
+            Err(VerifyError::UnknownKey) => {}
             verified => return verified,
         }
-        let keys = self.newest_keys(at).await.map_err(Unverified::NoKeys)?;
-        id_token::verify(token, &client, &at.issuer, &keys, answers)
+        let keys = self.newest_keys(at).await.map_err(VerifyError::NoKeys)?;
+        id_token::verify(token, &client, &at.issuer, &keys, issued_for)
     }
 
-    /// The provider's keys, as far as they are known, or else as they are now.
+    /// The provider's keys, from the cache or fetched.
     async fn keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let known = self.keys.lock().clone();
-        match known {
+        let cached = self.keys.lock().clone();
+        match cached {
             Some(keys) => Ok(keys),
             None => self.newest_keys(at).await,
         }
@@ -257,26 +257,29 @@ impl OAuth {
     async fn newest_keys(&self, at: &Endpoints) -> Result<CoreJsonWebKeySet, ProviderError> {
         let url = JsonWebKeySetUrl::from_url(at.keys.clone());
         let keys = CoreJsonWebKeySet::fetch_async(&url, &self.http).await;
-        let keys = keys.map_err(|error| unread(&error, "the keys cannot be read"))?;
-        self.know_keys(keys.clone());
+        let keys = keys.map_err(|error| discovery_error(&error, "the keys cannot be read"))?;
+        self.set_keys(keys.clone());
         Ok(keys)
     }
 
-    /// These are the provider's keys from here on.
-    pub(crate) fn know_keys(&self, keys: CoreJsonWebKeySet) {
+    /// Caches the provider's keys.
+    pub(crate) fn set_keys(&self, keys: CoreJsonWebKeySet) {
         *self.keys.lock() = Some(keys);
     }
 }
 
-/// A list, as options take one.
+/// A list of strings, for options.
 pub(crate) fn texts(from: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
     from.into_iter().map(Into::into).collect()
 }
 
-/// Why a document could not be had.
-pub(crate) fn unread(error: &DiscoveryError<http::HttpError>, otherwise: &str) -> ProviderError {
+/// The error of a document that could not be fetched.
+pub(crate) fn discovery_error(
+    error: &DiscoveryError<http::HttpError>,
+    otherwise: &str,
+) -> ProviderError {
     match error {
         DiscoveryError::Request(error) => in_transit(error),
-        _ => garbage(otherwise),
+        _ => unreadable(otherwise),
     }
 }

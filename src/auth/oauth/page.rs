@@ -1,4 +1,4 @@
-//! Where a user signs in, and where they may come back to.
+//! The address of the sign-in page, and the allowed redirect URIs.
 
 use oauth2::{CsrfToken, RedirectUrl, Scope};
 use url::Url;
@@ -54,8 +54,8 @@ impl OAuth {
         Ok(AuthorizeUrl::new(url.into()))
     }
 
-    /// One of those configured; of a loopback address, any port
-    /// ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+    /// Checks that the URI is configured; a loopback address may have any port ([RFC 8252, section
+    /// 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
     fn may_redirect_to(&self, uri: &str) -> Result<(), ProviderError> {
         let without_port = |uri: &str| {
             let mut url = Url::parse(uri).ok().filter(is_loopback)?;

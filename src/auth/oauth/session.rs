@@ -1,4 +1,4 @@
-//! What is done about a session that is open.
+//! Refresh and revocation.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -9,8 +9,8 @@ use oauth2::{HttpRequest, RefreshToken, TokenResponse};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::failure::{garbage, hiding, in_transit, refused, rejected};
-use super::id_token::Answers;
+use super::failure::{in_transit, redact, rejected, token_error, unreadable};
+use super::id_token::IssuedFor;
 use super::{ClientAuth, Endpoints, OAuth};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
@@ -18,9 +18,9 @@ use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
 impl OAuth {
-    /// Renews the tokens of this user. An error says that they are not renewed, or that the new ones
-    /// are not what they should be; then the session is ended.
-    /// ([OpenID Connect Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+    /// Renews the tokens of this user. If the new tokens are invalid or another user's, the session
+    /// is ended ([OpenID Connect Core, section
+    /// 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
     #[cfg_attr(
         not(feature = "oidc"),
         expect(dead_code, reason = "a user pool refreshes by its API")
@@ -31,15 +31,15 @@ impl OAuth {
         user: &AuthUser,
         token: &secret::RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
-        self.keys(at).await?; // while nothing is lost if they cannot be had
+        self.keys(at).await?; // fetched first: a failure loses nothing yet
         let granted = self
             .client(at)
             .exchange_refresh_token(&RefreshToken::new(token.expose().to_owned()))
             .request_async(&self.http)
             .await
-            .map_err(|error| self.hiding(refused(error), token))?;
+            .map_err(|error| self.redact(token_error(error), token))?;
         let renewed = granted.refresh_token().map(|token| token.secret().clone());
-        let read = self.read(at, granted, Answers::Refresh).await;
+        let read = self.read(at, granted, IssuedFor::Refresh).await;
         let tokens = read.and_then(|(identity, tokens)| match identity {
             Some(identity) if identity.user.user_id != user.user_id => {
                 Err(rejected("IdToken", "the id token is another user's"))
@@ -49,7 +49,7 @@ impl OAuth {
         if let Err(error) = &tokens
             && error.kind == ProviderErrorKind::Rejected
         {
-            // The session ends here, so it is to end there as well.
+            // The session ends here, so end it at the provider as well.
             let last = renewed.map_or_else(|| token.clone(), Into::into);
             let _ = self.revoke(at, &last).await;
         }
@@ -74,17 +74,17 @@ impl OAuth {
         }
         Err(
             serde_json::from_slice::<BasicErrorResponse>(response.body()).map_or_else(
-                |_| garbage("the revocation endpoint gives no answer that can be read"),
+                |_| unreadable("the revocation endpoint gives no answer that can be read"),
                 |error| {
-                    let error = refused(oauth2::RequestTokenError::ServerResponse(error));
-                    self.hiding(error, token)
+                    let error = token_error(oauth2::RequestTokenError::ServerResponse(error));
+                    self.redact(error, token)
                 },
             ),
         )
     }
 
-    fn hiding(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
-        hiding(error, [token.expose()].into_iter().chain(self.secret()))
+    fn redact(&self, error: ProviderError, token: &secret::RefreshToken) -> ProviderError {
+        redact(error, [token.expose()].into_iter().chain(self.secret()))
     }
 
     fn revocation(&self, at: &Url, token: &secret::RefreshToken) -> HttpRequest {
@@ -115,8 +115,8 @@ impl OAuth {
     }
 }
 
-/// The name and the secret, each encoded as in a form
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// HTTP Basic, with the client id and the secret each form-encoded ([RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 fn basic(client_id: &str, secret: &secret::ClientSecret) -> Option<HeaderValue> {
     let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));

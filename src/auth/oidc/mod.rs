@@ -1,7 +1,7 @@
 //! Any OpenID provider, by its discovery document.
 //!
 //! - this file: [`OidcProvider`]
-//! - `options`: how it is found
+//! - `options`: its options
 
 mod options;
 
@@ -22,7 +22,7 @@ pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
 use super::oauth::http::is_secure;
-use super::oauth::{Endpoints, OAuth, unread};
+use super::oauth::{Endpoints, OAuth, discovery_error};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
@@ -32,10 +32,10 @@ use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 use crate::sync::Mutex;
 
-/// An identity provider that speaks OpenID Connect: users sign in by redirect.
+/// An OpenID Connect provider: users sign in by redirect.
 ///
-/// It reads the provider's discovery document when it is first asked, and keeps it. The id token is
-/// verified: its signature, issuer, audience, nonce and times. It works on a tokio runtime.
+/// Reads the provider's discovery document on first use, and caches it. Verifies the id token:
+/// signature, issuer, audience, nonce and times. Needs a tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;
@@ -51,7 +51,7 @@ use crate::sync::Mutex;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What it cannot do: end a user's sessions everywhere, for which the standard has no words.
+/// It cannot end a user's sessions everywhere: the standard has no such call.
 #[derive(Clone)]
 pub struct OidcProvider {
     inner: Arc<Inner>,
@@ -64,13 +64,13 @@ struct Inner {
     endpoints: Mutex<Option<Endpoints>>,
 }
 
-/// What the document says of RFC 7009, of RFC 9207 and of OpenID Connect RP-Initiated Logout.
+/// Metadata of RFC 7009, RFC 9207 and OpenID Connect RP-Initiated Logout.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Extra {
     revocation_endpoint: Option<Url>,
     end_session_endpoint: Option<Url>,
     #[serde(default, rename = "authorization_response_iss_parameter_supported")]
-    names_itself: bool,
+    sends_issuer: bool,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -91,17 +91,17 @@ type Document = ProviderMetadata<
 >;
 
 impl OidcProvider {
-    /// A provider, and how this application is registered with it.
+    /// Builds a provider, from the registration of the application.
     pub fn builder() -> OidcOptionsBuilder {
         OidcOptions::builder()
     }
 
-    /// Where the provider is to be asked, by its discovery document
-    /// ([OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)).
+    /// The provider's endpoints, by its discovery document ([OpenID Connect
+    /// Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)).
     async fn endpoints(&self) -> Result<Endpoints, ProviderError> {
-        let known = self.inner.endpoints.lock().clone();
-        if let Some(known) = known {
-            return Ok(known);
+        let cached = self.inner.endpoints.lock().clone();
+        if let Some(cached) = cached {
+            return Ok(cached);
         }
         let unfit = |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
         let issuer = IssuerUrl::new(self.inner.issuer.clone())
@@ -109,7 +109,7 @@ impl OidcProvider {
         let http = &self.inner.oauth.http;
         let document = Document::discover_async(issuer.clone(), http).await;
         let document = document.map_err(|error| {
-            unread(
+            discovery_error(
                 &error,
                 "the discovery document cannot be read, or is of another issuer",
             )
@@ -124,7 +124,7 @@ impl OidcProvider {
                 .clone(),
             revocation: extra.revocation_endpoint.clone(),
             end_session: extra.end_session_endpoint.clone(),
-            names_itself: extra.names_itself,
+            sends_issuer: extra.sends_issuer,
             keys: document.jwks_uri().url().clone(),
             issuer,
         };
@@ -134,13 +134,13 @@ impl OidcProvider {
                 "an address in the discovery document is not an https one",
             ));
         }
-        self.inner.oauth.know_keys(document.jwks().clone());
+        self.inner.oauth.set_keys(document.jwks().clone());
         *self.inner.endpoints.lock() = Some(endpoints.clone());
         Ok(endpoints)
     }
 }
 
-/// A page is opened by the system, which would run a program as well.
+/// Only HTTPS and loopback addresses: the system opens a page, and would run a program as well.
 fn are_secure(at: &Endpoints) -> bool {
     let optional = [&at.revocation, &at.end_session].into_iter().flatten();
     let mut all = [&at.authorize, &at.token, &at.keys]

@@ -1,4 +1,4 @@
-//! How a provider is found, and how the application is registered with it.
+//! The provider, and the registration of the application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::auth::oauth::{ClientAuth, OAuth, texts};
 use crate::auth::secret::ClientSecret;
 use crate::sync::Mutex;
 
-/// What an [`OidcProvider`] is made of.
+/// The options of an [`OidcProvider`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,22 +35,22 @@ pub struct OidcOptions {
     /// The provider's issuer identifier: an https URL, or one of a loopback address.
     #[builder(setter(into))]
     issuer: String,
-    /// The identifier the application is registered by.
+    /// The client id of the application.
     #[builder(setter(into))]
     client_id: String,
-    /// The secret it is registered with. An application in its users' hands has none.
+    /// The client secret. An application on its users' machines has none.
     #[builder(default, setter(transform = |secret: impl Into<ClientSecret>| Some(secret.into())))]
     client_secret: Option<ClientSecret>,
-    /// How it proves itself with that secret; unless set, by HTTP Basic.
+    /// How the secret is sent; unless set, by HTTP Basic.
     #[builder(default)]
     client_auth: ClientAuth,
-    /// Where the browser may come back to, as registered; of a loopback address, on any port.
+    /// The redirect URIs, as registered. A loopback address may have any port.
     #[builder(setter(transform = |uris: impl IntoIterator<Item: Into<String>>| texts(uris)))]
     redirect_uris: Vec<String>,
-    /// Where the browser goes when the user has signed out.
+    /// The page that the browser returns to after a sign-out.
     #[builder(default, setter(transform = |uri: impl Into<String>| Some(uri.into())))]
     post_logout_redirect_uri: Option<String>,
-    /// What to ask for; unless set, `openid`.
+    /// The scopes; unless set, `openid`.
     #[builder(
         default = vec!["openid".to_owned()],
         setter(transform = |scopes: impl IntoIterator<Item: Into<String>>| texts(scopes))
@@ -59,7 +59,7 @@ pub struct OidcOptions {
     /// How long to wait for each answer; unless set, 30 s.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
-    /// A certificate to trust beside those of the system.
+    /// A certificate to trust in addition to those of the system.
     #[builder(default, setter(strip_option))]
     root_certificate: Option<reqwest::Certificate>,
 }

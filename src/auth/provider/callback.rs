@@ -1,5 +1,5 @@
-//! What the browser comes back with: a callback URL, taken apart and not yet believed
-//! ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
+//! The callback URL that the browser comes back with, parsed and not yet validated ([RFC 6749,
+//! section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 
 use secrecy::zeroize::Zeroizing;
 use url::Url;
@@ -7,36 +7,36 @@ use url::Url;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
 use crate::auth::secret::{AuthorizationCode, RedirectState};
 
-/// No provider's callback is longer, so no more is looked at.
-const LONGEST: usize = 64 * 1024;
+/// The longest callback URL that is parsed; no provider's is longer.
+const MAX_URL: usize = 64 * 1024;
 
-/// No more of a provider's words than this goes on, in characters.
-const LONGEST_WORDS: usize = 256;
+/// The longest text of a provider that is passed on, in characters.
+const MAX_TEXT: usize = 256;
 
 /// A callback URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Callback {
     address: String,
-    /// The state it carries, if it carries exactly one.
+    /// The state, if the URL has exactly one.
     pub(crate) state: Option<RedirectState>,
     /// The code, or why there is none.
     pub(crate) outcome: Result<AuthorizationCode, RedirectError>,
-    /// Who says they have issued the code (RFC 9207).
+    /// The issuer that the URL names (RFC 9207).
     pub(crate) issuer: Option<String>,
 }
 
 impl Callback {
-    /// Takes a URL apart. What it lacks is for the redirect under way to judge.
+    /// Parses a URL. The machine judges what is missing.
     pub(crate) fn of(url: &str) -> Self {
         let query = Query::of(url);
         let outcome = match (query.get("error"), query.get("code"), query.get("iss")) {
-            (_, _, Got::Unfit) => Err(RedirectError::Incomplete),
-            (Got::Nothing, Got::One(code), _) => Ok(AuthorizationCode::from(code)),
-            (Got::One(name), _, _) => Err(RedirectError::Declined(AuthFailure {
-                name: words(name),
+            (_, _, Param::Invalid) => Err(RedirectError::Incomplete),
+            (Param::Missing, Param::One(code), _) => Ok(AuthorizationCode::from(code)),
+            (Param::One(name), _, _) => Err(RedirectError::Declined(AuthFailure {
+                name: sanitize(name),
                 message: match query.get("error_description") {
-                    Got::One(description) => words(description),
-                    Got::Nothing | Got::Unfit => "the provider gives no reason".to_owned(),
+                    Param::One(description) => sanitize(description),
+                    Param::Missing | Param::Invalid => "the provider gives no reason".to_owned(),
                 },
             })),
             _ => Err(RedirectError::Incomplete),
@@ -49,9 +49,9 @@ impl Callback {
         }
     }
 
-    /// Believes neither a code nor an error of another issuer
-    /// ([RFC 9207, section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)).
-    pub(crate) fn sent_by(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
+    /// Rejects a code or an error of another issuer ([RFC 9207, section
+    /// 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)).
+    pub(crate) fn check_issuer(mut self, is_issuer: impl FnOnce(&str) -> bool) -> Self {
         let is_other = self.issuer.as_deref().is_some_and(|iss| !is_issuer(iss));
         if is_other && !matches!(self.outcome, Err(RedirectError::Incomplete)) {
             self.outcome = Err(RedirectError::Provider(ProviderError::new(
@@ -63,35 +63,35 @@ impl Callback {
         self
     }
 
-    /// Whether it is one of those that come back to this redirect URI.
+    /// Whether the callback came to this redirect URI.
     pub(crate) fn comes_back_to(&self, redirect_uri: &str) -> bool {
         self.address == address(redirect_uri)
     }
 }
 
-/// A URL without its query, written in one way.
+/// A URL without its query, normalised.
 fn address(url: &str) -> String {
     let (plain, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
     Url::parse(plain).map_or_else(|_| plain.to_owned(), String::from)
 }
 
-/// Its values are zeroed, since the code is one of them.
+/// The parameters of the query. The values are zeroed, since the code is one of them.
 struct Query(Vec<(String, Zeroizing<String>)>);
 
-/// What a query has under a name.
+/// The parameter of a name in a query.
 #[derive(Clone, Copy)]
-enum Got<'a> {
-    Nothing,
+enum Param<'a> {
+    Missing,
     One(&'a str),
-    /// It is there twice, is empty, or is no UTF-8.
-    Unfit,
+    /// Present twice, empty, or not UTF-8.
+    Invalid,
 }
 
-impl<'a> Got<'a> {
+impl<'a> Param<'a> {
     const fn one(self) -> Option<&'a str> {
         match self {
             Self::One(value) => Some(value),
-            Self::Nothing | Self::Unfit => None,
+            Self::Missing | Self::Invalid => None,
         }
     }
 }
@@ -100,7 +100,7 @@ impl Query {
     fn of(url: &str) -> Self {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         let (query, _) = query.split_once('#').unwrap_or((query, ""));
-        if url.len() > LONGEST {
+        if url.len() > MAX_URL {
             return Self(Vec::new());
         }
         Self(
@@ -110,24 +110,24 @@ impl Query {
         )
     }
 
-    fn get(&self, name: &str) -> Got<'_> {
+    fn get(&self, name: &str) -> Param<'_> {
         let mut values = self.0.iter().filter(|(key, _)| key == name);
         match (values.next(), values.next()) {
-            (None, _) => Got::Nothing,
+            (None, _) => Param::Missing,
             (Some((_, value)), None)
                 if !value.is_empty() && !value.contains(char::REPLACEMENT_CHARACTER) =>
             {
-                Got::One(value)
+                Param::One(value)
             }
-            _ => Got::Unfit,
+            _ => Param::Invalid,
         }
     }
 }
 
-/// Somebody else's words: not too many of them, and on one line.
-pub(crate) fn words(from: &str) -> String {
+/// Shortens a foreign text and puts it on one line.
+pub(crate) fn sanitize(from: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    from.chars().take(LONGEST_WORDS).map(plain).collect()
+    from.chars().take(MAX_TEXT).map(plain).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! What a provider may ask in the course of a sign-in, and what is answered.
+//! What a provider may ask for during a sign-in, and the answers.
 
 use super::Attributes;
 use crate::auth::secret::{Code, Continuation, CustomAnswer, Password, TotpKey};
 
-/// A question that stands between a user and their session.
+/// A question that a user must answer to sign in.
 ///
 /// Answer it with [`confirm_sign_in`](super::super::AuthClient::confirm_sign_in). The enum is
-/// exhaustive: a sign-in form that matches it has a page for each.
+/// exhaustive, so a sign-in form can have a page for each challenge.
 ///
 /// ```
 /// use typed_hub::auth::Challenge;
@@ -30,31 +30,31 @@ use crate::auth::secret::{Code, Continuation, CustomAnswer, Password, TotpKey};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Challenge {
-    /// A question the application has devised. Takes [`Answer::Custom`].
+    /// A custom question of the application. Takes [`Answer::Custom`].
     Custom {
-        /// What the application's own server says about it.
+        /// Parameters from the application's server.
         parameters: Attributes,
     },
     /// The password must be changed now. Takes [`Answer::NewPassword`].
     NewPassword {
-        /// The attributes that must be given as well.
+        /// Attributes that the answer must contain as well.
         missing_attributes: Vec<String>,
     },
-    /// Which second factor? Takes [`Answer::Mfa`].
+    /// The choice of a second factor. Takes [`Answer::Mfa`].
     SelectMfa {
-        /// Those the user can use.
+        /// The factors that the user can use.
         allowed: Vec<MfaMethod>,
     },
     /// The code that the user's authenticator application shows. Takes [`Answer::Code`].
     TotpCode,
     /// A code sent by SMS. Takes [`Answer::Code`].
     SmsCode {
-        /// Where to, as far as the provider tells.
+        /// Where the code was sent to, if the provider tells it.
         destination: Option<String>,
     },
     /// A code sent by email. Takes [`Answer::Code`].
     EmailCode {
-        /// Where to, as far as the provider tells.
+        /// Where the code was sent to, if the provider tells it.
         destination: Option<String>,
     },
     /// The user must set up an authenticator application. Takes [`Answer::Code`]: the first code
@@ -63,12 +63,12 @@ pub enum Challenge {
         /// The key to show to the user, or to put into a QR code.
         key: TotpKey,
     },
-    /// Which first factor? Takes [`Answer::FirstFactor`].
+    /// The choice of a first factor. Takes [`Answer::FirstFactor`].
     SelectFirstFactor {
-        /// Those the user can use.
+        /// The factors that the user can use.
         available: Vec<FirstFactor>,
     },
-    /// The password, after all. Takes [`Answer::Password`].
+    /// The password. Takes [`Answer::Password`].
     Password,
     /// The password must be reset before the user can sign in. Takes no answer.
     ResetPassword,
@@ -78,7 +78,7 @@ pub enum Challenge {
 }
 
 impl Challenge {
-    /// Whether an answer is of the kind this challenge asks for.
+    /// Whether this challenge asks for an answer of this kind.
     ///
     /// ```
     /// use typed_hub::auth::{Answer, Challenge};
@@ -113,22 +113,22 @@ impl Challenge {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A code that was sent, or that an authenticator application shows.
+    /// A code from a message or an authenticator application.
     Code(Code),
-    /// The password to use from now on.
+    /// A new password.
     NewPassword {
         /// The new password.
         password: Password,
-        /// The attributes that were missing.
+        /// The missing attributes.
         attributes: Attributes,
     },
-    /// The second factor the user prefers.
+    /// The second factor that the user chooses.
     Mfa(MfaMethod),
-    /// The first factor the user prefers.
+    /// The first factor that the user chooses.
     FirstFactor(FirstFactor),
     /// The password.
     Password(Password),
-    /// The answer to the application's own question.
+    /// The answer to a custom question.
     Custom(CustomAnswer),
 }
 
@@ -170,7 +170,7 @@ pub enum FirstFactor {
     Passkey,
 }
 
-/// A challenge, and what its provider needs to take up the sign-in where it was left.
+/// A challenge, and the provider's state of the sign-in.
 ///
 /// ```
 /// use typed_hub::auth::{Challenge, OpenChallenge, SignInReply};
@@ -184,10 +184,10 @@ pub enum FirstFactor {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenChallenge {
-    /// The name the sign-in began with.
+    /// The user name that the sign-in began with.
     pub username: String,
     /// The question.
     pub challenge: Challenge,
-    /// The provider's own note of where the sign-in stands.
+    /// The provider's state of the sign-in.
     pub continuation: Continuation,
 }

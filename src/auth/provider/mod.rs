@@ -1,10 +1,10 @@
-//! Who knows the users: the traits that an identity provider implements.
+//! The traits that an identity provider implements.
 //!
-//! - [`IdentityProvider`]: what every provider does for an open session
-//! - [`UserPool`]: signing in, and up, by password
-//! - `redirect`: signing in by redirect
-//! - `callback`: what the browser comes back with
-//! - `challenge`: what a provider may ask back in the course of a sign-in
+//! - [`IdentityProvider`]: the calls for an open session
+//! - [`UserPool`]: sign-in and sign-up by password
+//! - `redirect`: sign-in by redirect
+//! - `callback`: the URL that the browser comes back with
+//! - `challenge`: what a provider may ask for during a sign-in
 
 #[cfg(feature = "redirect")]
 pub(super) mod callback;
@@ -21,26 +21,26 @@ use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 
-/// Facts about a user, by the provider's names for them: `email`, `phone_number`, …
+/// Attributes of a user, by the provider's names: `email`, `phone_number`, …
 pub type Attributes = BTreeMap<String, String>;
 
-/// A service that issues tokens: what every provider does for a session that is open.
+/// A service that issues tokens. Every provider implements these calls for an open session.
 ///
-/// How a session begins is one more trait, or two: [`UserPool`] for a provider that is handed
-/// passwords, [`RedirectProvider`](super::RedirectProvider) for one that asks for them on a page of its own.
+/// A session begins by another trait: [`UserPool`] for a provider that takes passwords,
+/// [`RedirectProvider`](super::RedirectProvider) for one with its own sign-in page.
 ///
-/// For those who implement it:
+/// For implementers:
 ///
-/// - The future of any method may be dropped at any time. Time limits are the provider's own
-///   affair: a client waits for as long as it takes.
+/// - The future of any method may be dropped at any time. The client sets no time limit: the
+///   provider does.
 /// - Methods are called from several threads, but [`refresh`](Self::refresh) only once at a time
-///   for a session.
-/// - [`ProviderErrorKind`](super::ProviderErrorKind) decides whether a session ends. When in doubt
-///   whether a request arrived, say [`InTransit`](super::ProviderErrorKind::InTransit): it ends
-///   nothing.
+///   per session.
+/// - [`ProviderErrorKind`](super::ProviderErrorKind) decides whether a session ends. If it is
+///   unknown whether a request arrived, return [`InTransit`](super::ProviderErrorKind::InTransit):
+///   it ends no session.
 /// - No name and no message of an error may carry a password, a token or a code.
 pub trait IdentityProvider: Send + Sync + 'static {
-    /// Issues new tokens, of this user and of nobody else.
+    /// Issues new tokens, and only of this user.
     fn refresh(
         &self,
         user: &AuthUser,
@@ -60,14 +60,14 @@ pub trait IdentityProvider: Send + Sync + 'static {
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
-    /// Where a browser ends its own session with the provider, after a sign-out from a session that
-    /// began by redirect. `None`, unless implemented: the provider has no such page.
+    /// The page on which a browser ends its own session with the provider, after a sign-out from a
+    /// session that began by redirect. The default is `None`: the provider has no such page.
     fn logout_url(&self, _id: Option<&IdToken>) -> impl Future<Output = Option<LogoutUrl>> + Send {
         ready(None)
     }
 }
 
-/// A provider that keeps users and is handed their passwords.
+/// A provider that manages users and takes their passwords.
 ///
 /// A provider with one user, whose session lasts an hour and cannot be refreshed:
 ///
@@ -123,7 +123,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 ///         })
 ///     }
 ///
-///     // The rest is refused.
+///     // All other calls are refused.
 ///     # async fn sign_up(
 ///     #     &self,
 ///     #     _: &str,
@@ -164,7 +164,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 /// # }).unwrap();
 /// ```
 pub trait UserPool: IdentityProvider {
-    /// Makes a new user.
+    /// Creates a user.
     fn sign_up(
         &self,
         username: &str,
@@ -185,23 +185,23 @@ pub trait UserPool: IdentityProvider {
         username: &str,
     ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
 
-    /// Begins a sign-in. Without a password, the provider asks for what it wants.
+    /// Begins a sign-in. Without a password, the provider decides what to ask for.
     fn sign_in(
         &self,
         username: &str,
         password: Option<&Password>,
     ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
 
-    /// Goes on with a sign-in. The answer is of the kind that the challenge
-    /// [takes](challenge::Challenge::takes). After an error the same challenge may be answered
-    /// again.
+    /// Answers a challenge, with an answer that the challenge [takes](challenge::Challenge::takes).
+    /// After an error, the same challenge may be answered again.
     fn answer(
         &self,
         challenge: &OpenChallenge,
         answer: &Answer,
     ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
 
-    /// Sends a user who has forgotten the password a code, and says where to as far as it tells.
+    /// Sends a code to a user who has forgotten the password. Returns the destination, if the
+    /// provider tells it.
     fn reset_password(
         &self,
         username: &str,
@@ -222,29 +222,29 @@ pub trait UserPool: IdentityProvider {
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
 }
 
-/// What a provider says to a sign-in, or to the answer to a challenge.
+/// The reply of a provider to a sign-in, or to the answer to a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignInReply {
-    /// The user is who they say.
+    /// The user is signed in.
     SignedIn {
-        /// Who.
+        /// The user.
         user: AuthUser,
         /// Their tokens.
         tokens: IssuedTokens,
     },
-    /// First, another question.
+    /// The user has to answer this challenge first.
     Challenged(OpenChallenge),
 }
 
-/// Where a sign-up stands.
+/// The next step of a sign-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignUpStep {
     /// The user can sign in.
     Done,
-    /// A code is on its way to the user. Hand it to
+    /// A code was sent to the user. Pass it to
     /// [`confirm_sign_up`](super::AuthClient::confirm_sign_up).
     Confirm {
-        /// Where the code was sent to, as far as the provider tells: `a***@example.org`.
+        /// Where the code was sent to, if the provider tells it: `a***@example.org`.
         destination: Option<String>,
     },
 }

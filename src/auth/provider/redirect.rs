@@ -1,4 +1,4 @@
-//! Signing in by redirect: the user signs in on a page of the provider's, in a browser.
+//! Sign-in by redirect: the user signs in on the provider's page, in a browser.
 //!
 //! The authorisation code flow with PKCE: [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749),
 //! [7636](https://www.rfc-editor.org/rfc/rfc7636), [8252](https://www.rfc-editor.org/rfc/rfc8252)
@@ -12,7 +12,7 @@ use crate::auth::secret::{AuthorizationCode, CodeVerifier, Nonce, RedirectState}
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
-/// A provider with a page of its own to sign in on.
+/// A provider with its own sign-in page.
 ///
 /// The client makes the state, the nonce and the verifier, and compares the state; the provider
 /// knows its endpoints.
@@ -24,7 +24,7 @@ use crate::auth::user::AuthUser;
 /// fn takes<P: RedirectProvider, S: TokenStore>(client: &AuthClient<P, S>) {}
 /// ```
 pub trait RedirectProvider: IdentityProvider {
-    /// The address of that page, with all the parameters of this request.
+    /// Returns the address of that page, with all parameters of this request.
     ///
     /// Refuses a redirect URI that is not configured.
     fn authorize_url(
@@ -32,29 +32,29 @@ pub trait RedirectProvider: IdentityProvider {
         request: &AuthorizeRequest,
     ) -> impl Future<Output = Result<AuthorizeUrl, ProviderError>> + Send;
 
-    /// Whether this is the provider's own issuer identifier, where a callback names one (`iss`,
-    /// [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). Nothing that another has sent is
-    /// believed. Any is taken for its own, unless implemented.
+    /// Whether this is the provider's own issuer identifier, if a callback names one (`iss`, [RFC
+    /// 9207](https://www.rfc-editor.org/rfc/rfc9207)). A callback of another issuer is rejected.
+    /// The default accepts any issuer.
     fn is_issuer(&self, _issuer: &str) -> bool {
         true
     }
 
-    /// Trades the code that the browser has brought for tokens, and says whose they are.
+    /// Exchanges the code that the browser has brought for tokens, and identifies the user.
     ///
-    /// Refuses, before the code is sent, an [`issuer`](RedirectGrant::issuer) that is not its own;
-    /// and afterwards an id token that does not verify, or does not carry the nonce.
+    /// Refuses an [`issuer`](RedirectGrant::issuer) that is not its own before it sends the code,
+    /// and then an id token that does not verify, or does not carry the nonce.
     fn exchange(
         &self,
         grant: &RedirectGrant,
     ) -> impl Future<Output = Result<(AuthUser, IssuedTokens), ProviderError>> + Send;
 }
 
-/// What the address of a sign-in page is to carry.
+/// The parameters of the address of a sign-in page.
 ///
 /// ```
 /// use typed_hub::auth::{AuthorizeRequest, AuthorizeUrl};
 ///
-/// /// What a provider makes of it, in part.
+/// /// The address of the page, in part.
 /// fn page(request: &AuthorizeRequest) -> AuthorizeUrl {
 ///     let challenge = &request.code_challenge;
 ///     AuthorizeUrl::new(format!("https://id.example.org/authorize?code_challenge={challenge}"))
@@ -63,29 +63,29 @@ pub trait RedirectProvider: IdentityProvider {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizeRequest {
-    /// Where the browser is to come back to.
+    /// The URI that the browser comes back to.
     pub redirect_uri: String,
-    /// What the callback must carry.
+    /// The state that the callback must carry.
     pub state: RedirectState,
-    /// What the id token must carry.
+    /// The nonce that the id token must carry.
     pub nonce: Nonce,
     /// The SHA-256 of the code verifier, in base64url without padding: PKCE, method `S256`.
     pub code_challenge: String,
-    /// What the tokens are to be good for; the provider's default when it is empty.
+    /// The scopes of the tokens; if empty, the provider's default.
     pub scopes: Vec<String>,
-    /// Which of the provider's own identity providers to go to.
+    /// The identity provider to use, of those behind this provider.
     pub identity_provider: Option<String>,
-    /// Whether to ask for a sign-in, consent or an account even where none is needed.
+    /// Whether to ask for a sign-in, consent or an account even if none is needed.
     pub prompt: Option<String>,
-    /// Who is likely to sign in.
+    /// The user who is likely to sign in.
     pub login_hint: Option<String>,
     /// The language of the page.
     pub lang: Option<String>,
 }
 
-/// The address of a sign-in page, to be opened in a browser: once, by this user.
+/// The address of a sign-in page, to be opened in a browser once, by this user.
 ///
-/// It carries the state, so it is not printed by `Debug`.
+/// It carries the state, so `Debug` omits the query.
 ///
 /// ```
 /// use typed_hub::auth::AuthorizeUrl;
@@ -98,7 +98,7 @@ pub struct AuthorizeRequest {
 pub struct AuthorizeUrl(String);
 
 impl AuthorizeUrl {
-    /// An address, for the use of a [`RedirectProvider`].
+    /// Makes an address, for implementations of [`RedirectProvider`].
     pub const fn new(url: String) -> Self {
         Self(url)
     }
@@ -118,7 +118,7 @@ impl fmt::Debug for AuthorizeUrl {
 
 /// The address of a page on which a browser ends its own session with the provider.
 ///
-/// It may carry the id token, so it is not printed by `Debug`.
+/// It may carry the id token, so `Debug` omits the query.
 ///
 /// ```
 /// use typed_hub::auth::LogoutUrl;
@@ -130,7 +130,7 @@ impl fmt::Debug for AuthorizeUrl {
 pub struct LogoutUrl(String);
 
 impl LogoutUrl {
-    /// An address, for the use of an [`IdentityProvider`].
+    /// Makes an address, for implementations of [`IdentityProvider`].
     #[must_use]
     pub const fn new(url: String) -> Self {
         Self(url)
@@ -157,7 +157,7 @@ fn without_query(name: &str, url: &str, f: &mut fmt::Formatter<'_>) -> fmt::Resu
         .finish()
 }
 
-/// What a code is traded with.
+/// The code of a callback, and all that is needed to exchange it.
 ///
 /// ```
 /// use typed_hub::auth::RedirectGrant;
@@ -172,12 +172,12 @@ fn without_query(name: &str, url: &str, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 pub struct RedirectGrant {
     /// The code.
     pub code: AuthorizationCode,
-    /// The proof that whoever sends the code has also asked for it.
+    /// The PKCE verifier: proves that the sender of the code has also requested it.
     pub verifier: CodeVerifier,
-    /// What the id token must carry.
+    /// The nonce that the id token must carry.
     pub nonce: Nonce,
     /// The redirect URI of the request.
     pub redirect_uri: String,
-    /// Who says they have issued the code (`iss`), if the callback says so.
+    /// The issuer of the code (`iss`), if the callback names one.
     pub issuer: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! An address on this machine for the browser to come back to
-//! ([RFC 8252, section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)), and the browser.
+//! A loopback address for the browser to come back to ([RFC 8252, section
+//! 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)), and opening the browser.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,25 +16,26 @@ use std::time::Duration;
 use futures_timer::Delay;
 use thiserror::Error;
 
-use super::request::{Place, serve};
+use super::request::{CallbackAddress, serve};
 use crate::auth::provider::redirect::AuthorizeUrl;
 use crate::sync::Mutex;
 
-/// Connections that are served at once; more are closed.
-const CONNECTIONS: usize = 64;
+/// The most connections served at once; further ones are closed.
+const MAX_CONNECTIONS: usize = 64;
 
-/// Callbacks that are kept until somebody asks for them; more are dropped.
-const CALLBACKS: usize = 16;
+/// The most callbacks that wait to be read; further ones are dropped.
+const MAX_CALLBACKS: usize = 16;
 
 /// Waits on a loopback address for the browser to come back from a sign-in page.
 ///
 /// It answers one kind of request: a `GET` of its own path with a query, from this machine, under
-/// its own name. Whether the sign-in has succeeded it does not know, and its page does not say.
+/// its own host name. It does not know whether the sign-in has succeeded, and its page does not
+/// say.
 ///
-/// Any program of this machine, and any web page, can send it a callback. So hand what it returns
-/// to the client, which knows by the state whether it is the answer to its request.
+/// Any program on this machine, and any web page, can send it a callback. So pass the callback to
+/// the client, which recognises the answer to its request by the state.
 ///
-/// It has a thread of its own. Dropping it closes the port and ends the thread.
+/// It runs a thread. Dropping it closes the port and ends the thread.
 ///
 /// ```
 /// use typed_hub::auth::redirect::Loopback;
@@ -52,7 +53,7 @@ pub struct Loopback {
 }
 
 struct Shared {
-    place: Place,
+    callback: CallbackAddress,
     ended: AtomicBool,
     connections: AtomicUsize,
     inbox: Mutex<Inbox>,
@@ -65,25 +66,25 @@ struct Inbox {
 }
 
 impl Loopback {
-    /// Listens on a free port, at the path `/callback`. For providers that take any port.
+    /// Listens on a free port, at the path `/callback`. For providers that accept any port.
     ///
     /// # Errors
     ///
-    /// [`LoopbackError::Io`] when there is no port, or no thread, to be had.
+    /// [`LoopbackError::Io`] if no port or no thread is available.
     pub fn bind() -> Result<Self, LoopbackError> {
         Self::bind_to(0, "/callback")
     }
 
-    /// Listens on this port, or on a free one if it is 0, at this path. For providers that take
-    /// only a redirect URI that was registered.
+    /// Listens on this port, or on a free one if it is 0, at this path. For providers that accept
+    /// only a registered redirect URI.
     ///
-    /// It listens on 127.0.0.1, or on `[::1]` where there is no such address.
+    /// Listens on 127.0.0.1, or on `[::1]` if there is no such address.
     ///
     /// # Errors
     ///
-    /// [`LoopbackError::Io`] when the port is taken (`AddrInUse`), when the path is not one
-    /// (`InvalidInput`: it starts with `/`, and contains neither spaces nor `?` nor `#`), or when
-    /// there is no thread to be had.
+    /// [`LoopbackError::Io`] if the port is in use (`AddrInUse`), if the path is invalid
+    /// (`InvalidInput`: it starts with `/`, and contains no spaces, `?` or `#`), or if no thread is
+    /// available.
     pub fn bind_to(port: u16, path: &str) -> Result<Self, LoopbackError> {
         let plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
         if !path.starts_with('/') || !path.chars().all(plain) {
@@ -92,7 +93,7 @@ impl Loopback {
         let listener = listen(port)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            place: Place {
+            callback: CallbackAddress {
                 authority: address.to_string(),
                 path: path.to_owned(),
             },
@@ -102,7 +103,7 @@ impl Loopback {
         });
         let thread = {
             let shared = Arc::clone(&shared);
-            named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
+            thread_named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
         };
         Ok(Self {
             shared,
@@ -111,14 +112,13 @@ impl Loopback {
         })
     }
 
-    /// Waits until the browser has come back, and returns the whole URL it came with.
+    /// Waits for the browser, and returns the whole URL that it came back with.
     ///
-    /// Callbacks are returned in the order they came in, each once. When the future is dropped,
-    /// none is lost.
+    /// Callbacks are returned in the order of arrival, each once. Dropping the future loses none.
     ///
     /// # Errors
     ///
-    /// [`LoopbackError::TimedOut`] when the browser does not come back for as long as `limit`.
+    /// [`LoopbackError::TimedOut`] if the browser does not come back within `limit`.
     pub async fn callback(&self, limit: Duration) -> Result<String, LoopbackError> {
         let mut timer = pin!(Delay::new(limit));
         poll_fn(|context| {
@@ -138,22 +138,22 @@ impl Loopback {
         .await
     }
 
-    /// Drops the callbacks that nobody has asked for.
+    /// Drops the callbacks that wait to be read.
     pub(crate) fn forget_callbacks(&self) {
         self.shared.inbox.lock().callbacks.clear();
     }
 
-    /// Where the browser is to come back to: the redirect URI of the request.
+    /// The redirect URI, which the browser comes back to.
     #[must_use]
     pub fn redirect_uri(&self) -> String {
-        self.shared.place.url(&self.shared.place.path)
+        self.shared.callback.url(&self.shared.callback.path)
     }
 }
 
 impl Drop for Loopback {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // Wakes the thread. Where it cannot be reached it is not waited for.
+        // Wakes the thread. If it cannot be reached, do not wait for it.
         let reached = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| reached) {
             let _ = thread.join();
@@ -173,22 +173,22 @@ impl fmt::Debug for Loopback {
 ///
 /// # Errors
 ///
-/// [`LoopbackError::NoBrowser`] when there is none: show the user the address instead.
+/// [`LoopbackError::NoBrowser`] if there is none: show the user the address instead.
 pub fn open(page: &AuthorizeUrl) -> Result<(), LoopbackError> {
     open::that_detached(page.as_str()).map_err(|_| LoopbackError::NoBrowser)
 }
 
-/// The browser did not come back, or did not even leave.
+/// An error of the loopback address or the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LoopbackError {
     /// The browser did not come back in time.
     #[error("the browser did not come back in time")]
     TimedOut,
-    /// The system has no port or no thread for it.
+    /// No port or no thread is available.
     #[error("cannot wait for the browser: {0}")]
     Io(io::ErrorKind),
-    /// There is no browser that can be opened.
+    /// No browser can be opened.
     #[error("no browser can be opened: show the user the address")]
     NoBrowser,
 }
@@ -208,11 +208,11 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-fn named(name: &str) -> thread::Builder {
+fn thread_named(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
-/// A thread for each connection: one that is slow holds up nobody else.
+/// Serves each connection on its own thread, so that a slow one delays no other.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     loop {
         let connection = listener.accept();
@@ -220,18 +220,20 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok((stream, peer)) = connection else {
-            // Out of file handles, say: in a moment there may be one.
+            // Out of file handles, for example: retry shortly.
             thread::sleep(Duration::from_millis(20));
             continue;
         };
         if !peer.ip().is_loopback() {
             continue;
         }
-        let Some(slot) = Slot::take(shared) else {
+        let Some(permit) = ConnectionPermit::acquire(shared) else {
             continue;
         };
-        let _ = named("typed-hub loopback connection").spawn(move || {
-            serve(stream, &slot.0.place, |callback| slot.0.deliver(callback));
+        let _ = thread_named("typed-hub loopback connection").spawn(move || {
+            serve(stream, &permit.0.callback, |callback| {
+                permit.0.deliver(callback);
+            });
         });
     }
 }
@@ -240,7 +242,7 @@ impl Shared {
     fn deliver(&self, callback: String) {
         let waiting = {
             let mut inbox = self.inbox.lock();
-            if inbox.callbacks.len() < CALLBACKS {
+            if inbox.callbacks.len() < MAX_CALLBACKS {
                 inbox.callbacks.push_back(callback);
             }
             std::mem::take(&mut inbox.waiting)
@@ -249,18 +251,18 @@ impl Shared {
     }
 }
 
-/// One of the connections that are served at once.
-struct Slot(Arc<Shared>);
+/// Permission to serve one connection, up to the limit.
+struct ConnectionPermit(Arc<Shared>);
 
-impl Slot {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let slot = Self(Arc::clone(shared));
-        let taken = shared.connections.fetch_add(1, Ordering::SeqCst);
-        (taken < CONNECTIONS).then_some(slot)
+impl ConnectionPermit {
+    fn acquire(shared: &Arc<Shared>) -> Option<Self> {
+        let permit = Self(Arc::clone(shared));
+        let open = shared.connections.fetch_add(1, Ordering::SeqCst);
+        (open < MAX_CONNECTIONS).then_some(permit)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::SeqCst);
     }

@@ -1,18 +1,18 @@
-//! What signing in by redirect takes.
+//! The parts of a sign-in by redirect.
 //!
-//! - `options`: what an application chooses
-//! - `proof`: what only the one who began it knows
-//! - `loopback`: an address for the browser to come back to, and the browser; `request`: one
+//! - `options`: the options of the application
+//! - `secrets`: the random values of one sign-in
+//! - `loopback`: a loopback address for the callback, and opening the browser; `request`: one
 //!   request to that address
 
 #[cfg(feature = "loopback")]
 mod loopback;
 mod options;
-mod proof;
 #[cfg(feature = "loopback")]
 mod request;
+mod secrets;
 
 #[cfg(feature = "loopback")]
 pub use self::loopback::{Loopback, LoopbackError, open};
 pub use self::options::{RedirectOptions, RedirectOptionsBuilder};
-pub(super) use self::proof::Proof;
+pub(super) use self::secrets::RedirectSecrets;

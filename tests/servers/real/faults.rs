@@ -308,7 +308,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
     let half_way = store.load_redirect().await.unwrap().is_some();
     let (requests, flood) = (proxy.take_requests(), proxy.take_flood());
 
-    proxy.mend();
+    proxy.clear_fault();
     drop(client);
     let client = client_of(site.provider());
     let after = after(site, operation, &client, user, &trace).await;

@@ -262,7 +262,7 @@ async fn f10_not_read_back() {
     let refused = world.client.sign_in("ada", PASSWORD).await;
     assert_eq!(refused, Err(SignInError::Store(StoreError::NotReadBack)));
     world.assert(&["store", "clear"]);
-    world.store.mend();
+    world.store.clear_fault();
     world.assert_over().await;
 }
 
@@ -533,7 +533,7 @@ async fn f10_by_redirect<S: Stage>() {
     assert_eq!(failed, Err(RedirectError::Store(StoreError::NotReadBack)));
     let failure = "→signInWithRedirect_failure";
     world.assert(&["clear redirect", "store", "clear", failure]);
-    world.store.mend();
+    world.store.clear_fault();
     world.assert_over().await;
 }
 

@@ -1,4 +1,4 @@
-//! What only the one who began a sign-in knows.
+//! The random values of one sign-in by redirect.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -7,19 +7,20 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::secret::{CodeVerifier, Nonce, RedirectState};
 
-/// The random values of one sign-in: 256 bits each.
-pub(crate) struct Proof {
+/// The random values of one sign-in by redirect: 256 bits each.
+pub(crate) struct RedirectSecrets {
     pub(crate) state: RedirectState,
     pub(crate) nonce: Nonce,
     pub(crate) verifier: CodeVerifier,
 }
 
-impl Proof {
-    /// New values, but for a nonce that is given. Custom state travels in the state, encoded so that any text survives.
+impl RedirectSecrets {
+    /// Makes new values; a given nonce is kept. The state contains the custom state, encoded so
+    /// that any text survives.
     ///
     /// # Panics
     ///
-    /// When the operating system has no random bytes to give.
+    /// If the operating system provides no random bytes.
     pub(crate) fn new(custom_state: Option<&str>, nonce: Option<Nonce>) -> Self {
         let mut state = random();
         if let Some(custom) = custom_state {
@@ -33,8 +34,8 @@ impl Proof {
         }
     }
 
-    /// What shows the provider, later, that whoever knows the verifier has begun the sign-in
-    /// ([RFC 7636, section 4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)).
+    /// The PKCE challenge: proves that the holder of the verifier has begun the sign-in ([RFC 7636,
+    /// section 4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)).
     pub(crate) fn challenge(&self) -> String {
         challenge_of(&self.verifier)
     }
@@ -66,7 +67,10 @@ mod tests {
 
     #[test]
     fn no_two_values_are_alike() {
-        let (one, other) = (Proof::new(None, None), Proof::new(None, None));
+        let (one, other) = (
+            RedirectSecrets::new(None, None),
+            RedirectSecrets::new(None, None),
+        );
         assert_ne!(one.state, other.state);
         assert_ne!(one.verifier, other.verifier);
         assert_ne!(one.nonce, other.nonce);

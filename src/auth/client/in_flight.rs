@@ -1,0 +1,94 @@
+//! The refresh in flight: one for a session, however many callers ask (single-flight).
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+
+use super::queue::{JobHandle, Queue};
+use super::transaction::{CHANGE, Inner};
+use crate::auth::machine::{Refresh, RefreshOutcome, SessionId};
+use crate::auth::provider::IdentityProvider;
+use crate::auth::store::TokenStore;
+
+#[derive(Default)]
+pub(super) struct SingleFlight {
+    in_flight: Option<InFlight>,
+    /// How many refreshes have ended. A caller that asked the machine in an earlier generation must
+    /// ask again.
+    generation: u64,
+}
+
+/// A refresh in flight. It lives as long as a caller waits for it.
+struct InFlight {
+    id: SessionId,
+    job: Weak<JobHandle<RefreshOutcome>>,
+}
+
+impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
+    /// Renews the tokens of the session, or joins the refresh in flight. `generation` is that of
+    /// the time before the machine was asked; `None` if a refresh has ended since.
+    pub(super) fn join_refresh(
+        self: &Arc<Self>,
+        call: Refresh,
+        generation: u64,
+    ) -> Option<Arc<JobHandle<RefreshOutcome>>> {
+        let id = call.id;
+        let mut refresh = self.refresh.lock();
+        if refresh.generation != generation {
+            return None;
+        }
+        if let Some(InFlight { id: of, job }) = &refresh.in_flight
+            && *of == id
+            && let Some(job) = job.upgrade()
+            && !job.has_panicked()
+        {
+            return Some(job);
+        }
+        let inner = Arc::clone(self);
+        let job = Arc::new(Queue::new().push(|completer| async move {
+            completer.complete(inner.run_refresh(call).await);
+            Vec::new()
+        }));
+        refresh.in_flight = Some(InFlight {
+            id,
+            job: Arc::downgrade(&job),
+        });
+        Some(job)
+    }
+
+    async fn run_refresh(&self, Refresh { id, user, token }: Refresh) -> RefreshOutcome {
+        let reply = self.provider().refresh(&user, &token);
+        let Some(reply) = self.while_open(id, reply).await else {
+            return RefreshOutcome::Stale;
+        };
+        let received = self.now();
+        // From here on, a caller that asks begins another refresh, and finds what this one has done.
+        let refreshed = {
+            let mut refresh = self.refresh.lock();
+            refresh.generation += 1;
+            refresh.in_flight.take_if(|in_flight| in_flight.id == id);
+            self.submit(move |machine, _| machine.on_refresh_reply(id, reply, received))
+        };
+        refreshed.outcome().await
+    }
+
+    pub(super) fn refresh_generation(&self) -> u64 {
+        self.refresh.lock().generation
+    }
+
+    /// Waits for the provider's reply for as long as the session is open.
+    async fn while_open<R>(&self, id: SessionId, reply: impl Future<Output = R>) -> Option<R> {
+        let mut reply = pin!(reply);
+        let waiter = self.changes().waiter(CHANGE);
+        poll_fn(|context| {
+            waiter.register(context.waker());
+            match reply.as_mut().poll(context) {
+                Poll::Ready(reply) => Poll::Ready(Some(reply)),
+                Poll::Pending if self.machine().session_id() != Some(id) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,128 @@
+//! The end of a redirect without a callback, and waiting for the end.
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+
+use super::redirect::{LIFETIME, fail_redirect};
+use super::{Machine, Redirect, Step};
+use crate::auth::error::RedirectError;
+use crate::auth::secret::RedirectState;
+
+/// The last redirects that have ended, and why.
+#[derive(Debug, Default)]
+pub(super) struct FinishedRedirects(VecDeque<(RedirectState, RedirectError)>);
+
+impl FinishedRedirects {
+    /// More than the windows that a user has open.
+    const MAX: usize = 16;
+
+    pub(super) fn add(&mut self, redirect: Redirect, why: RedirectError) {
+        if let Redirect::Pending { pending, .. } = redirect {
+            self.0.truncate(Self::MAX - 1);
+            self.0.push_front((pending.state, why));
+        }
+    }
+
+    pub(super) fn contains(&self, state: Option<&RedirectState>) -> bool {
+        self.0.iter().any(|(known, _)| Some(known) == state)
+    }
+
+    #[cfg(feature = "loopback")]
+    fn reason(&self, state: &RedirectState) -> Option<RedirectError> {
+        let mut known = self.0.iter().filter(|(known, _)| known == state);
+        known.next().map(|(_, why)| why.clone())
+    }
+}
+
+/// Why a redirect ends without a callback, and which one.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "loopback"),
+    expect(dead_code, reason = "nobody waits here")
+)]
+pub(crate) enum RedirectAbort {
+    /// The caller has cancelled the redirect in progress.
+    Cancelled,
+    /// The caller has stopped waiting.
+    GivenUp(RedirectState),
+    /// The time limit of the caller is over.
+    TimedOut(RedirectState),
+    /// The page could not be opened.
+    NotOpened(RedirectState),
+}
+
+impl RedirectAbort {
+    /// Whether this ends the redirect of that state.
+    fn ends(&self, under_way: &RedirectState) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::GivenUp(state) | Self::TimedOut(state) | Self::NotOpened(state) => {
+                state == under_way
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// How long a caller that asks for the session may wait for the redirect in progress; `None` if
+    /// there is none. No caller waits for a redirect of an earlier process: its user may be gone
+    /// too.
+    pub(crate) fn redirect_wait(&mut self, now: SystemTime) -> Step<Option<Duration>> {
+        self.with_session(move |machine, _| match &machine.redirect {
+            Redirect::Unloaded | Redirect::Idle => Step::done(None),
+            Redirect::Exchanging(_) => Step::done(Some(Duration::MAX)),
+            Redirect::Pending { pending, is_own } => {
+                let took = now.duration_since(pending.begun_at).unwrap_or_default();
+                match (LIFETIME.checked_sub(took), is_own) {
+                    (Some(left), true) => Step::done(Some(left)),
+                    (Some(_), false) => Step::done(None),
+                    (None, true) => fail_redirect(RedirectError::TimedOut).map(|()| None), // F31
+                    (None, false) => machine.without_redirect(|_, _| Step::done(None)),
+                }
+            }
+        })
+    }
+
+    /// Whether a redirect of this process is in progress.
+    pub(crate) const fn is_redirecting(&self) -> bool {
+        matches!(
+            self.redirect,
+            Redirect::Pending { is_own: true, .. } | Redirect::Exchanging(_)
+        )
+    }
+
+    /// Why the redirect of this state has ended; `None` if it is pending.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn redirect_end(&self, state: &RedirectState) -> Option<RedirectError> {
+        match &self.redirect {
+            Redirect::Pending { pending, .. } if pending.state == *state => None,
+            _ => Some(
+                self.finished_redirects
+                    .reason(state)
+                    .unwrap_or(RedirectError::NothingUnderWay),
+            ),
+        }
+    }
+
+    /// Ends a redirect without a callback. If its code is being exchanged, only cancelling has an
+    /// effect: the reply is superseded.
+    pub(crate) fn abort_redirect(&mut self, why: RedirectAbort) -> Step<Result<(), RedirectError>> {
+        if matches!(self.redirect, Redirect::Exchanging(_)) {
+            if matches!(why, RedirectAbort::Cancelled) {
+                self.attempt.supersede();
+            }
+            return Step::done(Ok(()));
+        }
+        self.with_pending(move |_, pending| {
+            if !why.ends(&pending.state) {
+                return Step::done(Err(RedirectError::Superseded));
+            }
+            fail_redirect(match why {
+                RedirectAbort::Cancelled | RedirectAbort::GivenUp(_) => RedirectError::Cancelled,
+                RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
+                RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
+            })
+            .map(Ok)
+        })
+    }
+}
