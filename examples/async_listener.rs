@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pool.add_user("ada", "correct horse", []);
     let client = AuthClient::new(hub, pool)?;
     let _no_challenge = client.sign_in("ada", "correct horse").await?;
-    client.session(true).await?;
+    client.refresh().await?;
     client.sign_out(SignOutScope::ThisDevice).await?;
 
     drop(client); // the last handle of the hub: the stream ends behind the last event

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = AuthClient::new(hub.clone(), pool)?;
     pollster::block_on(async {
         let _no_challenge = client.sign_in("ada", "correct horse").await?;
-        client.session(true).await?;
+        client.refresh().await?;
         client.sign_out(SignOutScope::ThisDevice).await?;
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;

@@ -62,7 +62,7 @@ async fn in_and_out(
     while let SignInStep::Challenge(challenge) = step {
         step = client.confirm_sign_in(answer(&challenge)?).await?;
     }
-    client.session(true).await?;
+    client.refresh().await?;
     let out = client.sign_out(SignOutScope::ThisDevice).await?;
     if let Some(why) = out.not_revoked {
         println!("Signed out here, but {why}");

@@ -119,21 +119,21 @@ async fn a_day(
 
     note("An hour later her tokens have expired. Whoever asks for the session gets new ones.");
     clock.advance(Duration::from_hours(1));
-    client.session(false).await?;
+    client.session().await?;
 
     note("Another hour later she is in a tunnel. The session is kept.");
     clock.advance(Duration::from_hours(1));
     pool.fail(Operation::Refresh, Fault::NetworkDown);
-    assert!(client.session(false).await.is_err());
+    assert!(client.session().await.is_err());
 
     note("Out of the tunnel, it goes on.");
     pool.clear_fault(Operation::Refresh);
-    client.session(false).await?;
+    client.session().await?;
 
     note("Meanwhile an administrator has revoked her sessions.");
     pool.revoke_sessions("ada");
     clock.advance(Duration::from_hours(1));
-    assert!(client.session(false).await.is_err());
+    assert!(client.session().await.is_err());
 
     note("She signs in again,");
     let step = client.sign_in("ada", "correct horse").await?;

@@ -104,7 +104,7 @@ fn a_store_that_cannot_be_read_is_told_and_asked_again() {
     let world = World::signed_in().restarted();
     world.store.fail(StoreFault::Read);
     assert!(matches!(
-        block_on(world.client.session(false)),
+        block_on(world.client.session()),
         Err(SessionError::Store(StoreError::Read(_)))
     ));
     assert!(matches!(
@@ -117,7 +117,7 @@ fn a_store_that_cannot_be_read_is_told_and_asked_again() {
     ));
     assert!(world.trace.take().is_empty());
     world.store.clear_fault();
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_store_that_cannot_be_emptied_leaves_the_user_signed_in() {
     world.clock.advance(LIFETIME);
     world.pool.fail(Operation::Refresh, Fault::Rejected);
     assert!(matches!(
-        block_on(world.client.session(false)),
+        block_on(world.client.session()),
         Err(SessionError::Store(StoreError::Write(_)))
     ));
     assert_eq!(world.trace.take(), ["→tokenRefresh_failure, kept"]);

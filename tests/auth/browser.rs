@@ -98,7 +98,7 @@ fn f31_nobody_comes_back_in_time() {
         "→signInWithRedirect_failure",
     ];
     assert_eq!(world.trace.take(), trace);
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn f31_the_provider_does_not_answer_in_time() {
         "→signInWithRedirect_failure",
     ];
     assert_eq!(world.trace.take(), trace);
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
 }
 
 /// A user who has come back too late has left a callback behind, or comes back in the middle of the

@@ -55,7 +55,7 @@ fn f43_a_second_client_is_refused_and_nothing_is_published() {
         .store(world.store.clone());
     assert!(builder.build().is_err());
     assert!(world.trace.take().is_empty());
-    assert!(block_on(world.client.session(true)).unwrap().is_some());
+    assert!(block_on(world.client.refresh()).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
 }
 
@@ -105,7 +105,7 @@ fn f43_code_that_holds_a_hub_publishes_nothing_on_auth() {
         .store(store)
         .build();
     if let Ok(client) = forger {
-        let _ = block_on(client.session(true));
+        let _ = block_on(client.refresh());
     }
     assert!(world.trace.take().is_empty());
 }
@@ -186,7 +186,7 @@ fn a_future_that_is_alive_keeps_the_client() {
         let world = World::signed_in();
         world.pool.fail(Operation::Refresh, Fault::NoAnswer);
         let client = world.client;
-        let mut asked = Box::pin(async move { client.session(true).await });
+        let mut asked = Box::pin(async move { client.refresh().await });
         if is_polled {
             start(asked.as_mut());
         }
@@ -229,7 +229,7 @@ const OPERATIONS: [(&str, Operate); 6] = [
     ("refresh", |world| {
         let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
         world.pool.fail(Operation::Refresh, Fault::NoAnswer);
-        Box::pin(async { drop(world.client.session(true).await) })
+        Box::pin(async { drop(world.client.refresh().await) })
     }),
     ("sign out", |world| {
         let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
@@ -308,7 +308,7 @@ fn a_panic_of_the_provider_holds_nothing() {
         .store(store)
         .build()
         .unwrap();
-    let session = AssertUnwindSafe(|| block_on(client.session(true)));
+    let session = AssertUnwindSafe(|| block_on(client.refresh()));
     assert!(catch_unwind(session).is_err());
     let sign_out = AssertUnwindSafe(|| block_on(client.sign_out(HERE)));
     assert!(catch_unwind(sign_out).is_err());
@@ -326,6 +326,17 @@ fn a_task_that_keeps_the_tokens_fresh_holds_the_client_while_it_refreshes_and_no
     drop(world);
     assert_free(&hub);
     assert_eq!(poll_once(asleep.as_mut()), Poll::Ready(()));
+
+    let world = World::signed_in();
+    let mut asleep = pin!(world.client.keep_fresh(|_| pending()));
+    assert!(poll_once(asleep.as_mut()).is_pending());
+    world.store.pause();
+    {
+        let mut cancelled = pin!(world.client.sign_out(HERE));
+        start(cancelled.as_mut());
+    }
+    drop(world.client);
+    assert_free(&world.hub);
 
     let world = World::signed_in();
     world.clock.advance(LIFETIME);

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use crate::world::{CODE, PASSWORD, StoreFault, World, poll_once, start};
+use crate::world::{CODE, PASSWORD, StoreFault, World, poll_once, session, start};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Fault, Operation, SessionError, SignInError, SignInStep, SignOutScope,
@@ -28,7 +28,7 @@ fn f17_callers_in_one_task_share_one_refresh() {
         let world = World::expired();
         hold_refreshes(&world);
         let mut callers: Vec<_> = (0..CALLERS)
-            .map(|_| Box::pin(world.client.session(force)))
+            .map(|_| Box::pin(session(&world.client, force)))
             .collect();
         for caller in &mut callers {
             start(caller.as_mut());
@@ -52,7 +52,7 @@ fn f17_callers_on_many_threads_share_one_refresh_and_its_outcome() {
             let callers: Vec<_> = (0..CALLERS)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut caller = Box::pin(world.client.session(true));
+                        let mut caller = Box::pin(world.client.refresh());
                         start(caller.as_mut());
                         all_wait.wait();
                         block_on(caller)
@@ -87,8 +87,8 @@ fn f17_callers_on_many_threads_share_one_refresh_and_its_outcome() {
 fn f17_others_go_on_with_the_refresh_of_a_caller_who_is_dropped() {
     let world = World::expired();
     hold_refreshes(&world);
-    let mut first = Box::pin(world.client.session(false));
-    let mut second = pin!(world.client.session(false));
+    let mut first = Box::pin(world.client.session());
+    let mut second = pin!(world.client.session());
     start(first.as_mut());
     start(second.as_mut());
     drop(first);
@@ -102,11 +102,11 @@ fn f17_when_all_callers_are_dropped_the_next_one_starts_anew() {
     let world = World::expired();
     hold_refreshes(&world);
     {
-        let mut caller = pin!(world.client.session(false));
+        let mut caller = pin!(world.client.session());
         start(caller.as_mut());
     }
     world.pool.clear_fault(Operation::Refresh);
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     assert_eq!(world.refreshes(), 2);
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
 }
@@ -115,8 +115,8 @@ fn f17_when_all_callers_are_dropped_the_next_one_starts_anew() {
 fn f17_whoever_comes_during_the_write_gets_what_is_being_written() {
     let world = World::expired();
     world.store.pause();
-    let mut first = pin!(world.client.session(true));
-    let mut second = pin!(world.client.session(true));
+    let mut first = pin!(world.client.refresh());
+    let mut second = pin!(world.client.refresh());
     start(first.as_mut());
     start(second.as_mut());
     world.store.resume();
@@ -129,14 +129,14 @@ fn f17_whoever_comes_during_the_write_gets_what_is_being_written() {
 fn f17_the_next_session_has_a_refresh_of_its_own() {
     let world = World::expired();
     hold_refreshes(&world);
-    let mut of_the_last = pin!(world.client.session(true));
+    let mut of_the_last = pin!(world.client.refresh());
     start(of_the_last.as_mut());
     block_on(world.client.sign_out(HERE)).unwrap();
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
 
-    let mut first = pin!(world.client.session(true));
+    let mut first = pin!(world.client.refresh());
     start(first.as_mut());
-    let mut second = pin!(world.client.session(true));
+    let mut second = pin!(world.client.refresh());
     start(second.as_mut());
     world.pool.clear_fault(Operation::Refresh);
     assert_eq!(block_on(second), block_on(first));
@@ -148,12 +148,12 @@ fn f17_the_next_session_has_a_refresh_of_its_own() {
 fn f24_sign_out_ends_a_refresh_that_gets_no_answer() {
     let world = World::expired();
     hold_refreshes(&world);
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     start(refresh.as_mut());
     block_on(world.client.sign_out(HERE)).unwrap();
     assert_eq!(block_on(refresh), Ok(None), "though it still has no answer");
     world.pool.clear_fault(Operation::Refresh);
-    assert_eq!(block_on(world.client.session(true)), Ok(None));
+    assert_eq!(block_on(world.client.refresh()), Ok(None));
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
     assert_eq!(world.store.stored(), None);
 }
@@ -163,7 +163,7 @@ fn f24_an_answer_that_comes_with_the_sign_out_is_too_late() {
     let world = World::expired();
     hold_refreshes(&world);
     world.pool.fail(Operation::Revoke, Fault::NoAnswer);
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     let mut sign_out = pin!(world.client.sign_out(HERE));
     start(refresh.as_mut());
     start(sign_out.as_mut());
@@ -179,7 +179,7 @@ fn f24_an_answer_that_comes_with_the_sign_out_is_too_late() {
 fn f24_sign_out_comes_after_a_write_that_is_under_way() {
     let world = World::expired();
     world.store.pause();
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     let mut sign_out = pin!(world.client.sign_out(HERE));
     start(refresh.as_mut());
     start(sign_out.as_mut());
@@ -198,7 +198,7 @@ fn f24_sign_out_comes_after_a_write_that_is_under_way() {
 fn f24_sign_out_does_not_need_the_others_to_be_polled() {
     let world = World::expired();
     world.store.pause();
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     start(refresh.as_mut()); // and never again, as the losing branch of a `select!`
     world.store.resume();
     block_on(world.client.sign_out(HERE)).unwrap();
@@ -286,7 +286,7 @@ fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
 fn f24_a_token_that_comes_while_the_old_one_is_revoked_is_revoked_as_well() {
     let world = World::expired();
     hold_refreshes(&world);
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     start(refresh.as_mut());
     world.pool.fail(Operation::Revoke, Fault::NoAnswer);
     let mut sign_out = pin!(world.client.sign_out(HERE));
@@ -318,7 +318,7 @@ fn f9_the_session_whose_place_a_sign_in_takes_is_revoked() {
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     assert_eq!(world.pool.count(Operation::Revoke), 1);
     world.pool.clear_fault(Operation::Refresh);
-    assert!(block_on(world.client.session(true)).unwrap().is_some());
+    assert!(block_on(world.client.refresh()).unwrap().is_some());
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn a_session_that_ends_while_it_is_asked_for_is_not_the_answer_when_another_has_
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);
     let _ = block_on(world.client.sign_in("grace", PASSWORD)).unwrap();
     hold_refreshes(&world);
-    let mut session = pin!(world.client.session(false));
+    let mut session = pin!(world.client.session());
     start(session.as_mut());
     let _ = block_on(world.client.confirm_sign_in(Answer::Code(CODE.into()))).unwrap();
     let session = block_on(session).unwrap().unwrap();
@@ -342,7 +342,7 @@ fn f24_sign_out_raced_with_refresh_on_two_threads() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 both.wait();
-                let _ = block_on(world.client.session(true));
+                let _ = block_on(world.client.refresh());
             });
             both.wait();
             block_on(world.client.sign_out(HERE)).unwrap();
@@ -350,7 +350,7 @@ fn f24_sign_out_raced_with_refresh_on_two_threads() {
         let trace = world.trace.take();
         assert_eq!(trace.last().unwrap(), "→signedOut", "{trace:?}");
         assert_eq!(world.store.stored(), None, "{trace:?}");
-        assert_eq!(block_on(world.client.session(false)), Ok(None));
+        assert_eq!(block_on(world.client.session()), Ok(None));
     }
 }
 
@@ -359,15 +359,15 @@ fn a_refreshed_token_is_not_lost_with_the_caller() {
     let world = World::expired();
     world.store.pause();
     {
-        let mut caller = pin!(world.client.session(false));
+        let mut caller = pin!(world.client.session());
         start(caller.as_mut()); // the provider has replaced the refresh token by now
     }
     world.store.resume();
-    let session = block_on(world.client.session(false)).unwrap();
+    let session = block_on(world.client.session()).unwrap();
     assert_eq!(session, world.store.stored());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_eq!(world.refreshes(), 1);
-    assert!(block_on(world.client.session(true)).unwrap().is_some());
+    assert!(block_on(world.client.refresh()).unwrap().is_some());
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn a_sign_in_without_an_answer_is_taken_back_by_dropping_it() {
         start(caller.as_mut());
     }
     world.pool.clear_fault(Operation::SignIn);
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
     let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     assert!(matches!(step, SignInStep::Done(_)));
     assert_eq!(world.trace.take(), ["store", "→signedIn"]);
@@ -428,7 +428,7 @@ fn a_global_sign_out_without_an_answer_is_completed_by_the_next_call() {
 fn a_sign_out_that_is_dropped_while_it_waits_for_its_turn_happens() {
     let world = World::expired();
     world.store.pause();
-    let mut refresh = pin!(world.client.session(false));
+    let mut refresh = pin!(world.client.session());
     start(refresh.as_mut());
     {
         let mut caller = pin!(world.client.sign_out(HERE));
@@ -475,12 +475,12 @@ fn no_call_without_an_answer_blocks_the_others() {
     let world = World::signed_in();
     hold_refreshes(&world);
     world.pool.fail(Operation::DeleteUser, Fault::NoAnswer);
-    let mut refresh = pin!(world.client.session(true));
+    let mut refresh = pin!(world.client.refresh());
     let mut deletion = pin!(world.client.delete_user());
     start(refresh.as_mut());
     start(deletion.as_mut());
     assert!(block_on(world.client.current_user()).unwrap().is_some());
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     block_on(world.client.sign_out(HERE)).unwrap();
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     world.pool.clear_fault(Operation::DeleteUser);
@@ -512,8 +512,8 @@ fn an_inline_listener_may_call_the_client_whose_event_it_handles() {
         let seen = Arc::clone(&seen);
         world.hub.listen_inline::<Auth>(move |event: &AuthEvent| {
             if let AuthEvent::SignedIn { .. } = event {
-                let session = block_on(client.session(false)).unwrap();
-                let renewed = block_on(client.session(true)).unwrap();
+                let session = block_on(client.session()).unwrap();
+                let renewed = block_on(client.refresh()).unwrap();
                 seen.lock()
                     .unwrap()
                     .push((session.is_some(), renewed.is_some()));
@@ -546,10 +546,10 @@ fn an_inline_listener_may_force_the_next_refresh() {
     let guard = world.hub.listen_inline::<Auth>(move |event: &AuthEvent| {
         let is_first = std::mem::take(&mut *first.lock().unwrap());
         if is_first && *event == AuthEvent::TokenRefresh {
-            assert!(block_on(client.session(true)).unwrap().is_some());
+            assert!(block_on(client.refresh()).unwrap().is_some());
         }
     });
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     drop(guard);
     assert_eq!(world.refreshes(), 2);
     let twice = ["store", "→tokenRefresh", "store", "→tokenRefresh"];
@@ -562,7 +562,7 @@ fn a_client_does_not_wait_for_a_full_receiver() {
     let options = ReceiverOptions::builder().capacity(1).build();
     let mut events = world.hub.receiver_with::<Auth>(options);
     for _ in 0..2 {
-        let mut call = pin!(world.client.session(true));
+        let mut call = pin!(world.client.refresh());
         assert!(poll_once(call.as_mut()).is_ready());
     }
     let twice = ["store", "→tokenRefresh", "store", "→tokenRefresh"];
@@ -577,12 +577,12 @@ fn a_store_that_panics_harms_the_call_and_no_other() {
     let world = World::expired();
     world.store.fail(StoreFault::Panic);
     let panicked = thread::scope(|scope| {
-        let caller = scope.spawn(|| block_on(world.client.session(false)));
+        let caller = scope.spawn(|| block_on(world.client.session()));
         caller.join().is_err()
     });
     assert!(panicked);
     world.store.clear_fault();
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_eq!(world.refreshes(), 1);
 }
@@ -593,7 +593,7 @@ fn a_client_is_sent_and_shared_and_so_are_its_futures() {
     fn is_sent<T: Send>(_: &T) {}
     let world = World::new();
     is_shared(&world.client);
-    is_sent(&world.client.session(false));
+    is_sent(&world.client.session());
     is_sent(&world.client.sign_in("ada", PASSWORD));
     is_sent(&world.client.sign_out(HERE));
     let boxed: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(world.client.delete_user());

@@ -30,7 +30,7 @@ fn thousands_of_calls_wait_for_one_write() {
     for are_dropped in [false, true] {
         let world = World::expired();
         world.store.pause();
-        let mut first = pin!(world.client.session(false));
+        let mut first = pin!(world.client.session());
         start(first.as_mut());
         let mut others = Vec::new();
         for _ in 0..20_000 {
@@ -76,7 +76,7 @@ fn a_listener_that_forces_a_refresh_does_not_wait_for_one_below_it() {
             .hub
             .listen_inline::<Auth>(move |event: &AuthEvent| {
                 if *event == AuthEvent::TokenRefresh && pool.count(Operation::Refresh) < 20 {
-                    let _ = block_on(client.session(true));
+                    let _ = block_on(client.refresh());
                 }
             })
             .detach();
@@ -84,7 +84,7 @@ fn a_listener_that_forces_a_refresh_does_not_wait_for_one_below_it() {
             let client = world.client.clone();
             Box::new(move || {
                 for _ in 0..3 {
-                    assert!(block_on(client.session(true)).unwrap().is_some());
+                    assert!(block_on(client.refresh()).unwrap().is_some());
                 }
             }) as Box<dyn FnOnce() + Send>
         });
@@ -129,7 +129,7 @@ fn a_call_that_panics_takes_no_other_with_it() {
             Poll::Pending
         });
     }
-    let mut refresh = Box::pin(client.session(true));
+    let mut refresh = Box::pin(client.refresh());
     start(refresh.as_mut());
     pool.clear_fault(Operation::Revoke);
     start(sign_out.as_mut()); // behind the write
@@ -154,12 +154,12 @@ fn a_provider_that_panics_once_is_asked_again() {
             mode: Arc::clone(&mode),
         },
     );
-    let mut waits = Box::pin(client.session(true));
+    let mut waits = Box::pin(client.refresh());
     start(waits.as_mut()); // and is not polled, as the losing branch of a `select!`
     mode.store(1, SeqCst);
-    assert!(catch_unwind(AssertUnwindSafe(|| block_on(client.session(true)))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| block_on(client.refresh()))).is_err());
     mode.store(2, SeqCst);
-    assert!(block_on(client.session(true)).unwrap().is_some());
+    assert!(block_on(client.refresh()).unwrap().is_some());
     assert!(catch_unwind(AssertUnwindSafe(|| block_on(waits))).is_err());
 }
 
@@ -180,7 +180,7 @@ fn a_sign_out_from_inside_an_executor_waits_for_the_write_that_woke_it() {
             Poll::Ready(())
         });
     }
-    let mut refresh = pin!(client.session(true));
+    let mut refresh = pin!(client.refresh());
     start(refresh.as_mut());
     let other = client.clone();
     let task = PolledWhenWoken::of(async move {
@@ -222,8 +222,8 @@ fn leaves_no_other_task_asleep(bad: &Waker) {
     }
     let woken = Arc::new(Woken::default());
     let good = Waker::from(Arc::clone(&woken));
-    let mut first = Box::pin(client.session(true));
-    let mut second = Box::pin(client.session(true));
+    let mut first = Box::pin(client.refresh());
+    let mut second = Box::pin(client.refresh());
     let mut third = Box::pin(client.current_user());
     assert!(poll_with(first.as_mut(), bad).is_pending());
     assert!(poll_with(second.as_mut(), bad).is_pending());

@@ -10,7 +10,9 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use crate::world::{CODE, Client, LIFETIME, PASSWORD, StoreFault, TestStore, World, poll_once};
+use crate::world::{
+    CODE, Client, LIFETIME, PASSWORD, StoreFault, TestStore, World, poll_once, session,
+};
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -117,7 +119,7 @@ enum Says {
 async fn perform(client: Client, call: Call) -> Done {
     match call {
         Call::Session { force } => {
-            let session = client.session(force).await;
+            let session = session(&client, force).await;
             let says = [Says::Else, Says::Nobody][usize::from(session == Ok(None))];
             (format!("{session:?}"), says)
         }
@@ -410,7 +412,7 @@ impl Run {
         let done = block_on(perform(self.world.client.clone(), last));
         self.watch.resolved(begun, &done);
         assert_eq!(self.world.store.stored(), None);
-        assert_eq!(block_on(self.world.client.session(true)), Ok(None));
+        assert_eq!(block_on(self.world.client.refresh()), Ok(None));
         self.watch.nothing_is_wrong();
     }
 }

@@ -38,15 +38,15 @@ fn read(events: &mut Receiver<Auth>) -> Vec<String> {
 fn a_day(world: &World) {
     let _ = at_once(world.client.sign_in("ada", PASSWORD)).unwrap();
     for _ in 0..3 {
-        assert!(at_once(world.client.session(true)).unwrap().is_some());
+        assert!(at_once(world.client.refresh()).unwrap().is_some());
     }
     world.clock.advance(LIFETIME);
     world.pool.fail(Operation::Refresh, Fault::NetworkDown);
-    assert!(at_once(world.client.session(false)).is_err());
+    assert!(at_once(world.client.session()).is_err());
     world.pool.clear_fault(Operation::Refresh);
     world.clock.advance(LIFETIME);
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
-    assert_eq!(at_once(world.client.session(false)), Ok(None));
+    assert_eq!(at_once(world.client.session()), Ok(None));
     world.pool.clear_fault(Operation::Refresh);
     let _ = at_once(world.client.sign_in("grace", PASSWORD)).unwrap();
     let _ = at_once(world.client.confirm_sign_in(Answer::Code(CODE.into()))).unwrap();
@@ -160,7 +160,7 @@ fn a_full_queue_stops_no_call() {
         .unwrap();
     let _ = at_once(client.sign_in("ada", PASSWORD)).unwrap();
     for _ in 0..20 {
-        assert!(at_once(client.session(true)).unwrap().is_some());
+        assert!(at_once(client.refresh()).unwrap().is_some());
     }
     at_once(client.sign_out(SignOutScope::ThisDevice)).unwrap();
     drop(open);

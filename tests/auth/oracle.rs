@@ -1,7 +1,7 @@
 //! The table of events, row by row, on a client with the embedded pool. A trace is the writes to
 //! the store and the events, in the order they happened.
 
-use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
+use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World, session};
 use pollster::block_on;
 #[cfg(feature = "redirect")]
 use typed_hub::auth::RedirectError;
@@ -31,7 +31,7 @@ fn new_password() -> Answer {
 pub(crate) fn assert_over(world: &World) {
     assert_eq!(world.store.stored(), None);
     assert_eq!(block_on(world.store.load_redirect()), Ok(None));
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
     #[cfg(feature = "redirect")]
     {
         let stray = "org.example.app://back?code=c&state=s";
@@ -171,7 +171,7 @@ fn f10_stored_but_cannot_be_read_back() {
 #[test]
 fn f11_session() {
     let world = World::signed_in();
-    let session = block_on(world.client.session(false)).unwrap();
+    let session = block_on(world.client.session()).unwrap();
     assert_eq!(session, world.store.stored());
     assert!(world.trace.take().is_empty());
     assert_eq!(world.refreshes(), 0);
@@ -183,10 +183,10 @@ fn f11_five_seconds_left_are_enough_and_less_is_not() {
     world
         .clock
         .advance(LIFETIME.saturating_sub(typed_hub::auth::LEEWAY));
-    block_on(world.client.session(false)).unwrap();
+    block_on(world.client.session()).unwrap();
     assert_eq!(world.refreshes(), 0);
     world.clock.advance(std::time::Duration::from_nanos(1));
-    block_on(world.client.session(false)).unwrap();
+    block_on(world.client.session()).unwrap();
     assert_eq!(world.refreshes(), 1);
 }
 
@@ -200,10 +200,10 @@ fn f11_the_clocks_of_pool_and_client_may_disagree() {
         .access_lifetime(LIFETIME)
         .build();
     let world = World::around(pool, here).sign_in();
-    block_on(world.client.session(false)).unwrap();
+    block_on(world.client.session()).unwrap();
     assert_eq!(world.refreshes(), 0);
     world.clock.advance(LIFETIME);
-    block_on(world.client.session(false)).unwrap();
+    block_on(world.client.session()).unwrap();
     assert_eq!(world.refreshes(), 1);
 }
 
@@ -211,7 +211,7 @@ fn f11_the_clocks_of_pool_and_client_may_disagree() {
 fn f12_refresh() {
     for (world, force) in [(World::signed_in(), true), (World::expired(), false)] {
         let before = world.store.stored().unwrap();
-        let session = block_on(world.client.session(force)).unwrap();
+        let session = block_on(session(&world.client, force)).unwrap();
         assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
         assert_eq!(session, world.store.stored());
         let tokens = session.unwrap().tokens;
@@ -224,14 +224,14 @@ fn f12_refresh() {
 fn f12_refreshed_tokens_survive_a_store_that_fails() {
     let world = World::expired();
     world.store.fail(StoreFault::Save);
-    let failed = block_on(world.client.session(false));
+    let failed = block_on(world.client.session());
     assert!(matches!(
         failed,
         Err(SessionError::Store(StoreError::Write(_)))
     ));
     assert!(world.trace.take().is_empty());
     world.store.clear_fault();
-    let session = block_on(world.client.session(false)).unwrap();
+    let session = block_on(world.client.session()).unwrap();
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
     assert_eq!(session, world.store.stored());
     assert_eq!(world.refreshes(), 1);
@@ -241,7 +241,7 @@ fn f12_refreshed_tokens_survive_a_store_that_fails() {
 fn f13_refresh_is_rejected_as_not_authorised() {
     let world = World::expired();
     world.pool.fail(Operation::Refresh, Fault::NotAuthorized);
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
     assert_eq!(world.trace.take(), ["clear", ENDED]);
     assert_eq!(block_on(world.client.current_user()), Ok(None));
     assert_over(&world);
@@ -259,7 +259,7 @@ fn f14_refresh_is_rejected_otherwise() {
     ] {
         let world = World::expired();
         happens(&world);
-        let ended = block_on(world.client.session(false));
+        let ended = block_on(world.client.session());
         assert!(matches!(ended, Err(SessionError::Ended(error)) if error.name == name));
         assert_eq!(world.trace.take(), ["clear", ENDED]);
         assert_over(&world);
@@ -272,12 +272,12 @@ fn f15_refresh_fails_in_transit() {
         let world = World::expired();
         let session = world.store.stored();
         world.pool.fail(Operation::Refresh, fault);
-        let failed = block_on(world.client.session(false));
+        let failed = block_on(world.client.session());
         assert!(matches!(failed, Err(SessionError::Unreachable(_))));
         assert_eq!(world.trace.take(), [KEPT]);
         assert_eq!(world.store.stored(), session);
         world.pool.clear_fault(Operation::Refresh);
-        assert!(block_on(world.client.session(false)).unwrap().is_some());
+        assert!(block_on(world.client.session()).unwrap().is_some());
     }
 }
 
@@ -293,7 +293,7 @@ fn f16_there_is_no_refresh_token() {
     let session = world.store.stored();
     world.clock.advance(LIFETIME);
     for _ in 0..2 {
-        let failed = block_on(world.client.session(false));
+        let failed = block_on(world.client.session());
         assert_eq!(failed, Err(SessionError::NoRefreshToken));
         assert_eq!(world.trace.take(), [KEPT]);
         assert_eq!(world.store.stored(), session);
@@ -305,8 +305,8 @@ fn f16_there_is_no_refresh_token() {
 #[test]
 fn f18_session_while_signed_out() {
     let world = World::new();
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
-    assert_eq!(block_on(world.client.session(true)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
+    assert_eq!(block_on(world.client.refresh()), Ok(None));
     assert!(world.trace.take().is_empty());
 }
 
@@ -323,7 +323,7 @@ fn f19_sign_out() {
     block_on(world.store.save(&token)).unwrap();
     world.clock.advance(LIFETIME);
     let world = world.restarted();
-    let revoked = block_on(world.client.session(false));
+    let revoked = block_on(world.client.session());
     assert!(matches!(revoked, Err(SessionError::Ended(_))));
 }
 
@@ -377,7 +377,7 @@ fn f26_delete_user_and_the_provider_says_no() {
         assert!(matches!(refused, Err(DeleteUserError::Provider(_))));
         assert!(world.trace.take().is_empty());
         assert_eq!(world.store.stored(), session);
-        assert_eq!(block_on(world.client.session(false)), Ok(session));
+        assert_eq!(block_on(world.client.session()), Ok(session));
     }
 }
 
@@ -388,9 +388,9 @@ fn f38_restart_with_a_stored_session() {
     let user = block_on(world.client.current_user());
     assert_eq!(user, Ok(Some(stored.user.clone())));
     assert_eq!(stored.user.username, "ada");
-    assert_eq!(block_on(world.client.session(false)), Ok(Some(stored)));
+    assert_eq!(block_on(world.client.session()), Ok(Some(stored)));
     assert!(world.trace.take().is_empty());
-    assert!(block_on(world.client.session(true)).unwrap().is_some());
+    assert!(block_on(world.client.refresh()).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
 }
 
@@ -417,7 +417,7 @@ fn an_event_tells_who_signed_in_and_why_a_refresh_failed() {
         .listen::<Auth>(move |event: &AuthEvent| send.send(event.clone()).unwrap());
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     world.pool.fail(Operation::Refresh, Fault::Throttled);
-    assert!(block_on(world.client.session(true)).is_err());
+    assert!(block_on(world.client.refresh()).is_err());
     world.hub.flush();
     drop(guard);
 
@@ -438,9 +438,9 @@ fn f12_a_clock_that_was_set_back_means_a_refresh() {
     let mut world = world.sign_in();
     world.clock = ManualClock::default();
     world.restart();
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
     assert!(world.trace.take().is_empty());
 }
 
@@ -452,7 +452,7 @@ fn f16_forced_without_a_refresh_token_does_not_say_that_the_tokens_have_expired(
         .issue_refresh_tokens(false)
         .build();
     let world = World::around(pool, clock).sign_in();
-    let error = block_on(world.client.session(true)).unwrap_err();
+    let error = block_on(world.client.refresh()).unwrap_err();
     assert_eq!(error, SessionError::NoRefreshToken);
     assert!(!error.to_string().contains("expired"));
 }
@@ -476,5 +476,5 @@ fn f10_an_expired_session_is_kept_when_the_next_cannot_be_stored() {
     assert_eq!(world.trace.take(), [KEPT]);
     world.store.clear_fault();
     world.pool.clear_fault(Operation::Refresh);
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
 }

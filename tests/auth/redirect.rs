@@ -76,7 +76,7 @@ fn f23_a_sign_out_from_a_redirect_has_the_providers_logout_url() {
 fn f23_the_logout_url_survives_a_refresh_and_a_restart() {
     let (world, callback) = redirecting();
     complete(&world, &callback).unwrap();
-    block_on(world.client.session(true)).unwrap();
+    block_on(world.client.refresh()).unwrap();
     let world = world.restarted();
     world.trace.take();
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();
@@ -103,7 +103,7 @@ fn f28_a_good_callback() {
     assert_eq!(user.username, "ada");
     assert_eq!(world.trace.take(), COMPLETED);
     assert_eq!(world.store.stored().unwrap().user, user);
-    assert!(block_on(world.client.session(false)).unwrap().is_some());
+    assert!(block_on(world.client.session()).unwrap().is_some());
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn a_url_of_another_place_is_no_callback() {
 #[test]
 fn f36_who_asks_for_the_session_waits_for_the_end() {
     let (world, callback) = redirecting();
-    let mut asked = pin!(world.client.session(false));
+    let mut asked = pin!(world.client.session());
     start(asked.as_mut());
     complete(&world, &callback).unwrap();
     let session = block_on(asked).unwrap();
@@ -360,7 +360,7 @@ fn f36_and_not_for_ever() {
         .build()
         .unwrap();
     let _page = begin(&client);
-    assert_eq!(block_on(client.session(false)), Ok(None));
+    assert_eq!(block_on(client.session()), Ok(None));
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn f36_nor_longer_than_the_redirect_may_take() {
     let (world, _) = redirecting();
     world.clock.advance(Duration::from_millis(3_599_900)); // of an hour
     let began = Instant::now();
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
     assert!(
         began.elapsed() < Duration::from_secs(8),
         "not as long as for one that has just begun, which is 10 s"
@@ -379,14 +379,14 @@ fn f36_nor_longer_than_the_redirect_may_take() {
 fn f36_nobody_waits_for_a_redirect_of_an_earlier_process() {
     let (world, callback) = redirecting();
     let world = world.restarted();
-    let mut asked = pin!(world.client.session(false));
+    let mut asked = pin!(world.client.session());
     assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
     block_on(world.client.complete_redirect(&callback)).unwrap(); // F39
 
     let (world, _) = redirecting();
     world.clock.advance(Duration::from_secs(3601));
     let world = world.restarted();
-    assert_eq!(block_on(world.client.session(false)), Ok(None));
+    assert_eq!(block_on(world.client.session()), Ok(None));
     assert_eq!(world.trace.take(), ["clear redirect"]);
 }
 
@@ -394,7 +394,7 @@ fn f36_nobody_waits_for_a_redirect_of_an_earlier_process() {
 fn f36_nor_for_one_that_has_taken_too_long() {
     let (world, callback) = redirecting();
     world.clock.advance(Duration::from_secs(3601));
-    let mut asked = pin!(world.client.session(false));
+    let mut asked = pin!(world.client.session());
     assert_eq!(poll_once(asked.as_mut()), Poll::Ready(Ok(None)));
     assert_eq!(world.trace.take(), FAILED);
     let late = complete(&world, &callback);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::world::{LIFETIME, PASSWORD, StoreFault, World, poll_once};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, World, poll_once, session};
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -234,7 +234,7 @@ impl Run {
                     Ended::Else
                 }
                 Call::Session { force } => {
-                    let _ = client.session(force).await;
+                    let _ = session(&client, force).await;
                     Ended::Else
                 }
                 Call::SignOut => {

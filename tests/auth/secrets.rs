@@ -99,21 +99,21 @@ fn nothing_that_is_shown_carries_a_secret() {
     shown.debug(&block_on(client.confirm_sign_in(code())).unwrap());
 
     // Refreshing
-    secrets.extend(shown.session(block_on(client.session(false)).unwrap()));
-    secrets.extend(shown.session(block_on(client.session(true)).unwrap()));
+    secrets.extend(shown.session(block_on(client.session()).unwrap()));
+    secrets.extend(shown.session(block_on(client.refresh()).unwrap()));
     for fault in [Fault::NetworkDown, Fault::Throttled] {
         world.pool.fail(Operation::Refresh, fault);
-        shown.both(&block_on(client.session(true)).unwrap_err());
+        shown.both(&block_on(client.refresh()).unwrap_err());
     }
     world.pool.fail(Operation::DeleteUser, Fault::Rejected);
     shown.both(&block_on(client.delete_user()).unwrap_err());
     world.pool.clear_fault(Operation::Refresh);
     world.pool.revoke_sessions("joan");
-    shown.both(&block_on(client.session(true)).unwrap_err());
+    shown.both(&block_on(client.refresh()).unwrap_err());
 
     // Signing out
     let _ = block_on(client.sign_in("ada", PASSWORD)).unwrap();
-    secrets.extend(shown.session(block_on(client.session(false)).unwrap()));
+    secrets.extend(shown.session(block_on(client.session()).unwrap()));
     world.pool.fail(Operation::Revoke, Fault::NotAuthorized);
     shown.debug(&block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap());
 
@@ -185,9 +185,9 @@ fn no_panic_message_and_no_log_line_carries_a_secret() {
         .listen::<Auth>(|event: &AuthEvent| panic!("a listener panics at {event:?}"));
     let _ = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
     let mut before = Shown::default();
-    let secrets = before.session(block_on(world.client.session(false)).unwrap());
+    let secrets = before.session(block_on(world.client.session()).unwrap());
     world.store.fail(StoreFault::Panic);
-    let refresh = panic::catch_unwind(AssertUnwindSafe(|| block_on(world.client.session(true))));
+    let refresh = panic::catch_unwind(AssertUnwindSafe(|| block_on(world.client.refresh())));
     assert!(refresh.is_err());
     world.store.clear_fault();
     block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use pollster::block_on;
 use typed_hub::auth::{
-    AuthClient, ManualClock, MemoryChallenge, MemoryProvider, MemoryStore, Operation,
-    PendingRedirect, Session, SignInStep, StoreError, TokenStore,
+    AuthClient, IdentityProvider, ManualClock, MemoryChallenge, MemoryProvider, MemoryStore,
+    Operation, PendingRedirect, Session, SessionError, SignInStep, StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub, Subscription};
 
@@ -288,6 +288,22 @@ impl TokenStore for TestStore {
             self.trace.push("clear redirect");
         }
         Ok(())
+    }
+}
+
+/// The session, refreshed if it has expired or if this is forced.
+pub async fn session<P, S>(
+    client: &AuthClient<P, S>,
+    force: bool,
+) -> Result<Option<Session>, SessionError>
+where
+    P: IdentityProvider,
+    S: TokenStore,
+{
+    if force {
+        client.refresh().await
+    } else {
+        client.session().await
     }
 }
 

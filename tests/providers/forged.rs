@@ -104,7 +104,7 @@ impl<P: IdentityProvider> World<P> {
     async fn assert_nothing_is_left(&self, liar: &Liar, lie: &str) {
         assert_eq!(self.store.load().await, Ok(None), "{lie}");
         assert_eq!(self.store.load_redirect().await, Ok(None), "{lie}");
-        assert_eq!(self.client.session(false).await, Ok(None), "{lie}");
+        assert_eq!(self.client.session().await, Ok(None), "{lie}");
         assert_eq!((self.trace)(), [""; 0], "{lie}");
         self.assert_bounded(liar, lie);
     }
@@ -541,7 +541,7 @@ async fn f14_f15_a_refresh_by_a_liar() {
         world.complete(&liar).await.unwrap();
         (world.trace)();
         let before = world.store.load().await.unwrap();
-        let refreshed = world.client.session(true).await;
+        let refreshed = world.client.refresh().await;
         let error = refreshed.expect_err(name);
         world.shown.error(&error);
         assert_eq!(
@@ -674,7 +674,7 @@ async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
         assert!(matches!(step, SignInStep::Done(_)));
         liar.lie("/", 0, Arc::new(lie));
         (world.trace)();
-        let error = world.client.session(true).await.expect_err(name);
+        let error = world.client.refresh().await.expect_err(name);
         world.shown.error(&error);
         assert_eq!(
             matches!(error, SessionError::Ended(_)),

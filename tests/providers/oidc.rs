@@ -95,11 +95,11 @@ async fn a_refresh_token_is_not_spent_while_the_keys_cannot_be_had() {
     let world = World::signed_in().await;
     let client = world.restarted();
     world.server.state().shows_keys = false;
-    let kept = client.session(true).await;
+    let kept = client.refresh().await;
     assert!(matches!(kept, Err(SessionError::Unreachable(_))));
     assert_eq!(world.server.requests("/token").len(), 1, "that of the code");
     world.server.state().shows_keys = true;
-    assert!(client.session(true).await.unwrap().is_some());
+    assert!(client.refresh().await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_rotated_refresh_token_is_kept_when_newer_keys_cannot_be_had() {
         let mut server = world.server.state();
         (server.shows_keys, server.signs_with) = (false, 2);
     }
-    assert!(world.client.session(true).await.unwrap().is_some());
+    assert!(world.client.refresh().await.unwrap().is_some());
     let after = world.stored().await.tokens;
     assert_eq!(after.refresh, Some("refresh-2".into()));
     assert_eq!(after.id, before.id, "the new one is not known to be good");
@@ -137,7 +137,7 @@ async fn newer_keys_are_asked_for() {
         let mut server = world.server.state();
         (server.shown, server.signs_with) = (vec![1, 2], 2);
     }
-    assert!(world.client.session(true).await.unwrap().is_some());
+    assert!(world.client.refresh().await.unwrap().is_some());
     assert_ne!(world.stored().await.tokens.id, before.id);
 }
 
@@ -151,7 +151,7 @@ async fn a_clock_that_is_wrong_ends_no_session() {
             let now = server.issued_at;
             server.issued_at = if is_ahead { now + FAR } else { now - FAR };
         }
-        let session = world.client.session(true).await.unwrap().unwrap();
+        let session = world.client.refresh().await.unwrap().unwrap();
         let tokens = session.tokens;
         let lasts = tokens.expires_at.duration_since(tokens.received_at);
         assert_eq!(lasts.unwrap(), Duration::from_hours(1));
@@ -181,7 +181,7 @@ async fn clocks_may_be_some_minutes_apart_at_a_sign_in_and_no_more() {
 async fn the_tokens_of_another_user_are_refused() {
     let world = World::signed_in().await;
     world.server.state().subject = "eve";
-    let ended = world.client.session(true).await;
+    let ended = world.client.refresh().await;
     assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "IdToken"));
     assert_eq!(world.events(), ["tokenRefresh_failure"]);
     assert_eq!(world.store.load().await, Ok(None));
@@ -200,7 +200,7 @@ async fn an_application_with_a_secret_proves_itself_in_one_way() {
                 .build()
         });
         world.sign_in().await.unwrap();
-        world.client.session(true).await.unwrap();
+        world.client.refresh().await.unwrap();
         let here = SignOutScope::ThisDevice;
         world.client.sign_out(here).await.unwrap();
         let mut requests = world.server.requests("/token");
@@ -246,11 +246,11 @@ async fn what_was_sent_is_not_said_again() {
     let world = World::signed_in().await;
     let body = r#"{"error":"temporarily_unavailable","error_description":"{secret}"}"#;
     world.server.state().refuses = Some((400, body.to_owned()));
-    let failed = world.client.session(true).await.unwrap_err();
+    let failed = world.client.refresh().await.unwrap_err();
     assert!(!format!("{failed:?}{failed}").contains("refresh-1"));
     let body = r#"{"error":"temporarily_unavailable","error_description":"come back later"}"#;
     world.server.state().refuses = Some((400, body.to_owned()));
-    let failed = world.client.session(true).await.unwrap_err();
+    let failed = world.client.refresh().await.unwrap_err();
     assert!(failed.to_string().contains("come back later"), "{failed}");
 }
 
@@ -273,7 +273,7 @@ async fn tokens_that_are_not_what_they_should_be_are_revoked() {
 
     let world = World::signed_in().await;
     world.server.state().subject = "eve";
-    assert!(world.client.session(true).await.is_err());
+    assert!(world.client.refresh().await.is_err());
     assert_eq!(revoked(&world), ["refresh-2"]);
 }
 

@@ -48,12 +48,16 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let (mut retry, mut tried) = (FIRST_RETRY, false);
         async move {
             while let Some(client) = Self::alive(&inner) {
-                let asked = client.inner.submit(Machine::refresh_schedule);
-                let schedule = asked.outcome().await;
+                // No handle of the job is kept while it sleeps: one would keep the hub claimed.
+                let schedule = client
+                    .inner
+                    .submit(Machine::refresh_schedule)
+                    .outcome()
+                    .await;
                 let wait = match schedule.due {
                     Due::Now if !tried => {
                         // The next schedule shows whether it has succeeded.
-                        let _ = client.session(true).await;
+                        let _ = client.refresh().await;
                         tried = true;
                         continue;
                     }

@@ -60,7 +60,7 @@ use crate::hub::Hub;
 /// if let SignInStep::Challenge(challenge) = client.sign_in("ada", "correct horse").await? {
 ///     println!("first: {challenge:?}");
 /// }
-/// if let Some(session) = client.session(false).await? {
+/// if let Some(session) = client.session().await? {
 ///     println!("{} has a token", session.user.username);
 /// }
 /// client.sign_out(SignOutScope::ThisDevice).await?;
@@ -164,11 +164,11 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Returns the session, with tokens that are valid for at least 5 s; `None` if no user is
     /// signed in.
     ///
-    /// Refreshes the tokens first if they have expired, or if `force` is set. Concurrent callers
-    /// share one request, one write to the store, one event (`TokenRefresh` or
-    /// `TokenRefreshFailure`) and one answer. If a sign-out completes meanwhile, the answer is
-    /// `None`, or the session that has begun since. If this process has begun a sign-in by
-    /// redirect, the call waits for it to end, at most 10 s (`redirect_wait` in the builder).
+    /// Refreshes the tokens first if they have expired. Concurrent callers share one request, one write
+    /// to the store, one event (`TokenRefresh` or `TokenRefreshFailure`) and one answer. If a sign-out
+    /// completes meanwhile, the answer is `None`, or the session that has begun since. If this process
+    /// has begun a sign-in by redirect, the call waits for it to end, at most 10 s (`redirect_wait` in
+    /// the builder).
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -178,12 +178,11 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// let pool = MemoryProvider::new();
     /// pool.add_user("ada", "correct horse", []);
     /// let client = AuthClient::new(Hub::new(), pool)?;
-    /// assert_eq!(client.session(false).await?, None);
+    /// assert_eq!(client.session().await?, None);
     ///
     /// let _ = client.sign_in("ada", "correct horse").await?;
-    /// let before = client.session(false).await?.expect("ada is signed in");
-    /// let after = client.session(true).await?.expect("ada is signed in");
-    /// assert_ne!(before.tokens.access, after.tokens.access);
+    /// let session = client.session().await?.expect("ada is signed in");
+    /// assert_eq!(session.user.username, "ada");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
@@ -193,7 +192,38 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// [`SessionError`] says whether to sign in again or to try again later. If the provider
     /// refuses the refresh *as not authorised*, the session has simply ended: the answer is `None`,
     /// and no error.
-    pub async fn session(&self, force: bool) -> Result<Option<Session>, SessionError> {
+    pub async fn session(&self) -> Result<Option<Session>, SessionError> {
+        self.session_after_redirect(false).await
+    }
+
+    /// Refreshes the tokens, expired or not, and returns the session as [`session`](Self::session)
+    /// does: for an application that has been told that its access token is not good any more, or that
+    /// the user's claims have changed.
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, MemoryProvider};
+    ///
+    /// # pollster::block_on(async {
+    /// # let pool = MemoryProvider::new();
+    /// # pool.add_user("ada", "correct horse", []);
+    /// let client = AuthClient::new(Hub::new(), pool)?;
+    /// let _ = client.sign_in("ada", "correct horse").await?;
+    /// let before = client.session().await?.expect("ada is signed in");
+    /// let after = client.refresh().await?.expect("ada is signed in");
+    /// assert_ne!(before.tokens.access, after.tokens.access);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`session`](Self::session).
+    pub async fn refresh(&self) -> Result<Option<Session>, SessionError> {
+        self.session_after_redirect(true).await
+    }
+
+    async fn session_after_redirect(&self, force: bool) -> Result<Option<Session>, SessionError> {
         let ended = self.inner.refresh_count();
         #[cfg(feature = "redirect")]
         self.wait_for_redirect(self.inner.redirect_wait).await; // F36

@@ -53,9 +53,9 @@ use crate::sync::{Mutex, MutexGuard};
 /// assert!(matches!(step, SignInStep::Done(user) if user.username == "ada"));
 ///
 /// pool.fail(Operation::Refresh, Fault::NetworkDown);
-/// assert!(matches!(client.session(true).await, Err(SessionError::Unreachable(_))));
+/// assert!(matches!(client.refresh().await, Err(SessionError::Unreachable(_))));
 /// pool.clear_fault(Operation::Refresh);
-/// assert!(client.session(true).await.is_ok());
+/// assert!(client.refresh().await.is_ok());
 /// assert_eq!(pool.count(Operation::Refresh), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();

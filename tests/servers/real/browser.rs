@@ -454,7 +454,7 @@ async fn f36_f39_a_session_asked_for_and_a_restart_while_the_user_is_in_the_brow
         app.client.complete_redirect(&callback).await.unwrap()
     };
     // Whoever asks meanwhile is answered when it has ended.
-    let (session, user) = tokio::join!(app.client.session(false), completed);
+    let (session, user) = tokio::join!(app.client.session(), completed);
     assert_eq!(session.unwrap().unwrap().user, user, "F36");
     let own = ["customOAuthState: before", SIGNED_IN[0], SIGNED_IN[1]];
     assert_eq!((app.trace)(), own, "F28");
@@ -464,7 +464,7 @@ async fn f36_f39_a_session_asked_for_and_a_restart_while_the_user_is_in_the_brow
     let page = app.begin(app.options_with("before")).await;
     app.restart();
     // Nobody waits for a user of whom only an earlier process knows that he is in a browser.
-    assert_eq!(app.client.session(false).await, Ok(None));
+    assert_eq!(app.client.session().await, Ok(None));
     let browser = Chromium::start().await;
     browser.open(page.as_str()).await;
     browser.log_in("ada").await;
@@ -526,7 +526,7 @@ async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
     assert_eq!((app.trace)(), SIGNED_IN, "F28");
     browser.arrives_at(&app.loopback.redirect_uri()).await;
     assert_eq!(browser.text("body").await, CLOSE_THIS);
-    app.client.session(true).await.unwrap().unwrap();
+    app.client.refresh().await.unwrap().unwrap();
     assert_eq!((app.trace)(), ["tokenRefresh"], "F12");
 
     let logout = app.sign_out().await;

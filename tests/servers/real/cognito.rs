@@ -105,7 +105,7 @@ async fn f1_f5_f6_f19_by_srp_and_by_password_with_and_without_a_secret() {
         assert_eq!((world.trace)(), ["signedIn"]);
         let again = world.client.sign_in("ada", PASSWORD).await;
         assert_eq!(again, Err(SignInError::AlreadySignedIn), "F6");
-        world.client.session(true).await.unwrap().unwrap();
+        world.client.refresh().await.unwrap().unwrap();
         assert_eq!((world.trace)(), ["tokenRefresh"], "F12");
         let session = world.store.load().await.unwrap().unwrap();
         let out = world
@@ -240,7 +240,7 @@ async fn f12_f17_short_tokens_are_refreshed_once_for_fifty_callers() {
     let callers: Vec<_> = (0..50)
         .map(|_| {
             let client = Arc::clone(&client);
-            tokio::spawn(async move { client.session(true).await.unwrap().unwrap() })
+            tokio::spawn(async move { client.refresh().await.unwrap().unwrap() })
         })
         .collect();
     let mut answers = Vec::new();
@@ -261,7 +261,7 @@ async fn f13_f14_f21_f25_a_session_that_is_ended_elsewhere() {
         .revoke(&session.tokens.refresh.unwrap())
         .await
         .unwrap();
-    match world.client.session(true).await {
+    match world.client.refresh().await {
         Ok(None) | Err(SessionError::Ended(_)) => {} // F13 or F14, as the service puts it
         other => panic!("{other:?}"),
     }
@@ -291,7 +291,7 @@ async fn f15_f20_f26_the_service_is_gone() {
     let world = World::signed_in().await;
     let session = world.store.load().await.unwrap();
     drop(world.server);
-    let kept = world.client.session(true).await;
+    let kept = world.client.refresh().await;
     assert!(
         matches!(kept, Err(SessionError::Unreachable(_))),
         "F15 {kept:?}"

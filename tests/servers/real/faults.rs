@@ -281,7 +281,7 @@ async fn cell<S: Site>(site: &S, operation: Operation, fault: Fault, user: &str)
             completed.map(|_| "signed in").map_err(Failed::redirect)
         }
         Operation::Find | Operation::Refresh => {
-            let refreshed = client.session(true).await;
+            let refreshed = client.refresh().await;
             refreshed.map(|_| "refreshed").map_err(Failed::session)
         }
         Operation::SignOut => left(client.sign_out(SignOutScope::ThisDevice).await.unwrap()),
@@ -377,7 +377,7 @@ async fn after<S: Site>(
             "does not sign in"
         };
     }
-    let refreshed = client.session(true).await;
+    let refreshed = client.refresh().await;
     match (refreshed, &*trace().join(" ")) {
         (Ok(Some(_)), "tokenRefresh") if operation == Operation::DeleteUser => {
             let deleted = site.attempt(operation, client, user).await.is_ok();

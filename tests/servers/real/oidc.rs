@@ -196,7 +196,7 @@ async fn f39_a_callback_after_a_restart_and_f38_a_session_after_one() {
     let user = world.client.current_user().await.unwrap().unwrap();
     assert_eq!(user.user_id, "ada");
     world.restart();
-    assert!(world.client.session(false).await.unwrap().is_some());
+    assert!(world.client.session().await.unwrap().is_some());
     assert_eq!((world.trace)(), [""; 0]);
 }
 
@@ -210,7 +210,7 @@ async fn f12_and_f17_fifty_callers_share_one_refresh_and_the_token_rotates() {
     let callers: Vec<_> = (0..50)
         .map(|_| {
             let client = Arc::clone(&client);
-            tokio::spawn(async move { client.session(true).await.unwrap().unwrap() })
+            tokio::spawn(async move { client.refresh().await.unwrap().unwrap() })
         })
         .collect();
     let mut answers = Vec::new();
@@ -231,7 +231,7 @@ async fn f12_and_f17_fifty_callers_share_one_refresh_and_the_token_rotates() {
 async fn f14_a_token_used_twice_ends_the_session() {
     let world = World::signed_in(3600).await;
     let old = world.store.load().await.unwrap().unwrap();
-    world.client.session(true).await.unwrap();
+    world.client.refresh().await.unwrap();
     assert_eq!((world.trace)(), ["tokenRefresh"]);
     // Somebody else has got hold of the old one.
     let stolen = world
@@ -239,10 +239,10 @@ async fn f14_a_token_used_twice_ends_the_session() {
         .refresh(&old.user, &old.tokens.refresh.unwrap())
         .await;
     assert_eq!(stolen.unwrap_err().kind, ProviderErrorKind::Rejected);
-    let ended = world.client.session(true).await;
+    let ended = world.client.refresh().await;
     assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "invalid_grant"));
     assert_eq!((world.trace)(), ["tokenRefresh_failure, ended"]);
-    assert_eq!(world.client.session(false).await, Ok(None), "F18");
+    assert_eq!(world.client.session().await, Ok(None), "F18");
     assert_eq!((world.trace)(), [""; 0]);
 }
 
@@ -267,7 +267,7 @@ async fn f19_a_signed_out_session_is_over_there_too_and_f20_when_nobody_is_there
 
     let world = World::signed_in(3600).await;
     drop(world.server);
-    let kept = world.client.session(true).await;
+    let kept = world.client.refresh().await;
     assert!(matches!(kept, Err(SessionError::Unreachable(_))), "F15");
     assert_eq!((world.trace)(), ["tokenRefresh_failure, kept"]);
     let out = world

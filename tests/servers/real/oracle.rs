@@ -142,7 +142,7 @@ impl<S: Stage> World<S> {
     async fn assert_over(&self) {
         assert_eq!(self.store.stored(), None);
         assert_eq!(self.store.load_redirect().await, Ok(None));
-        assert_eq!(self.client.session(false).await, Ok(None));
+        assert_eq!(self.client.session().await, Ok(None));
         let stray = format!("{BACK}?code=c&state=s");
         let stray = self.client.complete_redirect(&stray).await;
         assert_eq!(stray, Err(RedirectError::NothingUnderWay), "F35");
@@ -180,7 +180,7 @@ async fn f1_sign_in() {
     let step = world.client.sign_in("ada", PASSWORD).await.unwrap();
     assert!(matches!(step, SignInStep::Done(user) if user.username == "ada"));
     world.assert(&["store", "→signedIn"]);
-    let session = world.client.session(false).await.unwrap();
+    let session = world.client.session().await.unwrap();
     assert_eq!(session, world.store.stored());
 }
 
@@ -271,7 +271,7 @@ async fn f10_not_read_back() {
 async fn f13_disabled() {
     let world = World::<Cognito>::expired().await;
     world.stage.disable_ada().await;
-    assert_eq!(world.client.session(false).await, Ok(None));
+    assert_eq!(world.client.session().await, Ok(None));
     world.assert(&["clear", "→tokenRefresh_failure, ended"]);
     world.assert_over().await;
 }
@@ -322,14 +322,14 @@ async fn f6_signed_in_already<S: Stage>() {
 async fn f11_f12_session<S: Stage>() {
     let world = World::<S>::signed_in().await;
     let before = world.store.stored().unwrap();
-    let session = world.client.session(false).await.unwrap().unwrap();
+    let session = world.client.session().await.unwrap().unwrap();
     assert_eq!(session, before, "F11");
     world.assert(&[]);
-    let forced = world.client.session(true).await.unwrap().unwrap();
+    let forced = world.client.refresh().await.unwrap().unwrap();
     world.assert(&["store", "→tokenRefresh"]);
     assert_ne!(forced.tokens.access, before.tokens.access, "F12");
     world.clock.advance(Duration::from_hours(1));
-    let renewed = world.client.session(false).await.unwrap().unwrap();
+    let renewed = world.client.session().await.unwrap().unwrap();
     world.assert(&["store", "→tokenRefresh"]);
     assert_ne!(renewed.tokens.access, forced.tokens.access, "F12");
     assert_eq!(Some(renewed), world.store.stored());
@@ -338,7 +338,7 @@ async fn f11_f12_session<S: Stage>() {
 async fn f14_ended_elsewhere<S: Stage>() {
     let mut world = World::<S>::expired().await;
     world.stage.end(&world.store.stored().unwrap()).await;
-    let ended = world.client.session(false).await;
+    let ended = world.client.session().await;
     assert!(matches!(ended, Err(SessionError::Ended(_))), "{ended:?}");
     world.assert(&["clear", "→tokenRefresh_failure, ended"]);
     world.assert_over().await;
@@ -355,7 +355,7 @@ async fn f15_f20_nobody_there() {
 async fn nobody_there<S: Stage>(world: World<S>) {
     let session = world.store.stored();
     world.clock.advance(Duration::from_hours(1));
-    let kept = world.client.session(false).await;
+    let kept = world.client.session().await;
     assert!(matches!(kept, Err(SessionError::Unreachable(_))), "F15");
     world.assert(&["→tokenRefresh_failure, kept"]);
     assert_eq!(world.store.stored(), session);
@@ -375,7 +375,7 @@ async fn f16_no_refresh_token<S: Stage>() {
     world.restart();
     world.clock.advance(Duration::from_hours(1));
     world.trace.take();
-    let kept = world.client.session(false).await;
+    let kept = world.client.session().await;
     assert_eq!(kept, Err(SessionError::NoRefreshToken));
     world.assert(&["→tokenRefresh_failure, kept"]);
     assert_eq!(world.store.stored(), Some(session));
@@ -385,7 +385,7 @@ async fn f17_many_ask_at_once<S: Stage>() {
     let world = World::<S>::expired().await;
     let ask = || {
         let client = world.client.clone();
-        tokio::spawn(async move { client.session(false).await.unwrap().unwrap() })
+        tokio::spawn(async move { client.session().await.unwrap().unwrap() })
     };
     let callers: Vec<_> = (0..50).map(|_| ask()).collect();
     for caller in callers {
@@ -397,8 +397,8 @@ async fn f17_many_ask_at_once<S: Stage>() {
 
 async fn f18_f22_signed_out<S: Stage>() {
     let world = World::<S>::new().await;
-    assert_eq!(world.client.session(false).await, Ok(None), "F18");
-    assert_eq!(world.client.session(true).await, Ok(None), "F18");
+    assert_eq!(world.client.session().await, Ok(None), "F18");
+    assert_eq!(world.client.refresh().await, Ok(None), "F18");
     world.assert(&[]);
     let out = world.client.sign_out(SignOutScope::ThisDevice).await;
     assert_eq!(out.unwrap().not_revoked, None);
@@ -426,9 +426,9 @@ async fn f38_restart<S: Stage>() {
     let stored = world.store.stored().unwrap();
     let user = world.client.current_user().await.unwrap();
     assert_eq!(user.as_ref(), Some(&stored.user));
-    assert_eq!(world.client.session(false).await, Ok(Some(stored)));
+    assert_eq!(world.client.session().await, Ok(Some(stored)));
     world.assert(&[]);
-    world.client.session(true).await.unwrap().unwrap();
+    world.client.refresh().await.unwrap().unwrap();
     world.assert(&["store", "→tokenRefresh"]);
 }
 
@@ -541,7 +541,7 @@ async fn f36_session_asked_for<S: Stage>() {
     let (world, callback) = World::<S>::redirecting().await;
     // The one who asks is first, and waits.
     let (session, user) = tokio::join!(
-        world.client.session(false),
+        world.client.session(),
         world.client.complete_redirect(&callback)
     );
     assert_eq!(session.unwrap().unwrap().user, user.unwrap());

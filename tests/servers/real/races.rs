@@ -77,7 +77,7 @@ impl<P: IdentityProvider + Clone> Race<P> {
             tokio::spawn(async move {
                 barrier.wait().await;
                 wait(refresh_waits).await;
-                client.session(true).await
+                client.refresh().await
             })
         };
         let sign_out = {
@@ -108,7 +108,7 @@ impl<P: IdentityProvider + Clone> Race<P> {
             other => panic!("round {round}, {offset} µs: {other:?}"),
         }
         assert_eq!(self.store.load().await, Ok(None), "{round}");
-        assert_eq!(self.client.session(true).await, Ok(None), "{round}");
+        assert_eq!(self.client.refresh().await, Ok(None), "{round}");
         assert_eq!((self.trace)(), [""; 0], "{round}");
         if round.is_multiple_of(20) {
             // Not here, and not there either.
@@ -199,7 +199,13 @@ async fn fifty<P: IdentityProvider>(race: &Race<P>, proxy: &Proxy, request: &str
         .map(|caller| {
             let client = race.client.clone();
             let force = caller % 2 == 0;
-            tokio::spawn(async move { client.session(force).await.unwrap().unwrap() })
+            tokio::spawn(async move {
+                let session = match force {
+                    true => client.refresh().await,
+                    false => client.session().await,
+                };
+                session.unwrap().unwrap()
+            })
         })
         .collect();
     let mut answers = Vec::new();
