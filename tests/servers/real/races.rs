@@ -200,9 +200,10 @@ async fn fifty<P: IdentityProvider>(race: &Race<P>, proxy: &Proxy, request: &str
             let client = race.client.clone();
             let force = caller % 2 == 0;
             tokio::spawn(async move {
-                let session = match force {
-                    true => client.refresh().await,
-                    false => client.session().await,
+                let session = if force {
+                    client.refresh().await
+                } else {
+                    client.session().await
                 };
                 session.unwrap().unwrap()
             })
