@@ -410,8 +410,9 @@ fn push(log: &Log<Numbers>, n: u64) {
             drop(guard);
             log.wait_for_room();
         } else {
-            let pushed = guard.push(Payload::Own(n));
-            log.finish_push(pushed);
+            if let Some(mut pushed) = guard.push(Payload::Own(n)) {
+                log.wake(&mut pushed);
+            }
             return;
         }
     }
