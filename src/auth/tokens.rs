@@ -226,6 +226,17 @@ mod tests {
     }
 
     #[test]
+    fn an_id_token_stays_unless_a_new_one_is_issued() {
+        let tokens = Tokens::received(issued(60, Some(60), None), NOW);
+        let kept = tokens.renewed(issued(600, None, None), after(50));
+        assert_eq!(kept.id, Some("id".into()));
+        assert_eq!(kept.expires_at, after(650), "it has expired, and stays");
+        let mut another = issued(600, Some(600), None);
+        another.id.as_mut().unwrap().token = "another".into();
+        assert_eq!(tokens.renewed(another, NOW).id, Some("another".into()));
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_leaves_nothing_valid() {
         let tokens = Tokens::received(issued(60, None, None), after(100));
         let back = |nanos| after(95) - Duration::from_nanos(nanos);

@@ -42,7 +42,7 @@ struct Entry {
 impl Registry {
     /// The state of type `S`, made by `make` at its first use.
     pub(super) fn state<S: AnyChannel>(&self, make: impl Fn() -> S) -> &S {
-        self.find(make, |state| {
+        self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: &dyn Any = &**state;
             state.downcast_ref()
         })
@@ -50,19 +50,19 @@ impl Registry {
 
     /// The same, to keep.
     pub(super) fn shared<S: AnyChannel>(&self, make: impl Fn() -> S) -> Arc<S> {
-        self.find(make, |state| {
+        self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: Arc<dyn Any + Send + Sync> = Arc::clone(state) as _;
             state.downcast().ok()
         })
     }
 
-    /// The state of type `S`, as `cast` gives it.
+    /// The state under `key`, the bits of `S`, as `cast` gives it.
     fn find<'a, S: AnyChannel, R>(
         &'a self,
+        key: u64,
         make: impl Fn() -> S,
         cast: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
     ) -> R {
-        let key = bits(TypeId::of::<S>());
         let (mut link, mut rest) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
         loop {
             let entry = link.get_or_init(|| {
@@ -124,4 +124,94 @@ fn bits(of: TypeId) -> u64 {
     let mut hasher = Bits(0);
     of.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// One type stands for many, told apart by a number.
+    struct Numbered(u64);
+
+    impl AnyChannel for Numbered {
+        fn close(&self) {}
+
+        fn report(&self) -> ChannelReport {
+            unreachable!("nobody asks")
+        }
+
+        fn listener_count(&self) -> usize {
+            0
+        }
+    }
+
+    fn number(state: &dyn AnyChannel) -> u64 {
+        let state: &dyn Any = state;
+        state.downcast_ref::<Numbered>().unwrap().0
+    }
+
+    /// Looks up the state of this key and number, and says whether it had to be made.
+    fn is_new(registry: &Registry, key: u64, wanted: u64) -> bool {
+        let is_made = Cell::new(false);
+        let make = || {
+            is_made.set(true);
+            Numbered(wanted)
+        };
+        let found = registry.find(key, make, |state| {
+            Some(number(&**state)).filter(|found| *found == wanted)
+        });
+        assert_eq!(found, wanted);
+        is_made.get()
+    }
+
+    /// The keys, numbered: each is made once and found from then on.
+    fn filled(keys: impl Iterator<Item = u64> + Clone) -> Registry {
+        let registry = Registry::default();
+        for is_first in [true, false] {
+            for (number, key) in (0..).zip(keys.clone()) {
+                assert_eq!(is_new(&registry, key, number), is_first, "{key:#x}");
+            }
+        }
+        let mut found: Vec<_> = registry.channels().into_iter().map(number).collect();
+        found.sort_unstable();
+        assert!(
+            found
+                .into_iter()
+                .eq((0..).zip(keys).map(|(number, _)| number))
+        );
+        registry
+    }
+
+    fn depth(links: &[Link]) -> usize {
+        let entries = links.iter().filter_map(OnceLock::get);
+        let depths = entries.map(|entry| 1 + depth(&entry.below));
+        depths.max().unwrap_or(0)
+    }
+
+    #[test]
+    fn keys_that_differ_share_the_ways() {
+        let registry = filled((0..1024).map(|n| n * ROOTS as u64));
+        assert_eq!(
+            depth(&registry.roots),
+            11,
+            "a root, and a fork for each bit"
+        );
+    }
+
+    #[test]
+    fn keys_of_the_same_bits_are_a_list() {
+        for key in [0, u64::MAX] {
+            let registry = filled((0..100).map(|_| key));
+            assert_eq!(depth(&registry.roots), 100);
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_late_lie_beside_the_list() {
+        let list = (0..100).map(|_| 0);
+        let registry = filled(list.chain((0..64).map(|bit| 1 << bit)));
+        assert_eq!(depth(&registry.roots), 100);
+    }
 }

@@ -4,8 +4,8 @@ use crate::world::{CODE, LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{
     Answer, Challenge, ConfirmSignInError, ConfirmSignUpError, CurrentUserError, DeleteUserError,
-    Fault, Field, InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, Operation, SessionError,
-    SignInError, SignInStep, SignOutError, SignOutScope, SignUpError, StoreError,
+    Fault, Field, InputError, MAX_ANSWER_BYTES, MAX_INPUT_BYTES, Operation, ResetPasswordError,
+    SessionError, SignInError, SignInStep, SignOutError, SignOutScope, SignUpError, StoreError,
 };
 
 fn too_long() -> String {
@@ -32,6 +32,21 @@ fn an_empty_or_oversized_name_or_password_is_not_sent() {
         assert_eq!(refused, Err(SignInError::Input(error)));
         let refused = block_on(world.client.sign_up(username, password, [].into()));
         assert_eq!(refused, Err(SignUpError::Input(error)));
+        let reset = world
+            .client
+            .confirm_reset_password(username, CODE, password);
+        assert_eq!(block_on(reset), Err(ResetPasswordError::Input(error)));
+    }
+    for (username, error) in [
+        ("", InputError::Empty(Field::Username)),
+        (&long, InputError::TooLong(Field::Username)),
+    ] {
+        let refused = block_on(world.client.confirm_sign_up(username, CODE));
+        assert_eq!(refused, Err(ConfirmSignUpError::Input(error)));
+        let refused = block_on(world.client.resend_sign_up_code(username));
+        assert_eq!(refused, Err(ConfirmSignUpError::Input(error)));
+        let refused = block_on(world.client.reset_password(username));
+        assert_eq!(refused, Err(ResetPasswordError::Input(error)));
     }
     assert_untouched(&world);
 }
@@ -53,6 +68,10 @@ fn an_empty_or_oversized_code_is_not_sent() {
     ] {
         let refused = block_on(world.client.confirm_sign_up("ada", code.clone()));
         assert_eq!(refused, Err(ConfirmSignUpError::Input(error)));
+        let reset = world
+            .client
+            .confirm_reset_password("ada", code.clone(), PASSWORD);
+        assert_eq!(block_on(reset), Err(ResetPasswordError::Input(error)));
         let refused = block_on(world.client.confirm_sign_in(Answer::Code(code.into())));
         assert_eq!(refused, Err(ConfirmSignInError::Input(error)));
     }

@@ -402,14 +402,39 @@ fn is_refused(mut stream: TcpStream) -> bool {
     !matches!(stream.read(&mut answer), Ok(1))
 }
 
+/// Whether the connection has not been closed so far.
+fn is_held(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let read = stream.read(&mut [0; 1]);
+    stream.set_nonblocking(false).unwrap();
+    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+/// As many connections as are served at once, and when they were opened. Those of before are served
+/// until they are known to be gone.
+fn fill(authority: &str) -> (Vec<TcpStream>, Instant) {
+    let since = Instant::now();
+    while since.elapsed() < LONG {
+        let began = Instant::now();
+        let mut opened: Vec<_> = (0..CONNECTIONS).map(|_| open(authority)).collect();
+        // By the time that one more is refused, all of them have been accepted.
+        let is_full = is_refused(open(authority));
+        if is_full && opened.iter_mut().all(is_held) {
+            return (opened, began);
+        }
+        drop(opened);
+        thread::sleep(SHORT);
+    }
+    panic!("no place is given back");
+}
+
 #[test]
 fn connections_beyond_the_limit_are_closed_and_the_others_served() {
     let loopback = Loopback::bind().unwrap();
     let authority = authority(&loopback);
     // Twice: a refused connection leaves no place taken, and a served one gives its place back.
     for round in 0..2 {
-        let began = Instant::now();
-        let mut waiting: Vec<_> = (0..CONNECTIONS).map(|_| open(&authority)).collect();
+        let (mut waiting, began) = fill(&authority);
         for _ in 0..CONNECTIONS / 2 {
             assert!(is_refused(open(&authority)));
         }
@@ -420,14 +445,6 @@ fn connections_beyond_the_limit_are_closed_and_the_others_served() {
         last.write_all(request.as_bytes()).unwrap();
         let callback = block_on(loopback.callback(LONG)).unwrap();
         assert!(callback.ends_with(&format!("?round={round}")));
-        drop(waiting);
-        // They are served until they are known to be gone.
-        while status(&get(&authority, "/callback?free")) != "200" {
-            assert!(began.elapsed() < LONG, "no place is given back");
-            thread::sleep(Duration::from_millis(20));
-        }
-        block_on(loopback.callback(LONG)).unwrap();
-        thread::sleep(SHORT);
     }
 }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use pollster::block_on;
+use typed_hub::Hub;
 use typed_hub::auth::{
-    AuthUser, Fault, IdentityProvider, IssuedTokens, ManualClock, MemoryProvider, Operation,
-    ProviderError, ProviderErrorKind, RefreshToken, SignInReply, UserPool,
+    AuthClient, AuthUser, ConfirmSignUpError, Fault, IdentityProvider, IssuedTokens, ManualClock,
+    MemoryProvider, Operation, ProviderError, ProviderErrorKind, RefreshToken, SignInReply,
+    SignUpStep, UserPool,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -174,4 +176,47 @@ fn a_user_is_confirmed_once() {
         ProviderErrorKind::NotAuthorized,
         "NotAuthorizedException",
     );
+}
+
+#[test]
+fn only_the_last_code_sent_confirms_a_user() {
+    let pool = MemoryProvider::new();
+    let client = AuthClient::new(Hub::new(), pool.clone()).unwrap();
+    let email = [("email".to_owned(), "alan@example.org".to_owned())];
+    let destination = Some("alan@example.org".to_owned());
+    let step = block_on(client.sign_up("alan", "enigma", email.into()));
+    assert_eq!(step, Ok(SignUpStep::Confirm { destination }));
+    let first = pool.confirmation_code("alan").unwrap();
+    let step = block_on(client.resend_sign_up_code("alan"));
+    assert_eq!(step, Ok(SignUpStep::Confirm { destination: None }));
+    let last = pool.confirmation_code("alan").unwrap();
+    assert_ne!(first, last);
+    assert!(matches!(
+        block_on(client.confirm_sign_up("alan", first)),
+        Err(ConfirmSignUpError::Provider(error)) if error.name == "CodeMismatchException"
+    ));
+    block_on(client.confirm_sign_up("alan", last)).unwrap();
+    assert!(block_on(client.resend_sign_up_code("alan")).is_err());
+}
+
+#[test]
+fn a_password_that_was_reset_replaces_the_old_one() {
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", "forgotten", []);
+    let client = AuthClient::new(Hub::new(), pool.clone()).unwrap();
+    assert!(block_on(client.reset_password("nobody")).is_err());
+    let _ = block_on(client.reset_password("ada")).unwrap();
+    let code = pool.reset_code("ada").expect("one was sent");
+    let reset = |code| block_on(client.confirm_reset_password("ada", code, "new"));
+    assert!(reset("000000".into()).is_err());
+    let sign_in = |password: &str| block_on(pool.sign_in("ada", Some(&password.into())));
+    assert!(sign_in("forgotten").is_ok(), "nothing has changed yet");
+    reset(code.clone()).unwrap();
+    assert!(matches!(sign_in("new"), Ok(SignInReply::SignedIn { .. })));
+    assert_refused(
+        sign_in("forgotten"),
+        ProviderErrorKind::NotAuthorized,
+        "NotAuthorizedException",
+    );
+    assert!(reset(code).is_err(), "a code is good once");
 }

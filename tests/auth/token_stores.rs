@@ -244,7 +244,7 @@ mod keyring {
 
     /// The tests above, in a session bus of their own with a keyring that is unlocked.
     #[test]
-    #[ignore = "needs dbus-run-session and gnome-keyring-daemon: tests/run sets it up"]
+    #[ignore = "needs dbus-run-session and gnome-keyring-daemon: tests/run servers sets it up"]
     fn secret_service() {
         const SESSION: &str = "printf password \
             | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$@\"";

@@ -107,10 +107,11 @@ impl Gate {
 }
 
 impl GateKeeper {
-    /// Arrives, and waits to be let through; goes on by itself when the gate is gone.
+    /// Arrives, and waits to be let through, longer than `in_time` waits; goes on by itself when the
+    /// gate is gone.
     pub fn pass(&self) {
         let _ = self.arrived.send(());
-        let _ = self.open.lock().unwrap().recv_timeout(PATIENCE);
+        let _ = self.open.lock().unwrap().recv_timeout(2 * PATIENCE);
     }
 }
 

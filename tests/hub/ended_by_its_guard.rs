@@ -334,12 +334,13 @@ fn after_the_drop_no_call_begins() {
     });
 }
 
-/// What is dropped holds up the thread that drops it until the test lets go.
+/// What is dropped holds up the thread that drops it until the test lets go; longer than `in_time`
+/// waits, so that who waits for it is found out.
 struct Stuck(Mutex<mpsc::Receiver<()>>);
 
 impl Drop for Stuck {
     fn drop(&mut self) {
-        let _ = self.0.lock().unwrap().recv_timeout(common::PATIENCE);
+        let _ = self.0.lock().unwrap().recv_timeout(2 * common::PATIENCE);
     }
 }
 

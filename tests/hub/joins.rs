@@ -1,7 +1,7 @@
 //! Promise 8: exact, for the first listener of a kind as much as for the thousandth.
 //!
-//! A listener joins while another thread publishes, beside a listener of another kind that tells the
-//! order of acceptance. The listener that has joined publishes a mark: of what was accepted after the
+//! A listener joins while another thread publishes, beside listeners of other kinds, the first of
+//! which tells the order of acceptance. The listener that has joined publishes a mark: of what was accepted after the
 //! mark it gets everything. Small enough for an interpreter that tries many schedules (`tests/run
 //! proofs`); `exact` has the same with many threads and events.
 
@@ -102,36 +102,69 @@ fn receiver_with_replay<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T>
     Listener::Pulled(hub.receiver_with::<Custom<T>>(options))
 }
 
+type Publish = Box<dyn Fn(u64) + Send>;
+
+fn by_publish<T: CustomChannel<Event = u64>>(hub: &Hub) -> Publish {
+    let hub = hub.clone();
+    Box::new(move |n| hub.publish::<Custom<T>>(n))
+}
+
+fn by_publisher<T: CustomChannel<Event = u64>>(hub: &Hub) -> Publish {
+    let publisher = hub.publisher::<Custom<T>>();
+    Box::new(move |n| publisher.publish(n))
+}
+
+fn by_try_publish<T: CustomChannel<Event = u64>>(hub: &Hub) -> Publish {
+    let hub = hub.clone();
+    Box::new(move |n| hub.try_publish::<Custom<T>>(n).expect("there is room"))
+}
+
+fn by_publish_async<T: CustomChannel<Event = u64>>(hub: &Hub) -> Publish {
+    let hub = hub.clone();
+    Box::new(move |n| pollster::block_on(hub.publish_async::<Custom<T>>(n)))
+}
+
 /// What comes after the mark, and the mark.
 fn since_mark(told: &[u64]) -> &[u64] {
     let mark = told.iter().position(|n| *n == MARK);
     &told[mark.expect("the mark was accepted after it listened")..]
 }
 
-/// Has `joins` join beside `witness` while another thread publishes: what each of them was told.
+/// A kind of listener.
+type Kind<T> = fn(&Hub) -> Listener<T>;
+
+/// Has `joins` join beside those `present` while another thread publishes: what the first of them and
+/// the one that joins were told.
 fn join_under_fire<T: CustomChannel<Event = u64>>(
-    witness: fn(&Hub) -> Listener<T>,
-    joins: fn(&Hub) -> Listener<T>,
+    present: &[Kind<T>],
+    joins: Kind<T>,
+    publish: fn(&Hub) -> Publish,
 ) -> (Vec<u64>, Vec<u64>) {
     let hub = Hub::new();
-    let mut witness = witness(&hub);
-    let publishing = hub.clone();
-    let publisher = thread::spawn(move || {
-        (1..4).for_each(|n| publishing.publish::<Custom<T>>(n));
-    });
+    let mut present: Vec<_> = present.iter().map(|listen| listen(&hub)).collect();
+    let publish_beside = publish(&hub);
+    let publisher = thread::spawn(move || (1..4).for_each(publish_beside));
+    let publish = publish(&hub);
     let mut joined = joins(&hub);
-    hub.publish::<Custom<T>>(MARK);
+    publish(MARK);
     publisher.join().unwrap();
     hub.flush();
-    (witness.told(), joined.told())
+    let told: Vec<_> = present.iter_mut().map(Listener::told).collect();
+    for told in &told {
+        let mut sorted = told.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [1, 2, 3, MARK], "who was there gets everything");
+    }
+    (told[0].clone(), joined.told())
 }
 
 /// Both tell the order of acceptance.
 fn in_order<T: CustomChannel<Event = u64>>(
-    witness: fn(&Hub) -> Listener<T>,
-    joins: fn(&Hub) -> Listener<T>,
+    present: &[Kind<T>],
+    joins: Kind<T>,
+    publish: fn(&Hub) -> Publish,
 ) {
-    let (order, told) = join_under_fire(witness, joins);
+    let (order, told) = join_under_fire(present, joins, publish);
     assert_eq!(
         since_mark(&told),
         since_mark(&order),
@@ -141,19 +174,21 @@ fn in_order<T: CustomChannel<Event = u64>>(
 
 /// The one that joins has asked for all that is retained.
 fn from_the_beginning<T: CustomChannel<Event = u64>>(
-    witness: fn(&Hub) -> Listener<T>,
-    joins: fn(&Hub) -> Listener<T>,
+    present: &[Kind<T>],
+    joins: Kind<T>,
+    publish: fn(&Hub) -> Publish,
 ) {
-    let (order, told) = join_under_fire(witness, joins);
+    let (order, told) = join_under_fire(present, joins, publish);
     assert_eq!(told, order);
 }
 
 /// Inline listeners are called by two threads at a time, in no order.
 fn in_any_order<T: CustomChannel<Event = u64>>(
-    witness: fn(&Hub) -> Listener<T>,
-    joins: fn(&Hub) -> Listener<T>,
+    present: &[Kind<T>],
+    joins: Kind<T>,
+    publish: fn(&Hub) -> Publish,
 ) {
-    let (order, told) = join_under_fire(witness, joins);
+    let (order, told) = join_under_fire(present, joins, publish);
     let missed = since_mark(&order).iter().find(|n| !told.contains(n));
     assert_eq!(missed, None, "{told:?} of {order:?}");
     let mut once = told.clone();
@@ -163,32 +198,56 @@ fn in_any_order<T: CustomChannel<Event = u64>>(
 }
 
 macro_rules! joins {
-    ($($name:ident: $how:ident($witness:ident, $joins:ident) on $($channel:ident)+;)+) => {$(
+    ($($name:ident:
+        $how:ident($present:tt, $joins:ident, $publish:ident) on $($channel:ident)+;)+
+    ) => {$(
         #[test]
         fn $name() {
-            $($how::<$channel>($witness, $joins);)+
+            $($how::<$channel>(&$present, $joins, $publish::<$channel>);)+
         }
     )+};
 }
 
+// Queued listeners, receivers and inline listeners: each joins under each way to publish.
 joins! {
-    a_queued_listener_beside_a_queued_one: in_order(queued, queued) on Plain Retaining;
-    a_queued_listener_beside_a_receiver: in_order(receiver, queued) on Plain Retaining;
-    a_queued_listener_beside_a_lossy_receiver: in_order(lossy_receiver, queued) on Plain Retaining;
-    an_envelope_listener_beside_a_queued_one: in_order(queued, enveloped) on Plain Retaining;
-    an_envelope_listener_beside_a_receiver: in_order(receiver, enveloped) on Plain Retaining;
-    a_receiver_beside_a_queued_listener: in_order(queued, receiver) on Plain Retaining;
-    a_receiver_beside_an_envelope_listener: in_order(enveloped, receiver) on Plain Retaining;
-    a_receiver_beside_a_receiver: in_order(receiver, receiver) on Plain Retaining;
-    a_lossy_receiver_beside_a_queued_listener: in_order(queued, lossy_receiver) on Plain Retaining;
-    an_inline_listener_beside_a_queued_one: in_any_order(queued, inline) on Plain Retaining;
-    an_inline_listener_beside_a_receiver: in_any_order(receiver, inline) on Plain Retaining;
-    a_replay_beside_a_queued_listener: from_the_beginning(queued, queued_with_replay) on Retaining;
-    a_replay_beside_a_receiver: from_the_beginning(receiver, queued_with_replay) on Retaining;
+    a_queued_listener_beside_a_queued_one:
+        in_order([queued], queued, by_publish) on Plain Retaining;
+    a_queued_listener_beside_a_receiver:
+        in_order([receiver], queued, by_publisher) on Plain Retaining;
+    a_queued_listener_beside_a_lossy_receiver:
+        in_order([lossy_receiver], queued, by_try_publish) on Plain Retaining;
+    a_queued_listener_beside_an_inline_one_and_a_receiver:
+        in_order([receiver, inline], queued, by_publish_async) on Plain Retaining;
+    an_envelope_listener_beside_a_queued_one:
+        in_order([queued], enveloped, by_publish) on Plain Retaining;
+    an_envelope_listener_beside_a_receiver:
+        in_order([receiver], enveloped, by_publish) on Plain Retaining;
+    a_receiver_beside_a_queued_listener:
+        in_order([queued], receiver, by_publish) on Plain Retaining;
+    a_receiver_beside_an_envelope_listener:
+        in_order([enveloped], receiver, by_publish_async) on Plain Retaining;
+    a_receiver_beside_a_receiver:
+        in_order([receiver], receiver, by_try_publish) on Plain Retaining;
+    a_receiver_beside_a_queued_listener_and_an_inline_one:
+        in_order([queued, inline], receiver, by_publisher) on Plain Retaining;
+    a_lossy_receiver_beside_a_queued_listener:
+        in_order([queued], lossy_receiver, by_publish) on Plain Retaining;
+    an_inline_listener_beside_a_queued_one:
+        in_any_order([queued], inline, by_publisher) on Plain Retaining;
+    an_inline_listener_beside_a_receiver:
+        in_any_order([receiver], inline, by_publish_async) on Plain Retaining;
+    an_inline_listener_beside_an_inline_one:
+        in_any_order([queued, inline], inline, by_try_publish) on Plain Retaining;
+    an_inline_listener_beside_a_queued_one_and_a_receiver:
+        in_any_order([queued, receiver], inline, by_publish) on Plain Retaining;
+    a_replay_beside_a_queued_listener:
+        from_the_beginning([queued], queued_with_replay, by_publish) on Retaining;
+    a_replay_beside_a_receiver:
+        from_the_beginning([receiver], queued_with_replay, by_publisher) on Retaining;
     a_receivers_replay_beside_a_queued_listener:
-        from_the_beginning(queued, receiver_with_replay) on Retaining;
+        from_the_beginning([queued], receiver_with_replay, by_try_publish) on Retaining;
     a_receivers_replay_beside_a_receiver:
-        from_the_beginning(receiver, receiver_with_replay) on Retaining;
+        from_the_beginning([receiver], receiver_with_replay, by_publish_async) on Retaining;
 }
 
 /// With the retained lock in between: nobody else tells the order, the replay does.

@@ -142,7 +142,7 @@ fn on_oidc(server: &OidcServer) -> Application<OidcProvider> {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f27_f28_f23_in_and_out() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -196,7 +196,7 @@ async fn f27_f28_f23_in_and_out() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f28_the_page_that_is_left_in_the_browser_holds_no_secret() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -238,7 +238,7 @@ async fn f28_the_page_that_is_left_in_the_browser_holds_no_secret() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f29_any_text_comes_back() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -268,7 +268,7 @@ async fn f29_any_text_comes_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f30_the_user_cancels_on_the_page_and_tries_again() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -298,7 +298,7 @@ async fn f30_the_user_cancels_on_the_page_and_tries_again() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f31_f35_the_user_goes_back_and_forward() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -345,7 +345,7 @@ async fn f31_f35_the_user_goes_back_and_forward() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f31_f35_the_user_takes_too_long() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -373,7 +373,7 @@ async fn f31_f35_the_user_takes_too_long() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f28_two_applications_at_once_in_one_browser() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -411,7 +411,7 @@ async fn f28_two_applications_at_once_in_one_browser() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f37_the_page_that_was_opened_last_counts() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -438,7 +438,7 @@ async fn f37_the_page_that_was_opened_last_counts() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn f36_f39_a_session_asked_for_and_a_restart_while_the_user_is_in_the_browser() {
     let server = OidcServer::start(3600);
     let browser = Chromium::start().await;
@@ -506,7 +506,7 @@ async fn sign_in_to_pool(browser: &Chromium, password: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack and a browser: tests/run installs them"]
+#[ignore = "needs ministack and a browser: tests/run servers installs them"]
 async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
     let server = Ministack::start();
     let browser = Chromium::start().await;
@@ -544,7 +544,7 @@ async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack and a browser: tests/run installs them"]
+#[ignore = "needs ministack and a browser: tests/run servers installs them"]
 async fn f33_f35_f39_a_code_of_a_pool() {
     let server = Ministack::start();
     let browser = Chromium::start().await;

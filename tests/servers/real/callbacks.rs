@@ -288,7 +288,7 @@ impl Site for CognitoSite {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f30_to_f35_bad_callbacks_of_a_user_pool() {
     let mut server = Ministack::start();
     let pool = server.pool().await;
@@ -332,7 +332,7 @@ impl Site for OidcSite {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f30_to_f35_bad_callbacks_of_an_openid_provider() {
     let port = free_port();
     let proxy = Proxy::to(port);

@@ -76,7 +76,7 @@ fn totp(key: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f1_f5_f6_f19_by_srp_and_by_password_with_and_without_a_secret() {
     for (with_secret, flow) in [
         (false, CognitoFlow::Srp),
@@ -130,7 +130,7 @@ async fn f1_f5_f6_f19_by_srp_and_by_password_with_and_without_a_secret() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f2_f3_f4_an_authenticator_application() {
     let server = Ministack::start();
     let pool = server
@@ -171,7 +171,7 @@ async fn f2_f3_f4_an_authenticator_application() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f2_f3_a_new_password() {
     let world = World::new().await;
     world.server.invite(&world.pool, "grace").await;
@@ -190,7 +190,7 @@ async fn f2_f3_a_new_password() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn signing_up_and_resetting_the_password_publish_nothing() {
     let world = World::new().await;
     let email = [("email".to_owned(), "alan@example.org".to_owned())];
@@ -229,7 +229,7 @@ async fn signing_up_and_resetting_the_password_publish_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f12_f17_short_tokens_are_refreshed_once_for_fifty_callers() {
     let server = Ministack::start();
     let pool = server.pool_with(false, UserPoolMfaType::Off, 2).await;
@@ -252,7 +252,7 @@ async fn f12_f17_short_tokens_are_refreshed_once_for_fifty_callers() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f13_f14_f21_f25_a_session_that_is_ended_elsewhere() {
     let world = World::signed_in().await;
     let session = world.store.load().await.unwrap().unwrap();
@@ -286,7 +286,7 @@ async fn f13_f14_f21_f25_a_session_that_is_ended_elsewhere() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f15_f20_f26_the_service_is_gone() {
     let world = World::signed_in().await;
     let session = world.store.load().await.unwrap();

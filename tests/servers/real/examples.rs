@@ -80,7 +80,7 @@ const A_DAY: &str = "    ada has signed in
 ";
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn auth_events_in_a_pool() {
     let server = Ministack::start();
     let pool = server.pool_with(true, UserPoolMfaType::Off, 3600).await;
@@ -109,7 +109,7 @@ async fn auth_events_in_a_pool() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn auth_events_in_a_pool_that_the_environment_says() {
     let server = Ministack::start();
     let pool = server.pool().await;
@@ -140,7 +140,7 @@ async fn auth_events_in_a_pool_that_the_environment_says() {
 /// script which hands it to the browser of the test.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-#[ignore = "needs oidc-provider and a browser: tests/run installs them"]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn sign_in_in_browser_on_an_openid_provider() {
     use std::os::unix::fs::PermissionsExt;
 

@@ -566,7 +566,7 @@ impl Site for CognitoSite {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f5_f15_f20_f26_f33_every_fault_at_every_step_of_a_user_pool() {
     let server = Ministack::start();
     let pool = server.pool_with(true, UserPoolMfaType::Off, 3600).await;
@@ -672,7 +672,7 @@ impl Site for OidcSite {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f15_f20_f33_every_fault_at_every_step_of_an_openid_provider() {
     let port = free_port();
     let proxy = Proxy::to(port);

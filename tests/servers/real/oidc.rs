@@ -87,7 +87,7 @@ fn options() -> RedirectOptions {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f28_to_f30_and_f35_signing_in() {
     let mut world = World::new(3600);
     let callback = world.callback().await;
@@ -151,7 +151,7 @@ async fn f28_to_f30_and_f35_signing_in() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f33_a_code_that_is_spoilt_or_another_issuers_or_asked_for_by_another() {
     let mut world = World::new(3600);
     for spoil in [
@@ -185,7 +185,7 @@ async fn f33_a_code_that_is_spoilt_or_another_issuers_or_asked_for_by_another() 
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f39_a_callback_after_a_restart_and_f38_a_session_after_one() {
     let mut world = World::new(3600);
     let callback = world.callback().await;
@@ -201,7 +201,7 @@ async fn f39_a_callback_after_a_restart_and_f38_a_session_after_one() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f12_and_f17_fifty_callers_share_one_refresh_and_the_token_rotates() {
     let mut world = World::signed_in(4).await; // which is less than the 5 s a token must have left
     let before = world.store.load().await.unwrap().unwrap();
@@ -227,7 +227,7 @@ async fn f12_and_f17_fifty_callers_share_one_refresh_and_the_token_rotates() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f14_a_token_used_twice_ends_the_session() {
     let world = World::signed_in(3600).await;
     let old = world.store.load().await.unwrap().unwrap();
@@ -247,7 +247,7 @@ async fn f14_a_token_used_twice_ends_the_session() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f19_a_signed_out_session_is_over_there_too_and_f20_when_nobody_is_there() {
     let world = World::signed_in(3600).await;
     let session = world.store.load().await.unwrap().unwrap();
@@ -280,7 +280,7 @@ async fn f19_a_signed_out_session_is_over_there_too_and_f20_when_nobody_is_there
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn a_redirect_uri_that_is_not_configured_begins_nothing() {
     let world = World::new(3600);
     for uri in [

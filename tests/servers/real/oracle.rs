@@ -23,7 +23,7 @@ macro_rules! rows {
         mod user_pool {
             $(
                 #[tokio::test]
-                #[ignore = "needs ministack: tests/run installs it"]
+                #[ignore = "needs ministack: tests/run servers installs it"]
                 async fn $row() {
                     super::$row::<super::Cognito>().await;
                 }
@@ -33,7 +33,7 @@ macro_rules! rows {
         mod openid {
             $(
                 #[tokio::test]
-                #[ignore = "needs oidc-provider: tests/run installs it"]
+                #[ignore = "needs oidc-provider: tests/run servers installs it"]
                 async fn $row() {
                     super::$row::<super::Oidc>().await;
                 }
@@ -174,7 +174,7 @@ const COMPLETED: [&str; 4] = [
 // With a password.
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f1_sign_in() {
     let world = World::<Cognito>::new().await;
     let step = world.client.sign_in("ada", PASSWORD).await.unwrap();
@@ -185,7 +185,7 @@ async fn f1_sign_in() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f2_f3_a_challenge() {
     let world = World::<Cognito>::new().await;
     world.stage.invite("grace").await;
@@ -205,7 +205,7 @@ async fn f2_f3_a_challenge() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f5_sign_in_fails() {
     let world = World::<Cognito>::new().await;
     let refused = world.client.sign_in("ada", "Wrong-Horse-7").await;
@@ -218,7 +218,7 @@ async fn f5_sign_in_fails() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f7_sign_in_refreshes_first() {
     let world = World::<Cognito>::expired().await;
     let before = world.store.stored().unwrap();
@@ -232,7 +232,7 @@ async fn f7_sign_in_refreshes_first() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f8_sign_in_after_the_session_was_ended() {
     let mut world = World::<Cognito>::expired().await;
     world.stage.end(&world.store.stored().unwrap()).await;
@@ -243,7 +243,7 @@ async fn f8_sign_in_after_the_session_was_ended() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f9_sign_in_after_the_refresh_was_lost() {
     let mut world = World::<Cognito>::expired().await;
     world.stage.lose_refreshes();
@@ -255,7 +255,7 @@ async fn f9_sign_in_after_the_refresh_was_lost() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f10_not_read_back() {
     let world = World::<Cognito>::new().await;
     world.store.fail(StoreFault::Forget);
@@ -267,7 +267,7 @@ async fn f10_not_read_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f13_disabled() {
     let world = World::<Cognito>::expired().await;
     world.stage.disable_ada().await;
@@ -277,7 +277,7 @@ async fn f13_disabled() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f15_f20_f26_nobody_there() {
     let mut world = World::<Cognito>::signed_in().await;
     let session = world.store.stored();
@@ -290,7 +290,7 @@ async fn f15_f20_f26_nobody_there() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f21_everywhere() {
     let world = World::<Cognito>::signed_in().await;
     let session = world.store.stored().unwrap();
@@ -301,7 +301,7 @@ async fn f21_everywhere() {
 }
 
 #[tokio::test]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f25_delete_user() {
     let world = World::<Cognito>::signed_in().await;
     world.client.delete_user().await.unwrap();
@@ -345,7 +345,7 @@ async fn f14_ended_elsewhere<S: Stage>() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f15_f20_nobody_there() {
     let mut world = World::<Oidc>::signed_in().await;
     world.stage.go_away();
@@ -471,7 +471,7 @@ async fn f29_custom_state<S: Stage>() {
 }
 
 #[tokio::test]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f30_declined() {
     let mut world = World::<Oidc>::new().await;
     let page = world.begin(options()).await;

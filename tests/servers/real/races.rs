@@ -143,7 +143,7 @@ async fn wait(microseconds: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f24_sign_outs_race_with_refreshes_at_a_user_pool() {
     let server = Ministack::start();
     let pool = server.pool().await;
@@ -178,7 +178,7 @@ async fn sign_in(client: &AuthClient<OidcProvider>, browser: &mut Browser) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f24_sign_outs_race_with_refreshes_at_an_openid_provider() {
     let server = OidcServer::start(3600);
     let mut race = Race::of(provider(&server.issuer));
@@ -220,7 +220,7 @@ async fn fifty<P: IdentityProvider>(race: &Race<P>, proxy: &Proxy, request: &str
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs ministack: tests/run installs it"]
+#[ignore = "needs ministack: tests/run servers installs it"]
 async fn f17_fifty_callers_are_one_request_at_a_user_pool() {
     let mut server = Ministack::start();
     // Less than the 5 s that a token must have left.
@@ -235,7 +235,7 @@ async fn f17_fifty_callers_are_one_request_at_a_user_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs oidc-provider: tests/run installs it"]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
 async fn f17_fifty_callers_are_one_request_at_an_openid_provider() {
     let port = free_port();
     let proxy = Proxy::to(port);

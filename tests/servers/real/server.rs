@@ -44,7 +44,7 @@ impl Server {
             command
                 .stdin(Stdio::null())
                 .spawn()
-                .expect("tests/run installs the servers"),
+                .expect("tests/servers/install has installed it"),
         )
     }
 
