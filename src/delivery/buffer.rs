@@ -8,11 +8,11 @@ use super::shared::HubShared;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 
-/// How many events an idle batch keeps room for, in each buffer.
+/// How many events an idle queue buffer keeps room for, of each channel.
 pub(crate) const KEPT: usize = 64;
 
 /// Events of all channels: a buffer for each channel, where its events lie in place, and the order
-/// in which to take from the buffers. Publishers fill one batch while the dispatcher empties the
+/// in which to take from the buffers. Publishers fill one queue buffer while the dispatcher empties the
 /// other; to swap the two is all that happens under the queue's lock.
 #[derive(Default)]
 pub(crate) struct QueueBuffer {
@@ -217,7 +217,7 @@ mod tests {
             callback: Box::new(|_| {}),
         };
         let _guard = channels[0].listen(&queue, listener, Vec::new());
-        let mut batch = QueueBuffer::default();
+        let mut buffer = QueueBuffer::default();
         // Twice, for there are two batches, which take turns.
         for _ in 0..2 {
             for n in 0..10_000 {
@@ -226,16 +226,16 @@ mod tests {
                 let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
                 queue.lock().push(channel, event);
             }
-            assert!(queue.try_take(&mut batch) == Taken::Events);
-            batch.deliver(&shared);
+            assert!(queue.try_take(&mut buffer) == Taken::Events);
+            buffer.deliver(&shared);
         }
-        assert!(batch.room() >= 5_000);
-        assert!(queue.try_take(&mut batch) == Taken::Nothing);
-        assert!(batch.room() <= 2 * 2 * KEPT, "{}", batch.room());
+        assert!(buffer.room() >= 5_000);
+        assert!(queue.try_take(&mut buffer) == Taken::Nothing);
+        assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
         // The other one.
         let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
         queue.lock().push(&channels[0], event);
-        assert!(queue.try_take(&mut batch) == Taken::Events);
-        assert!(batch.room() <= 2 * 2 * KEPT, "{}", batch.room());
+        assert!(queue.try_take(&mut buffer) == Taken::Events);
+        assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<Joi
 pub struct Worker {
     queue: Arc<Queue>,
     shared: Arc<HubShared>,
-    batch: QueueBuffer,
+    buffer: QueueBuffer,
 }
 
 impl Worker {
@@ -62,7 +62,7 @@ impl Worker {
         Self {
             queue,
             shared,
-            batch: QueueBuffer::default(),
+            buffer: QueueBuffer::default(),
         }
     }
 
@@ -88,8 +88,8 @@ impl Worker {
             self.queue.consume_here();
             // The wakers of publishers that `take` wakes are a user's code too.
             scope::dispatch(self.shared.hub, || {
-                while self.queue.take(&mut self.batch) == Taken::Events {
-                    self.batch.deliver(&self.shared);
+                while self.queue.take(&mut self.buffer) == Taken::Events {
+                    self.buffer.deliver(&self.shared);
                 }
             });
         }
@@ -104,8 +104,8 @@ impl Worker {
         }
         self.queue.consume_here();
         scope::dispatch(self.shared.hub, || {
-            match self.queue.try_take(&mut self.batch) {
-                Taken::Events => self.batch.deliver(&self.shared),
+            match self.queue.try_take(&mut self.buffer) {
+                Taken::Events => self.buffer.deliver(&self.shared),
                 Taken::Nothing | Taken::Closed => 0,
             }
         })

@@ -64,7 +64,7 @@ impl fmt::Display for ListenerName {
 pub(crate) struct Listener {
     /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`CLOSING`].
     state: AtomicU32,
-    /// Where its roster has it; the roster's alone to use.
+    /// Its index in its set, which alone uses it.
     pub(super) index: AtomicU32,
     pub(crate) name: ListenerName,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::listener::Listener;
 
-/// Members in a chunk of a roster.
+/// Members in a chunk of a set.
 const CHUNK: usize = 64;
 
 /// Listeners in the order of registration, to join and to leave in constant time however many there
@@ -21,7 +21,7 @@ pub(crate) struct ListenerSet<S: ?Sized> {
 
 type Chunk<S> = Arc<Vec<Option<Arc<S>>>>;
 
-/// A roster at one moment.
+/// A set of listeners at one moment.
 pub(crate) struct Snapshot<S: ?Sized> {
     chunks: Vec<Chunk<S>>,
 }

@@ -1,25 +1,25 @@
 //! The ways to be told of an event, and what they have in common.
 //!
 //! - [`inline`]: a callback on the publisher's own thread, before `publish` returns;
-//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance; what a
-//!   channel has [`retained`] is told to one that comes late;
+//! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance; a
+//!   listener that comes late may be told of the channel's [`history`] first;
 //! - [`receiver`]: pulled by a thread or task of the user's, from the channel's [`log`], as
 //!   [`received`] events.
 //!
 //! Between publishers and queued callbacks:
 //!
-//! - [`queue`]: bounded; [`tasks`] are the async publishers that wait for room in it;
-//! - [`batch`]: what the [`dispatcher`] takes from it at a time;
+//! - [`queue`]: bounded; async publishers wait for room in it by their [`wakers`];
+//! - [`buffer`]: what the [`dispatcher`] takes from it at a time;
 //! - [`progress`]: how far the dispatcher has come.
 //!
 //! Common to all:
 //!
-//! - [`listener`]: what every listener is; a [`roster`] holds those of a kind, and a
-//!   [`subscription`] ends one;
+//! - [`listener`]: what every listener is; a [`listener_set`] holds those of a kind, a
+//!   [`subscription`] ends one, and a [`subscription_set`] many;
 //! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
 //! - [`shared`]: what the listeners of one hub share; panics of user code stop there, each with a
 //!   [`panic_report`];
-//! - [`inside`]: which callbacks a thread is in the middle of;
+//! - [`scope`]: which callbacks a thread is in the middle of;
 //! - [`trace`]: what is logged.
 
 pub(crate) mod buffer;

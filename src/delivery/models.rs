@@ -127,9 +127,9 @@ impl Fixture {
     fn dispatcher(&self) -> thread::JoinHandle<()> {
         let (queue, shared) = (Arc::clone(&self.queue), Arc::clone(&self.shared));
         thread::spawn(move || {
-            let mut batch = QueueBuffer::default();
-            while queue.take(&mut batch) == queue::Taken::Events {
-                batch.deliver(&shared);
+            let mut buffer = QueueBuffer::default();
+            while queue.take(&mut buffer) == queue::Taken::Events {
+                buffer.deliver(&shared);
             }
         })
     }

@@ -14,7 +14,7 @@ use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, spin_wait};
 
-/// A lock around the batch that fills. The dispatcher takes it whole, so that neither side pays
+/// A lock around the buffer that fills. The dispatcher takes it whole, so that neither side pays
 /// for the other at each event.
 pub(crate) struct Queue {
     capacity: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// The dispatcher sleeps here while nothing has been accepted.
     not_empty: Condvar,
-    /// Publishers wait here while the batch is full.
+    /// Publishers wait here while the buffer is full.
     not_full: Condvar,
     /// Hints for those who look out before they sleep; what counts is in the lock. Whether something
     /// waits, and whether a push has been refused since the dispatcher last took.
@@ -204,7 +204,7 @@ impl Queue {
         drop(forgotten);
     }
 
-    /// Swaps the empty batch for one with all that has been accepted; waits where that is nothing.
+    /// Swaps the empty buffer for the one with all that has been accepted; waits when that is nothing.
     pub(crate) fn take(&self, empty: &mut QueueBuffer) -> Taken {
         if self.is_busy.load(Ordering::Relaxed) {
             spin_wait(|| self.has_pending.load(Ordering::Relaxed));

@@ -48,7 +48,7 @@ impl HubShared {
         }
     }
 
-    /// A number for a channel that has queued listeners: of its buffer in every batch of the hub.
+    /// An index for a channel that has queued listeners: of its buffer in both queue buffers of the hub.
     pub(crate) fn next_buffer(&self) -> usize {
         self.buffers.fetch_add(1, Ordering::Relaxed)
     }

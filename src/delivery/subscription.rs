@@ -136,10 +136,10 @@ pub(crate) trait Unsubscribe: Send + Sync {
     /// Whether events are accepted for it.
     fn is_listening(&self) -> bool;
 
-    /// Lets no further call begin, leaves the roster, and drops what was captured unless a call
+    /// Lets no further call begin, leaves its set, and drops what was captured unless a call
     /// has it at the moment.
     fn unsubscribe(&self);
 
-    /// After [`end`](Self::end): waits for the call under way, if one is, unless from inside.
+    /// After [`unsubscribe`](Self::unsubscribe): waits for the call under way, if one is, unless from inside.
     fn wait_idle(self: Arc<Self>);
 }

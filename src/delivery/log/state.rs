@@ -267,7 +267,7 @@ impl<C: Channel> State<C> {
         !self.parked.is_empty()
     }
 
-    /// Rings the bells of those that sleep; their wakers are for the caller, to wake unlocked.
+    /// Sends the signals of parked readers. Their wakers are for the caller, to wake under no lock.
     pub(super) fn notify(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for id in mem::take(&mut self.parked) {

@@ -12,7 +12,7 @@ use crate::delivery::subscription::Unsubscribe as _;
 use crate::delivery::trace;
 use crate::envelope::Envelope;
 
-/// The events of one channel in one batch.
+/// The events of one channel in one queue buffer.
 pub(crate) struct ChannelBuffer<C: Channel> {
     listeners: Arc<QueuedListeners<C>>,
     events: VecDeque<Envelope<C>>,

@@ -35,7 +35,7 @@ pub(crate) struct NewListener<C: Channel> {
 
 /// The queued listeners of one channel.
 pub(crate) struct QueuedListeners<C: Channel> {
-    /// The number of the channel's buffer in every batch of its hub.
+    /// The index of the channel's buffer in both queue buffers of its hub.
     buffer: usize,
     kinds: Arc<ActiveKinds>,
     /// How many of them may ask for the time of events.

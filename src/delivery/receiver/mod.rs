@@ -30,7 +30,7 @@ use taking::unpark_this_thread;
 /// until it is dropped; after its hub's end it still gets what waits, then
 /// [`Closed`](RecvError::Closed). It takes what waits for it all at once: its capacity bounds what waits
 /// beyond that. Where an [`Overflow`] other than `Block` loses events, it is told how many by
-/// [`Lagged`], in their place.
+/// [`Lagged`](crate::Lagged), in their place.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub};
