@@ -1,5 +1,6 @@
 //! An event and its metadata.
 
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
@@ -138,6 +139,76 @@ impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
         envelope.serialize_field("sequence", &self.sequence)?;
         envelope.serialize_field("time", &u64::try_from(time).unwrap_or(u64::MAX))?;
         envelope.end()
+    }
+}
+
+/// An event of any channel, with its metadata: for [`Hub::listen_any`](crate::Hub::listen_any).
+pub struct AnyEnvelope<'a> {
+    channel: &'static str,
+    /// Of the channel.
+    type_id: TypeId,
+    type_name: &'static str,
+    payload: &'a dyn Any,
+    sequence: u64,
+    time: SystemTime,
+    source: Source,
+}
+
+impl<'a> AnyEnvelope<'a> {
+    pub(crate) fn new<C: Channel>(envelope: &'a Envelope<C>) -> Self {
+        Self {
+            channel: C::NAME,
+            type_id: TypeId::of::<C>(),
+            type_name: type_name::<C>(),
+            payload: envelope.payload(),
+            sequence: envelope.sequence(),
+            time: envelope.time(),
+            source: envelope.source(),
+        }
+    }
+
+    /// The event, if it is one of channel `C`.
+    pub fn downcast_ref<C: Channel>(&self) -> Option<&'a C::Event> {
+        let is_of_channel = self.type_id == TypeId::of::<C>();
+        is_of_channel.then(|| self.payload.downcast_ref()).flatten()
+    }
+
+    /// The [`NAME`](Channel::NAME) of its channel.
+    pub fn channel(&self) -> &'static str {
+        self.channel
+    }
+
+    /// The name of the channel's type: it tells two channels of one name apart.
+    pub fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// Its number in the order in which its hub accepted events: see [`Envelope::sequence`].
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When it was published, on this system's clock.
+    pub fn time(&self) -> SystemTime {
+        self.time
+    }
+
+    /// The line that published it.
+    pub fn source(&self) -> &'static Location<'static> {
+        self.source
+    }
+}
+
+/// Without the event, whose type is not known.
+impl fmt::Debug for AnyEnvelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyEnvelope")
+            .field("channel", &self.channel)
+            .field("type_name", &self.type_name)
+            .field("sequence", &self.sequence)
+            .field("time", &self.time)
+            .field("source", &self.source.to_string())
+            .finish_non_exhaustive()
     }
 }
 

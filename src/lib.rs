@@ -45,7 +45,7 @@
 //!   names a listener, and asks for envelopes or a [`Replay`] of what the channel retains.
 //! - A [`Receiver`] pulls instead, as [`ReceiverOptions`] say, and yields [`Received`] events;
 //!   [`Overflow`] is what happens when it does not keep up.
-//! - An [`Envelope`] is an event with its metadata.
+//! - An [`Envelope`] is an event with its metadata; an [`AnyEnvelope`] one of any channel.
 //! - A [`HubReport`] tells what a hub is doing. A [`PanicReport`] tells of a panic that a hub has
 //!   caught, and its [`PanicOrigin`] whose it was.
 //! - [`error`] has an error for each operation that can fail.
@@ -82,7 +82,7 @@ pub use delivery::received::Received;
 pub use delivery::receiver::{Events, EventsMut, Receiver};
 pub use delivery::subscription::Subscription;
 pub use delivery::subscription_set::SubscriptionSet;
-pub use envelope::Envelope;
+pub use envelope::{AnyEnvelope, Envelope};
 pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvError, WaitTimeout};
 pub use hub::{Hub, HubReport, ListenerBuilder, Publisher, ReceiverOptions, WeakHub};
 

@@ -41,6 +41,12 @@ impl Subscription {
         }
     }
 
+    /// The listener, which this guard ends no more.
+    pub(crate) fn into_listener(mut self) -> Arc<dyn Unsubscribe> {
+        let listener = self.listener.take();
+        listener.expect("a guard has its listener until it is consumed")
+    }
+
     /// Ends the listener and waits for the call of it that is under way, if one is.
     ///
     /// It waits for a call of its own listener and for nothing else: not for the drop of an event or of

@@ -1,12 +1,13 @@
 //! The hub, its options and its reports.
 //!
-//! The methods of [`Hub`] that listen are in `listen`, what can be chosen of a listener in
+//! The methods of [`Hub`] that listen are in `listen` (to every channel: in `any`), what can be chosen of a listener in
 //! `listener_builder`; those that publish in `publish`, those that
 //! pull in `receive`. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `sources` remembers who
 //! published. A `claim` is the exclusive use of a protected channel. What the handles show of
 //! themselves is in `debug`.
 
+mod any;
 mod channel;
 mod claim;
 mod debug;
@@ -32,8 +33,9 @@ use crate::delivery::dispatcher::Worker;
 use crate::delivery::queue::Queue;
 use crate::delivery::scope;
 use crate::delivery::shared::{HubId, HubShared};
+use any::{AnyChannel, AnyListeners};
 use channel::ChannelState;
-use registry::{AnyChannel, Registry};
+use registry::Registry;
 
 pub(crate) use claim::Claim;
 pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
@@ -68,6 +70,7 @@ struct Inner {
     queue: Arc<Queue>,
     shared: Arc<HubShared>,
     registry: Registry,
+    any: Arc<AnyListeners>,
     /// The thread started by the first `listen`, or `None` where a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<JoinHandle<()>>>,
 }
@@ -204,6 +207,7 @@ impl Hub {
                 queue: Arc::new(Queue::new(options.capacity, Arc::clone(&shared))),
                 shared,
                 registry: Registry::default(),
+                any: Arc::new(AnyListeners::new()),
                 dispatcher: OnceLock::new(),
             }),
         }
@@ -218,8 +222,13 @@ impl Hub {
     }
 
     fn channel<C: Channel>(&self) -> &ChannelState<C> {
-        let shared = &self.inner.shared;
-        self.inner.registry.state(|| ChannelState::new(shared))
+        self.inner.registry.state(|| self.new_channel())
+    }
+
+    fn new_channel<C: Channel>(&self) -> Arc<ChannelState<C>> {
+        let channel = Arc::new(ChannelState::new(&self.inner.shared));
+        self.inner.any.add(self.queue(), Arc::clone(&channel) as _);
+        channel
     }
 
     fn queue(&self) -> &Queue {

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::panic::Location;
 
-use super::channel::ChannelState;
 use super::publish_future::PublishFuture;
 use super::{Hub, Publisher};
 use crate::channel::{Channel, Open, Protected};
@@ -168,8 +167,7 @@ impl Hub {
 
     /// The channel looked up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
-        let shared = &self.inner.shared;
-        let channel = self.inner.registry.shared(|| ChannelState::new(shared));
+        let channel = self.inner.registry.shared(|| self.new_channel());
         Publisher::new(self.clone(), channel)
     }
 }

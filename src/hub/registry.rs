@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use super::report::ChannelReport;
+use super::any::AnyChannel;
 
 /// Ways from the root.
 const ROOTS: usize = 32;
@@ -19,17 +19,6 @@ pub(super) struct Registry {
     roots: [Link; ROOTS],
 }
 
-/// A channel whose type is not known here.
-pub(super) trait AnyChannel: Any + Send + Sync {
-    /// Tells receivers that nothing more will come.
-    fn close(&self);
-
-    fn report(&self) -> ChannelReport;
-
-    /// How many listeners there are, of every kind.
-    fn listener_count(&self) -> usize;
-}
-
 type Link = OnceLock<Box<Entry>>;
 
 struct Entry {
@@ -41,7 +30,7 @@ struct Entry {
 
 impl Registry {
     /// The state of type `S`, made by `make` at its first use.
-    pub(super) fn state<S: AnyChannel>(&self, make: impl Fn() -> S) -> &S {
+    pub(super) fn state<S: AnyChannel>(&self, make: impl Fn() -> Arc<S>) -> &S {
         self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: &dyn Any = &**state;
             state.downcast_ref()
@@ -49,7 +38,7 @@ impl Registry {
     }
 
     /// The same, to keep.
-    pub(super) fn shared<S: AnyChannel>(&self, make: impl Fn() -> S) -> Arc<S> {
+    pub(super) fn shared<S: AnyChannel>(&self, make: impl Fn() -> Arc<S>) -> Arc<S> {
         self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: Arc<dyn Any + Send + Sync> = Arc::clone(state) as _;
             state.downcast().ok()
@@ -60,7 +49,7 @@ impl Registry {
     fn find<'a, S: AnyChannel, R>(
         &'a self,
         key: u64,
-        make: impl Fn() -> S,
+        make: impl Fn() -> Arc<S>,
         cast: impl Fn(&'a Arc<dyn AnyChannel>) -> Option<R>,
     ) -> R {
         let (mut link, mut rest) = (&self.roots[digit(key, ROOTS)], key / ROOTS as u64);
@@ -68,7 +57,7 @@ impl Registry {
             let entry = link.get_or_init(|| {
                 Box::new(Entry {
                     key,
-                    state: Arc::new(make()),
+                    state: make(),
                     below: Default::default(),
                 })
             });
@@ -130,7 +119,11 @@ fn bits(of: TypeId) -> u64 {
 mod tests {
     use std::cell::Cell;
 
+    use super::super::any::AnyListener;
+    use super::super::report::ChannelReport;
     use super::*;
+    use crate::delivery::queue::Queue;
+    use crate::delivery::subscription::Unsubscribe;
 
     /// One type stands for many, told apart by a number.
     struct Numbered(u64);
@@ -140,6 +133,10 @@ mod tests {
 
         fn report(&self) -> ChannelReport {
             unreachable!("nobody asks")
+        }
+
+        fn attach(&self, _: &Queue, _: &AnyListener) -> Arc<dyn Unsubscribe> {
+            unreachable!("nobody listens")
         }
 
         fn listener_count(&self) -> usize {
@@ -157,7 +154,7 @@ mod tests {
         let is_made = Cell::new(false);
         let make = || {
             is_made.set(true);
-            Numbered(wanted)
+            Arc::new(Numbered(wanted))
         };
         let found = registry.find(key, make, |state| {
             Some(number(&**state)).filter(|found| *found == wanted)

@@ -5,6 +5,7 @@
 mod alone;
 mod common;
 
+mod any;
 mod async_publish_and_receive;
 mod asynchronous;
 mod bounded;

@@ -6,9 +6,9 @@ mod publish;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::any::{AnyChannel, AnyListener};
 use super::claim::ClaimFlag;
 use super::publish_sites::PublishSites;
-use super::registry::AnyChannel;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
 use crate::delivery::history::{History, Replay};
@@ -20,7 +20,7 @@ use crate::delivery::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
 use crate::delivery::receiver::Receiver;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Subscription;
+use crate::delivery::subscription::{Subscription, Unsubscribe};
 use crate::envelope::Envelope;
 
 pub(super) use publish::PublishWaiter;
@@ -137,6 +137,16 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
         if let Some(log) = self.log.get() {
             log.close();
         }
+    }
+
+    fn attach(&self, queue: &Queue, listener: &AnyListener) -> Arc<dyn Unsubscribe> {
+        let listener = NewListener {
+            name: listener.name().clone(),
+            timed: true,
+            once: false,
+            callback: listener.callback::<C>(),
+        };
+        self.listen(queue, Replay::None, listener).into_listener()
     }
 
     fn listener_count(&self) -> usize {
