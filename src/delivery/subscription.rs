@@ -7,7 +7,7 @@ use super::listener::ListenerName;
 
 /// A listener's guard: the listener lives as long as this value.
 ///
-/// Its end is one of three:
+/// There are three ways to give it up:
 ///
 /// - **drop** ends the listener. A call that another thread has already begun may still run after
 ///   the drop has returned;
