@@ -17,14 +17,9 @@ use crate::channel::Channel;
 /// event may have methods of the same names.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Envelope, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Envelope, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let log = hub.listener::<Custom<Ticks>>().envelope().listen(|tick: &Envelope<Custom<Ticks>>| {

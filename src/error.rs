@@ -8,14 +8,9 @@ use std::fmt;
 /// The event was not accepted, and no listener has seen it. Field `0` hands it back.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::builder().capacity(1).build();
 /// let guard = hub.listen::<Custom<Ticks>>(|_| {});
@@ -49,14 +44,9 @@ impl<E> fmt::Debug for TryPublishError<E> {
 /// allows. The receiver continues after them.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, Overflow, ReceiverOptions};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, Overflow, ReceiverOptions};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let options = ReceiverOptions::builder().capacity(1).overflow(Overflow::DropNewest).build();
@@ -78,14 +68,9 @@ pub struct Lagged {
 /// [`Receiver::recv`](crate::Receiver::recv) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, RecvError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, RecvError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let mut ticks = Hub::new().receiver::<Custom<Ticks>>();
 /// assert_eq!(ticks.recv().map(|tick| *tick), Err(RecvError::Closed));
@@ -103,14 +88,9 @@ pub enum RecvError {
 /// [`Receiver::try_recv`](crate::Receiver::try_recv) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, TryRecvError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, TryRecvError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -132,14 +112,9 @@ pub enum TryRecvError {
 /// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, RecvTimeoutError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, RecvTimeoutError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();

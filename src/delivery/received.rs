@@ -11,14 +11,9 @@ use crate::channel::Channel;
 /// events that the receiver took together with it stay in memory too.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, Received};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, Received};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();

@@ -57,7 +57,7 @@ impl Subscription {
     /// let (kinds, log) = std::sync::mpsc::channel();
     /// let guard = hub.listen::<Auth>(move |event| drop(kinds.send(event.kind())));
     /// guard.close();
-    /// assert!(log.recv().is_err(), "nobody will send any more");
+    /// assert!(log.recv().is_err(), "the sender has been dropped");
     /// ```
     pub fn close(mut self) {
         if let Some(listener) = self.listener.take() {

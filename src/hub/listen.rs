@@ -52,14 +52,9 @@ impl Hub {
     /// The callback is called at most once; then the listener ends by itself.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let first = hub.once::<Custom<Ticks>>(|tick| assert_eq!(*tick, 1));
@@ -89,14 +84,9 @@ impl Hub {
     /// publishes is delivered inline after the current event has reached all of them.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let caller = std::thread::current().id();

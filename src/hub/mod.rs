@@ -120,14 +120,9 @@ impl Hub {
     /// call, the thread that made it.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let (seen, heard) = std::sync::mpsc::channel();
@@ -147,14 +142,9 @@ impl Hub {
     /// hub it listens to.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let weak = hub.downgrade();

@@ -80,7 +80,9 @@ pub struct ReceiverOptions {
 
     #[builder(
         default,
-        setter(doc = "What happens when the receiver's buffer is full. By default `publish` blocks.")
+        setter(
+            doc = "What happens when the receiver's buffer is full. By default `publish` blocks."
+        )
     )]
     pub(super) overflow: Overflow,
 

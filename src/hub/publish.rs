@@ -41,14 +41,9 @@ impl Hub {
     /// Publishes an event on an open channel if there is room, without blocking.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub, TryPublishError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, TryPublishError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::builder().capacity(1).build();
     /// if let Err(TryPublishError(tick)) = hub.try_publish::<Custom<Ticks>>(1) {
@@ -75,14 +70,9 @@ impl Hub {
     /// Dropping the future while it waits drops the event, which no listener has seen.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// # pollster::block_on(async {
     /// let hub = Hub::new();

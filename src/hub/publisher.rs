@@ -17,14 +17,9 @@ use crate::error::TryPublishError;
 /// One thread at a time uses it (`Send`, not `Sync`); another thread publishes with its own clone.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let ticks = Hub::new().publisher::<Custom<Ticks>>();
 /// for tick in 0..1_000 {

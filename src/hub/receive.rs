@@ -24,14 +24,9 @@ impl Hub {
     /// Makes a receiver, as [`receiver`](Self::receiver) does, with options.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub, Lagged, Overflow, ReceiverOptions, RecvError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, Lagged, Overflow, ReceiverOptions, RecvError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let options = ReceiverOptions::builder()
@@ -66,7 +61,7 @@ impl Hub {
     /// let hub = Hub::new();
     /// let signed_in = |event: &AuthEvent| matches!(event, AuthEvent::SignedIn { .. });
     /// let event = hub.wait_for::<Auth>(signed_in, Duration::from_millis(1));
-    /// assert!(event.is_err(), "nobody signs in here");
+    /// assert!(event.is_err(), "no user signs in here");
     /// ```
     ///
     /// # Errors

@@ -33,14 +33,9 @@ use taking::unpark_this_thread;
 /// [`Lagged`](crate::Lagged) reports their number in their place.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let ticks = hub.receiver::<Custom<Ticks>>();
@@ -164,14 +159,9 @@ impl<C: Channel> Receiver<C> {
     /// The number of events that wait for the receiver, replayed ones included.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let ticks = hub.receiver::<Custom<Ticks>>();
@@ -192,14 +182,9 @@ impl<C: Channel> Receiver<C> {
     /// An iterator that blocks for each event, and ends when the hub has ended.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -219,14 +204,9 @@ impl<C: Channel> Receiver<C> {
     /// event waits, and the next one sends the [`ready_signal`](Self::ready_signal).
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -298,14 +278,9 @@ impl<C: Channel> Receiver<C> {
     ///
     /// ```
     /// use crossbeam_channel::select;
-    /// use typed_hub::{Custom, CustomChannel, Hub, TryRecvError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, TryRecvError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -320,7 +295,7 @@ impl<C: Channel> Receiver<C> {
     ///             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
     ///         }
     ///     },
-    ///     recv(stopped) -> _ => unreachable!("nobody stops"),
+    ///     recv(stopped) -> _ => unreachable!("`_stop` sends nothing"),
     /// }
     /// ```
     pub fn ready_signal(&self) -> &crossbeam_channel::Receiver<()> {
