@@ -113,7 +113,7 @@ impl Progress {
         });
     }
 
-    /// Waits while `there` returns `true`; every [`notify_closing`](Self::notify_closing) asks it
+    /// Waits while `there` returns `true`; [`notify_closing`](Self::notify_closing) has it called
     /// again. It is called under a lock, and must do nothing but look.
     pub(crate) fn wait_while(&self, there: impl Fn() -> bool) {
         let mut closing = self.closing.lock();

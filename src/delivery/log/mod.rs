@@ -222,8 +222,8 @@ impl<C: Channel> LogGuard<'_, C> {
         limit == Limit::Capacity && self.state.is_full()
     }
 
-    /// Adds an event and unlocks. Returns the work that is left for when the caller holds no lock:
-    /// none, while events stream in.
+    /// Adds an event and unlocks. Returns the work to do when the caller holds no lock: none, while
+    /// events stream in.
     #[inline]
     #[must_use]
     pub(crate) fn push(mut self, event: Payload<C::Event>) -> Option<Box<AfterPush<C>>> {
