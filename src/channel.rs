@@ -1,7 +1,7 @@
 //! What a channel is, and who may publish on it.
 //!
-//! A channel is a *type*: a marker that is never constructed, whose associated type is what
-//! travels on it. [`Channel`] is what every channel has; [`Open`] and [`Protected`] say who may
+//! A channel is a *type*: a marker that is never constructed, with the type of its events as an
+//! associated type. Every channel implements [`Channel`]; [`Open`] and [`Protected`] say who may
 //! publish. [`Custom`] makes an open channel of any type that implements [`CustomChannel`].
 
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 /// ```
 /// use typed_hub::{Auth, Channel};
 ///
-/// /// Whatever holds for every channel.
+/// /// Works for every channel.
 /// fn describe<C: Channel>() -> String {
 ///     format!("{} keeps {} events", C::NAME, C::RETAIN)
 /// }
@@ -28,17 +28,17 @@ use std::marker::PhantomData;
     note = "a channel is a marker type: `Auth`, `Custom<T>` where `T: CustomChannel`, or a type of yours that implements `Channel`"
 )]
 pub trait Channel: 'static {
-    /// What travels on this channel.
+    /// The type of the channel's events.
     type Event: Send + Sync + 'static;
 
-    /// The name people read in reports and logs, and front ends on the wire.
+    /// The channel's name in reports, in logs and, for front ends, on the wire.
     ///
-    /// It identifies nothing: two channel types with one name are two channels.
+    /// It does not identify the channel: two channel types with one name are two channels.
     const NAME: &'static str;
 
-    /// How many past events the channel keeps for listeners that come late and ask for them, with
-    /// [`ListenerBuilder::replay`](crate::ListenerBuilder::replay). In events; none unless said. A channel that
-    /// keeps none pays nothing for it.
+    /// How many past events the channel retains, in events, for listeners that ask for them with
+    /// [`ListenerBuilder::replay`](crate::ListenerBuilder::replay). The default is 0, which costs
+    /// nothing.
     const RETAIN: usize = 0;
 }
 
@@ -62,9 +62,9 @@ pub trait Open: Channel {}
 /// A channel on which only the holder of a key may publish, with
 /// [`Hub::publish_protected`](crate::Hub::publish_protected).
 ///
-/// The protection is Rust's own privacy: give the key type a private field, and code that cannot name
-/// that field cannot make a key. Safe code has no other way to publish on the channel. Give the key
-/// type no `Clone`, `Default` or `Deserialize`, and return no reference to a key.
+/// The protection is Rust's own privacy: give the key type a private field, and code that cannot
+/// name that field cannot make a key. Safe code has no other way to publish on the channel. Give
+/// the key type no `Clone`, `Default` or `Deserialize`, and return no reference to a key.
 ///
 /// The key says *who* publishes, for every hub of the process: code that can be handed any hub, and
 /// then publishes what its caller wants, gives the channel away. [`Auth`](crate::Auth) is protected
@@ -123,17 +123,17 @@ pub trait Protected: Channel {
     note = "three lines do: `impl CustomChannel for {Self} {{ type Event = …; const NAME: &'static str = \"…\"; }}`"
 )]
 pub trait CustomChannel: 'static {
-    /// What travels on the channel. See [`Channel::Event`].
+    /// The type of the channel's events. See [`Channel::Event`].
     type Event: Send + Sync + 'static;
 
-    /// The name people read. See [`Channel::NAME`].
+    /// The channel's name. See [`Channel::NAME`].
     const NAME: &'static str;
 
-    /// How many past events the channel keeps. See [`Channel::RETAIN`].
+    /// How many past events the channel retains, in events. See [`Channel::RETAIN`].
     const RETAIN: usize = 0;
 }
 
-/// The open channel of a type that implements [`CustomChannel`], where there is an example.
+/// The open channel of a type that implements [`CustomChannel`], which has an example.
 #[derive(Debug)]
 pub struct Custom<T>(Infallible, PhantomData<fn() -> T>);
 

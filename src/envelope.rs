@@ -11,21 +11,16 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::channel::Channel;
 
-/// An event with what is known of it besides: for
-/// [`ListenerBuilder::envelope`](crate::ListenerBuilder::envelope).
+/// An event and its metadata: its place in the order, its time and its source. A listener asks for
+/// it with [`ListenerBuilder::envelope`](crate::ListenerBuilder::envelope).
 ///
-/// The event is its [`payload`](Self::payload). An envelope does not deref to its event: the event
-/// may have methods of the same names as the envelope's.
+/// [`payload`](Self::payload) is the event. An envelope does not deref to its event, because the
+/// event may have methods of the same names.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Envelope, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Envelope, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let log = hub.listener::<Custom<Ticks>>().envelope().listen(|tick: &Envelope<Custom<Ticks>>| {
@@ -43,7 +38,7 @@ pub struct Envelope<C: Channel> {
 }
 
 impl<C: Channel> Envelope<C> {
-    /// `time` is missing where nobody will read it: to ask the system for it costs as much as
+    /// `time` is `None` when no listener can read it: asking the system for it costs as much as
     /// several deliveries.
     pub(crate) fn new(
         payload: Payload<C::Event>,
@@ -62,13 +57,13 @@ impl<C: Channel> Envelope<C> {
         self.sequence = sequence;
     }
 
-    /// The same with an event that can be shared.
+    /// This envelope with its event behind an `Arc`.
     pub(crate) fn shared(self) -> Self {
         let payload = Payload::Shared(self.payload.into_shared());
         Self { payload, ..self }
     }
 
-    /// The same once more, where the event is shared.
+    /// A second envelope of the same event; `None` when the event is not behind an `Arc`.
     pub(crate) fn again(&self) -> Option<Self> {
         let Payload::Shared(event) = &self.payload else {
             return None;
@@ -86,18 +81,18 @@ impl<C: Channel> Envelope<C> {
         &self.payload
     }
 
-    /// The [`NAME`](Channel::NAME) of its channel.
+    /// The [`NAME`](Channel::NAME) of the event's channel.
     pub fn channel(&self) -> &'static str {
         C::NAME
     }
 
-    /// Its place in the order in which its hub accepted events, across channels: of two events
-    /// the one accepted first has the smaller number. Numbers may be skipped.
+    /// The event's place in the order in which its hub accepted events, across channels: of two
+    /// events the one accepted first has the smaller number. Numbers may be skipped.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// When it was published, on this system's clock.
+    /// When the event was published, by the system's clock.
     #[expect(
         clippy::missing_panics_doc,
         reason = "an envelope has no time only while no listener can read it"
@@ -107,13 +102,13 @@ impl<C: Channel> Envelope<C> {
             .expect("an envelope that is handed out has its time")
     }
 
-    /// The line that published it.
+    /// The source line that published the event.
     pub fn source(&self) -> &'static Location<'static> {
         self.source
     }
 }
 
-/// The event too, where it is `Debug`.
+/// Shows the event and its metadata.
 impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
@@ -126,8 +121,8 @@ impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
     }
 }
 
-/// As a front end reads it: `channel`, `payload` and `source` (file, line and column), and besides
-/// `sequence`, and `time` in milliseconds since the Unix epoch.
+/// For front ends: the fields `channel`, `payload`, `source` (file, line and column), `sequence`,
+/// and `time` in milliseconds since the Unix epoch.
 impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let since_epoch = self.time().duration_since(SystemTime::UNIX_EPOCH);
@@ -212,11 +207,11 @@ impl fmt::Debug for AnyEnvelope<'_> {
     }
 }
 
-/// The line that published an event.
+/// The source line that published an event.
 pub(crate) type Source = &'static Location<'static>;
 
-/// The event itself: in place where one way of delivery takes it (an `Arc` for each event costs
-/// twice the delivery), behind an `Arc` where several do.
+/// The event itself: in place when one kind of listener takes it (an `Arc` for each event costs
+/// twice the delivery), behind an `Arc` when several kinds do.
 pub(crate) enum Payload<E> {
     Own(E),
     Shared(Arc<E>),

@@ -1,21 +1,16 @@
-//! The errors of the hub. Each belongs to one operation and hands back what it was given.
+//! The errors of the hub, one for each operation that can fail.
 
 use std::fmt;
 
-/// [`Hub::try_publish`](crate::Hub::try_publish) found no room: the hub's queue is full, or a receiver
-/// that loses nothing lets no more in.
+/// [`Hub::try_publish`](crate::Hub::try_publish) found no room: the hub's queue, or the buffer of a
+/// receiver with [`Overflow::Block`](crate::Overflow::Block), is full.
 ///
-/// The event was not accepted: no listener of any kind has seen it. It is handed back in `0`.
+/// The event was not accepted, and no listener has seen it. Field `0` hands it back.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::builder().capacity(1).build();
 /// let guard = hub.listen::<Custom<Ticks>>(|_| {});
@@ -38,25 +33,20 @@ impl<E> TryPublishError<E> {
     }
 }
 
-/// Says nothing of the event, which need not be `Debug` and may be private.
+/// Does not show the event, which need not be `Debug` and may be private.
 impl<E> fmt::Debug for TryPublishError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TryPublishError").finish_non_exhaustive()
     }
 }
 
-/// Events were lost to a receiver, because it did not keep up and its
-/// [`Overflow`](crate::Overflow) says so. It goes on behind them.
+/// A receiver did not keep up, and events were lost to it, as its [`Overflow`](crate::Overflow)
+/// allows. The receiver continues after them.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, Overflow, ReceiverOptions};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, Overflow, ReceiverOptions};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let options = ReceiverOptions::builder().capacity(1).overflow(Overflow::DropNewest).build();
@@ -71,46 +61,36 @@ impl<E> fmt::Debug for TryPublishError<E> {
     "{missed} events were lost to a receiver that did not keep up: pull it more often, or give it a larger capacity"
 )]
 pub struct Lagged {
-    /// How many.
+    /// How many events were lost.
     pub missed: u64,
 }
 
-/// [`Receiver::recv`](crate::Receiver::recv) has no event to give.
+/// [`Receiver::recv`](crate::Receiver::recv) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, RecvError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, RecvError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let mut ticks = Hub::new().receiver::<Custom<Ticks>>();
 /// assert_eq!(ticks.recv().map(|tick| *tick), Err(RecvError::Closed));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecvError {
-    /// Events were lost here; the next call goes on behind them.
+    /// Events were lost here; the next call continues after them.
     #[error(transparent)]
     Lagged(#[from] Lagged),
-    /// The hub is gone, and everything has been received.
+    /// The hub has ended, and every event has been received.
     #[error("the hub is gone, and everything has been received")]
     Closed,
 }
 
-/// [`Receiver::try_recv`](crate::Receiver::try_recv) has no event to give.
+/// [`Receiver::try_recv`](crate::Receiver::try_recv) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, TryRecvError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, TryRecvError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -118,28 +98,23 @@ pub enum RecvError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryRecvError {
-    /// No event waits at the moment.
+    /// No event waits.
     #[error("no event waits at the moment")]
     Empty,
-    /// Events were lost here; the next call goes on behind them.
+    /// Events were lost here; the next call continues after them.
     #[error(transparent)]
     Lagged(#[from] Lagged),
-    /// The hub is gone, and everything has been received.
+    /// The hub has ended, and every event has been received.
     #[error("the hub is gone, and everything has been received")]
     Closed,
 }
 
-/// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) has no event to give.
+/// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) returned no event.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, RecvTimeoutError};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, RecvTimeoutError};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -148,18 +123,18 @@ pub enum TryRecvError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecvTimeoutError {
-    /// No event came in time.
+    /// No event came within the timeout.
     #[error("no event came in time")]
     Timeout,
-    /// Events were lost here; the next call goes on behind them.
+    /// Events were lost here; the next call continues after them.
     #[error(transparent)]
     Lagged(#[from] Lagged),
-    /// The hub is gone, and everything has been received.
+    /// The hub has ended, and every event has been received.
     #[error("the hub is gone, and everything has been received")]
     Closed,
 }
 
-/// [`Hub::wait_for`](crate::Hub::wait_for) has seen no event of the kind in time.
+/// [`Hub::wait_for`](crate::Hub::wait_for) saw no matching event within its timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such event came in time")]
 pub struct WaitTimeout;

@@ -1,8 +1,8 @@
 //! A typed, compile-time event hub with a real auth category.
 //!
-//! A channel is a type, and what travels on it is its associated type: who listens is checked by
-//! the compiler, and so is who publishes. The channel [`Auth`] tells of the auth lifecycle; its
-//! events come from an [`auth::AuthClient`], which alone holds the key to publish there.
+//! A channel is a type, and its associated type is the type of its events: the compiler checks both
+//! listeners and publishers. The channel [`Auth`] carries the events of the auth lifecycle. An
+//! [`auth::AuthClient`] publishes them: only it holds the key to that channel.
 //!
 //! ```
 //! use typed_hub::{Auth, AuthEvent, Custom, CustomChannel, Hub, Subscription};
@@ -39,21 +39,23 @@
 //!
 //! - A [`Channel`] is [`Open`] to every publisher or [`Protected`] by a key; [`Custom`] makes an
 //!   open one of a [`CustomChannel`], and [`Auth`] is protected.
-//! - A [`Hub`] is where events are published and listened to; [`WeakHub`] does not keep it alive.
-//!   A [`Publisher`] is a channel looked up once. A [`Worker`] lends a hub your own thread.
-//! - A [`Subscription`] is a listener's guard, a [`SubscriptionSet`] holds many. A [`ListenerBuilder`]
-//!   names a listener, and asks for envelopes or a [`Replay`] of what the channel retains.
-//! - A [`Receiver`] pulls instead, as [`ReceiverOptions`] say, and yields [`Received`] events;
-//!   [`Overflow`] is what happens when it does not keep up.
+//! - A [`Hub`] is where events are published and listened to; a [`WeakHub`] does not keep it alive.
+//!   A [`Publisher`] is a channel looked up once. A [`Worker`] calls a hub's listeners on a thread
+//!   of your own.
+//! - A [`Subscription`] is a listener's guard, and a [`SubscriptionSet`] holds many. A
+//!   [`ListenerBuilder`] names a listener, and asks for envelopes or for a [`Replay`] of the events
+//!   that the channel retains.
+//! - A [`Receiver`] pulls events and yields them as [`Received`]. Its [`ReceiverOptions`] set its
+//!   capacity and its [`Overflow`]: what happens when its buffer is full.
 //! - An [`Envelope`] is an event with its metadata; an [`AnyEnvelope`] one of any channel.
-//! - A [`HubReport`] tells what a hub is doing. A [`PanicReport`] tells of a panic that a hub has
-//!   caught, and its [`PanicOrigin`] whose it was.
+//! - A [`HubReport`] lists a hub's channels, listeners and counts. A [`PanicReport`] describes a
+//!   panic that a hub has caught, and its [`PanicOrigin`] names the code that panicked.
 //! - [`error`] has an error for each operation that can fail.
 //! - [`auth`] is the category that publishes on [`Auth`].
 //!
 //! # Features
 //!
-//! All are off by default. A feature adds to the crate and changes nothing.
+//! All are off by default, and each only adds to the crate.
 //!
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.
 //! - `tracing`: deliveries, losses and panics are logged, and `Hub::log` logs a channel's events.

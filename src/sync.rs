@@ -1,7 +1,7 @@
 //! The one place that picks std's synchronisation or, under `--cfg loom`, the model checker's.
 //!
-//! No code of a user runs under a lock of this crate, so a lock can be poisoned only by a bug of
-//! ours that has already panicked; [`Mutex::lock`] then carries on.
+//! No user code runs under a lock of this crate, so only a bug of this crate that has already
+//! panicked can poison a lock; [`Mutex::lock`] then carries on.
 
 #[cfg(loom)]
 use loom::sync as imp;
@@ -20,8 +20,8 @@ pub(crate) use std::thread;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
 
-/// Looks a few times before its caller sleeps: to be woken takes tens of microseconds, and
-/// what one waits for is often there in a few.
+/// Checks `there` a few times before its caller parks: waking a parked thread takes tens of
+/// microseconds, and the awaited change often comes within a few.
 pub(crate) fn spin_wait(mut there: impl FnMut() -> bool) -> bool {
     (0..LOOKS).any(|_| {
         backoff();
@@ -29,8 +29,8 @@ pub(crate) fn spin_wait(mut there: impl FnMut() -> bool) -> bool {
     })
 }
 
-/// Leaves the other side alone for some microseconds, so that it finds its lines of the cache where
-/// it left them, and there is more to take at once.
+/// Leaves the other thread alone for some microseconds, so that its cache lines stay with it, and
+/// there is more to take at once.
 pub(crate) fn backoff() {
     if BACKOFF.is_zero() {
         return;
@@ -42,7 +42,7 @@ pub(crate) fn backoff() {
     thread::yield_now();
 }
 
-// A model has nothing to gain, and an interpreter no time to lose.
+// In a model, spinning gains nothing; under an interpreter, it takes too long.
 const LOOKS: u32 = if cfg!(any(loom, miri)) { 0 } else { 4 };
 const BACKOFF: Duration = Duration::from_micros(if cfg!(any(loom, miri)) { 0 } else { 3 });
 

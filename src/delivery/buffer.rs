@@ -8,29 +8,29 @@ use super::shared::HubShared;
 use crate::channel::Channel;
 use crate::envelope::Envelope;
 
-/// How many events an idle queue buffer keeps room for, of each channel.
+/// The capacity that an idle queue buffer keeps for each channel, in events.
 pub(crate) const KEPT: usize = 64;
 
 /// Events of all channels: a buffer for each channel, where its events lie in place, and the order
-/// in which to take from the buffers. Publishers fill one queue buffer while the dispatcher empties the
-/// other; to swap the two is all that happens under the queue's lock.
+/// in which to take from the buffers. Publishers fill one queue buffer while the dispatcher empties
+/// the other; only their swap happens under the queue's lock.
 #[derive(Default)]
 pub(crate) struct QueueBuffer {
     runs: Vec<Run>,
     buffers: Vec<Option<Box<dyn AnyChannelBuffer>>>,
     len: usize,
-    /// The largest number of events at once since it has last been shrunk.
+    /// The largest number of events at once since the last shrink.
     peak: usize,
     /// The sequence number after the last event's.
     end: u64,
 }
 
-/// What comes next.
+/// A step of the delivery.
 #[derive(Clone, Copy)]
 enum Run {
-    /// So many events of one buffer, accepted one right after the other.
+    /// Events of one buffer, accepted one right after the other.
     Events { buffer: usize, count: usize },
-    /// A listener that has joined a buffer's channel, and is told what it has replay.
+    /// Listeners that have joined a buffer's channel get their replays.
     Replay { buffer: usize, sequence: u64 },
 }
 
@@ -44,17 +44,17 @@ impl Run {
 
 /// The buffer of a channel whose type is not known here.
 pub(crate) trait AnyChannelBuffer: Any + Send {
-    /// Delivers its next `count` events, each to every listener in run.
+    /// Delivers its next `count` events, each to every listener in turn.
     fn deliver(&mut self, count: usize);
 
-    /// Delivers what was replay by the listeners that joined before `sequence`, and says how many
-    /// events that were.
+    /// Delivers the replays of the listeners that joined up to `sequence`; returns the number of
+    /// events.
     fn replay(&mut self, sequence: u64) -> usize;
 
-    /// Gives back what it borrowed for the delivery, which has come to sequence number `end`.
+    /// Returns the borrowed callbacks after a delivery that has reached sequence number `end`.
     fn finish(&mut self, end: u64);
 
-    /// Gives back the memory that a burst has taken.
+    /// Releases the memory that a burst has taken.
     fn shrink(&mut self);
 
     /// Drops its events.
@@ -90,7 +90,7 @@ impl QueueBuffer {
         }
     }
 
-    /// Adds no event, but the run of listeners that have joined and have something to catch up.
+    /// Adds a run that delivers the replays of listeners that have joined.
     pub(crate) fn request_replay<C: Channel>(
         &mut self,
         listeners: &Arc<QueuedListeners<C>>,
@@ -99,7 +99,7 @@ impl QueueBuffer {
         self.end = sequence + 1;
         self.buffer(listeners);
         match self.runs.last_mut() {
-            // Nothing lies between the two, so that one run does for both.
+            // No event lies between the two, so that one run serves both.
             Some(Run::Replay {
                 buffer,
                 sequence: last,
@@ -127,7 +127,7 @@ impl QueueBuffer {
             .expect("a buffer's number belongs to one channel")
     }
 
-    /// Delivers everything, and is empty then. Says how many events that were.
+    /// Delivers everything and leaves the buffer empty; returns the number of events.
     pub(crate) fn deliver(&mut self, shared: &HubShared) -> usize {
         let mut delivered = self.len;
         for run in &self.runs {
@@ -149,7 +149,7 @@ impl QueueBuffer {
         delivered
     }
 
-    /// Gives back the memory that a burst has taken.
+    /// Releases the memory that a burst has taken.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() && self.peak > KEPT {
             self.peak = 0;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     impl QueueBuffer {
-        /// How many events and turns there is room for.
+        /// How many events and runs there is room for.
         fn room(&mut self) -> usize {
             let buffers = self.buffers.iter_mut().flatten().map(|buffer| {
                 let buffer: &mut dyn Any = &mut **buffer;
@@ -218,10 +218,10 @@ mod tests {
         };
         let _guard = channels[0].listen(&queue, listener, Vec::new());
         let mut buffer = QueueBuffer::default();
-        // Twice, for there are two batches, which take turns.
+        // Twice: there are two queue buffers, which alternate.
         for _ in 0..2 {
             for n in 0..10_000 {
-                // In run, so that each event is a run of its own.
+                // The channels alternate, so that each event is a run of its own.
                 let channel = &channels[usize::from(n % 2 == 0)];
                 let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
                 queue.lock().push(channel, event);
@@ -232,7 +232,7 @@ mod tests {
         assert!(buffer.room() >= 5_000);
         assert!(queue.try_take(&mut buffer) == Taken::Nothing);
         assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
-        // The other one.
+        // The other buffer.
         let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
         queue.lock().push(&channels[0], event);
         assert!(queue.try_take(&mut buffer) == Taken::Events);

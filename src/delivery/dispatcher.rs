@@ -1,4 +1,5 @@
-//! Whoever calls a hub's queued listeners: a thread of the hub's, or a [`Worker`] of the user's.
+//! The dispatcher, which calls a hub's queued listeners: the hub's thread, or a [`Worker`] on a
+//! thread of user code.
 
 use std::fmt;
 use std::io;
@@ -12,24 +13,24 @@ use super::shared::HubShared;
 
 /// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
 pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<JoinHandle<()>> {
-    // The worker is made on its thread: one that is dropped because there is no thread for it would
-    // leave the queue to nobody.
+    // The worker is made on its thread: dropping a worker because no thread could start would
+    // disconnect the queue.
     thread::Builder::new()
         .name("typed-hub".to_owned())
         .spawn(move || Worker::new(queue, shared).run())
 }
 
-/// Delivers a hub's events to its queued listeners, on a thread of your own: made with the hub, by
-/// [`build_with_worker`](crate::hub::HubBuilder::build_with_worker). A hub with a worker has no
-/// thread.
+/// Delivers a hub's events to its queued listeners on a thread of your own.
+/// [`build_with_worker`](crate::hub::HubBuilder::build_with_worker) makes the hub and the worker;
+/// such a hub has no thread.
 ///
-/// The thread that has last called the worker cannot wait for it: there `publish` goes beyond the
-/// capacity instead of waiting for room, and `flush` returns at once. Before the first call that is the
-/// thread that made the worker. A worker that is handed to another thread has to be called there once
-/// before the thread that made it can wait for it with `flush`.
+/// The thread that called the worker last cannot wait for it: there, `publish` exceeds the capacity
+/// instead of blocking, and `flush` returns at once. Before the first call, this holds for the
+/// thread that made the worker. After a worker has moved to another thread, it must be called there
+/// once before the thread that made it can wait for it with `flush`.
 ///
-/// When the worker is dropped, nobody is left to call queued listeners: what still waits for them
-/// is dropped, and so is what is published for them from then on.
+/// Dropping the worker drops the events that wait for queued listeners, and those published for
+/// them from then on.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -67,7 +68,7 @@ impl Worker {
     }
 
     /// Delivers events as they are accepted, until the hub's last handle has been dropped and
-    /// everything is delivered. From inside a callback of this hub it returns at once.
+    /// everything is delivered. Inside a callback of this hub it returns at once.
     ///
     /// ```
     /// use std::thread;
@@ -86,7 +87,7 @@ impl Worker {
     pub fn run(&mut self) {
         if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
-            // The wakers of publishers that `take` wakes are a user's code too.
+            // `take` wakes publishers, whose wakers are user code too.
             scope::dispatch(self.shared.hub, || {
                 while self.queue.take(&mut self.buffer) == Taken::Events {
                     self.buffer.deliver(&self.shared);
@@ -95,9 +96,9 @@ impl Worker {
         }
     }
 
-    /// Delivers what has been accepted so far and returns how many events that were, replayed ones
-    /// included. What the callbacks publish waits for the next time, so that a call always ends. From inside a
-    /// callback of this hub it delivers nothing.
+    /// Delivers the events accepted so far and returns their number, replayed ones included. Events
+    /// that the callbacks publish wait for the next call, so that each call ends. Inside a callback
+    /// of this hub it delivers nothing and returns 0.
     pub fn run_pending(&mut self) -> usize {
         if scope::callback_of(self.shared.hub) {
             return 0;
@@ -120,7 +121,7 @@ impl Drop for Worker {
     }
 }
 
-/// The number of its hub, and how many events wait for it.
+/// Shows the number of its hub, and how many events wait for it.
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")

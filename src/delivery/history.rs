@@ -1,4 +1,4 @@
-//! The past events that a channel keeps for listeners that come late.
+//! The past events that a channel retains for listeners that join later.
 
 use std::collections::VecDeque;
 
@@ -8,24 +8,24 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// The last [`Channel::RETAIN`] events of a channel.
 ///
-/// Its lock is held while an event is accepted, and while a listener registers that wants to hear
-/// of the past: whatever was accepted before is retained, whatever comes after is live, and no
-/// event is both or neither. The other locks on the way are taken inside it.
+/// Its lock is held while an event is accepted, and while a listener with a replay registers: an
+/// event accepted before is retained, an event accepted after is live, and no event is both or
+/// neither. The other locks of the publish path are taken while this one is held.
 pub(crate) struct History<C: Channel> {
     events: Mutex<VecDeque<Envelope<C>>>,
 }
 
-/// The past while nothing is added to it.
+/// The locked history, to which no event is added meanwhile.
 pub(crate) struct HistoryGuard<'a, C: Channel> {
     events: MutexGuard<'a, VecDeque<Envelope<C>>>,
 }
 
-/// How much of the past a listener asks for.
+/// Which retained events a listener gets before live ones.
 ///
 /// ```
 /// use typed_hub::{Custom, CustomChannel, Hub, Replay};
 ///
-/// /// Whoever asks for it learns how it has been so far.
+/// /// Retains the last three events.
 /// enum Weather {}
 ///
 /// impl CustomChannel for Weather {
@@ -44,12 +44,12 @@ pub(crate) struct HistoryGuard<'a, C: Channel> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replay {
-    /// Nothing: live events only.
+    /// No retained events: live events only.
     #[default]
     None,
-    /// The latest event that the channel has kept, if there is one.
+    /// The latest retained event, if there is one.
     Latest,
-    /// All that the channel has kept.
+    /// All retained events.
     All,
 }
 
@@ -66,14 +66,14 @@ impl<C: Channel> History<C> {
         }
     }
 
-    /// How many events it keeps at the moment.
+    /// The number of retained events.
     pub(crate) fn len(&self) -> usize {
         self.events.lock().len()
     }
 }
 
 impl<C: Channel> HistoryGuard<'_, C> {
-    /// Keeps an event, unlocks, and hands back the one that had to go.
+    /// Adds an event, unlocks, and returns the event that it replaces.
     pub(crate) fn push(mut self, envelope: Envelope<C>) -> Option<Envelope<C>> {
         let full = self.events.len() >= C::RETAIN;
         let evicted = if full { self.events.pop_front() } else { None };
@@ -81,7 +81,7 @@ impl<C: Channel> HistoryGuard<'_, C> {
         evicted
     }
 
-    /// What a listener has missed of what it asks for.
+    /// The retained events that `replay` selects.
     pub(crate) fn replay(&self, replay: Replay) -> Vec<Envelope<C>> {
         let count = match replay {
             Replay::None => 0,

@@ -1,4 +1,5 @@
-//! Which kinds of listeners a channel has: all that a publisher has to know before it takes a lock.
+//! Which kinds of listeners a channel has: all that a publisher needs to know before it takes a
+//! lock.
 
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The kinds of listeners that a channel has at present.
 ///
-/// A kind is set before the `listen` of its first listener returns. A publisher reads the kinds, takes
-/// the locks of those it has found, and reads again while it holds them: the locks decide the order of
-/// events, so that an event which comes after one that was published after that `listen` finds the
-/// kind set. A kind that is set for a moment too long costs a look, and nothing else.
+/// A kind is set before the `listen` of its first listener returns. A publisher reads the kinds,
+/// takes the locks of those it has found, and reads again while it holds them. The locks decide the
+/// order of events: an event that comes after one published after that `listen` finds the kind set.
+/// A kind that stays set for a moment too long costs a look, and nothing else.
 pub(crate) struct ActiveKinds {
     kinds: AtomicU8,
     pub(crate) shared: Arc<HubShared>,
@@ -46,7 +47,7 @@ impl ActiveKinds {
         KindSet(self.kinds.load(Ordering::Acquire))
     }
 
-    /// Notes whether there are listeners of this kind: under the lock of their list.
+    /// Notes whether there are listeners of this kind. Called under the lock of their set.
     ///
     /// Publishers read the kinds all the time, so they are written only when they change.
     pub(crate) fn set(&self, kind: KindSet, any: bool) {

@@ -1,4 +1,4 @@
-//! What every listener is, however it is told.
+//! The part that all kinds of listeners share, their names and their ids.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -9,7 +9,7 @@ use super::shared::HubShared;
 use crate::envelope::Source;
 use crate::sync::atomic::AtomicU32;
 
-/// Tells one listener of this process from another; later ones are greater.
+/// Identifies a listener in this process; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenerId(NonZeroU64);
 
@@ -24,11 +24,11 @@ impl ListenerId {
     }
 }
 
-/// What people call a listener: the name it was given, or where it was registered.
+/// A listener's name for people: the name it was given, or the line that registered it.
 #[derive(Clone, Debug)]
 pub(crate) struct ListenerName {
     registered: Source,
-    /// Seldom there, so that it takes little room where it is not.
+    /// Seldom set, so that a missing name takes little memory.
     #[expect(
         clippy::box_collection,
         reason = "one word instead of three, in every listener"
@@ -59,12 +59,12 @@ impl fmt::Display for ListenerName {
     }
 }
 
-/// The part that all kinds of listeners share. What every call looks at comes first.
+/// The part that all kinds of listeners share. The field that every call reads comes first.
 #[repr(C)]
 pub(crate) struct Listener {
     /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`CLOSING`].
     state: AtomicU32,
-    /// Its index in its set, which alone uses it.
+    /// Its index in its listener set, which alone uses it.
     pub(super) index: AtomicU32,
     pub(crate) name: ListenerName,
 }
@@ -72,10 +72,10 @@ pub(crate) struct Listener {
 /// Set in [`Listener::state`] when no call begins any more.
 const ENDED: u32 = 1;
 
-/// Set in it when somebody waits for its drop.
+/// Set in it when `close` waits for the listener's drop.
 const CLOSING: u32 = 2;
 
-/// What a panic adds to it.
+/// Added to it by each panic.
 const PANIC: u32 = 4;
 
 impl Listener {
@@ -87,8 +87,8 @@ impl Listener {
         }
     }
 
-    /// From here on no call begins. A panic that is counted meanwhile may be lost, which nobody asks
-    /// for any more; [`CLOSING`] is set only afterwards, by the same thread.
+    /// Lets no further call begin. A panic that is counted meanwhile may be lost, because no report
+    /// shows it any more; [`CLOSING`] is set only afterwards, by the same thread.
     pub(crate) fn deactivate(&self) {
         let state = self.state.load(Ordering::Relaxed);
         self.state.store(state | ENDED, Ordering::Release);
@@ -99,15 +99,15 @@ impl Listener {
         self.state.load(Ordering::Acquire) & ENDED == 0
     }
 
-    /// Somebody will wait for its drop.
+    /// Notes that `close` will wait for the listener's drop.
     pub(crate) fn set_closing(&self) {
         self.state.fetch_or(CLOSING, Ordering::Relaxed);
     }
 
-    /// At its drop: whether somebody waits for it.
+    /// Whether `close` waits for the listener's drop. Called in that drop.
     pub(crate) fn is_closing(&self) -> bool {
-        // The drop comes after whatever a holder did, by the count of its `Arc`. The model checker
-        // does not see that count, and has to be made to look at the latest state.
+        // The reference count of its `Arc` orders the drop after everything that its holders did.
+        // The model checker does not see that count, and has to be made to read the latest state.
         let state = if cfg!(loom) {
             self.state.fetch_or(0, Ordering::AcqRel)
         } else {
@@ -116,7 +116,8 @@ impl Listener {
         state & CLOSING != 0
     }
 
-    /// Runs code of its owner's, on the channel of this name. A panic is counted and reported.
+    /// Runs user code of this listener, on the channel with this name. A panic is counted and
+    /// reported.
     #[inline]
     pub(crate) fn isolate(&self, shared: &HubShared, channel: &'static str, code: impl FnOnce()) {
         if !shared.isolate(Some(channel), || self.origin(), code) {

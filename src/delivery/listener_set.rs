@@ -5,15 +5,14 @@ use std::sync::atomic::Ordering;
 
 use super::listener::Listener;
 
-/// Members in a chunk of a set.
+/// The number of members in a chunk.
 const CHUNK: usize = 64;
 
-/// Listeners in the order of registration, to join and to leave in constant time however many there
-/// are.
+/// Listeners in the order of registration. Insertion and removal take amortised constant time.
 ///
-/// Each remembers its index. One that leaves leaves it empty; when most places are empty, the rest
-/// move together. The chunks are shared with [views](Snapshot) until they change, so that to look at
-/// all members holds nobody up.
+/// Each listener remembers its index. A removal leaves its index empty; when most indices are
+/// empty, the rest move together. [Snapshots](Snapshot) share the chunks until they change, so that
+/// iteration holds no lock.
 pub(crate) struct ListenerSet<S: ?Sized> {
     chunks: Vec<Chunk<S>>,
     len: usize,
@@ -47,7 +46,7 @@ impl<S: AsRef<Listener> + ?Sized> ListenerSet<S> {
         }
     }
 
-    /// Hands the member back, to be dropped where no lock is held.
+    /// Removes a member and returns it, for the caller to drop under no lock.
     pub(crate) fn remove(&mut self, member: &Listener) -> Option<Arc<S>> {
         let index = member.index.load(Ordering::Relaxed) as usize;
         let chunk = self.chunks.get_mut(index / CHUNK)?;
@@ -65,7 +64,7 @@ impl<S: AsRef<Listener> + ?Sized> ListenerSet<S> {
         left
     }
 
-    /// Everybody at once, likewise.
+    /// Removes all members and returns them, for the caller to drop under no lock.
     pub(crate) fn clear(&mut self) -> Snapshot<S> {
         self.len = 0;
         Snapshot {
@@ -88,7 +87,7 @@ impl<S: AsRef<Listener> + ?Sized> ListenerSet<S> {
     }
 
     fn compact(&mut self) {
-        // One chunk stays, for the next who joins.
+        // One chunk stays for the next insertion.
         while self.chunks.len() > 1 && self.chunks.last().is_some_and(|last| last.is_empty()) {
             self.chunks.pop();
         }
@@ -100,7 +99,7 @@ impl<S: AsRef<Listener> + ?Sized> ListenerSet<S> {
 }
 
 impl<S: ?Sized> Snapshot<S> {
-    /// Looks at everybody in the order of registration.
+    /// Calls `look` with each member, in the order of registration.
     #[inline]
     pub(crate) fn for_each(&self, mut look: impl FnMut(&Arc<S>)) {
         for chunk in &self.chunks {
@@ -108,7 +107,7 @@ impl<S: ?Sized> Snapshot<S> {
         }
     }
 
-    /// Likewise, to keep.
+    /// All members, in the order of registration.
     pub(crate) fn members(&self) -> Vec<Arc<S>> {
         let mut members = Vec::new();
         self.for_each(|member| members.push(Arc::clone(member)));

@@ -1,26 +1,26 @@
-//! The ways to be told of an event, and what they have in common.
+//! The kinds of listeners, and what they share:
 //!
 //! - [`inline`]: a callback on the publisher's own thread, before `publish` returns;
 //! - [`queued`]: a callback on the hub's one dispatcher thread, in the order of acceptance; a
-//!   listener that comes late may be told of the channel's [`history`] first;
-//! - [`receiver`]: pulled by a thread or task of the user's, from the channel's [`log`], as
-//!   [`received`] events.
+//!   listener may get the channel's [`history`] first;
+//! - [`receiver`]: a thread or task of user code pulls [`received`] events from the channel's
+//!   [`log`].
 //!
 //! Between publishers and queued callbacks:
 //!
-//! - [`queue`]: bounded; async publishers wait for room in it by their [`wakers`];
-//! - [`buffer`]: what the [`dispatcher`] takes from it at a time;
+//! - [`queue`]: the bounded queue; async publishers wait for room with their [`wakers`];
+//! - [`buffer`]: the events that the [`dispatcher`] takes from it at a time;
 //! - [`progress`]: how far the dispatcher has come.
 //!
 //! Common to all:
 //!
-//! - [`listener`]: what every listener is; a [`listener_set`] holds those of a kind, a
-//!   [`subscription`] ends one, and a [`subscription_set`] many;
+//! - [`listener`]: the part that all kinds share; a [`listener_set`] holds the listeners of a kind,
+//!   a [`subscription`] ends one, and a [`subscription_set`] many;
 //! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
-//! - [`shared`]: what the listeners of one hub share; panics of user code stop there, each with a
-//!   [`panic_report`];
-//! - [`scope`]: which callbacks a thread is in the middle of;
-//! - [`trace`]: what is logged.
+//! - [`shared`]: the state that the listeners of one hub share; it catches panics of user code,
+//!   each with a [`panic_report`];
+//! - [`scope`]: which callbacks the current thread is inside;
+//! - [`trace`]: the log messages of the feature `tracing`.
 
 pub(crate) mod buffer;
 pub(crate) mod dispatcher;

@@ -1,9 +1,9 @@
-//! Models of every synchronisation of ours, for the model checker:
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
+//! Models of all synchronisation in this module, for the model checker: `RUSTFLAGS="--cfg loom"
+//! cargo test --release --lib models`.
 //!
 //! Each explores every interleaving of its two or three threads, up to a bound on preemptions. The
-//! ready_signal of a receiver is a crossbeam channel, which the checker does not see into; receivers are
-//! modelled by their wakers, which take the same way.
+//! ready signal of a receiver is a crossbeam channel, which the checker does not see; receivers are
+//! modelled by their wakers, which take the same path.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -33,7 +33,7 @@ impl Channel for Numbers {
     const RETAIN: usize = 4;
 }
 
-/// Every interleaving with at most two preemptions, where most mistakes show.
+/// Checks every interleaving with at most two preemptions, which show most mistakes.
 fn model(threads: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
@@ -373,7 +373,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
     });
 }
 
-/// Lets a thread of the model sleep until it is woken.
+/// Parks a thread of the model until it is woken.
 struct Parker {
     woken: loom::sync::Mutex<bool>,
     signal: loom::sync::Condvar,

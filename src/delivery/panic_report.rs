@@ -1,4 +1,4 @@
-//! What a hub tells of a panic in code that is not its own.
+//! Reports of panics in user code.
 
 use std::any::Any;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What a hub calls when code that is not its own has panicked.
+/// The function that a hub calls when user code has panicked.
 pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
 
-/// A panic that a hub has caught, as
-/// [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic) hears of it.
+/// A panic that a hub has caught, as passed to
+/// [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic).
 ///
-/// The hub goes on. A listener that has panicked gets the next event like every other listener.
-/// `Display` is one line.
+/// The hub continues: a listener that has panicked gets the next event like every other listener.
+/// `Display` writes one line.
 ///
 /// ```
 /// use typed_hub::{Hub, PanicOrigin, PanicReport};
@@ -100,8 +100,8 @@ pub(crate) fn report_to_stderr(panic: &PanicReport) {
     let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
 }
 
-/// Drops the payload of a panic. The drop is a user's code: it may panic with a payload whose drop
-/// panics again, and so on. After eight of them the last is leaked.
+/// Drops the payload of a panic. The drop is user code: it may panic with a payload whose drop
+/// panics again. After eight such panics the last payload is leaked.
 pub(super) fn discard_payload(mut payload: Box<dyn Any + Send>) {
     for _ in 0..8 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {

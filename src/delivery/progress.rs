@@ -1,20 +1,20 @@
-//! How far a hub's dispatcher has come, and which listener it is in: what `flush` and `close`
-//! wait for.
+//! How far a hub's dispatcher has come, and which listener it calls: what `flush` and `close` wait
+//! for.
 
 use std::sync::atomic::Ordering;
 
 use super::listener::ListenerId;
 use crate::sync::{Condvar, Mutex, atomic::AtomicU64};
 
-/// Set in [`Progress::current_call`] by whoever waits for the dispatcher to move on.
+/// Set in [`Progress::current_call`] by a thread that waits for the dispatcher.
 const AWAITED: u64 = 1;
 
-/// What [`Progress::flush_target`] is while nobody flushes.
+/// The value of [`Progress::flush_target`] while no thread flushes.
 const NO_TARGET: u64 = u64::MAX;
 
-/// One read-modify-write for each call tells the dispatcher's place to those who wait, and their
-/// waiting to the dispatcher. Both sides only ever *modify* `current_call`, so one of the two comes
-/// first in its modification order:
+/// One read-modify-write for each call tells waiting threads the dispatcher's place, and the
+/// dispatcher that threads wait. Both sides only ever *modify* `current_call`, so one of the two
+/// comes first in its modification order:
 ///
 /// - the dispatcher's: the waiter finds the listener there, and waits;
 /// - the waiter's: the dispatcher's own modification acquires what the waiter did before it, so it
@@ -24,9 +24,9 @@ pub(crate) struct Progress {
     current_call: AtomicU64,
     /// Every event with a smaller sequence number has been delivered. The dispatcher alone writes.
     delivered: AtomicU64,
-    /// The smallest number of delivered events that somebody waits for.
+    /// The smallest sequence number that a thread waits for.
     flush_target: AtomicU64,
-    /// How many wait for a listener to end.
+    /// How many threads wait for a listener to end.
     closing: Mutex<usize>,
     progressed: Condvar,
 }
@@ -42,23 +42,24 @@ impl Progress {
         }
     }
 
-    /// The dispatcher: from here on a call of this listener may be under way, with the event of
-    /// this sequence number.
+    /// Called by the dispatcher: from here on, a call of this listener may be under way, with the
+    /// event of this sequence number.
     pub(crate) fn begin_call(&self, listener: ListenerId, sequence: u64) {
         if self.current_call.swap(word(listener), Ordering::AcqRel) & AWAITED != 0 {
             self.notify(sequence);
         }
     }
 
-    /// The dispatcher: no call is under way, although not all is delivered before `sequence`. Before it
-    /// runs other code of a user's than a callback, such as the drop of an event.
+    /// Called by the dispatcher before it runs user code other than a callback, such as the drop of
+    /// an event: no call is under way, although not every event before `sequence` is delivered.
     pub(crate) fn end_call(&self, sequence: u64) {
         if self.current_call.swap(0, Ordering::AcqRel) & AWAITED != 0 {
             self.notify(sequence);
         }
     }
 
-    /// The dispatcher: every event before `sequence` is delivered. Tells those who wait for that.
+    /// Called by the dispatcher: every event before `sequence` is delivered. Notifies the threads
+    /// that wait for that.
     pub(crate) fn event_done(&self, sequence: u64) {
         self.delivered.store(sequence, Ordering::Release);
         if sequence >= self.flush_target.load(Ordering::Relaxed) {
@@ -66,7 +67,8 @@ impl Progress {
         }
     }
 
-    /// The dispatcher: no call is under way, and every event before `sequence` is delivered.
+    /// Called by the dispatcher: no call is under way, and every event before `sequence` is
+    /// delivered.
     pub(crate) fn idle(&self, sequence: u64) {
         self.delivered.store(sequence, Ordering::Release);
         self.current_call.swap(0, Ordering::AcqRel);
@@ -77,7 +79,7 @@ impl Progress {
         let closing = self.closing.lock();
         let flushed = sequence >= self.flush_target.load(Ordering::Relaxed);
         if flushed {
-            // Those who wait for more set it again.
+            // Threads that wait for more set it again.
             self.flush_target.store(NO_TARGET, Ordering::Relaxed);
         }
         let awaited = flushed || *closing != 0;
@@ -93,8 +95,8 @@ impl Progress {
         loop {
             self.flush_target.fetch_min(sequence, Ordering::Relaxed);
             self.current_call.fetch_or(AWAITED, Ordering::AcqRel);
-            // Looked at after that: what the dispatcher had delivered when it last progressed is seen
-            // here, and at its next move it sees that somebody waits.
+            // Read after that: this thread sees what the dispatcher had delivered at its last
+            // modification, and at its next one the dispatcher sees that a thread waits.
             if self.delivered.load(Ordering::Acquire) >= sequence {
                 return;
             }
@@ -111,8 +113,8 @@ impl Progress {
         });
     }
 
-    /// Waits while `there`, which is asked again at every [`notify_closing`](Self::notify_closing). It is called under
-    /// a lock: it looks, and does nothing else.
+    /// Waits while `there` returns `true`; [`notify_closing`](Self::notify_closing) has it called
+    /// again. It is called under a lock, and must do nothing but look.
     pub(crate) fn wait_while(&self, there: impl Fn() -> bool) {
         let mut closing = self.closing.lock();
         *closing += 1;
@@ -122,7 +124,7 @@ impl Progress {
         *closing -= 1;
     }
 
-    /// Has those who wait for a listener to end look again.
+    /// Lets the threads that wait for a listener to end look again.
     pub(crate) fn notify_closing(&self) {
         let awaited = *self.closing.lock() != 0;
         if awaited {

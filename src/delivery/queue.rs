@@ -14,22 +14,23 @@ use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, spin_wait};
 
-/// A lock around the buffer that fills. The dispatcher takes it whole, so that neither side pays
-/// for the other at each event.
+/// A lock around the pending buffer. The dispatcher takes the whole buffer at once, so that the two
+/// sides do not contend for each event.
 pub(crate) struct Queue {
     capacity: usize,
     shared: Arc<HubShared>,
     state: Mutex<State>,
-    /// The dispatcher sleeps here while nothing has been accepted.
+    /// The dispatcher waits here while no event is pending.
     not_empty: Condvar,
     /// Publishers wait here while the buffer is full.
     not_full: Condvar,
-    /// Hints for those who look out before they sleep; what counts is in the lock. Whether something
-    /// waits, and whether a push has been refused since the dispatcher last took.
+    /// Hints for threads that spin before they park; the state under the lock decides. Whether an
+    /// event is pending, and whether a push has been refused since the dispatcher last took.
     has_pending: AtomicBool,
     is_full: AtomicBool,
-    /// Whether the dispatcher has last taken more than one event: then more will come soon. It alone
-    /// looks. One that waits for a single event sleeps at once, and is woken the sooner.
+    /// Whether the dispatcher took more than one event last time: then more will come soon. Only
+    /// the dispatcher reads it. A dispatcher that waits for a single event parks at once, and wakes
+    /// the sooner.
     is_busy: AtomicBool,
 }
 
@@ -45,7 +46,7 @@ struct State {
     dispatcher_sleeps: bool,
     waiting_publishers: usize,
     wakers: WakerSet,
-    /// The thread that has last come to take or, until one has, the thread that made the worker.
+    /// The thread that took last or, before the first take, the thread that made the worker.
     consumer: Option<ThreadId>,
     closed: bool,
     disconnected: bool,
@@ -55,19 +56,19 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Capacity,
-    /// Beyond the capacity: from inside a callback or a predicate, and on the thread that takes,
-    /// where to wait for room might be for ever.
+    /// Exceeds the capacity: inside a callback or a predicate, and on the consumer's thread, where
+    /// waiting for room might never end.
     None,
 }
 
-/// The locked queue of a publisher.
+/// The queue, locked by a publisher.
 pub(crate) struct QueueGuard<'a> {
     queue: &'a Queue,
     state: MutexGuard<'a, State>,
 }
 
 impl QueueGuard<'_> {
-    /// Whether somebody is there to take what is pushed.
+    /// Whether there is a consumer for pushed events.
     #[inline]
     pub(crate) fn is_consumed(&self) -> bool {
         !self.state.disconnected
@@ -82,12 +83,12 @@ impl QueueGuard<'_> {
         full
     }
 
-    /// Gives out a sequence number without pushing anything.
+    /// Gives out a sequence number without a push.
     pub(crate) fn number(mut self) -> u64 {
         self.state.number()
     }
 
-    /// Accepts an event, unlocks, and says which sequence number it got.
+    /// Accepts an event, unlocks, and returns the event's sequence number.
     #[expect(
         clippy::inline_always,
         reason = "two places call it, and a call costs as much as it does"
@@ -112,13 +113,13 @@ impl QueueGuard<'_> {
     }
 }
 
-/// What the dispatcher got.
+/// The result of a take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     Events,
-    /// There is nothing at the moment.
+    /// No event is pending.
     Nothing,
-    /// There is nothing, and there will be nothing.
+    /// No event is pending, and none will come.
     Closed,
 }
 
@@ -130,7 +131,7 @@ pub(crate) struct Depth {
 }
 
 impl Queue {
-    /// A capacity of 0, which could accept nothing, counts as 1.
+    /// A capacity of 0 counts as 1.
     pub(crate) fn new(capacity: usize, shared: Arc<HubShared>) -> Self {
         Self {
             capacity: capacity.max(1),
@@ -144,7 +145,7 @@ impl Queue {
         }
     }
 
-    /// The queue, to number an event and to push it.
+    /// Locks the queue, to number an event or to push it.
     #[inline]
     pub(crate) fn lock(&self) -> QueueGuard<'_> {
         QueueGuard {
@@ -153,7 +154,7 @@ impl Queue {
         }
     }
 
-    /// Has the dispatcher look after the listeners of a channel although there is no event.
+    /// Lets the dispatcher deliver the replays of a channel's new listeners, without an event.
     pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
         let mut state = self.state.lock();
         if state.disconnected {
@@ -175,7 +176,7 @@ impl Queue {
         }
     }
 
-    /// Waits until the queue is not full. It may be full again.
+    /// Blocks until the queue is not full. It may be full again by then.
     pub(crate) fn wait_for_room(&self) {
         if spin_wait(|| !self.is_full.load(Ordering::Relaxed)) {
             return;
@@ -188,7 +189,8 @@ impl Queue {
         state.waiting_publishers -= 1;
     }
 
-    /// Has the task woken when the queue may have room. `false` where it has room already.
+    /// Registers the waker `task`, to be woken when the queue may have room. `false` when it has
+    /// room already.
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.pending.len() >= self.capacity && !state.disconnected;
@@ -198,13 +200,13 @@ impl Queue {
         full
     }
 
-    /// Forgets a task that does not wait any more.
+    /// Removes the waker of a task that no longer waits.
     pub(crate) fn forget(&self, key: WakerKey) {
         let forgotten = self.state.lock().wakers.remove(key);
         drop(forgotten);
     }
 
-    /// Swaps the empty buffer for the one with all that has been accepted; waits when that is nothing.
+    /// Swaps the empty buffer for the pending one; blocks while no event is pending.
     pub(crate) fn take(&self, empty: &mut QueueBuffer) -> Taken {
         if self.is_busy.load(Ordering::Relaxed) {
             spin_wait(|| self.has_pending.load(Ordering::Relaxed));
@@ -221,7 +223,7 @@ impl Queue {
         self.swap(state, empty)
     }
 
-    /// [`take`](Self::take) that does not wait.
+    /// Swaps the empty buffer for the pending one, without blocking.
     pub(crate) fn try_take(&self, empty: &mut QueueBuffer) -> Taken {
         self.swap(self.state.lock(), empty)
     }
@@ -253,7 +255,7 @@ impl Queue {
         self.shared.wake(None, tasks);
     }
 
-    /// This thread takes, or will take as far as one can tell. It must not wait for itself.
+    /// Makes this thread the consumer, which must not wait for itself.
     pub(crate) fn consume_here(&self) {
         self.state.lock().consumer = Some(thread::current().id());
     }
@@ -263,8 +265,8 @@ impl Queue {
         self.state.lock().consumer == Some(thread::current().id())
     }
 
-    /// Nobody will take any more. What waits is handed back, with the end of what was accepted;
-    /// what is pushed from now on is dropped.
+    /// Removes the consumer. Returns the pending events, and the sequence number after the last
+    /// accepted one; events pushed from now on are dropped.
     pub(crate) fn disconnect(&self) -> (QueueBuffer, u64) {
         let mut state = self.state.lock();
         state.disconnected = true;
@@ -275,7 +277,8 @@ impl Queue {
         (rest, end)
     }
 
-    /// Nothing will be accepted any more: the dispatcher ends when it has taken the rest.
+    /// Ends the queue: no event will be accepted any more, and the dispatcher ends when it has
+    /// taken the rest.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.not_empty.notify_one();
@@ -286,7 +289,8 @@ impl Queue {
         self.state.lock().next
     }
 
-    /// What the dispatcher reaches when it has delivered everything accepted so far.
+    /// The sequence number that the dispatcher reaches when it has delivered everything accepted so
+    /// far.
     pub(crate) fn end(&self) -> u64 {
         self.state.lock().end
     }
@@ -302,7 +306,7 @@ impl Queue {
 }
 
 impl State {
-    /// Gives back the memory that a burst has taken: nothing waits.
+    /// Releases the memory that a burst has taken. Called while no event is pending.
     fn shrink(&mut self, empty: &mut QueueBuffer) {
         self.pending.shrink();
         empty.shrink();

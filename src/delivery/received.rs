@@ -1,4 +1,4 @@
-//! An event as a receiver hands it out.
+//! An event that a receiver has handed out.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,18 +7,13 @@ use std::sync::Arc;
 use super::log::Chunk;
 use crate::channel::Channel;
 
-/// An event that was received. It derefs to the event, which is shared, not copied, and keeps the
-/// memory of those that were received with it as long as it lives.
+/// A received event. It derefs to the event, which is shared, not copied. While it lives, the
+/// events that the receiver took together with it stay in memory too.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub, Received};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub, Received};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -55,7 +50,7 @@ impl<C: Channel> Clone for Received<C> {
     }
 }
 
-/// The event's own.
+/// Shows the event.
 impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Received<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)

@@ -1,14 +1,14 @@
-//! Which callbacks the current thread is inside of, and which predicates.
+//! Which callbacks and predicates the current thread is inside.
 //!
-//! From inside either a publish must not wait. From inside a callback `flush` and `close` do not wait,
-//! and an inline callback's own events have their turn after the present one.
+//! Inside either, a publish must not wait. Inside a callback, `flush` and `close` do not wait, and
+//! the events that an inline callback publishes are delivered after the current one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use super::shared::HubId;
 
-/// A kind of callback, or a predicate, and the hub whose it is, in one word.
+/// A kind of callback, or a predicate, and its hub, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Scope(u64);
 
@@ -40,10 +40,10 @@ pub(crate) type Job = Box<dyn FnOnce()>;
 
 thread_local! {
     static CURRENT: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
-    /// The scopes outer the innermost one: empty unless callbacks of several kinds or hubs push.
+    /// The scopes around the current one: empty unless callbacks of several kinds or hubs nest.
     static OUTER: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
     static DEFERRED: RefCell<VecDeque<(HubId, Job)>> = const { RefCell::new(VecDeque::new()) };
-    /// How many jobs are deferred: unlike the list, to be looked at for nothing.
+    /// How many jobs are deferred: cheaper to read than the list.
     static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -77,8 +77,8 @@ pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
     callbacks()
 }
 
-/// Runs what decides whether an event was waited for. A publish in it must not wait, for its
-/// own thread may be the only one to make room; `flush` and `close` may.
+/// Runs a predicate of `wait_for`. A publish inside it must not wait, because its own thread may be
+/// the only one that makes room; `flush` and `close` may wait.
 pub(crate) fn predicate<R>(hub: HubId, predicate: impl FnOnce() -> R) -> R {
     let _entered = Entered::enter(Scope::predicate(hub));
     predicate()
@@ -90,10 +90,10 @@ pub(crate) fn inline_of(hub: HubId) -> bool {
     is_in(Scope::inline(hub))
 }
 
-/// Runs inline callbacks of this hub, then what they deferred.
+/// Runs inline callbacks of this hub, then the jobs that they deferred.
 #[expect(
     clippy::inline_always,
-    reason = "two scopes call it, and a call costs as much as it does"
+    reason = "two places call it, and a call costs as much as it does"
 )]
 #[inline(always)]
 pub(crate) fn inline(hub: HubId, callbacks: impl FnOnce()) {
@@ -111,7 +111,7 @@ fn run_deferred(hub: HubId) {
     }
 }
 
-/// From inside an inline callback of this hub: runs the job when the callbacks are through.
+/// Runs the job when the inline callbacks of this hub have returned. Called inside one of them.
 pub(crate) fn defer(hub: HubId, job: Job) {
     let mut job = Some((hub, job));
     let deferred = DEFERRED.try_with(|jobs| {
@@ -121,7 +121,7 @@ pub(crate) fn defer(hub: HubId, job: Job) {
     if deferred.is_err()
         && let Some((_, job)) = job
     {
-        // This thread is ending and has nowhere left to keep it.
+        // The thread is ending, and its list is gone.
         job();
     }
 }
@@ -165,7 +165,7 @@ fn pop() {
     outer(Vec::pop);
 }
 
-/// Restores on drop what was innermost before.
+/// Restores the previous scope on drop.
 struct Entered {
     before: Scope,
 }

@@ -1,5 +1,5 @@
-//! What all listeners of one hub share: its identity, its panic handler, its dispatcher's progress,
-//! the numbers of its buffers.
+//! The state that all listeners of one hub share: its identity, its panic handler, its dispatcher's
+//! progress, the indices of its buffers.
 
 use std::any::Any;
 use std::mem;
@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::trace;
 use crate::channel::Channel;
 
-/// Tells one hub of this process from another. Never 0.
+/// Identifies a hub in this process. Never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HubId(u64);
 
@@ -30,7 +30,7 @@ impl HubId {
 pub(crate) struct HubShared {
     pub(crate) hub: HubId,
     pub(crate) progress: Progress,
-    /// How many buffers have been given out.
+    /// How many buffer indices have been given out.
     buffers: AtomicUsize,
     /// Set when the hub has ended.
     closed: AtomicBool,
@@ -48,12 +48,13 @@ impl HubShared {
         }
     }
 
-    /// An index for a channel that has queued listeners: of its buffer in both queue buffers of the hub.
+    /// A new index for a channel that has queued listeners: that of its buffer in both queue
+    /// buffers.
     pub(crate) fn next_buffer(&self) -> usize {
         self.buffers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The hub has ended: its listeners will be told of nothing more.
+    /// Marks the hub as ended: its listeners get no more events.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -62,7 +63,7 @@ impl HubShared {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Runs code of a user's. A panic ends here: it is reported, and `false` comes back.
+    /// Runs user code. A panic is caught and reported, and the result is `false`.
     #[inline]
     pub(crate) fn isolate(
         &self,
@@ -79,7 +80,7 @@ impl HubShared {
         }
     }
 
-    /// Drops an event, in whatever it travelled: a user's code too.
+    /// Drops an event, or a container of it: user code too.
     pub(crate) fn discard_event<C: Channel>(&self, event: impl Sized) {
         if mem::needs_drop::<C::Event>() {
             let origin = || PanicOrigin::EventDrop;
@@ -87,8 +88,8 @@ impl HubShared {
         }
     }
 
-    /// Wakes tasks that wait on a channel or, without one, for room in the hub's queue: an
-    /// executor's code.
+    /// Wakes tasks that wait on a channel or, without one, for room in the hub's queue. The wakers
+    /// run the executor's code.
     #[inline]
     pub(crate) fn wake(&self, channel: Option<&'static str>, tasks: Vec<Waker>) {
         for task in tasks {
@@ -104,7 +105,7 @@ impl HubShared {
         payload: Box<dyn Any + Send>,
     ) {
         let report = PanicReport::new(channel, origin, &*payload);
-        // The logger, the handler and the payload's `Drop` are a user's code too. Their panics are
+        // The logger, the handler and the payload's `Drop` are user code too. Their panics are
         // reported to no handler.
         quietly(|| trace::panic(&report));
         quietly(|| (self.on_panic)(&report));

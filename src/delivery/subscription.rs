@@ -7,20 +7,20 @@ use super::listener::ListenerName;
 
 /// A listener's guard: the listener lives as long as this value.
 ///
-/// There are three endings:
+/// There are three ways to give it up:
 ///
-/// - **drop**: after the drop has returned no call is decided on. One that another thread had decided on
-///   before may still begin and end;
-/// - [`close`](Self::close): the same, and waits for that one;
-/// - [`detach`](Self::detach): none; the listener lives as long as the hub.
+/// - **drop** ends the listener. A call that another thread has already begun may still run after
+///   the drop has returned;
+/// - [`close`](Self::close) ends the listener, and waits for such a call;
+/// - [`detach`](Self::detach) keeps the listener for as long as the hub lives.
 ///
-/// What the callback captured is dropped with the guard or, where a call is under way, right after
-/// the present deliveries, and never under a lock of the hub's. Events that were accepted but not yet
-/// delivered to the listener are not delivered to it any more; [`Hub::flush`](crate::Hub::flush)
-/// before the end waits for them.
+/// The callback's captures are dropped with the guard or, if a call is under way, right after the
+/// current deliveries, and never under a lock of the hub. Events that were accepted but not yet
+/// delivered do not reach the listener any more: call [`Hub::flush`](crate::Hub::flush) first to
+/// wait for them.
 ///
-/// A guard may outlive its hub; it then ends nothing. It may be dropped from anywhere, its own
-/// callback included.
+/// A guard may outlive its hub; its drop then has no effect. It may be dropped anywhere, also
+/// inside its own callback.
 ///
 /// ```
 /// use typed_hub::{Auth, Hub};
@@ -49,13 +49,12 @@ impl Subscription {
 
     /// Ends the listener and waits for the call of it that is under way, if one is.
     ///
-    /// It waits for a call of its own listener and for nothing else: not for the drop of an event or of
-    /// what the callback captured, nor for the call of another listener. An inline listener is the
-    /// exception: a publish that is under way on its channel, and began before, is waited for to its last
-    /// inline listener.
+    /// It waits only for a call of its own listener: not for the drop of an event or of the
+    /// callback's captures, nor for a call of another listener. For an inline listener, it waits
+    /// until every publish that began before on its channel has called its last inline listener.
     ///
-    /// From inside a callback, of this hub or of another, it does not wait at all: two callbacks could
-    /// wait for each other.
+    /// Inside a callback of any hub it does not wait at all: two callbacks could wait for each
+    /// other.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
@@ -64,7 +63,7 @@ impl Subscription {
     /// let (kinds, log) = std::sync::mpsc::channel();
     /// let guard = hub.listen::<Auth>(move |event| drop(kinds.send(event.kind())));
     /// guard.close();
-    /// assert!(log.recv().is_err(), "nobody will send any more");
+    /// assert!(log.recv().is_err(), "the sender has been dropped");
     /// ```
     pub fn close(mut self) {
         if let Some(listener) = self.listener.take() {
@@ -73,8 +72,8 @@ impl Subscription {
         }
     }
 
-    /// What reports and panics call the listener: the name it was given, or the file and line that
-    /// registered it.
+    /// The listener's name in reports and panic messages: the name it was given, or the file and
+    /// line that registered it.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
@@ -90,8 +89,8 @@ impl Subscription {
 
     /// Lets the listener live as long as its hub.
     ///
-    /// A callback that holds a [`Hub`](crate::Hub) of its own keeps that hub alive for ever once
-    /// detached; let it hold a [`WeakHub`](crate::WeakHub).
+    /// A detached callback that captures its own [`Hub`](crate::Hub) keeps that hub alive for ever;
+    /// let it capture a [`WeakHub`](crate::WeakHub).
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
@@ -113,8 +112,8 @@ impl Drop for Subscription {
     }
 }
 
-/// The listener's name or the line that registered it, its channel, its kind, and whether it still
-/// listens: not after its end, and not after that of its hub.
+/// Shows the listener's name or the line that registered it, its channel, its kind, and whether it
+/// still listens: `false` after its end or its hub's end.
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut subscription = f.debug_struct("Subscription");
@@ -129,23 +128,24 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// A listener as its guard sees it.
+/// The operations of a guard on its listener.
 pub(crate) trait Unsubscribe: Send + Sync {
     fn name(&self) -> &ListenerName;
 
     /// The name of its channel.
     fn channel(&self) -> &'static str;
 
-    /// How it is told, in the words of `DeliveryKind`.
+    /// Its kind, in the words of `DeliveryKind`.
     fn kind(&self) -> &'static str;
 
     /// Whether events are accepted for it.
     fn is_listening(&self) -> bool;
 
-    /// Lets no further call begin, leaves its set, and drops what was captured unless a call
-    /// has it at the moment.
+    /// Lets no further call begin, removes the listener from its set, and drops the callback unless
+    /// a call is using it.
     fn unsubscribe(&self);
 
-    /// After [`unsubscribe`](Self::unsubscribe): waits for the call under way, if one is, unless from inside.
+    /// Waits for the call under way, if there is one; inside a callback it does not wait. Called
+    /// after [`unsubscribe`](Self::unsubscribe).
     fn wait_idle(self: Arc<Self>);
 }

@@ -2,8 +2,8 @@
 
 use super::subscription::Subscription;
 
-/// The guards of many listeners, of any channels and hubs, which end together: when the set is dropped,
-/// [closed](Self::close) or [detached](Self::detach).
+/// The guards of many listeners, of any channels and hubs, which are dropped, [closed](Self::close)
+/// or [detached](Self::detach) together.
 ///
 /// ```
 /// use typed_hub::{Auth, Custom, CustomChannel, Hub, SubscriptionSet};
@@ -34,7 +34,7 @@ pub struct SubscriptionSet {
 }
 
 impl SubscriptionSet {
-    /// A set of no guards.
+    /// An empty set.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,4 @@
-//! What the feature `tracing` logs. Without it, nothing.
+//! The log messages of the feature `tracing`. Without it, these functions do nothing.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 use super::panic_report::PanicOrigin;
 use super::panic_report::PanicReport;
 
-/// A listener is called, or an event is received.
+/// Logs that a listener is called, or that an event is received.
 #[inline]
 pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
     #[cfg(feature = "tracing")]
@@ -15,7 +15,7 @@ pub(crate) fn delivery(channel: &'static str, listener: &dyn fmt::Display) {
     let _ = (channel, listener);
 }
 
-/// A user's code has panicked.
+/// Logs that user code has panicked.
 pub(super) fn panic(report: &PanicReport) {
     #[cfg(feature = "tracing")]
     {
@@ -32,7 +32,7 @@ pub(super) fn panic(report: &PanicReport) {
     let _ = report;
 }
 
-/// Events were lost to a receiver.
+/// Logs that a receiver has lost events.
 pub(crate) fn loss(channel: &'static str, listener: &dyn fmt::Display, lost: u64) {
     #[cfg(feature = "tracing")]
     tracing::warn!(channel, %listener, lost, "events lost");

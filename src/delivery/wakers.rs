@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
 
-/// The wakers of waiting tasks. Whatever comes out of it, to wake or to drop, is an executor's code
-/// and wants no lock held.
+/// The wakers of waiting tasks. Waking or dropping a waker runs the executor's code, so no lock may
+/// be held then.
 #[derive(Default)]
 pub(crate) struct WakerSet {
     wakers: BTreeMap<WakerKey, Waker>,
     next: WakerKey,
 }
 
-/// Where a task waits.
+/// The key of a waiting task.
 pub(crate) type WakerKey = u64;
 
 impl WakerSet {
-    /// Lets a task wait at its key, or at a new one, where it is `full`. What is not wanted comes
-    /// back: this waker where there is room, or what the task has left at its key before.
+    /// When it is `full`, stores the waker under the task's key, or under a new one. Returns a
+    /// waker that is not needed: this one when there is room, or the one stored under the key
+    /// before.
     #[must_use]
     pub(crate) fn wait(
         &mut self,

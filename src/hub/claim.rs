@@ -1,5 +1,5 @@
-//! The claim of a protected channel: who holds its key can make sure of being the only one to
-//! publish on it.
+//! The claim of a protected channel: the holder of its key can make sure that no other claims the
+//! channel.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ pub(super) struct ClaimFlag(AtomicBool);
 
 impl ClaimFlag {
     fn set(&self) -> bool {
-        // Acquires what the claim before this one has released: its events come first.
+        // Acquires the release of the claim before this one, whose events come first.
         !self.0.swap(true, Ordering::Acquire)
     }
 
@@ -25,7 +25,7 @@ impl ClaimFlag {
 impl Hub {
     /// Claims a channel of this hub; `None` while another claim of it is alive.
     ///
-    /// The claim binds those who ask for one. It does not take the key from anyone.
+    /// A claim excludes other claims only: a holder of the key can still publish without one.
     pub(crate) fn claim<C: Protected>(&self, _key: &C::Key) -> Option<Claim<C>> {
         self.channel::<C>().claimed.set().then(|| Claim {
             hub: self.clone(),
@@ -42,7 +42,7 @@ pub(crate) struct Claim<C: Protected> {
 }
 
 impl<C: Protected> Claim<C> {
-    /// [`Hub::publish_unbounded`] on the channel that is claimed.
+    /// Publishes on the claimed channel: see [`Hub::publish_unbounded`].
     #[track_caller]
     pub(crate) fn publish_unbounded(&self, key: &C::Key, event: C::Event) {
         self.hub.publish_unbounded::<C>(key, event);

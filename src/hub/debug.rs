@@ -1,8 +1,7 @@
-//! What `{:?}` shows of a hub's handles.
+//! The `Debug` output of a hub's handles.
 //!
-//! Each figure is read before the first text is written, under a lock of its own and under none of
-//! the others: what is written to may be a user's code. No listener is held, so that none is dropped
-//! here, and no hub.
+//! Each figure is read before the first text is written, and under its own lock only: the writer
+//! may be user code. No handle of a listener or hub is held, so that none is dropped here.
 
 use std::fmt;
 
@@ -10,9 +9,9 @@ use super::publisher::Publisher;
 use super::{Hub, WeakHub};
 use crate::channel::Channel;
 
-/// The hub's number in this process, how full it is, and what calls its queued listeners: the hub's
-/// `thread`, a `worker`, or `none` before the first `listen`. It may be asked for anywhere, callbacks
-/// included.
+/// Shows the hub's number in this process, how full it is, and what calls its queued listeners: the
+/// hub's `thread`, a `worker`, or `none` before the first `listen`. It can be called anywhere, also
+/// inside callbacks.
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channels = self.inner.registry.channels();
@@ -37,7 +36,7 @@ impl fmt::Debug for Hub {
 
 impl fmt::Debug for WeakHub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not upgraded: the strong handle might become the last, whose drop waits.
+        // Not upgraded: a strong handle might become the last one, whose drop waits.
         f.debug_struct("WeakHub")
             .field("id", &self.id.get())
             .field("alive", &(self.inner.strong_count() != 0))

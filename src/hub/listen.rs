@@ -1,4 +1,4 @@
-//! The ways to listen, each a method of [`Hub`].
+//! The methods of [`Hub`] that listen.
 
 use std::sync::Arc;
 
@@ -11,9 +11,8 @@ impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
     /// thread, until the guard is dropped.
     ///
-    /// The callback is never entered while it runs, so that it may change what it captured
-    /// (`FnMut`) without a lock. Its panics are counted and reported; it goes on with the next
-    /// event.
+    /// Calls never overlap, so that the callback may change its captures (`FnMut`) without a lock.
+    /// A panic is counted and reported; the listener continues with the next event.
     ///
     /// ```
     /// use typed_hub::{Auth, AuthEvent, Hub};
@@ -31,7 +30,7 @@ impl Hub {
     ///
     /// # Panics
     ///
-    /// The first `listen` of a hub starts its thread, and panics where the system has none left.
+    /// When the system cannot start a thread: the first `listen` of a hub starts the hub's thread.
     #[track_caller]
     pub fn listen<C: Channel>(
         &self,
@@ -40,28 +39,22 @@ impl Hub {
         self.listener::<C>().listen(callback)
     }
 
-    /// A listener with a name, with a replay of what came before, or with the envelopes of its events:
-    /// whatever [`listen`](Self::listen) and [`once`](Self::once) leave to their defaults. See
-    /// [`ListenerBuilder`].
+    /// Builds a listener with options that [`listen`](Self::listen) and [`once`](Self::once) leave
+    /// at their defaults: a name, a replay of retained events, envelopes. See [`ListenerBuilder`].
     pub fn listener<C: Channel>(&self) -> ListenerBuilder<'_, C> {
         ListenerBuilder::new(self)
     }
 
-    /// [`listen`](Self::listen) for one event, as long as the returned guard is kept: once the guard
-    /// is dropped, the callback is never called. Keep the guard until the event has come, or call
-    /// [`detach`](Subscription::detach).
+    /// Calls `callback` with the next event that channel `C` accepts, on the hub's thread. Once the
+    /// returned guard is dropped, the callback is never called: keep the guard until the event has
+    /// come, or call [`detach`](Subscription::detach).
     ///
-    /// The callback is called once at most; then the listener ends by itself.
+    /// The callback is called at most once; then the listener ends by itself.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let first = hub.once::<Custom<Ticks>>(|tick| assert_eq!(*tick, 1));
@@ -73,7 +66,7 @@ impl Hub {
     ///
     /// # Panics
     ///
-    /// As `listen` does.
+    /// When [`listen`](Self::listen) does.
     #[must_use = "the callback of `once` is never called after its guard is dropped: keep the guard until the event has come, or call `detach()`"]
     #[track_caller]
     pub fn once<C: Channel>(
@@ -87,18 +80,13 @@ impl Hub {
     /// before `publish` returns: the fast path, for short callbacks that may run on several
     /// threads at a time.
     ///
-    /// Inline listeners are called in the order of registration. What one of them publishes is
-    /// delivered inline after the present event has reached all of them.
+    /// Inline listeners are called in the order of registration. An event that one of them
+    /// publishes is delivered inline after the current event has reached all of them.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let caller = std::thread::current().id();
@@ -116,17 +104,18 @@ impl Hub {
         self.inline_listener::<C>().listen(callback)
     }
 
-    /// An inline listener with a name: whatever [`listen_inline`](Self::listen_inline) leaves to its
-    /// default. See [`InlineListenerBuilder`].
+    /// Builds an inline listener with a name, which [`listen_inline`](Self::listen_inline) leaves
+    /// at its default. See [`InlineListenerBuilder`].
     pub fn inline_listener<C: Channel>(&self) -> InlineListenerBuilder<'_, C> {
         InlineListenerBuilder::new(self)
     }
 
-    /// Logs every event of channel `C`, in its envelope, at the level `info` (feature `tracing`).
+    /// Logs every event of channel `C`, with its sequence number and source, at the level `info`
+    /// (feature `tracing`).
     ///
     /// # Panics
     ///
-    /// As `listen` does.
+    /// When [`listen`](Self::listen) does.
     #[cfg(feature = "tracing")]
     #[track_caller]
     pub fn log<C: Channel<Event: std::fmt::Debug>>(&self) -> Subscription {

@@ -1,4 +1,4 @@
-//! What can be chosen of a listener.
+//! The options of a listener.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,10 +12,11 @@ use crate::delivery::queued::{Callback, NewListener};
 use crate::delivery::subscription::Subscription;
 use crate::envelope::{Envelope, Source};
 
-/// A listener to be, from [`Hub::listener`]: a name, a replay, and events or their envelopes, in any
-/// combination. [`listen`](Self::listen) registers it for every event, [`once`](Self::once) for one.
+/// The options of a listener, from [`Hub::listener`]: a name, a replay, and events or their
+/// envelopes, in any combination. [`listen`](Self::listen) registers the listener for every event,
+/// [`once`](Self::once) for one.
 ///
-/// `Told` is what its callback gets: [`AsEvent`] or, after [`envelope`](ListenerBuilder::envelope),
+/// `Told` is what the callback gets: [`AsEvent`] or, after [`envelope`](ListenerBuilder::envelope),
 /// [`AsEnvelope`].
 ///
 /// ```
@@ -60,7 +61,7 @@ impl<'a, C: Channel> ListenerBuilder<'a, C> {
         }
     }
 
-    /// The callback gets each event in its [`Envelope`], which tells the event's place in the order, its
+    /// The callback gets each event in its [`Envelope`], with the event's place in the order, its
     /// time and its source.
     pub fn envelope(self) -> ListenerBuilder<'a, C, AsEnvelope> {
         ListenerBuilder {
@@ -75,7 +76,7 @@ impl<'a, C: Channel> ListenerBuilder<'a, C> {
     ///
     /// # Panics
     ///
-    /// The first listener of a hub starts its thread, and panics when the system has none left.
+    /// When the system cannot start a thread: the first listener of a hub starts the hub's thread.
     #[track_caller]
     pub fn listen(self, mut callback: impl FnMut(&C::Event) + Send + 'static) -> Subscription {
         let callback = Box::new(move |event: &Envelope<C>| callback(event.payload()));
@@ -86,7 +87,7 @@ impl<'a, C: Channel> ListenerBuilder<'a, C> {
     ///
     /// # Panics
     ///
-    /// As [`listen`](Self::listen) does.
+    /// When [`listen`](Self::listen) does.
     #[must_use = "the callback of `once` is never called after its guard is dropped: keep the guard until the event has come, or call `detach()`"]
     #[track_caller]
     pub fn once(self, callback: impl FnOnce(&C::Event) + Send + 'static) -> Subscription {
@@ -100,7 +101,7 @@ impl<C: Channel> ListenerBuilder<'_, C, AsEnvelope> {
     ///
     /// # Panics
     ///
-    /// The first listener of a hub starts its thread, and panics when the system has none left.
+    /// When the system cannot start a thread: the first listener of a hub starts the hub's thread.
     #[track_caller]
     pub fn listen(self, callback: impl FnMut(&Envelope<C>) + Send + 'static) -> Subscription {
         self.register(false, true, Box::new(callback), Location::caller())
@@ -110,7 +111,7 @@ impl<C: Channel> ListenerBuilder<'_, C, AsEnvelope> {
     ///
     /// # Panics
     ///
-    /// As [`listen`](Self::listen) does.
+    /// When [`listen`](Self::listen) does.
     #[must_use = "the callback of `once` is never called after its guard is dropped: keep the guard until the event has come, or call `detach()`"]
     #[track_caller]
     pub fn once(self, callback: impl FnOnce(&Envelope<C>) + Send + 'static) -> Subscription {
@@ -119,7 +120,8 @@ impl<C: Channel> ListenerBuilder<'_, C, AsEnvelope> {
 }
 
 impl<C: Channel, Told> ListenerBuilder<'_, C, Told> {
-    /// What reports and panics call the listener. Unless set, the file and line that registered it.
+    /// The listener's name in reports and panic messages. The default is the file and line that
+    /// registered it.
     pub fn name(self, name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),
@@ -127,8 +129,8 @@ impl<C: Channel, Told> ListenerBuilder<'_, C, Told> {
         }
     }
 
-    /// What of the past the listener is told of before what is accepted from now on. Unless set,
-    /// nothing. A channel has a past when its [`RETAIN`](Channel::RETAIN) says so.
+    /// Which retained events the listener gets before live ones. The default is none. A channel
+    /// retains events if its [`RETAIN`](Channel::RETAIN) is above 0.
     pub fn replay(self, replay: Replay) -> Self {
         Self { replay, ..self }
     }
@@ -171,10 +173,10 @@ fn at_most_once<C: Channel>(callback: impl FnOnce(&Envelope<C>) + Send + 'static
     })
 }
 
-/// An inline listener to be, from [`Hub::inline_listener`].
+/// The options of an inline listener, from [`Hub::inline_listener`].
 ///
-/// It has neither a replay nor envelopes: the past would be told amid what other threads publish, and
-/// an event that only inline listeners get has no number.
+/// It offers neither a replay nor envelopes: retained events would mix with those that other
+/// threads publish, and an event that only inline listeners get has no sequence number.
 ///
 /// ```
 /// use typed_hub::{Auth, Hub};
@@ -203,7 +205,8 @@ impl<'a, C: Channel> InlineListenerBuilder<'a, C> {
         }
     }
 
-    /// What reports and panics call the listener. Unless set, the file and line that registered it.
+    /// The listener's name in reports and panic messages. The default is the file and line that
+    /// registered it.
     pub fn name(self, name: impl Into<String>) -> Self {
         Self {
             name: Some(name.into()),

@@ -1,11 +1,11 @@
 //! The hub, its options and its reports.
 //!
-//! The methods of [`Hub`] that listen are in `listen` (to every channel: in `any`), what can be chosen of a listener in
-//! `listener_builder`; those that publish in `publish`, those that
-//! pull in `receive`. A `registry` finds a channel by its type. `channel` is one channel's state, and
-//! `channel::publish` decides which way an event goes to its listeners; `sources` remembers who
-//! published. A `claim` is the exclusive use of a protected channel. What the handles show of
-//! themselves is in `debug`.
+//! `listen` has the methods of [`Hub`] that listen, `publish` those that publish, `receive` those
+//! that pull; `listener_builder` has the options of a listener, `any` the listeners of every
+//! channel. A `registry` finds a channel by its type. `channel` is one channel's state, and
+//! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
+//! the lines that published. A `claim` is the exclusive use of a protected channel. `debug` has the
+//! `Debug` output of the handles.
 
 mod any;
 mod channel;
@@ -43,24 +43,24 @@ pub use options::{HubBuilder, HubOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
 
-/// Where events are published and listened to.
+/// An event hub: events are published on it and listened to.
 ///
-/// A `Hub` is a handle: a clone is the same hub. Its channels come into being as they are used.
+/// A `Hub` is a handle: a clone is the same hub. Each channel is created on first use.
 ///
-/// # The order of things
+/// # Order
 ///
 /// [`publish`](Self::publish) returns when the event is *accepted*. Callbacks of
-/// [`listen`](Self::listen) run on the hub's own thread, one at a time, each event reaching every
-/// listener of its channel before the next event reaches any: all of them see the hub's events in
-/// one order, the order of acceptance, across channels. What a callback publishes comes after
-/// everything accepted before it. Callbacks of [`listen_inline`](Self::listen_inline) run on the
-/// publisher's thread before `publish` returns.
+/// [`listen`](Self::listen) run on the hub's own thread, one at a time. Each event reaches every
+/// listener of its channel before the next event reaches any, so that all listeners see the hub's
+/// events in one order, across channels: the order of acceptance. An event that a callback
+/// publishes comes after everything accepted before it. Callbacks of
+/// [`listen_inline`](Self::listen_inline) run on the publisher's thread before `publish` returns.
 ///
-/// # The end
+/// # Shutdown
 ///
-/// Dropping the last handle delivers what was accepted, then ends the hub's thread; the drop waits
-/// for that, unless it happens inside a queued callback, of whatever hub. A [`Publisher`] is a handle
-/// too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
+/// Dropping the last handle delivers the accepted events, then ends the hub's thread. The drop
+/// waits for that, unless it happens inside a queued callback of any hub. A [`Publisher`] is a
+/// handle too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,
@@ -71,12 +71,12 @@ struct Inner {
     shared: Arc<HubShared>,
     registry: Registry,
     any: Arc<AnyListeners>,
-    /// The thread started by the first `listen`, or `None` where a [`Worker`] dispatches.
+    /// The thread started by the first `listen`, or `None` when a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<JoinHandle<()>>>,
 }
 
 impl Hub {
-    /// A hub of one's own, with the options' defaults.
+    /// A new hub with default options.
     ///
     /// ```
     /// let hub = typed_hub::Hub::new();
@@ -86,7 +86,7 @@ impl Hub {
         Self::builder().build()
     }
 
-    /// A hub with options of one's choice.
+    /// Sets the options of a new hub.
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -101,8 +101,8 @@ impl Hub {
         HubOptions::builder()
     }
 
-    /// The process's default hub. It never ends: [`flush`](Self::flush) it before `main` returns
-    /// where its last events matter.
+    /// The process's default hub. It never ends: [`flush`](Self::flush) it before `main` returns if
+    /// its last events matter.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
@@ -119,19 +119,14 @@ impl Hub {
 
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// It never waits for itself: it returns at once when it is called from inside a callback, of this
-    /// hub or of another, and on the thread that pumps the hub's [`Worker`]: the one that has last
-    /// called it or, before the first call, the one that made it.
+    /// It never waits for itself. It returns at once inside a callback of any hub, and on the
+    /// thread of the hub's [`Worker`]: the thread that called the worker last or, before the first
+    /// call, the thread that made it.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let (seen, heard) = std::sync::mpsc::channel();
@@ -151,14 +146,9 @@ impl Hub {
     /// hub it listens to.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let weak = hub.downgrade();
@@ -180,7 +170,7 @@ impl Hub {
         }
     }
 
-    /// What the hub is doing: channels, listeners, counts, the queue's depth.
+    /// A report of the hub's channels, its listeners, their counts, and the queue's depth.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
@@ -268,7 +258,7 @@ impl Drop for Inner {
             && dispatcher.thread().id() != thread::current().id()
             && !scope::any_dispatch()
         {
-            // It ends by itself: a listener's panic never reaches it.
+            // The thread ends by itself: a listener's panic never reaches it.
             let _ = dispatcher.join();
         }
         self.shared.close();

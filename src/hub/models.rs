@@ -1,9 +1,9 @@
-//! Models of the way of an event to the listeners of a channel, for the model checker:
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib models`.
+//! Models of the publish path of a channel, for the model checker: `RUSTFLAGS="--cfg loom" cargo
+//! test --release --lib models`.
 //!
-//! A listener joins while another thread publishes, beside one of another kind that tells the order of
-//! acceptance: of what is accepted after its own event it gets everything. For every pair of kinds,
-//! with and without retained events.
+//! A listener joins while another thread publishes, beside a witness that shows the order of
+//! acceptance: the listener gets everything accepted after its own event. There is a model for
+//! every pair of kinds, with and without retained events.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +38,7 @@ impl Channel for Retaining {
     const RETAIN: usize = 4;
 }
 
-/// What a listener publishes when it has joined.
+/// The event that is published after a listener has joined.
 const MARK: u64 = 100;
 
 struct Fixture<C: Channel> {
@@ -64,7 +64,7 @@ fn here() -> Source {
 }
 
 impl<C: Channel<Event = u64>> Fixture<C> {
-    /// Every part is there already: std's once-cells are not for the model checker.
+    /// Makes every part at once: std's once-cells are not for the model checker.
     fn new() -> Self {
         let shared = Arc::new(HubShared::new(Arc::new(|panic| {
             eprintln!("{panic}");
@@ -179,7 +179,7 @@ fn from_the_beginning(order: &[u64], told: &[u64]) {
     assert_eq!(told, order);
 }
 
-/// Inline listeners are called by two threads at a time, in no order.
+/// Two threads call inline listeners at the same time, in no order.
 fn in_any_order(order: &[u64], told: &[u64]) {
     assert!(since_mark(order).iter().all(|n| told.contains(n)));
 }
@@ -210,8 +210,8 @@ models! {
         from_the_beginning(receiver, receiver_with_replay) on Retaining;
 }
 
-/// The first inline listener and the first receiver, one after the other, while nobody listens: the
-/// receiver misses nothing that the inline listener, which came later, is told.
+/// A receiver joins, then an inline listener, while another thread publishes: the receiver gets
+/// every event that the later inline listener gets.
 #[test]
 fn a_receiver_joins_before_an_inline_listener() {
     let mut builder = loom::model::Builder::new();

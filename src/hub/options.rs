@@ -1,4 +1,4 @@
-//! What can be chosen of a hub and of a receiver.
+//! The options of a hub and of a receiver.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::delivery::history::Replay;
 use crate::delivery::log::Overflow;
 use crate::delivery::panic_report::{PanicHandler, PanicReport, report_to_stderr};
 
-/// What [`Hub::builder`](super::Hub::builder) sets.
+/// The options of a hub, which [`Hub::builder`](super::Hub::builder) sets.
 #[derive(TypedBuilder)]
 #[builder(
     builder_method(vis = "pub(super)"),
@@ -26,7 +26,7 @@ pub struct HubOptions {
     #[builder(
         default = 1_024,
         setter(
-            doc = "How many accepted events may wait for the dispatcher before `publish` waits and `try_publish` refuses. In events; 1,024 unless said. 0, with which nothing could be accepted, counts as 1. Memory is taken as it is needed, so that `usize::MAX` means no bound."
+            doc = "How many accepted events may wait for the dispatcher before `publish` blocks and `try_publish` fails, in events. The default is 1,024; 0 counts as 1. Memory is allocated as needed, so that `usize::MAX` means no bound."
         )
     )]
     pub(super) capacity: usize,
@@ -35,24 +35,24 @@ pub struct HubOptions {
         default = Arc::new(report_to_stderr),
         setter(
             transform = |handler: impl Fn(&PanicReport) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
-            doc = "Called with every panic that the hub catches (of a listener, of the drop of an event, of a task's waker), on the thread where it panicked. Unless set, writes one line to standard error."
+            doc = "The function that gets every panic that the hub catches (of a listener, of the drop of an event, of a task's waker), on the thread that panicked. The default writes one line to standard error."
         )
     )]
     pub(super) on_panic: PanicHandler,
 }
 
-/// Whatever of the options has been set, the rest has its default.
+/// Unset options take their defaults.
 impl<Capacity, OnPanic> HubBuilder<(Capacity, OnPanic)>
 where
     HubOptions: NextFieldDefault<(Capacity,), Output = usize>
         + for<'a> NextFieldDefault<(&'a usize, OnPanic), Output = PanicHandler>,
 {
-    /// The hub. It has no thread before its first `listen`.
+    /// Makes the hub. Its first `listen` starts its thread.
     pub fn build(self) -> Hub {
         Hub::with(self.options())
     }
 
-    /// The hub, and the [`Worker`] that calls its queued listeners: it never has a thread.
+    /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners.
     pub fn build_with_worker(self) -> (Hub, Worker) {
         Hub::with_worker(self.options())
     }
@@ -66,28 +66,30 @@ impl fmt::Debug for HubOptions {
     }
 }
 
-/// What can be chosen of a receiver, for [`Hub::receiver_with`].
+/// The options of a receiver, for [`Hub::receiver_with`].
 #[derive(Clone, Debug, TypedBuilder)]
 #[builder(doc)]
 pub struct ReceiverOptions {
     #[builder(
         default = 1_024,
         setter(
-            doc = "How many events may wait for the receiver, beyond those it has taken already, before it overflows. In events; 1,024 unless said. 0, with which nothing could be received, counts as 1. Memory is taken as it is needed."
+            doc = "How many events may wait for the receiver, beyond those it has taken already, before its buffer is full, in events. The default is 1,024; 0 counts as 1. Memory is allocated as needed."
         )
     )]
     pub(super) capacity: usize,
 
     #[builder(
         default,
-        setter(doc = "What happens then; `publish` waits unless said.")
+        setter(
+            doc = "What happens when the receiver's buffer is full. By default `publish` blocks."
+        )
     )]
     pub(super) overflow: Overflow,
 
     #[builder(
         default,
         setter(
-            doc = "What of the past it receives first. Unless set, nothing. A channel has a past when its [`RETAIN`](super::Channel::RETAIN) says so."
+            doc = "Which retained events the receiver gets before live ones. The default is none. A channel retains events if its [`RETAIN`](super::Channel::RETAIN) is above 0."
         )
     )]
     pub(super) replay: Replay,
@@ -97,7 +99,7 @@ pub struct ReceiverOptions {
         setter(
             into,
             strip_option,
-            doc = "What reports call the receiver; unless said, the file and line that made it."
+            doc = "The receiver's name in reports. The default is the file and line that made it."
         )
     )]
     pub(super) name: Option<String>,

@@ -1,4 +1,4 @@
-//! The ways to publish, each a method of [`Hub`].
+//! The methods of [`Hub`] that publish.
 
 use std::future::Future;
 use std::panic::Location;
@@ -12,10 +12,11 @@ use crate::error::TryPublishError;
 impl Hub {
     /// Publishes an event on an open channel, and returns when it is accepted.
     ///
-    /// Where the queue is full, or a receiver that loses nothing lets no more in, it waits for
-    /// room. From inside a callback or a predicate of [`wait_for`](Self::wait_for), and on the thread
-    /// of a [`Worker`](crate::Worker), it never waits, and goes beyond the capacity instead. An event
-    /// that nobody listens to is dropped.
+    /// Blocks while the hub's queue, or the buffer of a receiver with
+    /// [`Overflow::Block`](crate::Overflow::Block), is full. Inside a callback or a predicate of
+    /// [`wait_for`](Self::wait_for), and on the thread of a [`Worker`](crate::Worker), it never
+    /// blocks, and exceeds the capacity instead. An event without listeners is dropped, unless the
+    /// channel retains it.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -36,17 +37,12 @@ impl Hub {
             .publish(self.queue(), event, source, None);
     }
 
-    /// [`publish`](Self::publish) that does not wait.
+    /// Publishes an event on an open channel if there is room, without blocking.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub, TryPublishError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, TryPublishError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::builder().capacity(1).build();
     /// if let Err(TryPublishError(tick)) = hub.try_publish::<Custom<Ticks>>(1) {
@@ -56,7 +52,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event when there is no room. No listener has seen it then.
+    /// [`TryPublishError`] with the event when the hub's queue, or the buffer of a receiver with
+    /// [`Overflow::Block`](crate::Overflow::Block), is full. No listener has seen the event.
     #[track_caller]
     pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
         let source = Location::caller();
@@ -66,19 +63,15 @@ impl Hub {
         accepted.map_err(TryPublishError)
     }
 
-    /// [`publish`](Self::publish) that waits for room, where that waits, without blocking the thread.
+    /// Publishes an event on an open channel. When [`publish`](Self::publish) would block, the
+    /// future waits for room without blocking the thread.
     ///
-    /// A future that is dropped while it waits drops the event: nobody has seen it.
+    /// Dropping the future while it waits drops the event, which no listener has seen.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// # pollster::block_on(async {
     /// let hub = Hub::new();
@@ -93,8 +86,8 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
-    /// [`publish`](Self::publish) on a protected channel: it takes the channel's key. See [`Protected`]
-    /// for a channel of one's own.
+    /// Publishes an event on a protected channel with the channel's key, as
+    /// [`publish`](Self::publish) does on an open one. See [`Protected`] for an example.
     #[track_caller]
     pub fn publish_protected<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
@@ -102,11 +95,13 @@ impl Hub {
             .publish(self.queue(), event, source, None);
     }
 
-    /// [`try_publish`](Self::try_publish) on a protected channel: it takes the channel's key.
+    /// Publishes an event on a protected channel with the channel's key if there is room, without
+    /// blocking.
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event when there is no room.
+    /// [`TryPublishError`] with the event when the hub's queue, or the buffer of a receiver with
+    /// [`Overflow::Block`](crate::Overflow::Block), is full. No listener has seen the event.
     #[track_caller]
     pub fn try_publish_protected<C: Protected>(
         &self,
@@ -120,7 +115,8 @@ impl Hub {
         accepted.map_err(TryPublishError)
     }
 
-    /// [`publish_async`](Self::publish_async) on a protected channel: it takes the channel's key.
+    /// Publishes an event on a protected channel with the channel's key, as
+    /// [`publish_async`](Self::publish_async) does on an open one.
     #[track_caller]
     pub fn publish_async_protected<C: Protected>(
         &self,
@@ -130,8 +126,8 @@ impl Hub {
         self.accept::<C>(event, Location::caller())
     }
 
-    /// [`publish_protected`](Self::publish_protected) that never waits: it goes beyond the capacity of
-    /// the queue and of every receiver.
+    /// Publishes an event on a protected channel without blocking: exceeds the capacity of the
+    /// queue and of every receiver if needed.
     #[track_caller]
     pub(crate) fn publish_unbounded<C: Protected>(&self, _key: &C::Key, event: C::Event) {
         let source = Location::caller();
@@ -143,8 +139,8 @@ impl Hub {
         PublishFuture::new(self.channel::<C>(), self.queue(), event, source)
     }
 
-    /// Whether the channel has a listener of any kind: for a producer whose events are costly to make. A
-    /// channel that retains events has a use for them without listeners, too.
+    /// Whether the channel has a listener of any kind, for publishers whose events are costly to
+    /// make. A channel that retains events retains them without listeners too.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};
@@ -165,7 +161,7 @@ impl Hub {
         self.channel::<C>().has_listeners()
     }
 
-    /// The channel looked up once, for hot loops. See [`Publisher`].
+    /// Looks the channel up once, for hot loops. See [`Publisher`].
     pub fn publisher<C: Channel>(&self) -> Publisher<C> {
         let channel = self.inner.registry.shared(|| self.new_channel());
         Publisher::new(self.clone(), channel)

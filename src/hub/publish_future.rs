@@ -9,12 +9,12 @@ use crate::channel::Channel;
 use crate::delivery::queue::Queue;
 use crate::envelope::Source;
 
-/// The future of an event that is to be accepted. Dropped before, it drops the event; once it is
-/// dropped, nobody wakes its task any more.
+/// The future of a publish. Dropping it before it is ready drops the event; a dropped future never
+/// wakes its task.
 pub(super) struct PublishFuture<'a, C: Channel> {
     channel: &'a ChannelState<C>,
     queue: &'a Queue,
-    /// There until it is accepted.
+    /// `None` once the event is accepted.
     event: Option<C::Event>,
     source: Source,
     waiter: PublishWaiter,
@@ -52,7 +52,7 @@ impl<C: Channel> Future for PublishFuture<'_, C> {
                 break;
             };
             this.event = Some(rejected.event);
-            // An executor's code, which may panic: the event stays where it is.
+            // Cloning runs the executor's code, which may panic: the event stays in the future.
             let waker = task.waker().clone();
             if this
                 .channel

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use crate::envelope::Source;
 
-/// So many lines are remembered: a publish looks through them, so that they must be few.
+/// The number of lines that are remembered: few, because a publish looks through them.
 const KNOWN: usize = 8;
 
-/// An append-only list, to look through without a lock: for the first line that ever published
-/// that is one comparison of pointers.
+/// An append-only list that is read without a lock. For the first line that published, a look-up is
+/// one comparison of pointers.
 #[derive(Default)]
 pub(super) struct PublishSites {
     first: Link,

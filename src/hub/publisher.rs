@@ -10,22 +10,16 @@ use crate::channel::{Channel, Open, Protected};
 use crate::delivery::inline::SnapshotCache;
 use crate::error::TryPublishError;
 
-/// A channel of a hub, looked up once: for loops that publish much.
+/// A channel of a hub, looked up once, for loops that publish many events.
 ///
-/// It is a handle of its hub, and keeps it alive as every [`Hub`] does.
+/// It is a handle of its hub, and keeps the hub alive as every [`Hub`] does.
 ///
-/// It belongs to one thread at a time (`Send`, not `Sync`); another thread publishes with a clone of
-/// its own.
+/// One thread at a time uses it (`Send`, not `Sync`); another thread publishes with its own clone.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let ticks = Hub::new().publisher::<Custom<Ticks>>();
 /// for tick in 0..1_000 {
@@ -47,7 +41,7 @@ impl<C: Channel> Publisher<C> {
         }
     }
 
-    /// See [`Hub::publish`].
+    /// Publishes an event on an open channel: see [`Hub::publish`].
     #[track_caller]
     pub fn publish(&self, event: C::Event)
     where
@@ -58,11 +52,12 @@ impl<C: Channel> Publisher<C> {
         self.channel.publish(self.hub.queue(), event, source, cache);
     }
 
-    /// See [`Hub::try_publish`].
+    /// Publishes an event on an open channel without blocking: see [`Hub::try_publish`].
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event when there is no room.
+    /// [`TryPublishError`] with the event when the hub's queue, or the buffer of a receiver with
+    /// [`Overflow::Block`](crate::Overflow::Block), is full. No listener has seen the event.
     #[track_caller]
     pub fn try_publish(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>>
     where
@@ -74,7 +69,7 @@ impl<C: Channel> Publisher<C> {
         accepted.map_err(TryPublishError)
     }
 
-    /// See [`Hub::publish_async`].
+    /// Publishes an event on an open channel from a task: see [`Hub::publish_async`].
     #[track_caller]
     pub fn publish_async(&self, event: C::Event) -> impl Future<Output = ()> + Send + use<'_, C>
     where
@@ -84,7 +79,7 @@ impl<C: Channel> Publisher<C> {
         PublishFuture::new(&self.channel, self.hub.queue(), event, source)
     }
 
-    /// See [`Hub::publish_protected`].
+    /// Publishes an event on a protected channel: see [`Hub::publish_protected`].
     #[track_caller]
     pub fn publish_protected(&self, _key: &C::Key, event: C::Event)
     where
@@ -95,11 +90,13 @@ impl<C: Channel> Publisher<C> {
         self.channel.publish(self.hub.queue(), event, source, cache);
     }
 
-    /// See [`Hub::try_publish_protected`].
+    /// Publishes an event on a protected channel without blocking: see
+    /// [`Hub::try_publish_protected`].
     ///
     /// # Errors
     ///
-    /// [`TryPublishError`] with the event when there is no room.
+    /// [`TryPublishError`] with the event when the hub's queue, or the buffer of a receiver with
+    /// [`Overflow::Block`](crate::Overflow::Block), is full. No listener has seen the event.
     #[track_caller]
     pub fn try_publish_protected(
         &self,
@@ -115,7 +112,7 @@ impl<C: Channel> Publisher<C> {
         accepted.map_err(TryPublishError)
     }
 
-    /// See [`Hub::publish_async_protected`].
+    /// Publishes an event on a protected channel from a task: see [`Hub::publish_async_protected`].
     #[track_caller]
     pub fn publish_async_protected(
         &self,
@@ -129,7 +126,7 @@ impl<C: Channel> Publisher<C> {
         PublishFuture::new(&self.channel, self.hub.queue(), event, source)
     }
 
-    /// The hub it publishes on.
+    /// The hub on which it publishes.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }

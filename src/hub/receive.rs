@@ -1,4 +1,4 @@
-//! The ways to pull events, each a method of [`Hub`].
+//! The methods of [`Hub`] that pull events.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -14,24 +14,19 @@ use crate::envelope::Envelope;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
-    /// A receiver of the events that channel `C` accepts from now on. It loses nothing: while
-    /// 1,024 events wait for it, `publish` waits too. See [`Receiver`].
+    /// Makes a receiver of the events that channel `C` accepts from now on. It loses no event:
+    /// while 1,024 events wait for it, `publish` blocks. See [`Receiver`].
     #[track_caller]
     pub fn receiver<C: Channel>(&self) -> Receiver<C> {
         self.receiver_with(ReceiverOptions::default())
     }
 
-    /// [`receiver`](Self::receiver), with options.
+    /// Makes a receiver, as [`receiver`](Self::receiver) does, with options.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub, Lagged, Overflow, ReceiverOptions, RecvError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, Lagged, Overflow, ReceiverOptions, RecvError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let options = ReceiverOptions::builder()
@@ -53,11 +48,11 @@ impl Hub {
         channel.receive(name, options.capacity, options.overflow, options.replay)
     }
 
-    /// Waits for an event that satisfies the predicate, among those that are accepted from now on, at
-    /// most as long as `timeout`. What the predicate itself publishes never waits for room.
+    /// Waits, at most for `timeout`, for an event that satisfies the predicate, among those that
+    /// are accepted from now on. A publish inside the predicate never blocks.
     ///
-    /// An event that has happened already is not waited for in vain with
-    /// [`wait_for_with`](Self::wait_for_with), on a channel that retains it.
+    /// If the event may have been published already, use [`wait_for_with`](Self::wait_for_with) on
+    /// a channel that retains it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -66,12 +61,12 @@ impl Hub {
     /// let hub = Hub::new();
     /// let signed_in = |event: &AuthEvent| matches!(event, AuthEvent::SignedIn { .. });
     /// let event = hub.wait_for::<Auth>(signed_in, Duration::from_millis(1));
-    /// assert!(event.is_err(), "nobody signs in here");
+    /// assert!(event.is_err(), "no user signs in here");
     /// ```
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`] when no such event came in time.
+    /// [`WaitTimeout`] when no such event came within `timeout`.
     #[track_caller]
     pub fn wait_for<C: Channel>(
         &self,
@@ -81,8 +76,8 @@ impl Hub {
         self.wait_for_with(Replay::None, predicate, timeout)
     }
 
-    /// [`wait_for`](Self::wait_for) that looks first at what the channel has retained, as far as
-    /// `replay` says: an event that came a moment before is found, and none in between is skipped.
+    /// Waits for an event as [`wait_for`](Self::wait_for) does, but looks first at the retained
+    /// events that `replay` selects. No event between those and the live ones is skipped.
     ///
     /// ```
     /// use std::time::Duration;
@@ -105,7 +100,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`] when no such event was retained or came in time.
+    /// [`WaitTimeout`] when no such event was retained or came within `timeout`.
     #[track_caller]
     pub fn wait_for_with<C: Channel>(
         &self,
@@ -125,18 +120,18 @@ impl Hub {
             });
             match receiver.recv_timeout(left) {
                 Ok(event) if satisfies(&event) => return Ok(event),
-                // They are there already: time does not matter.
+                // Retained events are here already: the timeout does not apply to them.
                 Ok(_) if retained > 1 => retained -= 1,
                 Ok(_) if left.is_zero() => return Err(WaitTimeout),
-                // Nothing is lost to this receiver, and the hub is there as long as its handle.
+                // This receiver loses nothing, and `self` keeps the hub alive.
                 Ok(_) | Err(RecvTimeoutError::Lagged(_) | RecvTimeoutError::Closed) => {}
                 Err(RecvTimeoutError::Timeout) => return Err(WaitTimeout),
             }
         }
     }
 
-    /// The last event that the channel has retained, in its envelope. `None` when nothing has been
-    /// published, or when the channel retains nothing.
+    /// The latest event that the channel has retained, in its envelope. `None` when no event has
+    /// been published, or when the channel retains none.
     ///
     /// ```
     /// use typed_hub::{Custom, CustomChannel, Hub};

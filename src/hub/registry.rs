@@ -6,14 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use super::any::AnyChannel;
 
-/// Ways from the root.
+/// The number of links from the root.
 const ROOTS: usize = 32;
 
-/// Ways from every entry.
+/// The number of links from every entry.
 const FORKS: usize = 2;
 
-/// An append-only trie over `TypeId`s. A `TypeId` is a hash already, so its own bits lead the
-/// way; and since nothing is ever removed, a look-up takes no lock.
+/// An append-only trie over `TypeId`s. A `TypeId` is a hash already, so its own bits are the path.
+/// Nothing is ever removed, so a look-up takes no lock.
 #[derive(Default)]
 pub(super) struct Registry {
     roots: [Link; ROOTS],
@@ -22,14 +22,14 @@ pub(super) struct Registry {
 type Link = OnceLock<Box<Entry>>;
 
 struct Entry {
-    /// The bits of its type, all of them.
+    /// All bits of its type.
     key: u64,
     state: Arc<dyn AnyChannel>,
     below: [Link; FORKS],
 }
 
 impl Registry {
-    /// The state of type `S`, made by `make` at its first use.
+    /// The state of type `S`, made by `make` on first use.
     pub(super) fn state<S: AnyChannel>(&self, make: impl Fn() -> Arc<S>) -> &S {
         self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: &dyn Any = &**state;
@@ -37,7 +37,7 @@ impl Registry {
         })
     }
 
-    /// The same, to keep.
+    /// A shared handle of the state of type `S`, made by `make` on first use.
     pub(super) fn shared<S: AnyChannel>(&self, make: impl Fn() -> Arc<S>) -> Arc<S> {
         self.find(bits(TypeId::of::<S>()), make, |state| {
             let state: Arc<dyn Any + Send + Sync> = Arc::clone(state) as _;
@@ -66,7 +66,7 @@ impl Registry {
             {
                 return found;
             }
-            // Once the bits are used up the trie goes on as a list.
+            // Once the bits are used up, the trie continues as a list.
             (link, rest) = (&entry.below[digit(rest, FORKS)], rest / FORKS as u64);
         }
     }

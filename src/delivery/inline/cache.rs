@@ -1,4 +1,4 @@
-//! Where inline listeners are called from.
+//! The cached snapshot of a channel's inline listeners.
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::{Arc, Weak};
@@ -7,35 +7,35 @@ use super::{InlineListeners, Members};
 use crate::channel::Channel;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// A [`Publisher`](crate::Publisher)'s own, or a thread's: it remembers who listens, so that a
-/// publish takes no lock, and writes to nothing that is written to from another cache. One thread at
-/// a time uses it.
+/// The cache of a [`Publisher`](crate::Publisher) or of a thread. It remembers the channel's
+/// listeners, so that a publish takes no lock and writes to no memory that another cache writes to.
+/// One thread at a time uses it.
 ///
-/// It remembers weakly. Whoever changes the listeners takes the snapshots of all caches away, so that a
-/// cache which still finds its own has the right one, and one which happens not to be published at
-/// keeps nobody alive. That is what the two atomic writes of a publish are for: a cache holds its
-/// snapshot while it calls.
+/// It holds a `Weak`: a change of the listeners drops the snapshots of all caches, so that a
+/// successful upgrade proves that the snapshot is current, and an unused cache keeps no listener
+/// alive. The price is two atomic read-modify-writes a publish, which holds its snapshot while it
+/// calls.
 pub(crate) struct SnapshotCache<C: Channel> {
-    /// There from the first event on: the cache is open.
+    /// Set by the first event, which opens the cache.
     counter: OnceCell<Arc<LocalCounter>>,
     snapshot: RefCell<Weak<CachedSnapshot<C>>>,
 }
 
-/// The list of one cache. Caches share the list itself, but not the count of its holders.
+/// The snapshot of one cache. Caches share the list itself, but not its reference count.
 ///
-/// Two lines of a cache, as processors fetch them.
+/// Two cache lines, which processors fetch together.
 #[repr(align(128))]
 pub(crate) struct CachedSnapshot<C: Channel> {
     pub(super) listeners: Members<C>,
 }
 
-/// How many events have been accepted at a cache. Whoever uses it alone writes.
+/// How many events have been accepted through a cache. Only the thread that uses the cache writes.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct LocalCounter(AtomicU64);
 
 impl<C: Channel> SnapshotCache<C> {
-    /// For one channel.
+    /// An empty cache for one channel.
     pub(crate) fn new() -> Self {
         Self {
             counter: OnceCell::new(),
@@ -43,7 +43,7 @@ impl<C: Channel> SnapshotCache<C> {
         }
     }
 
-    /// Counts an event; the first one opens it at its channel's `listeners`.
+    /// Counts an event; the first event opens the cache at its channel's `listeners`.
     #[inline]
     pub(crate) fn count<'a>(&self, listeners: impl FnOnce() -> &'a InlineListeners<C>) {
         let counter = self.counter.get();
@@ -57,7 +57,7 @@ impl<C: Channel> SnapshotCache<C> {
         self.counter.get_or_init(|| listeners.new_counter())
     }
 
-    /// Its snapshot, unless that has been taken away.
+    /// The snapshot, unless a change of the listeners has dropped it.
     #[inline]
     pub(super) fn snapshot(&self) -> Option<Arc<CachedSnapshot<C>>> {
         self.snapshot.borrow().upgrade()

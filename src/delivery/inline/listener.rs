@@ -10,25 +10,26 @@ use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Unsubscribe;
 use crate::delivery::trace;
 
-/// A listener, whatever its callback is: the callback lies in place, so that to call it takes no
-/// more steps than to call a boxed closure.
+/// A listener with a callback of any type. The callback lies in place, so that a call costs no more
+/// than that of a boxed closure.
 pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
-    /// Calls it, unless it has ended.
+    /// Calls the callback, unless the listener has ended.
     fn call(&self, event: &C::Event, shared: &HubShared);
 
-    /// Every publish since then has called this listener: how many is derived, not counted. Give or
-    /// take one for each cache that was published at while it joined.
+    /// How many events had been published when it joined. Every later publish has called it, so
+    /// that its deliveries are derived, not counted: they may be off by one for each cache that was
+    /// publishing while it joined.
     fn published_before(&self) -> u64;
 }
 
-/// In this order, so that what a call needs is close together.
+/// The fields that a call needs come first, close together.
 #[repr(C)]
 pub(super) struct InlineListener<C: Channel, F> {
-    /// There until it is dropped.
+    /// `None` only during the drop.
     callback: Option<F>,
     common: Listener,
     published_before: u64,
-    /// A circle as long as it listens: the end of its guard opens it, or that of the hub.
+    /// A reference cycle while it listens: the end of its guard, or of the hub, breaks it.
     channel: Arc<InlineListeners<C>>,
 }
 
@@ -94,7 +95,7 @@ impl<C: Channel, F: Send + Sync> Unsubscribe for InlineListener<C, F> {
         self.channel.leave(&self.common);
     }
 
-    /// Publishers share the listener through their lists: when it has been dropped, no call is
+    /// Publishers share the listener through their snapshots: when it has been dropped, no call is
     /// under way.
     fn wait_idle(self: Arc<Self>) {
         let channel = Arc::clone(&self.channel);
@@ -108,7 +109,7 @@ impl<C: Channel, F: Send + Sync> Unsubscribe for InlineListener<C, F> {
     }
 }
 
-/// The last publisher that could call it lets go of it: under no lock.
+/// The last reference may be that of a publisher, which drops it under no lock.
 impl<C: Channel, F> Drop for InlineListener<C, F> {
     fn drop(&mut self) {
         let shared = &self.channel.kinds.shared;

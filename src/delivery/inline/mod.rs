@@ -1,8 +1,8 @@
 //! Inline listeners: called at once, on the publisher's thread, before `publish` returns.
 //!
-//! Here are the listeners of a channel, of which each is a [`listener`]; they are called from a
-//! [`cache`]: a publisher's own or, for whoever publishes without one, one of the [`thread_caches`] of the
-//! thread.
+//! This module holds the listeners of a channel, each a [`listener`]. A publish reaches them
+//! through a [`cache`]: the publisher's own or, without a publisher, one of the thread's
+//! [`thread_caches`].
 
 mod cache;
 mod listener;
@@ -33,13 +33,13 @@ pub(crate) struct InlineListeners<C: Channel> {
 
 struct State<C: Channel> {
     set: ListenerSet<dyn Inline<C>>,
-    /// What publishers go through, without the lock. The first publish after a change makes it.
+    /// The list that publishers read without the lock. The first publish after a change makes it.
     snapshot: Option<Members<C>>,
-    /// Of the caches that have one.
+    /// The snapshots of the caches that have one.
     snapshots: Vec<Arc<CachedSnapshot<C>>>,
-    /// Of every cache there is, and of some that are gone.
+    /// The counters of every cache, and of some that are gone.
     counters: Vec<Arc<LocalCounter>>,
-    /// How many events have been accepted apart from a cache, or at caches that are forgotten.
+    /// How many events have been accepted without a cache, or through caches that are forgotten.
     published: u64,
 }
 
@@ -60,7 +60,7 @@ impl<C: Channel> InlineListeners<C> {
         }
     }
 
-    /// For a cache that opens.
+    /// The counter for a cache that opens.
     fn new_counter(&self) -> Arc<LocalCounter> {
         let counter = Arc::default();
         let mut state = self.state.lock();
@@ -71,9 +71,9 @@ impl<C: Channel> InlineListeners<C> {
         counter
     }
 
-    /// Accepts an event on a channel that has only inline listeners: those that are there for it. `None`
-    /// when there are listeners of another kind by the time these have been looked up, or when there is
-    /// no cache: the event has not been accepted then. Not from inside an inline callback of this hub.
+    /// Accepts an event on a channel that has only inline listeners, and returns the listeners that
+    /// get it. `None` when the event is not accepted: the channel has listeners of another kind by
+    /// now, or there is no cache. Not called inside an inline callback of this hub.
     #[inline]
     pub(crate) fn counted_snapshot(
         self: &Arc<Self>,
@@ -105,8 +105,7 @@ impl<C: Channel> InlineListeners<C> {
         Some(snapshot)
     }
 
-    /// The listeners that are there now, for an event that other kinds are told of too, or that has to
-    /// wait its turn.
+    /// The current listeners, for an event that other kinds get too, or that is deferred.
     pub(crate) fn snapshot(
         self: &Arc<Self>,
         cache: Option<&SnapshotCache<C>>,
@@ -125,7 +124,7 @@ impl<C: Channel> InlineListeners<C> {
         cache.snapshot().unwrap_or_else(|| self.new_snapshot(cache))
     }
 
-    /// Without a cache.
+    /// A snapshot that no cache holds.
     #[cold]
     pub(super) fn uncached_snapshot(&self) -> Arc<CachedSnapshot<C>> {
         let listeners = self.state.lock().snapshot();
@@ -153,8 +152,8 @@ impl<C: Channel> InlineListeners<C> {
         scope::inline_of(self.kinds.shared.hub)
     }
 
-    /// Calls every listener of the snapshot with the event. What has to happen `before`, with the
-    /// snapshot in use, is inside the callbacks' scope too: it may listen, publish and close.
+    /// Calls `before`, then every listener of the snapshot with the event. `before` runs inside the
+    /// callbacks' scope too, because the snapshot is in use: it may listen, publish and close.
     #[inline]
     pub(crate) fn call(
         &self,
@@ -165,16 +164,16 @@ impl<C: Channel> InlineListeners<C> {
         scope::inline(self.kinds.shared.hub, || {
             before();
             self.call_all(&snapshot, event);
-            // It may be the last to hold a listener that has ended: others' code, as the calls are.
+            // It may hold the last reference to a listener that has ended, whose drop is user code.
             drop(snapshot);
         });
     }
 
-    /// From inside an inline callback of the same hub: calls the listeners of the snapshot as soon as the
-    /// present event has reached every listener.
+    /// Calls the listeners of the snapshot when the current event has reached every listener.
+    /// Called inside an inline callback of the same hub.
     #[cold]
     pub(crate) fn defer(&self, snapshot: Arc<CachedSnapshot<C>>, event: Payload<C::Event>) {
-        // Held weakly: `close` waits for calls under way, not for those that have still to come.
+        // Held weakly: `close` waits for calls under way, not for deferred ones.
         let members = snapshot.listeners.members();
         let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
         drop((members, snapshot));
@@ -228,7 +227,7 @@ impl<C: Channel> InlineListeners<C> {
         drop((left, before));
     }
 
-    /// The hub is gone: nobody listens any more.
+    /// Removes all listeners: the hub has ended.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         let left = state.set.clear();
@@ -236,17 +235,18 @@ impl<C: Channel> InlineListeners<C> {
         drop((left, before));
     }
 
-    /// Tells publishers, and unlocks. What is not up to date any more is for the caller, to drop.
+    /// Updates the kinds, invalidates the snapshots and unlocks. Returns the outdated list for the
+    /// caller to drop.
     fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
         self.kinds.set(KindSet::INLINE, !state.set.is_empty());
         let before = state.snapshot.take();
-        // Under the lock: whoever changes them next must find no cache with a snapshot of before. No
-        // listener is dropped here, for `before` lists the same.
+        // Under the lock: the next change must find no cache with an older snapshot. No listener is
+        // dropped here, because `before` holds the same ones.
         state.snapshots.clear();
         before
     }
 
-    /// How many events have been accepted here: at a cache, or apart.
+    /// How many events have been accepted, through a cache or without one.
     pub(crate) fn published(&self) -> u64 {
         self.state.lock().published()
     }
@@ -275,8 +275,8 @@ impl<C: Channel> State<C> {
         self.published + in_caches.sum::<u64>()
     }
 
-    /// Only what nobody else holds is a cache's that is gone. No listener is dropped: the snapshots are up
-    /// to date.
+    /// Forgets the caches that are gone: no other reference to their counters and snapshots is
+    /// left. No listener is dropped, because the snapshots are current.
     fn forget_caches(&mut self) {
         self.snapshots
             .retain_mut(|snapshot| Arc::get_mut(snapshot).is_none());

@@ -1,4 +1,4 @@
-//! The caches of a thread, for what it publishes without a publisher.
+//! The caches of a thread, for publishes without a [`Publisher`](crate::Publisher).
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use super::InlineListeners;
 use super::cache::SnapshotCache;
 use crate::channel::Channel;
 
-/// By the numbers of their channels. Borrowed for a look, never while a callback runs.
+/// Indexed by the slots of their channels. Borrowed for a look-up, never while a callback runs.
 type Caches = RefCell<Vec<Option<Box<dyn Any>>>>;
 
 // The model checker does not see it: models use caches that they make.
@@ -17,16 +17,17 @@ thread_local! {
     static CACHES: Caches = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread's cache at one channel. It stays, also when the channel is gone, until the thread ends or
-/// meets another channel of the same number.
+/// A thread's cache for one channel. It outlives the channel: it stays until the thread ends, or
+/// until a channel with the same slot replaces it.
 struct ThreadCache<C: Channel> {
     cache: SnapshotCache<C>,
-    /// Whose it is: no other listeners have the address as long as this is there.
+    /// The listeners that it caches: while this `Weak` exists, no other listeners have their
+    /// address.
     listeners: Weak<InlineListeners<C>>,
 }
 
-/// Uses this thread's cache at a channel. `None` in the destructors of an ending thread, where its caches
-/// are gone.
+/// Calls `use_it` with this thread's cache for a channel. `None` when the caches are gone, in the
+/// destructors of an ending thread, or are in use.
 #[inline]
 pub(super) fn with_own<C: Channel, R>(
     listeners: &Arc<InlineListeners<C>>,
@@ -43,7 +44,7 @@ pub(super) fn with_own<C: Channel, R>(
     result.ok().flatten()
 }
 
-/// The cache at a channel, if it has been set up.
+/// The cache for a channel, if it has been set up.
 #[inline]
 fn find<'a, C: Channel>(
     caches: &'a [Option<Box<dyn Any>>],
@@ -71,7 +72,8 @@ fn set_up<C: Channel>(caches: &Caches, listeners: &Arc<InlineListeners<C>>) {
         listeners: Arc::downgrade(listeners),
     };
     let SlotId(place) = listeners.slot;
-    // In use while an outdated snapshot is dropped, and with it the captures of a listener.
+    // The caches are in use while an outdated snapshot is dropped, and with it a listener's
+    // captures.
     let Ok(mut caches) = caches.try_borrow_mut() else {
         return;
     };
@@ -81,7 +83,8 @@ fn set_up<C: Channel>(caches: &Caches, listeners: &Arc<InlineListeners<C>>) {
     caches[place] = Some(Box::new(own));
 }
 
-/// The number of a channel, which no other has at the same time: small, to find its caches by.
+/// The index of a channel's caches: small, and unique among the channels that exist at the same
+/// time.
 pub(super) struct SlotId(usize);
 
 struct Slots {
@@ -155,7 +158,7 @@ mod tests {
     fn numbers_stay_small_however_many_channels_come_and_go() {
         let first = listeners();
         let numbers = (0..1_000).map(|_| listeners().slot.0);
-        // Other tests take some meanwhile.
+        // Other tests take slots meanwhile.
         assert!(numbers.max() < Some(first.slot.0 + 100));
     }
 }

@@ -1,4 +1,5 @@
-//! What a log knows of all its readers at once: what they need, and when one is full.
+//! All readers of a log, sorted by the events they need and by the end of the log at which each is
+//! full.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +7,25 @@ use super::reader::{Overflow, Reader};
 use super::state::ReaderId;
 use crate::channel::Channel;
 
-/// What a push looks up about all readers at once.
+/// What a push needs to know about all readers.
 ///
-/// The events that readers need are the last ones, from [`needed_from`](Self::needed_from) on. A reader
-/// that needs others as well, because it is full and keeps the oldest, holds them itself and is not
-/// in here until it takes them.
+/// Readers need the last events of the log, from [`needed_from`](Self::needed_from) on. A full
+/// reader that keeps the oldest events holds them itself, and is not in the index until it takes
+/// them.
 #[derive(Default)]
 pub(super) struct Index {
-    /// The cursors of readers that need every event from there on.
+    /// The cursors of readers that need every event from their cursor on.
     pub(super) cursors: BTreeSet<(u64, ReaderId)>,
-    /// The ends of the log at which a reader that needs the latest events has as many as it lets wait:
-    /// until then it needs every event from its cursor on, and is among `cursors`.
+    /// The ends of the log at which a reader that keeps the latest events is full: until then it
+    /// needs every event from its cursor on, and is in `cursors`.
     pub(super) filling: BTreeSet<(u64, ReaderId)>,
-    /// From then on it needs the last events, as many as its capacity: the capacities of such readers.
+    /// The capacities of such readers once they are full: each needs that many of the last events.
     pub(super) latest: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which a reader refuses the next event.
     pub(super) refusing: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
     pub(super) losing: BTreeSet<(u64, ReaderId)>,
-    /// The first of `refusing` and of `losing`: a push looks at these.
+    /// The first of `refusing` and of `losing`, which every push reads.
     pub(super) refuses_at: Option<u64>,
     pub(super) loses_at: Option<u64>,
 }
@@ -61,7 +62,7 @@ impl Index {
                 self.filling.remove(&(limit, id));
                 self.latest.remove(&(reader.capacity, id));
             }
-            // One that is full is in neither.
+            // A full reader is in neither.
             Overflow::DropNewest => {
                 self.cursors.remove(&(cursor, id));
                 self.losing.remove(&(limit, id));
@@ -70,7 +71,7 @@ impl Index {
         self.update();
     }
 
-    /// Keeps at hand what every push looks at.
+    /// Updates the fields that every push reads.
     pub(super) fn update(&mut self) {
         let first = |limits: &BTreeSet<(u64, ReaderId)>| limits.first().map(|(limit, _)| *limit);
         self.refuses_at = first(&self.refusing);

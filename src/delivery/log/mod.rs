@@ -1,7 +1,7 @@
 //! The events of one channel that wait for its receivers.
 //!
-//! [`Log`] is the lock and what happens outside it; [`state`] is what happens under it; a
-//! [`reader`] is what the log knows of a receiver, and the [`index`] what it knows of all of them.
+//! [`Log`] is the lock, and [`state`] the data under it. A [`reader`] is the log's entry of a
+//! receiver, and the [`index`] sorts all readers.
 
 mod index;
 mod reader;
@@ -28,24 +28,25 @@ pub use reader::Overflow;
 pub(crate) use reader::Reader;
 pub(crate) use state::{Chunk, ReaderId, Segment};
 
-/// One log for all receivers of a channel, however many there are: an event is stored once, and a
-/// receiver is a number in the log, its cursor.
+/// One log serves all receivers of a channel: an event is stored once, and a receiver is a number
+/// in the log, its cursor.
 ///
-/// Publishers fill a vector, the tail. A receiver seals it into a chunk, which all receivers share, and
-/// takes everything that waits for it at once: its cursor is then at the end of the log. What was
-/// lost to it is plain from the distance of the two, so that publishers need not keep count.
+/// Publishers fill a vector, the tail. A receiver seals it into a chunk, which all receivers share,
+/// and takes all events that wait for it at once: its cursor is then at the end of the log. How
+/// many events it lost follows from the distance between the two, so that publishers need not count
+/// them.
 pub(crate) struct Log<C: Channel> {
     kinds: Arc<ActiveKinds>,
     state: Mutex<State<C>>,
-    /// Publishers wait here for a receiver that lets nothing more in.
+    /// Publishers wait here while a receiver refuses events.
     not_full: Condvar,
 }
 
 /// Why a receiver took nothing.
 pub(crate) enum Empty {
-    /// There is nothing at the moment; its ready signal, and its waker if there is one, will tell.
+    /// No event waits; the next one sends the ready signal, and wakes the waker if there is one.
     ForNow,
-    /// There will be nothing: the hub is gone.
+    /// No event waits and none will come: the hub has ended.
     Closed,
 }
 
@@ -59,7 +60,7 @@ impl<C: Channel> Log<C> {
         }
     }
 
-    /// Registers a receiver for what is pushed from now on.
+    /// Registers a receiver for the events that are pushed from now on.
     pub(crate) fn join(&self, name: ListenerName, capacity: usize, overflow: Overflow) -> ReaderId {
         let mut state = self.state.lock();
         let reader = Reader::new(name, capacity, overflow, state.end());
@@ -68,7 +69,7 @@ impl<C: Channel> Log<C> {
         id
     }
 
-    /// Sets the signal that tells of an event that the reader waits for, or of the end.
+    /// Sets the reader's ready signal, which is sent for the next event and for the end.
     pub(crate) fn set_ready_signal(&self, id: ReaderId, ready_signal: Sender<()>) {
         self.state.lock().set_ready_signal(id, ready_signal);
     }
@@ -87,13 +88,14 @@ impl<C: Channel> Log<C> {
         self.kinds.set(KindSet::RECEIVERS, any);
     }
 
-    /// Everything that waits for the reader.
+    /// Takes all events that wait for the reader. If there are none, parks the reader with the
+    /// waker.
     pub(crate) fn take(
         &self,
         id: ReaderId,
         waker: Option<&Waker>,
     ) -> Result<VecDeque<Segment<C>>, Empty> {
-        // Cloned here: under the lock it would be an executor's code.
+        // Cloned here, because cloning runs the executor's code: not under the lock.
         let waker = waker.cloned();
         let mut state = self.state.lock();
         let taken = state.take(id);
@@ -107,7 +109,7 @@ impl<C: Channel> Log<C> {
         let chunks = state.trim();
         self.make_room(state);
         drop(chunks);
-        // An executor's code: a panic would lose what has been taken.
+        // Dropping it runs the executor's code: a panic would lose the taken events.
         let origin = || PanicOrigin::Waker;
         self.kinds
             .shared
@@ -128,21 +130,21 @@ impl<C: Channel> Log<C> {
         self.kinds.shared.wake(Some(C::NAME), tasks);
     }
 
-    /// The log, to push into together with something else.
+    /// Locks the log for a push.
     pub(crate) fn lock(&self) -> LogGuard<'_, C> {
         LogGuard {
             state: self.state.lock(),
         }
     }
 
-    /// Wakes the tasks that have parked: an executor's code.
+    /// Wakes the parked tasks, which runs the executor's code.
     #[cold]
     pub(crate) fn wake(&self, pushed: &mut AfterPush<C>) {
         let wakers = mem::take(&mut pushed.wakers);
         self.kinds.shared.wake(Some(C::NAME), wakers);
     }
 
-    /// Waits until no receiver refuses the next event. One may refuse it again.
+    /// Blocks until no receiver refuses the next event. A receiver may refuse it again by then.
     pub(crate) fn wait_for_room(&self) {
         let mut state = self.state.lock();
         state.waiting_publishers += 1;
@@ -152,7 +154,8 @@ impl<C: Channel> Log<C> {
         state.waiting_publishers -= 1;
     }
 
-    /// Has the waker woken when there may be room. `false` where there is room already.
+    /// Registers the waker `task`, to be woken when there may be room. `false` when there is room
+    /// already.
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut state = self.state.lock();
         let full = state.is_full();
@@ -162,13 +165,13 @@ impl<C: Channel> Log<C> {
         full
     }
 
-    /// Forgets a task that does not wait any more.
+    /// Removes the waker of a task that no longer waits.
     pub(crate) fn forget(&self, key: WakerKey) {
         let forgotten = self.state.lock().wakers.remove(key);
         drop(forgotten);
     }
 
-    /// The hub is gone: receivers get what waits, then the end.
+    /// Ends the log: receivers get the waiting events, then the end.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -182,8 +185,8 @@ impl<C: Channel> Log<C> {
         Chunk::new(events, 0, &self.kinds.shared)
     }
 
-    /// Each receiver in the order of registration, looked at by `look` under the lock, with the
-    /// number of events that wait for it.
+    /// Calls `look` under the lock with each receiver, in the order of registration, and the number
+    /// of events that wait for it.
     pub(crate) fn readers<R>(&self, look: impl Fn(&Reader<C>, u64) -> R) -> Vec<R> {
         let state = self.state.lock();
         let end = state.end();
@@ -193,7 +196,7 @@ impl<C: Channel> Log<C> {
             .collect()
     }
 
-    /// One receiver, looked at by `look` under the lock, with the number of events that wait for it.
+    /// Calls `look` under the lock with one receiver and the number of events that wait for it.
     pub(super) fn reader<R>(
         &self,
         id: ReaderId,
@@ -209,7 +212,7 @@ impl<C: Channel> Log<C> {
     }
 }
 
-/// The locked log of a publisher.
+/// The log, locked by a publisher.
 pub(crate) struct LogGuard<'a, C: Channel> {
     state: MutexGuard<'a, State<C>>,
 }
@@ -219,8 +222,8 @@ impl<C: Channel> LogGuard<'_, C> {
         limit == Limit::Capacity && self.state.is_full()
     }
 
-    /// Adds an event and unlocks. What is left to do then is for the caller, when no other lock is held
-    /// either: nothing, while events stream in.
+    /// Adds an event and unlocks. Returns the work to do when the caller holds no lock: none, while
+    /// events stream in.
     #[inline]
     #[must_use]
     pub(crate) fn push(mut self, event: Payload<C::Event>) -> Option<Box<AfterPush<C>>> {
@@ -233,8 +236,8 @@ impl<C: Channel> LogGuard<'_, C> {
     }
 }
 
-/// What a push leaves to do under no lock: receivers to [wake](Log::wake), and events to drop that no
-/// receiver needs any more.
+/// The work that a push leaves for when no lock is held: receivers to [wake](Log::wake), and events
+/// to drop.
 pub(crate) struct AfterPush<C: Channel> {
     wakers: Vec<Waker>,
     #[expect(dead_code, reason = "it is there to be dropped")]

@@ -1,4 +1,4 @@
-//! A receiver as the log of its channel sees it.
+//! The entry of a receiver in its channel's log.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -11,8 +11,8 @@ use crate::delivery::listener::ListenerName;
 
 /// What happens when a receiver's buffer is full.
 ///
-/// The receivers of a channel share the events. One that loses events keeps no more of them alive than
-/// its capacity and, because they are dropped in chunks, 128.
+/// The receivers of a channel share the events. A receiver that drops events keeps at most its
+/// capacity alive, plus 128 events because events are freed in chunks.
 ///
 /// ```
 /// use typed_hub::{Overflow, ReceiverOptions};
@@ -25,24 +25,24 @@ use crate::delivery::listener::ListenerName;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// `publish` waits for the receiver, and `try_publish` hands the event back: nothing is lost.
-    /// From inside a callback, or a predicate of [`wait_for`](crate::Hub::wait_for), a publish does
-    /// not wait, nor does the auth category on [`Auth`](crate::Auth): then more events wait for the
-    /// receiver than its capacity says.
+    /// `publish` blocks, and `try_publish` hands the event back: no event is lost. A publish inside
+    /// a callback, or inside a predicate of [`wait_for`](crate::Hub::wait_for), does not block, nor
+    /// does the auth category on [`Auth`](crate::Auth): then more events than the capacity may
+    /// wait.
     #[default]
     Block,
-    /// The oldest event that waits is lost to this receiver.
+    /// The oldest waiting event is lost to this receiver.
     DropOldest,
-    /// The event that is published is lost to this receiver.
+    /// The new event is lost to this receiver.
     DropNewest,
 }
 
 pub(crate) struct Reader<C: Channel> {
     pub(crate) name: ListenerName,
     pub(crate) overflow: Overflow,
-    /// Where somebody listens for it.
+    /// Set when user code has asked for the signal.
     pub(crate) ready_signal: Option<Sender<()>>,
-    /// Whether it wants to be told of the next event.
+    /// Whether the next event notifies it.
     pub(crate) is_parked: bool,
     pub(crate) waker: Option<Waker>,
     /// How many events it has taken, and how many were lost to it before it took.
@@ -51,12 +51,12 @@ pub(crate) struct Reader<C: Channel> {
     pub(crate) capacity: u64,
     /// The number of the first event it has not taken or, when it is full, does not hold.
     pub(super) cursor: u64,
-    /// What waits for it when it is full and loses the newest: as much as its capacity.
+    /// The events that wait for it when it is full and drops the newest: as many as its capacity.
     pub(super) full: Option<VecDeque<Segment<C>>>,
 }
 
 impl<C: Channel> Reader<C> {
-    /// A capacity of 0, which could let nothing wait, counts as 1.
+    /// A capacity of 0 counts as 1.
     pub(crate) fn new(
         name: ListenerName,
         capacity: usize,
@@ -77,8 +77,8 @@ impl<C: Channel> Reader<C> {
         }
     }
 
-    /// Sends its ready signal, if somebody waits for it. A signal that has not been taken yet stands
-    /// for this one too.
+    /// Sends the ready signal, if user code has asked for it. A pending signal stands for this one
+    /// too.
     pub(crate) fn notify(&self) {
         if let Some(ready_signal) = &self.ready_signal {
             let _ = ready_signal.try_send(());
@@ -97,7 +97,7 @@ impl<C: Channel> Reader<C> {
         }
     }
 
-    /// The end of the log at which as many events wait for it as it lets wait.
+    /// The end of the log at which it is full.
     pub(super) fn limit(&self) -> u64 {
         self.cursor.saturating_add(self.capacity)
     }

@@ -1,4 +1,4 @@
-//! What a log holds, and what happens to it under its lock.
+//! The data of a log, and its changes under the lock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
@@ -23,7 +23,7 @@ pub(super) struct State<C: Channel> {
     pub(super) readers: BTreeMap<ReaderId, Reader<C>>,
     next_reader: ReaderId,
     index: Index,
-    /// Those that have found nothing, and want to be told of the next event.
+    /// The readers that the next event notifies.
     parked: BTreeSet<ReaderId>,
     pub(super) waiting_publishers: usize,
     pub(super) wakers: WakerSet,
@@ -32,9 +32,9 @@ pub(super) struct State<C: Channel> {
 
 /// The last events of a channel, in order and without a gap.
 struct Chunks<C: Channel> {
-    /// Older ones.
+    /// Older events.
     sealed: VecDeque<Arc<Chunk<C>>>,
-    /// The latest.
+    /// The latest events.
     tail: Vec<Payload<C::Event>>,
     /// The number of the first event in `tail`.
     first: u64,
@@ -47,14 +47,13 @@ pub(crate) type ReaderId = u64;
 
 /// Events that were pushed one right after the other.
 ///
-/// The last of its holders, be it the log or a receiver, drops the events: outside all locks, since that
-/// is a user's code.
+/// Its last holder, the log or a receiver, drops the events: under no lock, because the drop is
+/// user code.
 pub(crate) struct Chunk<C: Channel> {
     pub(crate) events: Vec<Payload<C::Event>>,
-    /// The number of the first.
+    /// The number of the first event.
     first: u64,
-    /// Whose panic handler is told when the drop of an event panics: missing when there is nothing to
-    /// drop in an event.
+    /// Has the panic handler for drops of events; `None` when an event needs no drop.
     shared: Option<Arc<HubShared>>,
 }
 
@@ -72,7 +71,7 @@ impl<C: Channel> Chunk<C> {
     }
 }
 
-/// One by one, so that the panic of one does not meet that of another.
+/// Drops the events one by one, so that each panic is caught by itself.
 impl<C: Channel> Drop for Chunk<C> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
@@ -85,13 +84,13 @@ impl<C: Channel> Drop for Chunk<C> {
 
 /// What a receiver takes from the log, in order.
 pub(crate) enum Segment<C: Channel> {
-    /// So many events were lost here.
+    /// The number of events that were lost here.
     Gap(u64),
     /// A part of a chunk.
     Events(Arc<Chunk<C>>, Range<usize>),
 }
 
-/// What no reader needs any more, to be dropped when no lock is held.
+/// Events that no reader needs, to be dropped when no lock is held.
 pub(super) type Garbage<C> = Vec<Arc<Chunk<C>>>;
 
 impl<C: Channel> State<C> {
@@ -119,12 +118,12 @@ impl<C: Channel> State<C> {
         self.next_reader += 1;
         self.index.insert(id, &reader);
         self.readers.insert(id, reader);
-        // Though it has not looked yet: `select!` may wait for its ready_signal first of all.
+        // Parked before its first look: `select!` may wait for its ready signal first.
         self.park(id, None);
         id
     }
 
-    /// Sets the reader's signal, and sends it when it would have been sent before.
+    /// Sets the reader's signal, and sends it if it was due before.
     pub(super) fn set_ready_signal(&mut self, id: ReaderId, ready_signal: Sender<()>) {
         if let Some(reader) = self.readers.get_mut(&id) {
             reader.ready_signal = Some(ready_signal);
@@ -182,7 +181,7 @@ impl<C: Channel> State<C> {
         self.trim()
     }
 
-    /// Has the readers to which the next event is lost hold what they need of those before.
+    /// Lets the readers that lose the next event hold the events that wait for them.
     fn hold(&mut self) {
         let end = self.end();
         while let Some(&(limit, id)) = self.index.losing.first()
@@ -211,7 +210,7 @@ impl<C: Channel> State<C> {
         self.chunks.end()
     }
 
-    /// Everything that waits for the reader: nothing waits for it afterwards.
+    /// Takes all events that wait for the reader.
     pub(super) fn take(&mut self, id: ReaderId) -> VecDeque<Segment<C>> {
         let end = self.end();
         let Some(reader) = self.readers.get_mut(&id) else {
@@ -250,7 +249,7 @@ impl<C: Channel> State<C> {
         taken
     }
 
-    /// Lets the reader be told of the next event. Hands back a waker that is not wanted any more.
+    /// Lets the next event notify the reader. Returns a waker that is no longer needed.
     pub(super) fn park(&mut self, id: ReaderId, waker: Option<Waker>) -> Option<Waker> {
         let Some(reader) = self.readers.get_mut(&id) else {
             return waker;
@@ -261,13 +260,14 @@ impl<C: Channel> State<C> {
         mem::replace(&mut reader.waker, waker)
     }
 
-    /// Whether a reader wants to be told of the next event.
+    /// Whether the next event notifies a reader.
     #[inline]
     pub(super) fn has_parked(&self) -> bool {
         !self.parked.is_empty()
     }
 
-    /// Sends the signals of parked readers. Their wakers are for the caller, to wake under no lock.
+    /// Sends the signals of parked readers. Returns their wakers, for the caller to wake under no
+    /// lock.
     pub(super) fn notify(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for id in mem::take(&mut self.parked) {
@@ -327,7 +327,7 @@ impl<C: Channel> Chunks<C> {
         let is_unneeded = |chunk: &Arc<Chunk<C>>| chunk.numbers().end <= needed_from;
         let count = self.sealed.partition_point(is_unneeded);
         let unneeded = self.sealed.drain(..count).collect();
-        // The memory that a burst has taken.
+        // Releases the memory that a burst has taken.
         if self.sealed.capacity() > CHUNK && self.sealed.capacity() > 4 * self.sealed.len() {
             self.sealed.shrink_to(2 * self.sealed.len());
         }
@@ -336,7 +336,7 @@ impl<C: Channel> Chunks<C> {
 }
 
 impl<C: Channel> Segment<C> {
-    /// How many events it has.
+    /// The number of its events; 0 for a gap.
     pub(crate) fn events(&self) -> u64 {
         match self {
             Self::Gap(_) => 0,

@@ -16,7 +16,7 @@ use crate::envelope::Envelope;
 pub(crate) struct ChannelBuffer<C: Channel> {
     listeners: Arc<QueuedListeners<C>>,
     events: VecDeque<Envelope<C>>,
-    /// Filled for the time of a delivery.
+    /// Filled during a delivery.
     active: Vec<ActiveListener<C>>,
 }
 
@@ -40,7 +40,7 @@ impl<C: Channel> ChannelBuffer<C> {
         self.events.capacity()
     }
 
-    /// Takes the listeners' callbacks for the time of a delivery, if it has not.
+    /// Borrows the listeners' callbacks for a delivery, unless it has them.
     fn borrow_callbacks(&mut self) {
         if self.active.is_empty() {
             let listeners = self.listeners.listeners();
@@ -54,7 +54,7 @@ impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
     fn deliver(&mut self, count: usize) {
         self.borrow_callbacks();
         let shared = &self.listeners.kinds.shared;
-        // The events stay where they lie: to move one costs as much as a call.
+        // The events stay in place: moving one costs as much as a call.
         if !mem::needs_drop::<C::Event>() {
             for event in self.events.iter().take(count) {
                 tell(&mut self.active, event);
@@ -98,7 +98,7 @@ impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
     }
 }
 
-/// Tells every listener that had joined when the event was accepted.
+/// Calls every listener that had joined when the event was accepted.
 #[inline]
 fn tell<C: Channel>(active: &mut [ActiveListener<C>], event: &Envelope<C>) {
     let sequence = event.sequence();
@@ -109,8 +109,8 @@ fn tell<C: Channel>(active: &mut [ActiveListener<C>], event: &Envelope<C>) {
     }
 }
 
-/// Drops an event that is delivered. A user's code runs only where the event is shared no more, and
-/// then no listener is being called: `close` does not wait for it.
+/// Drops a delivered event. User code runs only when the event is no longer shared, and then no
+/// listener is being called: `close` does not wait for it.
 fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, sequence: u64) {
     if mem::needs_drop::<C::Event>()
         && let Some(event) = event.and_then(|event| event.into_payload().into_inner())
@@ -120,10 +120,10 @@ fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, seq
     }
 }
 
-/// A listener whose callback the dispatcher has.
+/// A listener whose callback the dispatcher has borrowed.
 ///
 /// The callback is moved, not locked: no lock is held while it runs, and a guard that ends the
-/// listener meanwhile finds the callback away and leaves its drop to the dispatcher.
+/// listener meanwhile finds the slot empty and leaves the drop to the dispatcher.
 struct ActiveListener<C: Channel> {
     listener: Arc<QueuedListener<C>>,
     slot: Option<CallbackSlot<C>>,
@@ -135,7 +135,7 @@ impl<C: Channel> ActiveListener<C> {
         Self { listener, slot }
     }
 
-    /// Delivers the retained events that a late listener has asked for.
+    /// Delivers the listener's replay, and returns its number of events.
     fn replay(&mut self, sequence: u64) -> usize {
         let replay = self.slot.as_mut().map(|slot| mem::take(&mut slot.replay));
         let replay = replay.unwrap_or_default();
@@ -147,7 +147,8 @@ impl<C: Channel> ActiveListener<C> {
         count
     }
 
-    /// `sequence` is how far the dispatcher has come: a retained event's own number is of long ago.
+    /// `sequence` is how far the dispatcher has come: a retained event has an older number of its
+    /// own.
     fn call(&mut self, event: &Envelope<C>, sequence: u64) {
         let listener = &*self.listener;
         let Some(CallbackSlot { callback, .. }) = &mut self.slot else {
@@ -180,7 +181,8 @@ impl<C: Channel> ActiveListener<C> {
         }
     }
 
-    /// Drops what has ended. The call is over: `close` does not wait for the drop of captures.
+    /// Drops the callback of an ended listener. The call is over: `close` does not wait for the
+    /// drop of captures.
     fn discard(&mut self, sequence: u64) {
         if let Some(slot) = self.slot.take() {
             self.listener.shared.progress.end_call(sequence);

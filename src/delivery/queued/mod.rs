@@ -1,6 +1,6 @@
 //! Queued listeners: the hub's dispatcher calls them, one at a time, in the order of acceptance.
 //!
-//! Here are the listeners; in [`buffer`] they are called.
+//! This module holds the listeners; [`buffer`] calls them.
 
 mod buffer;
 
@@ -23,7 +23,7 @@ pub(crate) use buffer::ChannelBuffer;
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
-/// What a listener to be has chosen.
+/// The options of a new listener.
 pub(crate) struct NewListener<C: Channel> {
     pub(crate) name: ListenerName,
     /// Whether it may ask for the time of events.
@@ -53,8 +53,7 @@ impl<C: Channel> QueuedListeners<C> {
         }
     }
 
-    /// Registers a listener for the events that the queue accepts from now on, and for those it has
-    /// `replay` before.
+    /// Registers a listener that gets `replay`, then the events that the queue accepts from now on.
     pub(crate) fn listen(
         self: &Arc<Self>,
         queue: &Queue,
@@ -62,12 +61,12 @@ impl<C: Channel> QueuedListeners<C> {
         replay: Vec<Envelope<C>>,
     ) -> Subscription {
         let callback = new.callback;
-        // Before `since`, too: a publisher that comes after sees it under the same lock.
+        // Before `since` is read, too: a publisher that comes after sees it under the same lock.
         if new.timed {
             self.timed.fetch_add(1, Ordering::Release);
         }
         let mut set = self.set.lock();
-        // Before `since`: of what is accepted from there on nothing is replay.
+        // Before `since` is read: no event accepted from there on is missed.
         self.kinds.set(KindSet::QUEUED, true);
         let since = queue.next();
         let listener = Arc::new(QueuedListener {
@@ -100,7 +99,7 @@ impl<C: Channel> QueuedListeners<C> {
         self.kinds.set(KindSet::QUEUED, !set.is_empty());
     }
 
-    /// Whether an event needs to know when it was published; to be asked under the queue's lock.
+    /// Whether a listener may ask for the time of an event. Called under the queue's lock.
     pub(crate) fn wants_time(&self) -> bool {
         self.timed.load(Ordering::Acquire) != 0
     }
@@ -125,21 +124,21 @@ pub(crate) struct QueuedListener<C: Channel> {
     since: u64,
     timed: bool,
     once: bool,
-    /// Away while the dispatcher delivers.
+    /// `None` while the dispatcher delivers.
     slot: Mutex<Option<CallbackSlot<C>>>,
     delivered: AtomicU64,
     channel: Weak<QueuedListeners<C>>,
     shared: Arc<HubShared>,
 }
 
-/// What a listener does, and is still to be told.
+/// A listener's callback, and the replay that it has not got yet.
 struct CallbackSlot<C: Channel> {
     replay: Vec<Envelope<C>>,
     callback: Callback<C>,
 }
 
 impl<C: Channel> QueuedListener<C> {
-    /// The dispatcher, which alone writes the number.
+    /// Called by the dispatcher, which alone writes the count.
     fn count(&self) {
         let before = self.delivered.load(Ordering::Relaxed);
         self.delivered.store(before + 1, Ordering::Relaxed);
@@ -149,7 +148,7 @@ impl<C: Channel> QueuedListener<C> {
         self.delivered.load(Ordering::Relaxed)
     }
 
-    /// Drops the callback and what it has replay, a user's code, isolated and under no lock.
+    /// Drops the replay and the callback: user code, isolated and under no lock.
     fn discard(&self, slot: Option<CallbackSlot<C>>) {
         if let Some(CallbackSlot { replay, callback }) = slot {
             for event in replay {

@@ -1,16 +1,16 @@
-//! What `{:?}` shows of a receiver: no event.
+//! The `Debug` output of a receiver, which shows no event.
 
 use std::fmt;
 
 use super::{Events, EventsMut, Receiver};
 use crate::channel::Channel;
 
-/// The channel, the receiver's name or the line that made it, its options, and how many events it
-/// can receive without waiting.
+/// Shows the channel, the receiver's name or the line that made it, its options, and how many
+/// events it can receive without waiting.
 impl<C: Channel> fmt::Debug for Receiver<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let taken = self.taken_events();
-        // Read before the first text is written: what is written to may be a user's code.
+        // Read before the first text is written: the writer may be user code.
         let reader = self.log.reader(self.id, |reader, waiting| {
             (reader.capacity, reader.overflow, waiting)
         });

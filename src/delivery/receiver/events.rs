@@ -8,10 +8,10 @@ use crate::channel::Channel;
 use crate::delivery::received::Received;
 use crate::error::{Lagged, RecvError};
 
-/// Waits for each event; ends at the end of the hub.
+/// Blocks for each event, and ends when the hub has ended.
 ///
-/// A receiver is not an iterator itself: it would be one and a stream at a time, and `next()` of
-/// the one would be in the way of the other's.
+/// A receiver is not an iterator itself: it is a stream, and the two `next()` methods would
+/// conflict.
 impl<C: Channel> IntoIterator for Receiver<C> {
     type Item = Result<Received<C>, Lagged>;
     type IntoIter = Events<C>;
@@ -21,7 +21,7 @@ impl<C: Channel> IntoIterator for Receiver<C> {
     }
 }
 
-/// Waits for each event; ends at the end of the hub. The receiver goes on after the loop.
+/// Blocks for each event, and ends when the hub has ended. The receiver can be used after the loop.
 #[expect(
     clippy::into_iter_without_iter,
     reason = "the method is `iter`, as of every receiver of a channel"
@@ -69,7 +69,7 @@ pub(super) fn ended<T>(received: Result<T, RecvError>) -> Option<Result<T, Lagge
     }
 }
 
-/// Ends at the end of the hub.
+/// The stream ends when the hub has ended.
 #[cfg(feature = "stream")]
 impl<C: Channel> futures_core::Stream for Receiver<C> {
     type Item = Result<Received<C>, Lagged>;

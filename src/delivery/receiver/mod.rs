@@ -1,4 +1,4 @@
-//! Receivers: events are pulled, by a thread or a task of the user's own.
+//! Receivers: a thread or task of user code pulls events.
 
 mod debug;
 mod events;
@@ -27,20 +27,15 @@ use taking::unpark_this_thread;
 /// `futures_core::Stream`.
 ///
 /// It gets every event that is accepted after [`Hub::receiver`](crate::Hub::receiver) returned,
-/// until it is dropped; after its hub's end it still gets what waits, then
-/// [`Closed`](RecvError::Closed). It takes what waits for it all at once: its capacity bounds what waits
-/// beyond that. Where an [`Overflow`] other than `Block` loses events, it is told how many by
-/// [`Lagged`](crate::Lagged), in their place.
+/// until it is dropped. After the hub has ended it gets the events that wait, then
+/// [`Closed`](RecvError::Closed). It takes all waiting events at once: its capacity bounds those
+/// that wait beyond them. When an [`Overflow`] other than `Block` drops events,
+/// [`Lagged`](crate::Lagged) reports their number in their place.
 ///
 /// ```
-/// use typed_hub::{Custom, CustomChannel, Hub};
-///
-/// enum Ticks {}
-///
-/// impl CustomChannel for Ticks {
-///     type Event = u64;
-///     const NAME: &'static str = "ticks";
-/// }
+/// use typed_hub::{Custom, Hub};
+/// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+/// # use ticks::Ticks;
 ///
 /// let hub = Hub::new();
 /// let ticks = hub.receiver::<Custom<Ticks>>();
@@ -53,18 +48,18 @@ pub struct Receiver<C: Channel> {
     log: Arc<Log<C>>,
     name: ListenerName,
     id: ReaderId,
-    /// Hung at its first use.
+    /// Created on first use.
     ready_signal: OnceLock<crossbeam_channel::Receiver<()>>,
-    /// In the order of the channel; of what has been handed out, an empty part may be left.
+    /// The events that it has taken and not handed out, in order; the first segment may be empty.
     taken: VecDeque<Segment<C>>,
-    /// Whether more than one event was there when it last took: then more will come soon.
+    /// Whether it took more than one event last time: then more will come soon.
     is_busy: bool,
-    /// Whether the end has been told.
+    /// Whether it has reported the end.
     is_closed: bool,
 }
 
 impl<C: Channel> Receiver<C> {
-    /// Joins the log; `missed` comes before everything else.
+    /// Joins the log; the events in `missed` come before all others.
     pub(crate) fn new(
         log: &Arc<Log<C>>,
         name: ListenerName,
@@ -88,12 +83,12 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
-    /// Waits for the next event.
+    /// Blocks until the next event.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Lagged`] where events were lost: the next call goes on behind them.
-    /// [`RecvError::Closed`] when the hub is gone and everything has been received.
+    /// [`RecvError::Lagged`] when events were lost: the next call continues after them.
+    /// [`RecvError::Closed`] when the hub has ended and every event has been received.
     pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
         self.backoff_if_busy();
         let mut this_thread = None;
@@ -108,32 +103,35 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
-    /// The next event, if one waits.
+    /// Returns the next event if one waits, without blocking.
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] where none waits; the others as of [`recv`](Self::recv).
+    /// [`TryRecvError::Empty`] when no event waits, [`TryRecvError::Lagged`] when events were lost,
+    /// [`TryRecvError::Closed`] when the hub has ended and every event has been received.
     pub fn try_recv(&mut self) -> Result<Received<C>, TryRecvError> {
         self.next_taken(None)
     }
 
-    /// Waits for the next event, at most as long as `timeout`.
+    /// Blocks until the next event, at most for `timeout`.
     ///
     /// # Errors
     ///
-    /// [`RecvTimeoutError::Timeout`] when none came in time; the others as of
-    /// [`recv`](Self::recv).
+    /// [`RecvTimeoutError::Timeout`] when no event came in time, [`RecvTimeoutError::Lagged`] when
+    /// events were lost, [`RecvTimeoutError::Closed`] when the hub has ended and every event has
+    /// been received.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
         // A time beyond the clock's range never comes.
         self.recv_until(Instant::now().checked_add(timeout))
     }
 
-    /// Waits for the next event, at most until `deadline`.
+    /// Blocks until the next event, at most until `deadline`.
     ///
     /// # Errors
     ///
-    /// [`RecvTimeoutError::Timeout`] when none came in time; the others as of
-    /// [`recv`](Self::recv).
+    /// [`RecvTimeoutError::Timeout`] when no event came in time, [`RecvTimeoutError::Lagged`] when
+    /// events were lost, [`RecvTimeoutError::Closed`] when the hub has ended and every event has
+    /// been received.
     pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Received<C>, RecvTimeoutError> {
         self.recv_until(Some(deadline))
     }
@@ -161,14 +159,9 @@ impl<C: Channel> Receiver<C> {
     /// The number of events that wait for the receiver, replayed ones included.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let ticks = hub.receiver::<Custom<Ticks>>();
@@ -186,17 +179,12 @@ impl<C: Channel> Receiver<C> {
         self.len() == 0
     }
 
-    /// Waits for each event on this thread; ends at the end of the hub.
+    /// An iterator that blocks for each event, and ends when the hub has ended.
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -208,22 +196,17 @@ impl<C: Channel> Receiver<C> {
         EventsMut { receiver: self }
     }
 
-    /// Calls `look` with the events that wait, and returns how many there were: the fast path, which
-    /// hands nothing out.
+    /// Calls `look` with the waiting events and returns their number: the fast path, which hands
+    /// out no event.
     ///
-    /// It does not wait. What is published meanwhile is for the next call, so that each one ends; and
-    /// so is what came since the receiver last took from the channel, where something of that is left.
-    /// When it returns 0, nothing waits, and the [`ready_signal`](Self::ready_signal) will ring.
+    /// It does not block. Events published meanwhile are for the next call, so that each call ends.
+    /// If events are left from an earlier take, a call delivers only those. When it returns 0, no
+    /// event waits, and the next one sends the [`ready_signal`](Self::ready_signal).
     ///
     /// ```
-    /// use typed_hub::{Custom, CustomChannel, Hub};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -236,8 +219,9 @@ impl<C: Channel> Receiver<C> {
     ///
     /// # Errors
     ///
-    /// As of [`recv`](Self::recv), and only before the first event: one that is lost behind others
-    /// ends the call, and the next call says so.
+    /// [`RecvError::Lagged`] when events were lost before the first waiting one; a later loss ends
+    /// the call, and the next call returns it. [`RecvError::Closed`] when the hub has ended and
+    /// every event has been received.
     pub fn drain(&mut self, mut look: impl FnMut(&C::Event)) -> Result<usize, RecvError> {
         let mut count = 0;
         if self.is_through() {
@@ -267,11 +251,12 @@ impl<C: Channel> Receiver<C> {
         Ok(count)
     }
 
-    /// Waits for the next event without blocking the thread. Dropping the future loses nothing.
+    /// Waits for the next event without blocking the thread. Dropping the future loses no event.
     ///
     /// # Errors
     ///
-    /// As of [`recv`](Self::recv).
+    /// [`RecvError::Lagged`] when events were lost: the next call continues after them.
+    /// [`RecvError::Closed`] when the hub has ended and every event has been received.
     pub async fn recv_async(&mut self) -> Result<Received<C>, RecvError> {
         poll_fn(|task| self.poll_recv(task.waker())).await
     }
@@ -285,21 +270,17 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
-    /// Rings once when an event comes, or the end, after [`try_recv`](Self::try_recv) has found
-    /// nothing: to wait for several receivers in [`crossbeam_channel::select!`], each of which is
-    /// then tried until it is [`Empty`](TryRecvError::Empty). It carries no events and may ring
-    /// without need; a clone takes rings away from it. The receiver itself does not wait for it.
+    /// A channel that gets one message when an event or the end comes after
+    /// [`try_recv`](Self::try_recv) has found none. Use it to wait for several receivers in
+    /// [`crossbeam_channel::select!`], then try each until it is [`Empty`](TryRecvError::Empty). It
+    /// carries no events and may signal without need. A clone of it competes for the signals; the
+    /// receiver itself does not wait for them.
     ///
     /// ```
     /// use crossbeam_channel::select;
-    /// use typed_hub::{Custom, CustomChannel, Hub, TryRecvError};
-    ///
-    /// enum Ticks {}
-    ///
-    /// impl CustomChannel for Ticks {
-    ///     type Event = u64;
-    ///     const NAME: &'static str = "ticks";
-    /// }
+    /// use typed_hub::{Custom, Hub, TryRecvError};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
     /// let hub = Hub::new();
     /// let mut ticks = hub.receiver::<Custom<Ticks>>();
@@ -314,7 +295,7 @@ impl<C: Channel> Receiver<C> {
     ///             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
     ///         }
     ///     },
-    ///     recv(stopped) -> _ => unreachable!("nobody stops"),
+    ///     recv(stopped) -> _ => unreachable!("`_stop` sends nothing"),
     /// }
     /// ```
     pub fn ready_signal(&self) -> &crossbeam_channel::Receiver<()> {

@@ -1,4 +1,4 @@
-//! How a receiver takes what waits for it: all at once from the log, then one by one.
+//! How a receiver takes its events: all at once from the log, then one by one.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -43,7 +43,7 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
-    /// Takes what waits in the log, where all that was taken before has been handed out.
+    /// Takes the waiting events from the log, when all taken before have been handed out.
     pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Empty> {
         self.is_busy = false;
         self.taken = self.log.take(self.id, waker)?;
@@ -51,12 +51,12 @@ impl<C: Channel> Receiver<C> {
         Ok(())
     }
 
-    /// How many events have been taken from the log, or from the past, and not been handed out.
+    /// How many events have been taken from the log, or replayed, and not handed out.
     pub(crate) fn taken_events(&self) -> u64 {
         self.taken.iter().map(Segment::events).sum()
     }
 
-    /// Whether all that was taken has been handed out.
+    /// Whether all taken events have been handed out.
     pub(super) fn is_through(&mut self) -> bool {
         while matches!(self.taken.front(), Some(Segment::Events(_, part)) if part.is_empty()) {
             self.taken.pop_front();
@@ -64,15 +64,15 @@ impl<C: Channel> Receiver<C> {
         self.taken.is_empty()
     }
 
-    /// Before a wait, where events stream in and all that was taken has been handed out: lets several
-    /// come, to take them at once.
+    /// Before a wait, when events stream in and all taken ones have been handed out: lets several
+    /// events come, to take them at once.
     pub(super) fn backoff_if_busy(&mut self) {
         if self.is_busy && self.is_through() {
             backoff();
         }
     }
 
-    /// The loss that comes next has been told.
+    /// Removes the gap that comes next, and reports it.
     pub(super) fn lagged(&mut self, missed: u64) -> Lagged {
         self.taken.pop_front();
         trace::loss(C::NAME, &self.name, missed);
@@ -80,14 +80,14 @@ impl<C: Channel> Receiver<C> {
     }
 }
 
-/// The waker of a thread that parks. It is handed in at a second look only: at the first a task's
-/// waker may be dropped, which is an executor's code and might park too.
+/// The waker that unparks this thread. It is registered at the second look only: at the first, a
+/// task's waker may be dropped, which runs the executor's code and might park too.
 pub(super) fn unpark_this_thread() -> Waker {
     thread_local! {
         static WAKER: Waker = Parked::this_thread();
     }
     let known = WAKER.try_with(Waker::clone);
-    // In the destructors of an ending thread it is gone.
+    // The thread-local is gone in the destructors of an ending thread.
     known.unwrap_or_else(|_| Parked::this_thread())
 }
 

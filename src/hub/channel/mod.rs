@@ -29,7 +29,8 @@ pub(super) use publish::PublishWaiter;
 pub(in crate::hub) struct ChannelState<C: Channel> {
     pub(in crate::hub) claimed: ClaimFlag,
     kinds: Arc<ActiveKinds>,
-    /// How many events have been accepted that neither a cache nor the inline listeners have counted.
+    /// How many events have been accepted that neither a cache nor the inline listeners have
+    /// counted.
     published: AtomicU64,
     sites: PublishSites,
     inline: OnceLock<Arc<InlineListeners<C>>>,
@@ -81,14 +82,14 @@ impl<C: Channel> ChannelState<C> {
         self.kinds.load() != KindSet::NONE
     }
 
-    /// The last event that is retained.
+    /// The latest retained event.
     pub(in crate::hub) fn last(&self) -> Option<Envelope<C>> {
         let last = (C::RETAIN > 0).then(|| self.history().lock().replay(Replay::Latest));
         last.and_then(|mut last| last.pop())
     }
 
-    /// Registers a queued listener: for what is accepted from now on and, where it asks for
-    /// `replay`, for what is retained of the time before.
+    /// Registers a queued listener for the events that are accepted from now on, after the retained
+    /// events that `replay` selects.
     pub(in crate::hub) fn listen(
         &self,
         queue: &Queue,
@@ -105,7 +106,8 @@ impl<C: Channel> ChannelState<C> {
         subscription
     }
 
-    /// Registers a receiver, likewise.
+    /// Registers a receiver for the events that are accepted from now on, after the retained events
+    /// that `replay` selects.
     pub(in crate::hub) fn receive(
         &self,
         name: ListenerName,
@@ -123,7 +125,8 @@ impl<C: Channel> ChannelState<C> {
     }
 }
 
-/// With the hub, when everything is delivered: nobody listens any more.
+/// Runs with the hub's drop, when everything is delivered: removes the inline listeners, which
+/// refer to their set in a cycle.
 impl<C: Channel> Drop for ChannelState<C> {
     fn drop(&mut self) {
         if let Some(inline) = self.inline.get() {

@@ -1,4 +1,5 @@
-//! The way of an event to a channel's listeners: the one key that decides which way it goes.
+//! The publish path of a channel: the one place that decides which way an event goes to the
+//! listeners.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,31 +15,31 @@ use crate::delivery::scope;
 use crate::delivery::wakers::WakerKey;
 use crate::envelope::{Envelope, Payload, Source};
 
-/// What has no room for an event.
+/// The buffer that has no room for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::hub) enum Bound {
     Queue,
     Receiver,
 }
 
-/// An event that has found no room, handed back.
+/// An event for which there was no room, handed back.
 pub(in crate::hub) struct Rejected<E> {
     pub(in crate::hub) event: E,
     pub(in crate::hub) bound: Bound,
 }
 
-/// What comes of an attempt that looked at the kinds of listeners, then took their locks.
+/// The result of an attempt that read the kinds of listeners, then took their locks.
 enum Attempt<E> {
-    /// The event has been taken.
+    /// The event has been accepted, but not yet noted and counted.
     Accepted,
-    /// It has been taken, noted and counted.
+    /// The event has been accepted, noted and counted.
     AcceptedInline,
     Rejected(Rejected<E>),
-    /// Another kind of listener has joined in between: to be tried again.
+    /// Another kind of listener has joined in between: the caller tries again.
     Outdated(E),
 }
 
-/// Where an async publisher waits for room.
+/// The keys under which an async publisher waits for room.
 #[derive(Default)]
 pub(in crate::hub) struct PublishWaiter {
     queue: Option<WakerKey>,
@@ -46,7 +47,8 @@ pub(in crate::hub) struct PublishWaiter {
 }
 
 impl<C: Channel> ChannelState<C> {
-    /// Publishes an event; waits for room. The cache is the publisher's own, if it has one.
+    /// Publishes an event; blocks until there is room. `cache` belongs to the
+    /// [`Publisher`](crate::Publisher), if there is one.
     #[inline]
     pub(in crate::hub) fn publish(
         &self,
@@ -101,13 +103,13 @@ impl<C: Channel> ChannelState<C> {
             .map_err(|rejected| rejected.event)
     }
 
-    /// Publishes an event beyond every capacity, when that is needed.
+    /// Publishes an event, and exceeds every capacity if needed.
     pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
         let accepted = self.try_accept(queue, event, source, Limit::None, None);
         debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");
     }
 
-    /// Publishes an event or, when there is no room and it may be waited for, hands it back.
+    /// Publishes an event, or hands it back when there is no room and the publisher may wait.
     pub(in crate::hub) fn publish_or_wait(
         &self,
         queue: &Queue,
@@ -121,8 +123,8 @@ impl<C: Channel> ChannelState<C> {
             })
     }
 
-    /// The fast path: to no listener, and to inline listeners alone, neither of which takes a lock.
-    /// `false` when the event has to go another way.
+    /// The fast path of a channel without listeners, or with inline listeners only: it takes no
+    /// lock. `false` when the event has to go another way.
     #[inline]
     fn accept_without_locks(
         &self,
@@ -140,8 +142,8 @@ impl<C: Channel> ChannelState<C> {
         }
     }
 
-    /// Has an event accepted by all kinds of listeners that the channel has, or by none: every way that
-    /// an event can go under locks is here.
+    /// Accepts an event for all kinds of listeners that the channel has, or for none. Every way
+    /// that an event can go under locks is here.
     #[inline(never)]
     fn try_accept(
         &self,
@@ -171,8 +173,8 @@ impl<C: Channel> ChannelState<C> {
         }
     }
 
-    /// By inline listeners alone, without a lock. `false` when the event has to wait its turn, or when
-    /// another kind of listener has joined.
+    /// Accepts an event for inline listeners alone, without a lock. `false` when the event has to
+    /// wait its turn, or when another kind of listener has joined.
     #[inline(never)]
     fn accept_inline(
         &self,
@@ -192,7 +194,7 @@ impl<C: Channel> ChannelState<C> {
         true
     }
 
-    /// By queued listeners alone, under the queue's lock.
+    /// Accepts an event for queued listeners alone, under the queue's lock.
     #[inline]
     fn accept_queued(
         &self,
@@ -220,7 +222,7 @@ impl<C: Channel> ChannelState<C> {
         Attempt::Accepted
     }
 
-    /// By receivers alone, under their log's lock.
+    /// Accepts an event for receivers alone, under their log's lock.
     #[inline]
     fn accept_received(&self, event: C::Event, limit: Limit) -> Attempt<C::Event> {
         let log = self.log();
@@ -238,8 +240,8 @@ impl<C: Channel> ChannelState<C> {
         Attempt::Accepted
     }
 
-    /// By several kinds, or on a channel that retains events: the locks, taken in this order, are held
-    /// until each has it.
+    /// Accepts an event for several kinds, or on a channel that retains events. The locks are taken
+    /// in this order, and held until every kind has the event.
     #[inline(never)]
     fn accept_shared(
         &self,
@@ -266,7 +268,8 @@ impl<C: Channel> ChannelState<C> {
             None
         };
         if is_outdated || no_room.is_some() {
-            // The snapshot last: it may be the last to hold a listener, which is user code.
+            // The snapshot is dropped last: it may hold the last reference to a listener, whose
+            // drop is user code.
             drop((numbers, log, retained));
             drop(inline);
             return match no_room {
@@ -322,7 +325,8 @@ impl<C: Channel> ChannelState<C> {
         Attempt::AcceptedInline
     }
 
-    /// Notes who has published an event, and counts it, unless inline listeners do.
+    /// Notes the line that published an event, and counts the event. Not for events that the inline
+    /// listeners have counted.
     #[inline]
     fn note(&self, source: Source, cache: Option<&SnapshotCache<C>>) {
         self.sites.note(source);
@@ -332,7 +336,7 @@ impl<C: Channel> ChannelState<C> {
         }
     }
 
-    /// Waits for room as a task does: has it woken when there may be some. `false` when there is some
+    /// Registers the waker `task`, to be woken when there may be room. `false` when there is room
     /// already.
     pub(in crate::hub) fn wait(
         &self,
@@ -347,7 +351,7 @@ impl<C: Channel> ChannelState<C> {
         }
     }
 
-    /// The task does not wait any more.
+    /// Removes the wakers of a task that no longer waits.
     pub(in crate::hub) fn cancel_wait(&self, queue: &Queue, waiter: &mut PublishWaiter) {
         if let Some(key) = waiter.queue.take() {
             queue.forget(key);
@@ -358,8 +362,8 @@ impl<C: Channel> ChannelState<C> {
     }
 }
 
-/// The limit for a publisher that would wait. It goes beyond the capacity when to wait might be for
-/// ever: inside a callback or a predicate, and on the thread of the hub's worker.
+/// The limit for a publisher that finds no room. It exceeds the capacity when waiting might never
+/// end: inside a callback or a predicate, and on the thread of the hub's worker.
 fn limit_of_waiting(queue: &Queue) -> Limit {
     if scope::any_callback_or_predicate() || queue.is_consumed_here() {
         Limit::None

@@ -1,5 +1,4 @@
-//! What a hub is doing, for people and for tools: as a value here, as a [`table`] and as a picture
-//! ([`dot`]).
+//! A report of a hub: as a value here, as text in [`table`], as a picture in [`dot`].
 
 mod dot;
 mod table;
@@ -11,10 +10,10 @@ use crate::delivery::listener::Listener;
 use crate::delivery::log::Reader;
 use crate::delivery::queue::Depth;
 
-/// A hub at one moment, from [`Hub::inspect`](crate::Hub::inspect): a table by `Display`, and
-/// `Serialize`.
+/// A hub's channels, listeners and counts, from [`Hub::inspect`](crate::Hub::inspect). `Display`
+/// writes a table.
 ///
-/// The figures are read one after the other while the hub goes on.
+/// The figures are read one after the other while the hub runs: they need not belong to one moment.
 ///
 /// ```
 /// use typed_hub::{Auth, Hub};
@@ -33,7 +32,7 @@ use crate::delivery::queue::Depth;
 pub struct HubReport {
     /// The queue between publishers and queued listeners.
     pub queue: QueueReport,
-    /// Every channel used so far, by name.
+    /// Every channel used so far, sorted by name.
     pub channels: Vec<ChannelReport>,
 }
 
@@ -41,11 +40,11 @@ pub struct HubReport {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct QueueReport {
-    /// Accepted, and not yet taken by the dispatcher.
+    /// How many accepted events the dispatcher has not taken yet.
     pub depth: usize,
     /// The largest depth so far.
     pub peak: usize,
-    /// The depth at which `publish` waits.
+    /// The depth at which `publish` blocks.
     pub capacity: usize,
 }
 
@@ -59,12 +58,13 @@ pub struct ChannelReport {
     pub type_name: &'static str,
     /// How many events have been accepted on it.
     pub published: u64,
-    /// How many past events it keeps at the moment, for late listeners.
+    /// How many past events it retains at the moment.
     pub retained: usize,
-    /// The lines that have published on it, as file and line, in the order of their first event;
-    /// no more than eight are remembered.
+    /// The lines that have published on it, as file and line, in the order of their first event; at
+    /// most eight are remembered.
     pub publishers: Vec<String>,
-    /// Its listeners: the inline ones, then the queued ones, then the receivers, each in the order of registration.
+    /// Its listeners: the inline ones, then the queued ones, then the receivers, each in the order
+    /// of registration.
     pub listeners: Vec<ListenerReport>,
 }
 
@@ -76,20 +76,21 @@ pub struct ListenerReport {
     pub name: String,
     /// The file and line that registered it.
     pub registered: String,
-    /// How it is told.
+    /// How it gets its events.
     pub kind: DeliveryKind,
-    /// How many events it was called with: of an inline listener, give or take one for each thread
-    /// that was publishing while it joined.
+    /// How many events it was called with. For an inline listener, the number may be off by one for
+    /// each thread that was publishing while it joined.
     pub delivered: u64,
     /// How many times its code has panicked.
     pub panicked: u64,
-    /// How many events wait for it, beyond those it has taken already: of a receiver.
+    /// How many events wait for it, beyond those it has taken already. 0 unless it is a receiver.
     pub waiting: u64,
-    /// How many events were lost to it: of a receiver that does not keep up and lets events drop.
+    /// How many events were lost to it. 0 unless it is a receiver whose
+    /// [`Overflow`](crate::Overflow) drops events.
     pub lost: u64,
 }
 
-/// How a listener is told of an event.
+/// How a listener gets its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -99,7 +100,7 @@ pub enum DeliveryKind {
     Inline,
     /// On the hub's dispatcher thread, in the order of acceptance.
     Queued,
-    /// Pulled by a thread or task of the user's.
+    /// Pulled by a thread or task of user code.
     Receiver,
 }
 

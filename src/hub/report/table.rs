@@ -1,11 +1,11 @@
-//! A report as a table that a person likes to read.
+//! A report as a table.
 
 use std::fmt;
 
 use super::{ChannelReport, HubReport, QueueReport};
 
 impl HubReport {
-    /// What a person calls the channel: its name and, where that names several, its type.
+    /// The channel's name and, if several channels have that name, its type.
     pub(super) fn title(&self, channel: &ChannelReport) -> String {
         let name = channel.name;
         if self.channels.iter().filter(|c| c.name == name).count() > 1 {
@@ -16,7 +16,7 @@ impl HubReport {
     }
 }
 
-/// The columns; `true` for those of numbers, which are flush right.
+/// The columns; `true` for columns of numbers, which are right-aligned.
 const COLUMNS: [(&str, bool); 9] = [
     ("channel", false),
     ("published", true),
@@ -31,7 +31,7 @@ const COLUMNS: [(&str, bool); 9] = [
 
 type Row = [String; COLUMNS.len()];
 
-/// A line on the queue, then a table with a row for each listener.
+/// Writes a line on the queue, then a table with a row for each listener.
 impl fmt::Display for HubReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let QueueReport {
@@ -62,7 +62,7 @@ impl fmt::Display for HubReport {
 }
 
 impl HubReport {
-    /// A row for each listener, or one where there is none. The channel is named in the first.
+    /// A row for each listener, or one row when there is none. The first row names the channel.
     fn rows(&self, channel: &ChannelReport) -> Vec<Row> {
         let mut head = [
             self.title(channel),
@@ -93,7 +93,7 @@ impl HubReport {
     }
 }
 
-/// A name that somebody has given, without what would break the line.
+/// A name with its control characters replaced, so that it stays on one line.
 fn one_line(name: &str) -> String {
     name.replace(char::is_control, " ")
 }

@@ -1,0 +1,8 @@
+// The channel of the documentation examples, which include this file in a hidden line.
+
+pub enum Ticks {}
+
+impl typed_hub::CustomChannel for Ticks {
+    type Event = u64;
+    const NAME: &'static str = "ticks";
+}
