@@ -119,11 +119,11 @@ fn bits(of: TypeId) -> u64 {
 mod tests {
     use std::cell::Cell;
 
-    use super::super::any::AnyListener;
-    use super::super::report::ChannelReport;
     use super::*;
     use crate::delivery::queue::Queue;
     use crate::delivery::subscription::Unsubscribe;
+    use crate::hub::any::AnyListener;
+    use crate::hub::report::ChannelReport;
 
     /// One type stands for many, told apart by a number.
     struct Numbered(u64);
