@@ -149,6 +149,7 @@ impl<C: Channel> ActiveListener<C> {
 
     /// `sequence` is how far the dispatcher has come: a retained event has an older number of its
     /// own.
+    #[inline]
     fn call(&mut self, event: &Envelope<C>, sequence: u64) {
         let listener = &*self.listener;
         let Some(CallbackSlot { callback, .. }) = &mut self.slot else {
@@ -183,6 +184,8 @@ impl<C: Channel> ActiveListener<C> {
 
     /// Drops the callback of an ended listener. The call is over: `close` does not wait for the
     /// drop of captures.
+    #[cold]
+    #[inline(never)]
     fn discard(&mut self, sequence: u64) {
         if let Some(slot) = self.slot.take() {
             self.listener.shared.progress.end_call(sequence);
