@@ -284,7 +284,7 @@ fn after_close_of_an_inline_listener_no_call_is_under_way_and_none_begins() {
 }
 
 #[test]
-fn after_close_no_desk_calls_an_inline_listener() {
+fn after_close_no_cache_calls_an_inline_listener() {
     model(|| {
         let fixture = fixture(4);
         let watch = Watch::new();

@@ -144,7 +144,7 @@ fn sources() -> Vec<PathBuf> {
     files
 }
 
-/// `src/auth/client/turn.rs` is `["auth", "client", "turn"]`; a `mod.rs` is its folder.
+/// `src/auth/client/queue.rs` is `["auth", "client", "queue"]`; a `mod.rs` is its folder.
 fn module_of(file: &Path) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let path = file.strip_prefix(root).unwrap().with_extension("");

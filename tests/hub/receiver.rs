@@ -394,7 +394,7 @@ fn a_receiver_may_ask_for_the_past() {
 }
 
 #[test]
-fn the_bell_wakes_a_select_and_misses_nothing() {
+fn the_ready_signal_wakes_a_select_and_misses_nothing() {
     in_time(|| {
         let hub = Hub::new();
         let events = rounds(1_000);
@@ -430,7 +430,7 @@ fn the_bell_wakes_a_select_and_misses_nothing() {
 }
 
 #[test]
-fn a_bell_that_is_asked_for_late_rings_for_what_came_before() {
+fn a_ready_signal_that_is_asked_for_late_tells_of_what_came_before() {
     let hub = Hub::new();
     let mut told = hub.receiver::<Numbers>();
     hub.publish::<Numbers>(1);

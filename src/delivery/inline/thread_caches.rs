@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn desks_of_threads_that_have_ended_are_forgotten_and_their_events_are_not() {
+    fn caches_of_threads_that_have_ended_are_forgotten_and_their_events_are_not() {
         let listeners = listeners();
         for _ in 0..100 {
             let publishing = Arc::clone(&listeners);
