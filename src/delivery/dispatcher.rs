@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::buffer::QueueBuffer;
 use super::queue::{Queue, Taken};
+use super::queue_buffer::QueueBuffer;
 use super::scope;
 use super::shared::HubShared;
 

@@ -9,7 +9,7 @@
 //! Between publishers and queued callbacks:
 //!
 //! - [`queue`]: the bounded queue; async publishers wait for room with their [`wakers`];
-//! - [`buffer`]: the events that the [`dispatcher`] takes from it at a time;
+//! - [`queue_buffer`]: the events that the [`dispatcher`] takes from it at a time;
 //! - [`progress`]: how far the dispatcher has come.
 //!
 //! Common to all:
@@ -22,7 +22,6 @@
 //! - [`scope`]: which callbacks the current thread is inside;
 //! - [`trace`]: the log messages of the feature `tracing`.
 
-pub(crate) mod buffer;
 pub(crate) mod dispatcher;
 pub(crate) mod history;
 pub(crate) mod inline;
@@ -35,6 +34,7 @@ mod models;
 pub(crate) mod panic_report;
 pub(crate) mod progress;
 pub(crate) mod queue;
+pub(crate) mod queue_buffer;
 pub(crate) mod queued;
 pub(crate) mod received;
 pub(crate) mod receiver;

@@ -11,7 +11,6 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-use super::buffer::QueueBuffer;
 use super::dispatcher::Worker;
 use super::history::{History, Replay};
 use super::inline::{InlineListeners, SnapshotCache};
@@ -19,6 +18,7 @@ use super::kinds::{ActiveKinds, KindSet};
 use super::listener::ListenerName;
 use super::log::{Empty, Log, Overflow, Segment};
 use super::queue::{self, Limit, Queue};
+use super::queue_buffer::QueueBuffer;
 use super::queued::{NewListener, QueuedListeners};
 use super::shared::HubShared;
 use super::subscription::Subscription;

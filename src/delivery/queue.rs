@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use super::buffer::QueueBuffer;
+use super::queue_buffer::QueueBuffer;
 use super::queued::QueuedListeners;
 use super::shared::HubShared;
 use super::wakers::{WakerKey, WakerSet};

@@ -1,4 +1,4 @@
-//! Async publishers that wait for room.
+//! The wakers of async publishers that wait for room.
 
 use std::collections::BTreeMap;
 use std::mem;

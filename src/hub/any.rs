@@ -37,7 +37,7 @@ impl Hub {
     ///
     /// # Panics
     ///
-    /// As `listen` does.
+    /// As [`listen`](Self::listen) does.
     #[track_caller]
     pub fn listen_any(
         &self,

@@ -1,4 +1,4 @@
-//! The options of a listener.
+//! The builders of queued and of inline listeners.
 
 use std::fmt;
 use std::marker::PhantomData;

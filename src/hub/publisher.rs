@@ -1,4 +1,4 @@
-//! A channel looked up once.
+//! `Publisher`: a channel looked up once, for loops that publish much.
 
 use std::panic::Location;
 use std::sync::Arc;

@@ -227,6 +227,12 @@ fn a_stream_says_when_it_has_ended() {
     assert!(!receiver.is_terminated());
     assert!(pollster::block_on(receiver.recv_async()).is_err());
     assert!(receiver.is_terminated());
+
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    drop(hub);
+    assert!(receiver.drain(|_| {}).is_err());
+    assert!(receiver.is_terminated());
 }
 
 /// Which auto traits the public types have: a change of a private field must not change them unseen.

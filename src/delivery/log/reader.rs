@@ -1,4 +1,4 @@
-//! The entry of a receiver in its channel's log.
+//! The entry of a receiver in its channel's log, and what happens when the receiver is full.
 
 use std::collections::VecDeque;
 use std::task::Waker;

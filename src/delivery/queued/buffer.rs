@@ -1,4 +1,4 @@
-//! The events of one channel on their way to its queued listeners.
+//! The events of one channel on their way to its queued listeners, and the calls of their callbacks.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{CallbackSlot, QueuedListener, QueuedListeners};
 use crate::channel::Channel;
-use crate::delivery::buffer::{AnyChannelBuffer, KEPT};
+use crate::delivery::queue_buffer::{AnyChannelBuffer, KEPT};
 use crate::delivery::shared::HubShared;
 use crate::delivery::subscription::Unsubscribe as _;
 use crate::delivery::trace;

@@ -34,10 +34,7 @@ impl<C: Channel> Receiver<C> {
                 None => match self.refill(waker) {
                     Ok(()) => {}
                     Err(Empty::ForNow) => return Err(TryRecvError::Empty),
-                    Err(Empty::Closed) => {
-                        self.is_closed = true;
-                        return Err(TryRecvError::Closed);
-                    }
+                    Err(Empty::Closed) => return Err(TryRecvError::Closed),
                 },
             }
         }
@@ -46,7 +43,9 @@ impl<C: Channel> Receiver<C> {
     /// Takes the waiting events from the log, when all taken before have been handed out.
     pub(super) fn refill(&mut self, waker: Option<&Waker>) -> Result<(), Empty> {
         self.is_busy = false;
-        self.taken = self.log.take(self.id, waker)?;
+        let taken = self.log.take(self.id, waker);
+        self.is_closed = matches!(taken, Err(Empty::Closed));
+        self.taken = taken?;
         self.is_busy = self.taken_events() > 1;
         Ok(())
     }

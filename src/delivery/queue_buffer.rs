@@ -1,4 +1,5 @@
-//! Accepted events that wait for delivery, in the order of acceptance.
+//! One of the queue's two buffers: the accepted events of all channels, in the order of acceptance.
+//! Publishers fill one while the dispatcher delivers the other.
 
 use std::any::Any;
 use std::sync::Arc;
