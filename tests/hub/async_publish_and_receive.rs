@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -65,6 +65,42 @@ fn publish_async_waits_for_the_queue_without_blocking() {
         drop(gate);
         hub.flush();
         assert_eq!(log.take(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn wakers_of_two_hubs_that_flush_each_other_do_not_wait_for_each_other() {
+    in_time(|| {
+        let hubs = [(); 2].map(|()| Hub::builder().capacity(1).build());
+        let mut gates = Vec::new();
+        let mut guards = Vec::new();
+        for hub in &hubs {
+            let (gate, keeper) = gate();
+            guards.push(hub.listen::<Numbers>(move |_| keeper.pass()));
+            hub.publish::<Numbers>(1);
+            gate.wait();
+            hub.publish::<Numbers>(2); // fills the queue
+            gates.push(gate);
+        }
+        // Each waker runs on its hub's thread, when the other hub's thread is in its own.
+        let together = Arc::new(Barrier::new(2));
+        let (done, flushed) = mpsc::channel();
+        let mut waiting = Vec::new();
+        for (hub, other) in [(&hubs[0], &hubs[1]), (&hubs[1], &hubs[0])] {
+            let (together, done) = (Arc::clone(&together), Mutex::new(done.clone()));
+            let other = other.clone();
+            let waker = waker(move || {
+                together.wait();
+                other.flush();
+                done.lock().unwrap().send(()).unwrap();
+            });
+            let mut third = Box::pin(hub.publish_async::<Numbers>(3));
+            assert!(poll(third.as_mut(), &waker).is_pending());
+            waiting.push(third);
+        }
+        drop(gates);
+        (0..2).for_each(|_| flushed.recv().unwrap());
+        drop((waiting, guards));
     });
 }
 
