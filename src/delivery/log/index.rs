@@ -18,11 +18,11 @@ pub(super) struct Index {
     pub(super) cursors: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which a reader that keeps the latest events is full: until then it
     /// needs every event from its cursor on, and is in `cursors`.
-    pub(super) filling: BTreeSet<(u64, ReaderId)>,
+    filling: BTreeSet<(u64, ReaderId)>,
     /// The capacities of such readers once they are full: each needs that many of the last events.
-    pub(super) latest: BTreeSet<(u64, ReaderId)>,
+    latest: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which a reader refuses the next event.
-    pub(super) refusing: BTreeSet<(u64, ReaderId)>,
+    refusing: BTreeSet<(u64, ReaderId)>,
     /// The ends of the log at which the next event is lost to a reader that keeps the oldest.
     pub(super) losing: BTreeSet<(u64, ReaderId)>,
     /// The first of `refusing` and of `losing`, which every push reads.
@@ -84,12 +84,12 @@ impl Index {
         self.cursors.is_empty() && self.latest.is_empty()
     }
 
-    /// The number of the first event that a reader may still need from a log that ends at `end`.
-    pub(super) fn needed_from<C: Channel>(
+    /// Notes which readers that keep the latest events are full when the log ends at `end`.
+    pub(super) fn note_full<C: Channel>(
         &mut self,
         end: u64,
         readers: &BTreeMap<ReaderId, Reader<C>>,
-    ) -> u64 {
+    ) {
         while let Some(&(limit, id)) = self.filling.first()
             && limit <= end
         {
@@ -99,6 +99,10 @@ impl Index {
                 self.latest.insert((reader.capacity, id));
             }
         }
+    }
+
+    /// The number of the first event that a reader may still need from a log that ends at `end`.
+    pub(super) fn needed_from(&self, end: u64) -> u64 {
         let first = self.cursors.first().map(|(cursor, _)| *cursor);
         let latest = self.latest.last().map(|(count, _)| end - count);
         first.into_iter().chain(latest).min().unwrap_or(end)

@@ -282,7 +282,9 @@ impl<C: Channel> State<C> {
 
     /// Removes the chunks that no reader needs any more.
     pub(super) fn trim(&mut self) -> Garbage<C> {
-        let needed_from = self.index.needed_from(self.end(), &self.readers);
+        let end = self.end();
+        self.index.note_full(end, &self.readers);
+        let needed_from = self.index.needed_from(end);
         self.chunks.trim(needed_from)
     }
 }
