@@ -56,11 +56,7 @@ impl Hub {
     /// [`Overflow::Block`](crate::Overflow::Block), is full. No listener has seen the event.
     #[track_caller]
     pub fn try_publish<C: Open>(&self, event: C::Event) -> Result<(), TryPublishError<C::Event>> {
-        let source = Location::caller();
-        let accepted = self
-            .channel::<C>()
-            .try_publish(self.queue(), event, source, None);
-        accepted.map_err(TryPublishError)
+        self.try_accept::<C>(event, Location::caller())
     }
 
     /// Publishes an event on an open channel. When [`publish`](Self::publish) would block, the
@@ -83,7 +79,7 @@ impl Hub {
         &self,
         event: C::Event,
     ) -> impl Future<Output = ()> + Send + use<'_, C> {
-        self.accept::<C>(event, Location::caller())
+        self.accept_async::<C>(event, Location::caller())
     }
 
     /// Publishes an event on a protected channel with the channel's key, as
@@ -108,11 +104,7 @@ impl Hub {
         _key: &C::Key,
         event: C::Event,
     ) -> Result<(), TryPublishError<C::Event>> {
-        let source = Location::caller();
-        let accepted = self
-            .channel::<C>()
-            .try_publish(self.queue(), event, source, None);
-        accepted.map_err(TryPublishError)
+        self.try_accept::<C>(event, Location::caller())
     }
 
     /// Publishes an event on a protected channel with the channel's key, as
@@ -123,7 +115,7 @@ impl Hub {
         _key: &C::Key,
         event: C::Event,
     ) -> impl Future<Output = ()> + Send + use<'_, C> {
-        self.accept::<C>(event, Location::caller())
+        self.accept_async::<C>(event, Location::caller())
     }
 
     /// Publishes an event on a protected channel without blocking: exceeds the capacity of the
@@ -135,7 +127,17 @@ impl Hub {
             .publish_unbounded(self.queue(), event, source);
     }
 
-    fn accept<C: Channel>(&self, event: C::Event, source: Source) -> PublishFuture<'_, C> {
+    fn try_accept<C: Channel>(
+        &self,
+        event: C::Event,
+        source: Source,
+    ) -> Result<(), TryPublishError<C::Event>> {
+        let channel = self.channel::<C>();
+        let accepted = channel.try_publish(self.queue(), event, source, None);
+        accepted.map_err(TryPublishError)
+    }
+
+    fn accept_async<C: Channel>(&self, event: C::Event, source: Source) -> PublishFuture<'_, C> {
         PublishFuture::new(self.channel::<C>(), self.queue(), event, source)
     }
 

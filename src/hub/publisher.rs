@@ -8,6 +8,7 @@ use super::channel::ChannelState;
 use super::publish_future::PublishFuture;
 use crate::channel::{Channel, Open, Protected};
 use crate::delivery::inline::SnapshotCache;
+use crate::envelope::Source;
 use crate::error::TryPublishError;
 
 /// A channel of a hub, looked up once, for loops that publish many events.
@@ -63,10 +64,7 @@ impl<C: Channel> Publisher<C> {
     where
         C: Open,
     {
-        let source = Location::caller();
-        let (queue, cache) = (self.hub.queue(), Some(&self.cache));
-        let accepted = self.channel.try_publish(queue, event, source, cache);
-        accepted.map_err(TryPublishError)
+        self.try_accept(event, Location::caller())
     }
 
     /// Publishes an event on an open channel from a task: see [`Hub::publish_async`].
@@ -75,8 +73,7 @@ impl<C: Channel> Publisher<C> {
     where
         C: Open,
     {
-        let source = Location::caller();
-        PublishFuture::new(&self.channel, self.hub.queue(), event, source)
+        self.accept_async(event, Location::caller())
     }
 
     /// Publishes an event on a protected channel: see [`Hub::publish_protected`].
@@ -106,10 +103,7 @@ impl<C: Channel> Publisher<C> {
     where
         C: Protected,
     {
-        let source = Location::caller();
-        let (queue, cache) = (self.hub.queue(), Some(&self.cache));
-        let accepted = self.channel.try_publish(queue, event, source, cache);
-        accepted.map_err(TryPublishError)
+        self.try_accept(event, Location::caller())
     }
 
     /// Publishes an event on a protected channel from a task: see [`Hub::publish_async_protected`].
@@ -122,13 +116,24 @@ impl<C: Channel> Publisher<C> {
     where
         C: Protected,
     {
-        let source = Location::caller();
-        PublishFuture::new(&self.channel, self.hub.queue(), event, source)
+        self.accept_async(event, Location::caller())
     }
 
     /// The hub on which it publishes.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+}
+
+impl<C: Channel> Publisher<C> {
+    fn try_accept(&self, event: C::Event, source: Source) -> Result<(), TryPublishError<C::Event>> {
+        let (queue, cache) = (self.hub.queue(), Some(&self.cache));
+        let accepted = self.channel.try_publish(queue, event, source, cache);
+        accepted.map_err(TryPublishError)
+    }
+
+    fn accept_async(&self, event: C::Event, source: Source) -> PublishFuture<'_, C> {
+        PublishFuture::new(&self.channel, self.hub.queue(), event, source)
     }
 }
 
