@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::Hub;
@@ -52,11 +51,10 @@ impl Hub {
             }),
             parts: Mutex::new(Vec::new()),
         });
-        self.inner.any.listen(self.queue(), &listener);
+        self.inner.channels.listen(self.queue(), &listener);
         Subscription::new(Arc::new(AnyGuard {
             listener,
-            ended: AtomicBool::new(false),
-            all: Arc::downgrade(&self.inner.any),
+            channels: Arc::downgrade(&self.inner.channels),
         }))
     }
 }
@@ -79,7 +77,7 @@ pub(super) trait AnyChannel: Any + Send + Sync {
 ///
 /// One lock for both: a channel that is made gets every listener that has joined, and a listener that
 /// joins gets every channel that has been made.
-pub(super) struct AnyListeners {
+pub(super) struct Channels {
     state: Mutex<State>,
 }
 
@@ -88,7 +86,7 @@ struct State {
     listeners: Vec<Arc<AnyListener>>,
 }
 
-impl AnyListeners {
+impl Channels {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State {
@@ -107,12 +105,23 @@ impl AnyListeners {
         state.channels.push(channel);
     }
 
+    /// Every channel that has been used.
+    pub(super) fn all(&self) -> Vec<Arc<dyn AnyChannel>> {
+        self.state.lock().channels.clone()
+    }
+
     fn listen(&self, queue: &Queue, listener: &Arc<AnyListener>) {
         let mut state = self.state.lock();
         for channel in &state.channels {
             listener.attach(&**channel, queue);
         }
         state.listeners.push(Arc::clone(listener));
+    }
+
+    fn has(&self, listener: &Arc<AnyListener>) -> bool {
+        let state = self.state.lock();
+        let mut listeners = state.listeners.iter();
+        listeners.any(|other| Arc::ptr_eq(other, listener))
     }
 
     fn leave(&self, listener: &Arc<AnyListener>) {
@@ -198,8 +207,7 @@ impl Drop for Borrowed<'_> {
 /// What ends a listener of all channels.
 struct AnyGuard {
     listener: Arc<AnyListener>,
-    ended: AtomicBool,
-    all: Weak<AnyListeners>,
+    channels: Weak<Channels>,
 }
 
 impl Unsubscribe for AnyGuard {
@@ -216,13 +224,13 @@ impl Unsubscribe for AnyGuard {
     }
 
     fn is_listening(&self) -> bool {
-        !self.ended.load(Ordering::Relaxed) && self.all.strong_count() != 0
+        let channels = self.channels.upgrade();
+        channels.is_some_and(|channels| channels.has(&self.listener))
     }
 
     fn unsubscribe(&self) {
-        self.ended.store(true, Ordering::Relaxed);
-        if let Some(all) = self.all.upgrade() {
-            all.leave(&self.listener);
+        if let Some(channels) = self.channels.upgrade() {
+            channels.leave(&self.listener);
         }
         for part in self.listener.parts() {
             part.unsubscribe();

@@ -14,7 +14,7 @@ use crate::channel::Channel;
 /// inside callbacks.
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let channels = self.inner.registry.channels();
+        let channels = self.inner.channels.all();
         let listeners = channels.iter().map(|channel| channel.listener_count());
         let listeners: usize = listeners.sum();
         let depth = self.inner.queue.depth();

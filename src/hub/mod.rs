@@ -33,7 +33,7 @@ use crate::delivery::dispatcher::Worker;
 use crate::delivery::queue::Queue;
 use crate::delivery::scope;
 use crate::delivery::shared::{HubId, HubShared};
-use any::{AnyChannel, AnyListeners};
+use any::Channels;
 use channel::ChannelState;
 use registry::Registry;
 
@@ -70,7 +70,7 @@ struct Inner {
     queue: Arc<Queue>,
     shared: Arc<HubShared>,
     registry: Registry,
-    any: Arc<AnyListeners>,
+    channels: Arc<Channels>,
     /// The thread started by the first `listen`, or `None` when a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<JoinHandle<()>>>,
 }
@@ -183,10 +183,10 @@ impl Hub {
     /// # drop(guard);
     /// ```
     pub fn inspect(&self) -> HubReport {
-        let channels = self.inner.registry.channels();
+        let channels = self.inner.channels.all();
         HubReport::new(
             &self.inner.queue.depth(),
-            channels.into_iter().map(AnyChannel::report).collect(),
+            channels.iter().map(|channel| channel.report()).collect(),
         )
     }
 
@@ -197,7 +197,7 @@ impl Hub {
                 queue: Arc::new(Queue::new(options.capacity, Arc::clone(&shared))),
                 shared,
                 registry: Registry::default(),
-                any: Arc::new(AnyListeners::new()),
+                channels: Arc::new(Channels::new()),
                 dispatcher: OnceLock::new(),
             }),
         }
@@ -217,7 +217,9 @@ impl Hub {
 
     fn new_channel<C: Channel>(&self) -> Arc<ChannelState<C>> {
         let channel = Arc::new(ChannelState::new(&self.inner.shared));
-        self.inner.any.add(self.queue(), Arc::clone(&channel) as _);
+        self.inner
+            .channels
+            .add(self.queue(), Arc::clone(&channel) as _);
         channel
     }
 
@@ -249,10 +251,9 @@ impl Default for Hub {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.registry
-            .channels()
-            .into_iter()
-            .for_each(AnyChannel::close);
+        for channel in self.channels.all() {
+            channel.close();
+        }
         self.queue.close();
         if let Some(Some(dispatcher)) = self.dispatcher.take()
             && dispatcher.thread().id() != thread::current().id()

@@ -70,24 +70,11 @@ impl Registry {
             (link, rest) = (&entry.below[digit(rest, FORKS)], rest / FORKS as u64);
         }
     }
-
-    pub(super) fn channels(&self) -> Vec<&dyn AnyChannel> {
-        let mut found = Vec::new();
-        collect(&self.roots, &mut found);
-        found
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "it is less than `base`")]
 fn digit(bits: u64, base: usize) -> usize {
     (bits % base as u64) as usize
-}
-
-fn collect<'a>(links: &'a [Link], found: &mut Vec<&'a dyn AnyChannel>) {
-    for entry in links.iter().filter_map(OnceLock::get) {
-        found.push(&*entry.state);
-        collect(&entry.below, found);
-    }
 }
 
 /// What a `TypeId` feeds to a hasher: bits of a hash of the type.
@@ -132,15 +119,22 @@ mod tests {
         fn close(&self) {}
 
         fn report(&self) -> ChannelReport {
-            unreachable!("nobody asks")
+            unreachable!("the test asks for no report")
         }
 
         fn attach(&self, _: &Queue, _: &AnyListener) -> Arc<dyn Unsubscribe> {
-            unreachable!("nobody listens")
+            unreachable!("the test registers no listener")
         }
 
         fn listener_count(&self) -> usize {
             0
+        }
+    }
+
+    fn collect<'a>(links: &'a [Link], found: &mut Vec<&'a dyn AnyChannel>) {
+        for entry in links.iter().filter_map(OnceLock::get) {
+            found.push(&*entry.state);
+            collect(&entry.below, found);
         }
     }
 
@@ -171,7 +165,9 @@ mod tests {
                 assert_eq!(is_new(&registry, key, number), is_first, "{key:#x}");
             }
         }
-        let mut found: Vec<_> = registry.channels().into_iter().map(number).collect();
+        let mut found = Vec::new();
+        collect(&registry.roots, &mut found);
+        let mut found: Vec<_> = found.into_iter().map(number).collect();
         found.sort_unstable();
         assert!(
             found

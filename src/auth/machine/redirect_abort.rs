@@ -38,7 +38,7 @@ impl FinishedRedirects {
 #[derive(Clone, Debug)]
 #[cfg_attr(
     not(feature = "loopback"),
-    expect(dead_code, reason = "nobody waits here")
+    expect(dead_code, reason = "without the feature no call waits for a redirect")
 )]
 pub(crate) enum RedirectAbort {
     /// The caller has cancelled the redirect in progress.
