@@ -11,18 +11,19 @@ use std::task::{Wake, Waker};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-use super::dispatcher::Worker;
-use super::history::{History, Replay};
-use super::inline::{InlineListeners, SnapshotCache};
-use super::kinds::{ActiveKinds, KindSet};
-use super::listener::ListenerName;
-use super::log::{Empty, Log, Overflow, Segment};
-use super::queue::{self, Limit, Queue};
-use super::queue_buffer::QueueBuffer;
-use super::queued::{NewListener, QueuedListeners};
-use super::shared::HubShared;
-use super::subscription::Subscription;
 use crate::channel::Channel;
+use crate::delivery::history::{History, Replay};
+use crate::delivery::inline::{InlineListeners, SnapshotCache};
+use crate::delivery::listener::ListenerName;
+use crate::delivery::listener::subscription::Subscription;
+use crate::delivery::queued::dispatcher::Worker;
+use crate::delivery::queued::queue::{self, Queue};
+use crate::delivery::queued::queue_buffer::QueueBuffer;
+use crate::delivery::queued::{NewListener, QueuedListeners};
+use crate::delivery::receiver::log::{Empty, Log, Overflow, Segment};
+use crate::delivery::room::Limit;
+use crate::delivery::shared::HubShared;
+use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
 use crate::envelope::{Envelope, Payload, Source};
 
 enum Numbers {}

@@ -8,11 +8,11 @@ use super::Hub;
 use super::report::ChannelReport;
 use crate::channel::Channel;
 use crate::delivery::listener::ListenerName;
-use crate::delivery::panic_report::PanicOrigin;
-use crate::delivery::queue::Queue;
+use crate::delivery::listener::subscription::{Subscription, Unsubscribe};
 use crate::delivery::queued::Callback;
+use crate::delivery::queued::queue::Queue;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::{Subscription, Unsubscribe};
+use crate::delivery::shared::panic_report::PanicOrigin;
 use crate::envelope::{AnyEnvelope, Envelope};
 use crate::sync::Mutex;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Hub, InlineListenerBuilder, ListenerBuilder};
 use crate::channel::Channel;
-use crate::delivery::dispatcher;
-use crate::delivery::subscription::Subscription;
+use crate::delivery::listener::subscription::Subscription;
+use crate::delivery::queued::dispatcher;
 
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's

@@ -8,8 +8,8 @@ use super::Hub;
 use crate::channel::Channel;
 use crate::delivery::history::Replay;
 use crate::delivery::listener::ListenerName;
+use crate::delivery::listener::subscription::Subscription;
 use crate::delivery::queued::{Callback, NewListener};
-use crate::delivery::subscription::Subscription;
 use crate::envelope::{Envelope, Source};
 
 /// The options of a listener, from [`Hub::listener`]: a name, a replay, and events or their

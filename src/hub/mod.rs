@@ -29,9 +29,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
-use crate::delivery::dispatcher::Worker;
-use crate::delivery::queue::Queue;
-use crate::delivery::scope;
+use crate::delivery::queued::dispatcher::Worker;
+use crate::delivery::queued::queue::Queue;
+use crate::delivery::shared::scope;
 use crate::delivery::shared::{HubId, HubShared};
 use any::Channels;
 use channel::ChannelState;

@@ -11,16 +11,16 @@ use loom::thread;
 
 use super::channel::ChannelState;
 use crate::channel::Channel;
-use crate::delivery::dispatcher::Worker;
 use crate::delivery::history::Replay;
 use crate::delivery::inline::SnapshotCache;
 use crate::delivery::listener::ListenerName;
-use crate::delivery::log::Overflow;
-use crate::delivery::queue::Queue;
+use crate::delivery::listener::subscription::Subscription;
 use crate::delivery::queued::NewListener;
+use crate::delivery::queued::dispatcher::Worker;
+use crate::delivery::queued::queue::Queue;
 use crate::delivery::receiver::Receiver;
+use crate::delivery::receiver::log::Overflow;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Subscription;
 use crate::envelope::{Envelope, Source};
 
 enum Plain {}

@@ -7,10 +7,10 @@ use typed_builder::{NextFieldDefault, TypedBuilder};
 
 use super::Hub;
 
-use crate::delivery::dispatcher::Worker;
 use crate::delivery::history::Replay;
-use crate::delivery::log::Overflow;
-use crate::delivery::panic_report::{PanicHandler, PanicReport, report_to_stderr};
+use crate::delivery::queued::dispatcher::Worker;
+use crate::delivery::receiver::log::Overflow;
+use crate::delivery::shared::panic_report::{PanicHandler, PanicReport, report_to_stderr};
 
 /// The options of a hub, which [`Hub::builder`](super::Hub::builder) sets.
 #[derive(TypedBuilder)]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::channel::{ChannelState, PublishWaiter};
 use crate::channel::Channel;
-use crate::delivery::queue::Queue;
+use crate::delivery::queued::queue::Queue;
 use crate::envelope::Source;
 
 /// The future of a publish. Dropping it before it is ready drops the event; a dropped future never

@@ -7,9 +7,9 @@ use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
 use crate::delivery::history::Replay;
 use crate::delivery::listener::ListenerName;
-use crate::delivery::received::Received;
 use crate::delivery::receiver::Receiver;
-use crate::delivery::scope;
+use crate::delivery::receiver::received::Received;
+use crate::delivery::shared::scope;
 use crate::envelope::Envelope;
 use crate::error::{RecvTimeoutError, WaitTimeout};
 

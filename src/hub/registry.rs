@@ -107,8 +107,8 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::delivery::queue::Queue;
-    use crate::delivery::subscription::Unsubscribe;
+    use crate::delivery::listener::subscription::Unsubscribe;
+    use crate::delivery::queued::queue::Queue;
     use crate::hub::any::AnyListener;
     use crate::hub::report::ChannelReport;
 

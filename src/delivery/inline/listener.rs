@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::InlineListeners;
 use crate::channel::Channel;
+use crate::delivery::listener::subscription::Unsubscribe;
 use crate::delivery::listener::{Listener, ListenerName};
-use crate::delivery::scope;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Unsubscribe;
-use crate::delivery::trace;
+use crate::delivery::shared::scope;
+use crate::delivery::shared::trace;
 
 /// A listener with a callback of any type. The callback lies in place, so that a call costs no more
 /// than that of a boxed closure.

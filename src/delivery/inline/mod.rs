@@ -10,12 +10,12 @@ mod thread_caches;
 
 use std::sync::{Arc, Weak};
 
-use super::kinds::{ActiveKinds, KindSet};
-use super::listener::{Listener, ListenerName};
-use super::listener_set::{ListenerSet, Snapshot};
-use super::scope;
-use super::subscription::Subscription;
 use crate::channel::Channel;
+use crate::delivery::listener::set::{ListenerSet, Snapshot};
+use crate::delivery::listener::subscription::Subscription;
+use crate::delivery::listener::{Listener, ListenerName};
+use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
+use crate::delivery::shared::scope;
 use crate::envelope::Payload;
 use crate::sync::{Mutex, MutexGuard};
 

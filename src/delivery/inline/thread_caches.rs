@@ -118,8 +118,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::delivery::kinds::ActiveKinds;
     use crate::delivery::shared::HubShared;
+    use crate::delivery::shared::kinds::ActiveKinds;
 
     enum Nothing {}
 

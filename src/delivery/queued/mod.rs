@@ -1,25 +1,31 @@
 //! Queued listeners: the hub's dispatcher calls them, one at a time, in the order of acceptance.
 //!
-//! This module holds the listeners; [`buffer`] calls them.
+//! This module holds the listeners of a channel, each a [`listener`]. An event goes through the
+//! hub's [`queue`]; the [`dispatcher`] takes the pending events, a [`queue_buffer`] at a time, and
+//! the [`channel_buffer`] in it calls the listeners of its channel.
 
-mod buffer;
+mod channel_buffer;
+pub(crate) mod dispatcher;
+mod listener;
+pub(crate) mod queue;
+pub(crate) mod queue_buffer;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 
-use super::kinds::{ActiveKinds, KindSet};
-use super::listener::{Listener, ListenerId, ListenerName};
-use super::listener_set::{ListenerSet, Snapshot};
-use super::queue::Queue;
-use super::scope;
-use super::shared::HubShared;
-use super::subscription::{Subscription, Unsubscribe};
 use crate::channel::Channel;
+use crate::delivery::listener::set::{ListenerSet, Snapshot};
+use crate::delivery::listener::subscription::Subscription;
+use crate::delivery::listener::{Listener, ListenerName};
+use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
+use crate::delivery::shared::progress::ListenerId;
 use crate::envelope::Envelope;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
+use queue::Queue;
 
-pub(crate) use buffer::ChannelBuffer;
+pub(crate) use channel_buffer::ChannelBuffer;
+use listener::{CallbackSlot, QueuedListener};
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
@@ -115,93 +121,5 @@ impl<C: Channel> QueuedListeners<C> {
     /// The listeners in the order of registration.
     pub(crate) fn listeners(&self) -> Snapshot<QueuedListener<C>> {
         self.set.lock().snapshot()
-    }
-}
-
-pub(crate) struct QueuedListener<C: Channel> {
-    id: ListenerId,
-    common: Listener,
-    since: u64,
-    timed: bool,
-    once: bool,
-    /// `None` while the dispatcher delivers.
-    slot: Mutex<Option<CallbackSlot<C>>>,
-    delivered: AtomicU64,
-    channel: Weak<QueuedListeners<C>>,
-    shared: Arc<HubShared>,
-}
-
-/// A listener's callback, and the replay that it has not got yet.
-struct CallbackSlot<C: Channel> {
-    replay: Vec<Envelope<C>>,
-    callback: Callback<C>,
-}
-
-impl<C: Channel> QueuedListener<C> {
-    /// Called by the dispatcher, which alone writes the count.
-    fn count(&self) {
-        let before = self.delivered.load(Ordering::Relaxed);
-        self.delivered.store(before + 1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Drops the replay and the callback: user code, isolated and under no lock.
-    fn discard(&self, slot: Option<CallbackSlot<C>>) {
-        if let Some(CallbackSlot { replay, callback }) = slot {
-            for event in replay {
-                self.shared.discard_event::<C>(event);
-            }
-            self.common
-                .isolate(&self.shared, C::NAME, || drop(callback));
-        }
-    }
-}
-
-impl<C: Channel> AsRef<Listener> for QueuedListener<C> {
-    fn as_ref(&self) -> &Listener {
-        &self.common
-    }
-}
-
-impl<C: Channel> Unsubscribe for QueuedListener<C> {
-    fn name(&self) -> &ListenerName {
-        &self.common.name
-    }
-
-    fn channel(&self) -> &'static str {
-        C::NAME
-    }
-
-    fn kind(&self) -> &'static str {
-        "queued"
-    }
-
-    fn is_listening(&self) -> bool {
-        self.common.is_active() && !self.shared.is_closed()
-    }
-
-    fn unsubscribe(&self) {
-        self.common.deactivate();
-        if let Some(channel) = self.channel.upgrade() {
-            channel.leave(self);
-        }
-        let slot = self.slot.lock().take();
-        self.discard(slot);
-    }
-
-    fn wait_idle(self: Arc<Self>) {
-        if !scope::any_callback() {
-            self.shared.progress.wait_idle(self.id);
-        }
-    }
-}
-
-impl<C: Channel> Drop for QueuedListener<C> {
-    fn drop(&mut self) {
-        let slot = self.slot.lock().take();
-        self.discard(slot);
     }
 }

@@ -1,7 +1,9 @@
 //! Receivers: a thread or task of user code pulls events.
 
 mod debug;
-mod events;
+mod iter;
+pub(crate) mod log;
+pub(crate) mod received;
 mod taking;
 
 use std::collections::VecDeque;
@@ -11,15 +13,15 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::listener::ListenerName;
-use super::log::{Empty, Log, Overflow, ReaderId, Segment};
-use super::received::Received;
-use super::trace;
 use crate::channel::Channel;
+use crate::delivery::listener::ListenerName;
+use crate::delivery::shared::trace;
 use crate::envelope::Payload;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use log::{Empty, Log, Overflow, ReaderId, Segment};
+use received::Received;
 
-pub use events::{Events, EventsMut};
+pub use iter::{Events, EventsMut};
 use taking::unpark_this_thread;
 
 /// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in

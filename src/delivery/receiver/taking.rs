@@ -5,10 +5,10 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::Receiver;
+use super::log::{Empty, Segment};
+use super::received::Received;
 use crate::channel::Channel;
-use crate::delivery::log::{Empty, Segment};
-use crate::delivery::received::Received;
-use crate::delivery::trace;
+use crate::delivery::shared::trace;
 use crate::error::{Lagged, TryRecvError};
 use crate::sync::backoff;
 

@@ -13,14 +13,14 @@ use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
 use crate::delivery::history::{History, Replay};
 use crate::delivery::inline::InlineListeners;
-use crate::delivery::kinds::{ActiveKinds, KindSet};
 use crate::delivery::listener::ListenerName;
-use crate::delivery::log::{Log, Overflow};
-use crate::delivery::queue::Queue;
+use crate::delivery::listener::subscription::{Subscription, Unsubscribe};
+use crate::delivery::queued::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
 use crate::delivery::receiver::Receiver;
+use crate::delivery::receiver::log::{Log, Overflow};
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::{Subscription, Unsubscribe};
+use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
 use crate::envelope::Envelope;
 
 pub(super) use publish::PublishWaiter;

@@ -9,10 +9,11 @@ use std::time::SystemTime;
 use super::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::inline::SnapshotCache;
-use crate::delivery::kinds::KindSet;
-use crate::delivery::queue::{Limit, Queue, QueueGuard};
-use crate::delivery::scope;
-use crate::delivery::wakers::WakerKey;
+use crate::delivery::queued::queue::{Queue, QueueGuard};
+use crate::delivery::room::Limit;
+use crate::delivery::shared::kinds::KindSet;
+use crate::delivery::shared::scope;
+use crate::delivery::shared::wakers::WakerKey;
 use crate::envelope::{Envelope, Payload, Source};
 
 /// The buffer that has no room for an event.

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::delivery::listener::Listener;
-use crate::delivery::log::Reader;
-use crate::delivery::queue::Depth;
+use crate::delivery::queued::queue::Depth;
+use crate::delivery::receiver::log::Reader;
 
 /// A hub's channels, listeners and counts, from [`Hub::inspect`](crate::Hub::inspect). `Display`
 /// writes a table.

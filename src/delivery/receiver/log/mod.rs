@@ -14,14 +14,14 @@ use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
-use super::kinds::{ActiveKinds, KindSet};
-use super::listener::ListenerName;
-use super::panic_report::PanicOrigin;
-use super::queue::Limit;
-use super::wakers::WakerKey;
 use crate::channel::Channel;
+use crate::delivery::listener::ListenerName;
+use crate::delivery::room::{Bounded as _, Limit, Room};
+use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
+use crate::delivery::shared::panic_report::PanicOrigin;
+use crate::delivery::shared::wakers::WakerKey;
 use crate::envelope::Payload;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::MutexGuard;
 use state::{Garbage, State};
 
 pub use reader::Overflow;
@@ -37,9 +37,7 @@ pub(crate) use state::{Chunk, ReaderId, Segment};
 /// them.
 pub(crate) struct Log<C: Channel> {
     kinds: Arc<ActiveKinds>,
-    state: Mutex<State<C>>,
-    /// Publishers wait here while a receiver refuses events.
-    not_full: Condvar,
+    state: Room<State<C>>,
 }
 
 /// Why a receiver took nothing.
@@ -55,8 +53,7 @@ impl<C: Channel> Log<C> {
         let shared = Arc::clone(&kinds.shared);
         Self {
             kinds,
-            state: Mutex::new(State::new(shared)),
-            not_full: Condvar::new(),
+            state: Room::new(State::new(shared)),
         }
     }
 
@@ -117,17 +114,10 @@ impl<C: Channel> Log<C> {
         Ok(taken)
     }
 
-    fn make_room(&self, mut state: MutexGuard<'_, State<C>>) {
-        if state.is_full() {
-            return;
-        }
-        let publishers = state.waiting_publishers != 0;
-        let tasks = state.wakers.take();
-        drop(state);
-        if publishers {
-            self.not_full.notify_all();
-        }
-        self.kinds.shared.wake(Some(C::NAME), tasks);
+    /// Unlocks, and wakes the publishers if no receiver refuses the next event.
+    fn make_room(&self, state: MutexGuard<'_, State<C>>) {
+        let shared = &self.kinds.shared;
+        self.state.wake_publishers(state, shared, Some(C::NAME));
     }
 
     /// Locks the log for a push.
@@ -146,29 +136,18 @@ impl<C: Channel> Log<C> {
 
     /// Blocks until no receiver refuses the next event. A receiver may refuse it again by then.
     pub(crate) fn wait_for_room(&self) {
-        let mut state = self.state.lock();
-        state.waiting_publishers += 1;
-        while state.is_full() {
-            state = self.not_full.wait(state);
-        }
-        state.waiting_publishers -= 1;
+        self.state.wait();
     }
 
     /// Registers the waker `task`, to be woken when there may be room. `false` when there is room
     /// already.
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
-        let mut state = self.state.lock();
-        let full = state.is_full();
-        let unwanted = state.wakers.wait(full, key, task);
-        drop(state);
-        drop(unwanted);
-        full
+        self.state.wake_at_room(key, task)
     }
 
     /// Removes the waker of a task that no longer waits.
     pub(crate) fn forget(&self, key: WakerKey) {
-        let forgotten = self.state.lock().wakers.remove(key);
-        drop(forgotten);
+        self.state.forget(key);
     }
 
     /// Ends the log: receivers get the waiting events, then the end.

@@ -5,25 +5,23 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
+use super::QueuedListeners;
 use super::queue_buffer::QueueBuffer;
-use super::queued::QueuedListeners;
-use super::shared::HubShared;
-use super::wakers::{WakerKey, WakerSet};
 use crate::channel::Channel;
+use crate::delivery::room::{Bounded, Limit, Room, Waiting};
+use crate::delivery::shared::HubShared;
+use crate::delivery::shared::wakers::WakerKey;
 use crate::envelope::Envelope;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, spin_wait};
+use crate::sync::{Condvar, MutexGuard, spin_wait};
 
 /// A lock around the pending buffer. The dispatcher takes the whole buffer at once, so that the two
 /// sides do not contend for each event.
 pub(crate) struct Queue {
-    capacity: usize,
     shared: Arc<HubShared>,
-    state: Mutex<State>,
+    state: Room<State>,
     /// The dispatcher waits here while no event is pending.
     not_empty: Condvar,
-    /// Publishers wait here while the buffer is full.
-    not_full: Condvar,
     /// Hints for threads that spin before they park; the state under the lock decides. Whether an
     /// event is pending, and whether a push has been refused since the dispatcher last took.
     has_pending: AtomicBool,
@@ -36,6 +34,7 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
+    capacity: usize,
     pending: QueueBuffer,
     /// The next sequence number to give out: everything accepted so far has a smaller one.
     next: u64,
@@ -44,21 +43,11 @@ struct State {
     /// The largest number of events that have waited at once.
     peak: usize,
     dispatcher_sleeps: bool,
-    waiting_publishers: usize,
-    wakers: WakerSet,
+    waiting: Waiting,
     /// The thread that took last or, before the first take, the thread that made the worker.
     consumer: Option<ThreadId>,
     closed: bool,
     disconnected: bool,
-}
-
-/// How far a publisher may fill the queue.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limit {
-    Capacity,
-    /// Exceeds the capacity: inside a callback or a predicate, and on the consumer's thread, where
-    /// waiting for room might never end.
-    None,
 }
 
 /// The queue, locked by a publisher.
@@ -76,7 +65,7 @@ impl QueueGuard<'_> {
 
     #[inline]
     pub(crate) fn is_full(&self, limit: Limit) -> bool {
-        let full = limit == Limit::Capacity && self.state.pending.len() >= self.queue.capacity;
+        let full = limit == Limit::Capacity && self.state.is_full();
         if full {
             self.queue.is_full.store(true, Ordering::Relaxed);
         }
@@ -134,11 +123,12 @@ impl Queue {
     /// A capacity of 0 counts as 1.
     pub(crate) fn new(capacity: usize, shared: Arc<HubShared>) -> Self {
         Self {
-            capacity: capacity.max(1),
             shared,
-            state: Mutex::new(State::default()),
+            state: Room::new(State {
+                capacity: capacity.max(1),
+                ..State::default()
+            }),
             not_empty: Condvar::new(),
-            not_full: Condvar::new(),
             has_pending: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
@@ -181,29 +171,18 @@ impl Queue {
         if spin_wait(|| !self.is_full.load(Ordering::Relaxed)) {
             return;
         }
-        let mut state = self.state.lock();
-        state.waiting_publishers += 1;
-        while state.pending.len() >= self.capacity {
-            state = self.not_full.wait(state);
-        }
-        state.waiting_publishers -= 1;
+        self.state.wait();
     }
 
     /// Registers the waker `task`, to be woken when the queue may have room. `false` when it has
     /// room already.
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
-        let mut state = self.state.lock();
-        let full = state.pending.len() >= self.capacity && !state.disconnected;
-        let unwanted = state.wakers.wait(full, key, task);
-        drop(state);
-        drop(unwanted);
-        full
+        self.state.wake_at_room(key, task)
     }
 
     /// Removes the waker of a task that no longer waits.
     pub(crate) fn forget(&self, key: WakerKey) {
-        let forgotten = self.state.lock().wakers.remove(key);
-        drop(forgotten);
+        self.state.forget(key);
     }
 
     /// Swaps the empty buffer for the pending one; blocks while no event is pending.
@@ -241,18 +220,8 @@ impl Queue {
         self.is_busy.store(empty.len() > 1, Ordering::Relaxed);
         self.has_pending.store(false, Ordering::Relaxed);
         self.is_full.store(false, Ordering::Relaxed);
-        self.wake_publishers(state);
+        self.state.wake_publishers(state, &self.shared, None);
         Taken::Events
-    }
-
-    fn wake_publishers(&self, mut state: MutexGuard<'_, State>) {
-        let waiting = state.waiting_publishers != 0;
-        let tasks = state.wakers.take();
-        drop(state);
-        if waiting {
-            self.not_full.notify_all();
-        }
-        self.shared.wake(None, tasks);
     }
 
     /// Makes this thread the consumer, which must not wait for itself.
@@ -273,7 +242,7 @@ impl Queue {
         state.consumer = None;
         let rest = mem::take(&mut state.pending);
         let end = state.end;
-        self.wake_publishers(state);
+        self.state.wake_publishers(state, &self.shared, None);
         (rest, end)
     }
 
@@ -300,8 +269,19 @@ impl Queue {
         Depth {
             waiting: state.pending.len(),
             peak: state.peak,
-            capacity: self.capacity,
+            capacity: state.capacity,
         }
+    }
+}
+
+impl Bounded for State {
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.pending.len() >= self.capacity
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
     }
 }
 

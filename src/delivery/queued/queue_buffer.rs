@@ -4,9 +4,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::queued::{ChannelBuffer, QueuedListeners};
-use super::shared::HubShared;
+use super::{ChannelBuffer, QueuedListeners};
 use crate::channel::Channel;
+use crate::delivery::shared::HubShared;
 use crate::envelope::Envelope;
 
 /// The capacity that an idle queue buffer keeps for each channel, in events.
@@ -175,10 +175,10 @@ impl QueueBuffer {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::delivery::kinds::ActiveKinds;
     use crate::delivery::listener::ListenerName;
-    use crate::delivery::queue::{Queue, Taken};
     use crate::delivery::queued::NewListener;
+    use crate::delivery::queued::queue::{Queue, Taken};
+    use crate::delivery::shared::kinds::ActiveKinds;
     use crate::envelope::Payload;
 
     enum Numbers {}

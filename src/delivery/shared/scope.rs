@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::shared::HubId;
+use super::HubId;
 
 /// A kind of callback, or a predicate, and its hub, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use crossbeam_channel::Sender;
 use super::index::Index;
 use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
+use crate::delivery::room::{Bounded, Waiting};
 use crate::delivery::shared::HubShared;
-use crate::delivery::wakers::WakerSet;
 use crate::envelope::Payload;
 
 /// The number of events in a chunk that is sealed because it is full.
@@ -25,8 +25,7 @@ pub(super) struct State<C: Channel> {
     index: Index,
     /// The readers that the next event notifies.
     parked: BTreeSet<ReaderId>,
-    pub(super) waiting_publishers: usize,
-    pub(super) wakers: WakerSet,
+    waiting: Waiting,
     pub(super) closed: bool,
 }
 
@@ -107,8 +106,7 @@ impl<C: Channel> State<C> {
             next_reader: 0,
             index: Index::default(),
             parked: BTreeSet::new(),
-            waiting_publishers: 0,
-            wakers: WakerSet::default(),
+            waiting: Waiting::default(),
             closed: false,
         }
     }
@@ -197,13 +195,6 @@ impl<C: Channel> State<C> {
         self.index.update();
     }
 
-    /// Whether some reader refuses the next event.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        let nearest = self.index.refuses_at;
-        nearest.is_some_and(|limit| self.end() >= limit)
-    }
-
     /// The number of the next event.
     #[inline]
     pub(super) fn end(&self) -> u64 {
@@ -286,6 +277,19 @@ impl<C: Channel> State<C> {
         self.index.note_full(end, &self.readers);
         let needed_from = self.index.needed_from(end);
         self.chunks.trim(needed_from)
+    }
+}
+
+impl<C: Channel> Bounded for State<C> {
+    /// Whether some reader refuses the next event.
+    #[inline]
+    fn is_full(&self) -> bool {
+        let nearest = self.index.refuses_at;
+        nearest.is_some_and(|limit| self.end() >= limit)
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
     }
 }
 

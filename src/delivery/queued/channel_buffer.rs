@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use super::{CallbackSlot, QueuedListener, QueuedListeners};
+use super::QueuedListeners;
+use super::listener::{CallbackSlot, QueuedListener};
+use super::queue_buffer::{AnyChannelBuffer, KEPT};
 use crate::channel::Channel;
-use crate::delivery::queue_buffer::{AnyChannelBuffer, KEPT};
+use crate::delivery::listener::subscription::Unsubscribe as _;
 use crate::delivery::shared::HubShared;
-use crate::delivery::subscription::Unsubscribe as _;
-use crate::delivery::trace;
+use crate::delivery::shared::trace;
 use crate::envelope::Envelope;
 
 /// The events of one channel in one queue buffer.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::listener::Listener;
+use super::Listener;
 
 /// The number of members in a chunk.
 const CHUNK: usize = 64;

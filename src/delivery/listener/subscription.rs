@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::listener::ListenerName;
+use super::ListenerName;
 
 /// A listener's guard: the listener lives as long as this value.
 ///

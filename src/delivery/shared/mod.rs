@@ -1,5 +1,19 @@
 //! The state that all listeners of one hub share: its identity, its panic handler, its dispatcher's
 //! progress, the indices of its buffers.
+//!
+//! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
+//! - [`panic_report`]: the report of a panic of user code;
+//! - [`progress`]: how far the dispatcher has come, for `flush` and `close`;
+//! - [`scope`]: which callbacks the current thread is inside;
+//! - [`trace`]: the log messages of the feature `tracing`;
+//! - [`wakers`]: the wakers of tasks that wait.
+
+pub(crate) mod kinds;
+pub(crate) mod panic_report;
+pub(crate) mod progress;
+pub(crate) mod scope;
+pub(crate) mod trace;
+pub(crate) mod wakers;
 
 use std::any::Any;
 use std::mem;
@@ -7,10 +21,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
-use super::panic_report::{PanicHandler, PanicOrigin, PanicReport, discard_payload};
-use super::progress::Progress;
-use super::trace;
 use crate::channel::Channel;
+use panic_report::{PanicHandler, PanicOrigin, PanicReport, discard_payload};
+use progress::Progress;
 
 /// Identifies a hub in this process. Never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

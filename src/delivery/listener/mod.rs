@@ -1,28 +1,19 @@
-//! The part that all kinds of listeners share, their names and their ids.
+//! The part that all kinds of listeners share, and their names.
+//!
+//! A [`set`] holds the listeners of a kind; a [`subscription`] is the guard of one listener, and a
+//! [`subscription_set`] of many.
+
+pub(crate) mod set;
+pub(crate) mod subscription;
+pub(crate) mod subscription_set;
 
 use std::fmt;
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use super::panic_report::PanicOrigin;
-use super::shared::HubShared;
+use crate::delivery::shared::HubShared;
+use crate::delivery::shared::panic_report::PanicOrigin;
 use crate::envelope::Source;
 use crate::sync::atomic::AtomicU32;
-
-/// Identifies a listener in this process; later ones are greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ListenerId(NonZeroU64);
-
-impl ListenerId {
-    pub(super) fn next() -> Self {
-        static NEXT: StdAtomicU64 = StdAtomicU64::new(1);
-        Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("2⁶⁴ listeners"))
-    }
-
-    pub(crate) fn get(self) -> u64 {
-        self.0.get()
-    }
-}
 
 /// A listener's name for people: the name it was given, or the line that registered it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::shared::HubShared;
+use super::HubShared;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The kinds of listeners that a channel has at present.

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use super::queue::{Queue, Taken};
 use super::queue_buffer::QueueBuffer;
-use super::scope;
-use super::shared::HubShared;
+use crate::delivery::shared::HubShared;
+use crate::delivery::shared::scope;
 
 /// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
 pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<JoinHandle<()>> {

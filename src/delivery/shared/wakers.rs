@@ -1,4 +1,4 @@
-//! The wakers of async publishers that wait for room.
+//! The wakers of tasks that wait.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -16,19 +16,10 @@ pub(crate) struct WakerSet {
 pub(crate) type WakerKey = u64;
 
 impl WakerSet {
-    /// When it is `full`, stores the waker under the task's key, or under a new one. Returns a
-    /// waker that is not needed: this one when there is room, or the one stored under the key
-    /// before.
-    #[must_use]
-    pub(crate) fn wait(
-        &mut self,
-        full: bool,
-        key: &mut Option<WakerKey>,
-        waker: Waker,
-    ) -> Option<Waker> {
-        if !full {
-            return Some(waker);
-        }
+    /// Stores the waker under the task's key, or under a new one. Returns the waker that was stored
+    /// under the key before.
+    #[must_use = "dropping a waker runs the executor's code"]
+    pub(crate) fn insert(&mut self, key: &mut Option<WakerKey>, waker: Waker) -> Option<Waker> {
         let key = *key.get_or_insert_with(|| {
             self.next += 1;
             self.next
@@ -36,7 +27,7 @@ impl WakerSet {
         self.wakers.insert(key, waker)
     }
 
-    #[must_use]
+    #[must_use = "dropping a waker runs the executor's code"]
     pub(crate) fn remove(&mut self, key: WakerKey) -> Option<Waker> {
         self.wakers.remove(&key)
     }

@@ -1,9 +1,9 @@
 //! How far a hub's dispatcher has come, and which listener it calls: what `flush` and `close` wait
 //! for.
 
-use std::sync::atomic::Ordering;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64 as StdAtomicU64, Ordering};
 
-use super::listener::ListenerId;
 use crate::sync::{Condvar, Mutex, atomic::AtomicU64};
 
 /// Set in [`Progress::current_call`] by a thread that waits for the dispatcher.
@@ -11,6 +11,21 @@ const AWAITED: u64 = 1;
 
 /// The value of [`Progress::flush_target`] while no thread flushes.
 const NO_TARGET: u64 = u64::MAX;
+
+/// Identifies a listener in this process; later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListenerId(NonZeroU64);
+
+impl ListenerId {
+    pub(crate) fn next() -> Self {
+        static NEXT: StdAtomicU64 = StdAtomicU64::new(1);
+        Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("2⁶⁴ listeners"))
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0.get()
+    }
+}
 
 /// One read-modify-write for each call tells waiting threads the dispatcher's place, and the
 /// dispatcher that threads wait. Both sides only ever *modify* `current_call`, so one of the two

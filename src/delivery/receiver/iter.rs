@@ -4,8 +4,8 @@
 use std::task::Poll;
 
 use super::Receiver;
+use super::received::Received;
 use crate::channel::Channel;
-use crate::delivery::received::Received;
 use crate::error::{Lagged, RecvError};
 
 /// Blocks for each event, and ends when the hub has ended.
