@@ -563,3 +563,28 @@ fn callbacks_of_two_hubs_that_close_each_other_do_not_wait_for_each_other() {
         });
     }
 }
+
+/// Closes another listener when the callback that captured it is dropped.
+struct ClosesOnDrop(Option<Subscription>);
+
+impl Drop for ClosesOnDrop {
+    fn drop(&mut self) {
+        self.0.take().unwrap().close();
+    }
+}
+
+#[test]
+fn the_drop_of_captures_at_the_end_of_a_hub_may_close_another_listener() {
+    in_time(|| {
+        let hub = Hub::new();
+        let other = Arc::new(Mutex::new(None));
+        let closes = Arc::clone(&other);
+        hub.listen_inline::<Numbers>(move |_| drop(closes.lock()))
+            .detach();
+        let guard = hub.listen_inline::<Numbers>(|_| {});
+        *other.lock().unwrap() = Some(ClosesOnDrop(Some(guard)));
+        hub.publish::<Numbers>(0);
+        drop(other);
+        drop(hub);
+    });
+}

@@ -216,7 +216,8 @@ impl<C: Channel> InlineListeners<C> {
         let listener = InlineListener::new(name, callback, published, Arc::clone(self));
         let listener = Arc::new(listener);
         state.set.insert(Arc::clone(&listener) as _);
-        drop(self.changed(state));
+        let before = self.changed(state);
+        self.discard(before);
         Subscription::new(listener)
     }
 
@@ -224,7 +225,7 @@ impl<C: Channel> InlineListeners<C> {
         let mut state = self.state.lock();
         let left = state.set.remove(listener);
         let before = self.changed(state);
-        drop((left, before));
+        self.discard((left, before));
     }
 
     /// Removes all listeners: the hub has ended.
@@ -232,7 +233,14 @@ impl<C: Channel> InlineListeners<C> {
         let mut state = self.state.lock();
         let left = state.set.clear();
         let before = self.changed(state);
-        drop((left, before));
+        self.discard((left, before));
+    }
+
+    /// Drops a list of listeners, which may hold the last reference to several of them. The drop of
+    /// one's captures is user code, and may close another one of the list: inside a scope, it does
+    /// not wait for this thread to drop that one too.
+    pub(crate) fn discard(&self, list: impl Sized) {
+        scope::inline(self.kinds.shared.hub, || drop(list));
     }
 
     /// Updates the kinds, invalidates the snapshots and unlocks. Returns the outdated list for the
@@ -255,17 +263,20 @@ impl<C: Channel> InlineListeners<C> {
         self.state.lock().set.len()
     }
 
-    /// The listeners in the order of registration, each with the number of its deliveries.
-    pub(crate) fn listeners(&self) -> Vec<(Arc<dyn Inline<C>>, u64)> {
+    /// Calls `look` with each listener, in the order of registration, and the number of its
+    /// deliveries.
+    pub(crate) fn listeners<R>(&self, look: impl Fn(&Listener, u64) -> R) -> Vec<R> {
         let state = self.state.lock();
         let published = state.published();
-        let view = state.set.snapshot();
+        let listeners = state.set.snapshot();
         drop(state);
-        let listeners = view.members().into_iter().map(|listener| {
+        let mut seen = Vec::new();
+        listeners.for_each(|listener| {
             let delivered = published - listener.published_before();
-            (listener, delivered)
+            seen.push(look((**listener).as_ref(), delivered));
         });
-        listeners.collect()
+        self.discard(listeners);
+        seen
     }
 }
 

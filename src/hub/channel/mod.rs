@@ -160,10 +160,10 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
     }
 
     fn report(&self) -> ChannelReport {
-        let inline = self.inline.get().map(|inline| inline.listeners());
-        let inline = inline.unwrap_or_default().into_iter();
-        let inline = inline.map(|(listener, delivered)| {
-            ListenerReport::new((*listener).as_ref(), DeliveryKind::Inline, delivered)
+        let inline = self.inline.get().map(|inline| {
+            inline.listeners(|listener, delivered| {
+                ListenerReport::new(listener, DeliveryKind::Inline, delivered)
+            })
         });
         let queued = self.queued.get().map(|queued| queued.listeners().members());
         let queued = queued.unwrap_or_default().into_iter().map(|listener| {
@@ -180,6 +180,8 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
             retained: self.history.get().map_or(0, |retained| retained.len()),
             publishers: self.sites.lines(),
             listeners: inline
+                .into_iter()
+                .flatten()
                 .chain(queued)
                 .chain(receivers.unwrap_or_default())
                 .collect(),

@@ -272,7 +272,9 @@ impl<C: Channel> ChannelState<C> {
             // The snapshot is dropped last: it may hold the last reference to a listener, whose
             // drop is user code.
             drop((numbers, log, retained));
-            drop(inline);
+            if let Some(snapshot) = inline {
+                self.inline().discard(snapshot);
+            }
             return match no_room {
                 Some(bound) if !is_outdated => Attempt::Rejected(Rejected { event, bound }),
                 _ => Attempt::Outdated(event),
