@@ -5,8 +5,10 @@
 //! ready signal of a receiver is a crossbeam channel, which the checker does not see; receivers are
 //! modelled by their wakers, which take the same path.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
@@ -193,6 +195,66 @@ fn flush_returns_when_and_only_when_what_was_accepted_is_delivered() {
         assert!(delivered.load(Ordering::Relaxed));
         fixture.queue.close();
         dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_flushes_is_woken_when_and_only_when_what_was_accepted_is_delivered() {
+    model(|| {
+        let fixture = fixture(4);
+        let delivered = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&delivered);
+        let _guard = fixture.listen(move |_| seen.store(true, Ordering::Relaxed));
+        let dispatcher = fixture.dispatcher();
+        fixture.push(0);
+        let end = fixture.queue.end();
+        let mut key = None;
+        let progress = &fixture.shared.progress;
+        Parker::block_on(poll_fn(|task| {
+            let task = task.waker().clone();
+            if progress.poll_delivered(end, &mut key, task) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
+        assert!(delivered.load(Ordering::Relaxed));
+        fixture.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_closes_a_queued_listener_is_woken_when_no_call_is_under_way() {
+    model(|| {
+        let fixture = fixture(4);
+        let watch = Watch::new();
+        let watched = watch.clone();
+        let guard = fixture.listen(move |_| watched.call());
+        let dispatcher = fixture.dispatcher();
+        fixture.push(0);
+        Parker::block_on(guard.close_async());
+        watch.closed();
+        fixture.queue.close();
+        dispatcher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_closes_an_inline_listener_is_woken_when_no_call_is_under_way() {
+    model(|| {
+        let fixture = fixture(4);
+        let watch = Watch::new();
+        let watched = watch.clone();
+        let callback = move |_: &u64| watched.call();
+        let guard = fixture
+            .inline
+            .listen(ListenerName::new(None, here()), callback);
+        let inline = Arc::clone(&fixture.inline);
+        let publisher = thread::spawn(move || publish(&inline, 0));
+        Parker::block_on(guard.close_async());
+        watch.closed();
+        publisher.join().unwrap();
     });
 }
 
@@ -393,6 +455,19 @@ impl Parker {
             woken: loom::sync::Mutex::new(false),
             signal: loom::sync::Condvar::new(),
         })
+    }
+
+    fn block_on(future: impl Future<Output = ()>) {
+        let parker = Self::new();
+        let waker = Waker::from(Arc::clone(&parker));
+        let mut future = pin!(future);
+        while future
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+        {
+            parker.park();
+        }
     }
 
     fn park(&self) {

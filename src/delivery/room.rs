@@ -65,11 +65,7 @@ impl<B: Bounded> Room<B> {
     pub(crate) fn wake_at_room(&self, key: &mut Option<WakerKey>, task: Waker) -> bool {
         let mut buffer = self.lock();
         let full = buffer.is_full();
-        let unneeded = if full {
-            buffer.waiting().tasks.insert(key, task)
-        } else {
-            Some(task)
-        };
+        let unneeded = buffer.waiting().tasks.update(full, key, task);
         drop(buffer);
         drop(unneeded);
         full

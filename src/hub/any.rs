@@ -8,7 +8,7 @@ use super::Hub;
 use super::report::ChannelReport;
 use crate::channel::Channel;
 use crate::delivery::listener::ListenerName;
-use crate::delivery::listener::subscription::{Subscription, Unsubscribe};
+use crate::delivery::listener::subscription::{CallUnderWay, Subscription, Unsubscribe};
 use crate::delivery::queued::Callback;
 use crate::delivery::queued::queue::Queue;
 use crate::delivery::shared::HubShared;
@@ -237,9 +237,9 @@ impl Unsubscribe for AnyGuard {
         }
     }
 
-    fn wait_idle(self: Arc<Self>) {
-        for part in self.listener.parts() {
-            part.wait_idle();
-        }
+    fn call_under_way(self: Arc<Self>) -> CallUnderWay {
+        let parts = self.listener.parts().into_iter();
+        let shared = Arc::clone(&self.listener.callback.shared);
+        CallUnderWay::any(shared, parts.map(Unsubscribe::call_under_way).collect())
     }
 }

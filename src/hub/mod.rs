@@ -1,7 +1,7 @@
 //! The hub, its options and its reports.
 //!
 //! `listen` has the methods of [`Hub`] that listen, `publish` those that publish, `receive` those
-//! that pull; `listener_builder` has the options of a listener, `any` the listeners of every
+//! that pull, `flush` those that wait for deliveries; `listener_builder` has the options of a listener, `any` the listeners of every
 //! channel. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
 //! the lines that published. A `claim` is the exclusive use of a protected channel. `debug` has the
@@ -11,6 +11,7 @@ mod any;
 mod channel;
 mod claim;
 mod debug;
+mod flush;
 mod listen;
 mod listener_builder;
 #[cfg(all(test, loom))]
@@ -115,31 +116,6 @@ impl Hub {
     pub fn global() -> &'static Self {
         static GLOBAL: OnceLock<Hub> = OnceLock::new();
         GLOBAL.get_or_init(Self::new)
-    }
-
-    /// Waits until every event accepted so far has been delivered.
-    ///
-    /// It never waits for itself. It returns at once inside a callback of any hub, and on the
-    /// thread of the hub's [`Worker`]: the thread that called the worker last or, before the first
-    /// call, the thread that made it.
-    ///
-    /// ```
-    /// use typed_hub::{Custom, Hub};
-    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
-    /// # use ticks::Ticks;
-    ///
-    /// let hub = Hub::new();
-    /// let (seen, heard) = std::sync::mpsc::channel();
-    /// let guard = hub.listen::<Custom<Ticks>>(move |tick| drop(seen.send(*tick)));
-    /// hub.publish::<Custom<Ticks>>(1);
-    /// hub.flush();
-    /// assert_eq!(heard.try_recv(), Ok(1));
-    /// # drop(guard);
-    /// ```
-    pub fn flush(&self) {
-        if !scope::any_callback() && !self.inner.queue.is_consumed_here() {
-            self.inner.shared.progress.wait_for(self.inner.queue.end());
-        }
     }
 
     /// A handle that does not keep the hub alive: for a detached callback that publishes on the

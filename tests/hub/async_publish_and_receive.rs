@@ -1,43 +1,16 @@
 //! Async: `publish_async` waits for room, `recv_async` and the stream for an event, and neither
 //! blocks a thread; what others wrote (wakers) runs isolated, and under no lock.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{Log, Numbers, gate, in_time, rounds};
+use crate::common::{Log, Numbers, counting, gate, in_time, poll, rounds, waker};
 use typed_hub::{Hub, Overflow, ReceiverOptions, RecvError};
-
-/// A waker that does what it is told to.
-struct OnWake<F>(F);
-
-impl<F: Fn() + Send + Sync + 'static> Wake for OnWake<F> {
-    fn wake(self: Arc<Self>) {
-        (self.0)();
-    }
-}
-
-fn waker(on_wake: impl Fn() + Send + Sync + 'static) -> Waker {
-    Waker::from(Arc::new(OnWake(on_wake)))
-}
-
-fn counting() -> (Waker, Arc<AtomicUsize>) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let waker = waker(move || {
-        counted.fetch_add(1, Ordering::SeqCst);
-    });
-    (waker, count)
-}
-
-fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(waker))
-}
 
 #[test]
 fn publish_async_waits_for_the_queue_without_blocking() {

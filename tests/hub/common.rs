@@ -5,8 +5,11 @@
     reason = "each test file uses a part of it"
 )]
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use typed_hub::{Custom, CustomChannel};
@@ -129,4 +132,30 @@ pub fn in_time<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> 
         }
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: a dead-lock?"),
     }
+}
+
+/// A waker that does what it is told to.
+struct OnWake<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for OnWake<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+pub(crate) fn waker(on_wake: impl Fn() + Send + Sync + 'static) -> Waker {
+    Waker::from(Arc::new(OnWake(on_wake)))
+}
+
+pub(crate) fn counting() -> (Waker, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let waker = waker(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    (waker, count)
+}
+
+pub(crate) fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
 }

@@ -6,6 +6,7 @@ mod alone;
 mod common;
 
 mod any;
+mod async_flush_and_close;
 mod async_publish_and_receive;
 mod asynchronous;
 mod bounded;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::InlineListeners;
 use crate::channel::Channel;
-use crate::delivery::listener::subscription::Unsubscribe;
+use crate::delivery::listener::subscription::{CallUnderWay, Unsubscribe};
 use crate::delivery::listener::{Listener, ListenerName};
 use crate::delivery::shared::HubShared;
-use crate::delivery::shared::scope;
 use crate::delivery::shared::trace;
 
 /// A listener with a callback of any type. The callback lies in place, so that a call costs no more
@@ -73,7 +72,7 @@ impl<C: Channel, F> AsRef<Listener> for InlineListener<C, F> {
     }
 }
 
-impl<C: Channel, F: Send + Sync> Unsubscribe for InlineListener<C, F> {
+impl<C: Channel, F: Send + Sync + 'static> Unsubscribe for InlineListener<C, F> {
     fn name(&self) -> &ListenerName {
         &self.common.name
     }
@@ -97,15 +96,12 @@ impl<C: Channel, F: Send + Sync> Unsubscribe for InlineListener<C, F> {
 
     /// Publishers share the listener through their snapshots: when it has been dropped, no call is
     /// under way.
-    fn wait_idle(self: Arc<Self>) {
-        let channel = Arc::clone(&self.channel);
+    fn call_under_way(self: Arc<Self>) -> CallUnderWay {
+        let shared = Arc::clone(&self.channel.kinds.shared);
         self.common.set_closing();
         let listener = Arc::downgrade(&self);
         drop(self);
-        let shared = &channel.kinds.shared;
-        if !scope::any_callback() {
-            shared.progress.wait_while(|| listener.strong_count() != 0);
-        }
+        CallUnderWay::new(shared, move |_| listener.strong_count() != 0)
     }
 }
 
@@ -115,7 +111,7 @@ impl<C: Channel, F> Drop for InlineListener<C, F> {
         let shared = &self.channel.kinds.shared;
         // First: no call is under way any more, and `close` does not wait for the drop of captures.
         if self.common.is_closing() {
-            shared.progress.notify_closing();
+            shared.listener_ended();
         }
         let callback = self.callback.take();
         self.common.isolate(shared, C::NAME, || drop(callback));

@@ -1,9 +1,14 @@
 //! The guard that ends a listener.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::ListenerName;
+use crate::delivery::shared::progress::Progress;
+use crate::delivery::shared::wakers::WakerKey;
+use crate::delivery::shared::{HubShared, scope};
 
 /// A listener's guard: the listener lives as long as this value.
 ///
@@ -65,11 +70,32 @@ impl Subscription {
     /// guard.close();
     /// assert!(log.recv().is_err(), "the sender has been dropped");
     /// ```
-    pub fn close(mut self) {
-        if let Some(listener) = self.listener.take() {
-            listener.unsubscribe();
-            listener.wait_idle();
-        }
+    pub fn close(self) {
+        let listener = self.into_listener();
+        listener.unsubscribe();
+        listener.call_under_way().wait();
+    }
+
+    /// Ends the listener at once, and waits for the call of it that is under way, if one is,
+    /// without blocking the thread. Dropping the future waits no longer; the listener has ended.
+    ///
+    /// It waits for what [`close`](Self::close) waits for. When a callback of any hub polls the
+    /// future, it does not wait.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// # pollster::block_on(async {
+    /// let hub = Hub::new();
+    /// let guard = hub.listen::<Auth>(|event| println!("{}", event.kind()));
+    /// guard.close_async().await; // nothing more is printed
+    /// # });
+    /// ```
+    #[must_use = "the listener has ended, but only the awaited future waits for its last call"]
+    pub fn close_async(self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<> {
+        let listener = self.into_listener();
+        listener.unsubscribe();
+        listener.call_under_way()
     }
 
     /// The listener's name in reports and panic messages: the name it was given, or the file and
@@ -145,7 +171,66 @@ pub(crate) trait Unsubscribe: Send + Sync {
     /// a call is using it.
     fn unsubscribe(&self);
 
-    /// Waits for the call under way, if there is one; inside a callback it does not wait. Called
-    /// after [`unsubscribe`](Self::unsubscribe).
-    fn wait_idle(self: Arc<Self>);
+    /// The call under way, if there is one. Called after [`unsubscribe`](Self::unsubscribe).
+    fn call_under_way(self: Arc<Self>) -> CallUnderWay;
+}
+
+/// The call of a listener that was under way when its guard ended it.
+pub(crate) struct CallUnderWay {
+    shared: Arc<HubShared>,
+    busy: Box<dyn Fn(&Progress) -> bool + Send + Sync>,
+    /// Of the task that waits for its end.
+    key: Option<WakerKey>,
+}
+
+impl CallUnderWay {
+    /// The call is under way while `busy` returns `true`. It is called under a lock, and must do
+    /// nothing but look.
+    pub(crate) fn new(
+        shared: Arc<HubShared>,
+        busy: impl Fn(&Progress) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let busy = Box::new(busy);
+        let key = None;
+        Self { shared, busy, key }
+    }
+
+    /// The calls of one hub's listeners.
+    pub(crate) fn any(shared: Arc<HubShared>, calls: Vec<Self>) -> Self {
+        let busy = move |progress: &Progress| calls.iter().any(|call| (call.busy)(progress));
+        Self::new(shared, busy)
+    }
+
+    fn wait(self) {
+        if !scope::any_callback() {
+            self.shared.progress.wait_while(&self.busy);
+        }
+    }
+}
+
+impl Future for CallUnderWay {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if scope::any_callback() {
+            return Poll::Ready(());
+        }
+        // Cloned here, because cloning runs the executor's code: not under the lock.
+        let task = task.waker().clone();
+        let progress = &this.shared.progress;
+        if progress.poll_busy(&this.busy, &mut this.key, task) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+}
+
+impl Drop for CallUnderWay {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.shared.progress.forget_close(key);
+        }
+    }
 }

@@ -59,6 +59,19 @@ impl SubscriptionSet {
         self.guards.into_iter().for_each(Subscription::close);
     }
 
+    /// [Closes](Subscription::close_async) every guard without blocking the thread: all listeners
+    /// end at once, and the future waits for their calls under way.
+    #[must_use = "the listeners have ended, but only the awaited future waits for their last calls"]
+    pub fn close_async(self) -> impl Future<Output = ()> + Send + Sync + use<> {
+        let guards = self.guards.into_iter();
+        let closing: Vec<_> = guards.map(Subscription::close_async).collect();
+        async {
+            for close in closing {
+                close.await;
+            }
+        }
+    }
+
     /// [Detaches](Subscription::detach) every guard: the listeners live as long as their hubs.
     pub fn detach(self) {
         self.guards.into_iter().for_each(Subscription::detach);

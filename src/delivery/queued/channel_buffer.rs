@@ -59,7 +59,7 @@ impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
         if !mem::needs_drop::<C::Event>() {
             for event in self.events.iter().take(count) {
                 tell(&mut self.active, event);
-                shared.progress.event_done(event.sequence() + 1);
+                shared.event_done(event.sequence() + 1);
             }
             self.events.drain(..count);
             return;
@@ -71,7 +71,7 @@ impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
             let sequence = event.sequence();
             tell(&mut self.active, event);
             discard_event(shared, self.events.pop_front(), sequence);
-            shared.progress.event_done(sequence + 1);
+            shared.event_done(sequence + 1);
         }
     }
 
@@ -116,7 +116,7 @@ fn discard_event<C: Channel>(shared: &HubShared, event: Option<Envelope<C>>, seq
     if mem::needs_drop::<C::Event>()
         && let Some(event) = event.and_then(|event| event.into_payload().into_inner())
     {
-        shared.progress.end_call(sequence);
+        shared.end_call(sequence);
         shared.discard_event::<C>(event);
     }
 }
@@ -156,8 +156,7 @@ impl<C: Channel> ActiveListener<C> {
         let Some(CallbackSlot { callback, .. }) = &mut self.slot else {
             return;
         };
-        let progress = &listener.shared.progress;
-        progress.begin_call(listener.id, sequence);
+        listener.shared.begin_call(listener.id, sequence);
         if listener.common.is_active() {
             listener.count();
             listener.common.isolate(&listener.shared, C::NAME, || {
@@ -189,7 +188,7 @@ impl<C: Channel> ActiveListener<C> {
     #[inline(never)]
     fn discard(&mut self, sequence: u64) {
         if let Some(slot) = self.slot.take() {
-            self.listener.shared.progress.end_call(sequence);
+            self.listener.shared.end_call(sequence);
             self.listener.discard(Some(slot));
         }
     }

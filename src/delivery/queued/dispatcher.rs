@@ -117,7 +117,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let (mut rest, end) = self.queue.disconnect();
         scope::dispatch(self.shared.hub, || rest.discard());
-        self.shared.progress.idle(end);
+        scope::dispatch(self.shared.hub, || self.shared.idle(end));
     }
 }
 

@@ -5,11 +5,10 @@ use std::sync::{Arc, Weak};
 
 use super::{Callback, QueuedListeners};
 use crate::channel::Channel;
-use crate::delivery::listener::subscription::Unsubscribe;
+use crate::delivery::listener::subscription::{CallUnderWay, Unsubscribe};
 use crate::delivery::listener::{Listener, ListenerName};
 use crate::delivery::shared::HubShared;
 use crate::delivery::shared::progress::ListenerId;
-use crate::delivery::shared::scope;
 use crate::envelope::Envelope;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicU64;
@@ -88,10 +87,11 @@ impl<C: Channel> Unsubscribe for QueuedListener<C> {
         self.discard(slot);
     }
 
-    fn wait_idle(self: Arc<Self>) {
-        if !scope::any_callback() {
-            self.shared.progress.wait_idle(self.id);
-        }
+    fn call_under_way(self: Arc<Self>) -> CallUnderWay {
+        let id = self.id;
+        CallUnderWay::new(Arc::clone(&self.shared), move |progress| {
+            progress.is_calling(id)
+        })
     }
 }
 

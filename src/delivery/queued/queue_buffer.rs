@@ -146,7 +146,7 @@ impl QueueBuffer {
         }
         self.peak = self.peak.max(self.len);
         self.len = 0;
-        shared.progress.idle(self.end);
+        shared.idle(self.end);
         delivered
     }
 

@@ -16,10 +16,18 @@ pub(crate) struct WakerSet {
 pub(crate) type WakerKey = u64;
 
 impl WakerSet {
-    /// Stores the waker under the task's key, or under a new one. Returns the waker that was stored
-    /// under the key before.
+    /// If the task `waits`, stores its waker under its key, or under a new one. Returns the waker
+    /// that is not needed: this one, or the one stored under the key before.
     #[must_use = "dropping a waker runs the executor's code"]
-    pub(crate) fn insert(&mut self, key: &mut Option<WakerKey>, waker: Waker) -> Option<Waker> {
+    pub(crate) fn update(
+        &mut self,
+        waits: bool,
+        key: &mut Option<WakerKey>,
+        waker: Waker,
+    ) -> Option<Waker> {
+        if !waits {
+            return Some(waker);
+        }
         let key = *key.get_or_insert_with(|| {
             self.next += 1;
             self.next

@@ -1,0 +1,100 @@
+//! The methods of [`Hub`] that wait for deliveries.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Hub;
+use crate::delivery::shared::progress::Progress;
+use crate::delivery::shared::scope;
+use crate::delivery::shared::wakers::WakerKey;
+
+impl Hub {
+    /// Waits until every event accepted so far has been delivered.
+    ///
+    /// It never waits for itself. It returns at once inside a callback of any hub, and on the
+    /// thread of the hub's [`Worker`]: the thread that called the worker last or, before the first
+    /// call, the thread that made it.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let hub = Hub::new();
+    /// let (seen, heard) = std::sync::mpsc::channel();
+    /// let guard = hub.listen::<Custom<Ticks>>(move |tick| drop(seen.send(*tick)));
+    /// hub.publish::<Custom<Ticks>>(1);
+    /// hub.flush();
+    /// assert_eq!(heard.try_recv(), Ok(1));
+    /// # drop(guard);
+    /// ```
+    pub fn flush(&self) {
+        if !scope::any_callback() && !self.inner.queue.is_consumed_here() {
+            self.inner.shared.progress.wait_for(self.inner.queue.end());
+        }
+    }
+
+    /// Waits until every event accepted so far has been delivered, without blocking the thread.
+    ///
+    /// When a callback of any hub polls the future, it does not wait. A task on the thread of the
+    /// hub's [`Worker`](crate::Worker) does wait, so that the thread can call the worker meanwhile:
+    /// do not block that thread on it.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// # pollster::block_on(async {
+    /// let hub = Hub::new();
+    /// let (seen, heard) = std::sync::mpsc::channel();
+    /// let guard = hub.listen::<Custom<Ticks>>(move |tick| drop(seen.send(*tick)));
+    /// hub.publish::<Custom<Ticks>>(1);
+    /// hub.flush_async().await;
+    /// assert_eq!(heard.try_recv(), Ok(1));
+    /// # drop(guard);
+    /// # });
+    /// ```
+    pub fn flush_async(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<'_> {
+        Flush {
+            progress: &self.inner.shared.progress,
+            end: self.inner.queue.end(),
+            key: None,
+        }
+    }
+}
+
+/// The future of a flush. A dropped one never wakes its task.
+struct Flush<'a> {
+    progress: &'a Progress,
+    /// The sequence number after the last event to wait for.
+    end: u64,
+    key: Option<WakerKey>,
+}
+
+impl Future for Flush<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if scope::any_callback() {
+            return Poll::Ready(());
+        }
+        // Cloned here, because cloning runs the executor's code: not under the lock.
+        let task = task.waker().clone();
+        if this.progress.poll_delivered(this.end, &mut this.key, task) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.progress.forget_flush(key);
+        }
+    }
+}
