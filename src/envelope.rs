@@ -53,8 +53,13 @@ impl<C: Channel> Envelope<C> {
         }
     }
 
-    pub(crate) fn accept(&mut self, sequence: u64) {
-        self.sequence = sequence;
+    pub(crate) fn accepted(self, sequence: u64) -> Self {
+        Self { sequence, ..self }
+    }
+
+    /// Whether it has been [accepted](Self::accepted) with its time.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.time.is_some()
     }
 
     /// This envelope with its event behind an `Arc`.

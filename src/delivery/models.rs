@@ -22,6 +22,7 @@ use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::queue::{self, Queue};
 use crate::delivery::queued::queue_buffer::QueueBuffer;
 use crate::delivery::queued::{NewListener, QueuedListeners};
+use crate::delivery::receiver::NewReceiver;
 use crate::delivery::receiver::log::{Empty, Log, Overflow, Segment};
 use crate::delivery::room::Limit;
 use crate::delivery::shared::HubShared;
@@ -267,8 +268,8 @@ fn a_replay_lets_no_flush_return_too_early() {
         let _guard = fixture.listen(move |_| seen.store(true, Ordering::Relaxed));
         fixture.push(0);
         let end = fixture.queue.end();
-        let mut replay = event(7);
-        replay.accept(fixture.queue.lock().number());
+        let replay = event(7);
+        let replay = replay.accepted(fixture.queue.lock().number());
         let _late = fixture.listen_to(vec![replay.shared()], |_| {});
         fixture.queue.request_replay(&fixture.queued);
         let dispatcher = fixture.dispatcher();
@@ -412,9 +413,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
                 } else {
                     fixture.queue.lock().number()
                 };
-                let mut kept = event(n);
-                kept.accept(sequence);
-                drop(past.push(kept));
+                drop(past.push(event(n).accepted(sequence)));
             }
         });
         let next = Arc::new(AtomicUsize::new(0));
@@ -486,7 +485,7 @@ fn push(log: &Log<Numbers>, n: u64) {
             drop(guard);
             log.wait_for_room();
         } else {
-            if let Some(mut pushed) = guard.push(Payload::Own(n)) {
+            if let Some(mut pushed) = guard.push(event(n)) {
                 log.wake(&mut pushed);
             }
             return;
@@ -495,7 +494,12 @@ fn push(log: &Log<Numbers>, n: u64) {
 }
 
 fn join(log: &Log<Numbers>, capacity: usize, overflow: Overflow) -> u64 {
-    log.join(ListenerName::new(None, here()), capacity, overflow)
+    log.join(NewReceiver {
+        name: ListenerName::new(None, here()),
+        capacity,
+        overflow,
+        envelopes: false,
+    })
 }
 
 fn count(taken: &Segment<Numbers>) -> u64 {

@@ -13,7 +13,7 @@ impl Hub {
     /// Waits until every event accepted so far has been delivered.
     ///
     /// It never waits for itself. It returns at once inside a callback of any hub, and on the
-    /// thread of the hub's [`Worker`]: the thread that called the worker last or, before the first
+    /// thread of the hub's [`Worker`](crate::Worker): the thread that called the worker last or, before the first
     /// call, the thread that made it.
     ///
     /// ```

@@ -18,6 +18,7 @@ use crate::delivery::listener::subscription::Subscription;
 use crate::delivery::queued::NewListener;
 use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::queue::Queue;
+use crate::delivery::receiver::NewReceiver;
 use crate::delivery::receiver::Receiver;
 use crate::delivery::receiver::log::Overflow;
 use crate::delivery::shared::HubShared;
@@ -116,7 +117,15 @@ impl<C: Channel<Event = u64>> Fixture<C> {
 
     fn receiver_with(&self, replay: Replay) -> Listener<C> {
         let name = ListenerName::new(None, here());
-        let receiver = self.channel.receive(name, 8, Overflow::Block, replay);
+        let receiver = self.channel.receive(
+            NewReceiver {
+                name,
+                capacity: 8,
+                overflow: Overflow::Block,
+                envelopes: false,
+            },
+            replay,
+        );
         Listener::Pulled(receiver)
     }
 

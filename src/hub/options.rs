@@ -97,6 +97,14 @@ pub struct ReceiverOptions {
     #[builder(
         default,
         setter(
+            doc = "Whether the receiver gets the envelope of each event, by `Received::envelope`. The default is `false`: a channel then spends no time on them."
+        )
+    )]
+    pub(super) envelopes: bool,
+
+    #[builder(
+        default,
+        setter(
             into,
             strip_option,
             doc = "The receiver's name in reports. The default is the file and line that made it."

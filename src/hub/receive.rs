@@ -7,8 +7,8 @@ use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
 use crate::delivery::history::Replay;
 use crate::delivery::listener::ListenerName;
-use crate::delivery::receiver::Receiver;
 use crate::delivery::receiver::received::Received;
+use crate::delivery::receiver::{NewReceiver, Receiver};
 use crate::delivery::shared::scope;
 use crate::envelope::Envelope;
 use crate::error::{RecvTimeoutError, WaitTimeout};
@@ -43,9 +43,13 @@ impl Hub {
     /// ```
     #[track_caller]
     pub fn receiver_with<C: Channel>(&self, options: ReceiverOptions) -> Receiver<C> {
-        let name = ListenerName::new(options.name, Location::caller());
-        let channel = self.channel::<C>();
-        channel.receive(name, options.capacity, options.overflow, options.replay)
+        let new = NewReceiver {
+            name: ListenerName::new(options.name, Location::caller()),
+            capacity: options.capacity,
+            overflow: options.overflow,
+            envelopes: options.envelopes,
+        };
+        self.channel::<C>().receive(new, options.replay)
     }
 
     /// Waits, at most for `timeout`, for an event that satisfies the predicate, among those that

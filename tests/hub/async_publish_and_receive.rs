@@ -238,7 +238,9 @@ fn a_receiver_is_a_stream() {
         let publisher = thread::spawn(move || (0..100).for_each(|n| hub.publish::<Numbers>(n)));
         let numbers = pollster::block_on(async {
             let mut numbers = Vec::new();
-            while let Some(n) = poll_fn(|task| Pin::new(&mut stream).poll_next(task)).await {
+            while let Some(n) =
+                poll_fn(|task| std::pin::Pin::new(&mut stream).poll_next(task)).await
+            {
                 numbers.push(*n.unwrap());
             }
             numbers

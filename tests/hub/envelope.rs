@@ -1,9 +1,11 @@
 //! An envelope tells an event's channel, place in the order, time and source.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::SystemTime;
 
-use crate::common::{Log, Numbers, Words};
-use typed_hub::{Custom, CustomChannel, Hub};
+use crate::common::{Log, Numbers, Words, in_time, rounds};
+use typed_hub::{Channel, Custom, CustomChannel, Envelope, Hub, ReceiverOptions, Replay};
 
 #[test]
 fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
@@ -119,4 +121,109 @@ fn the_methods_of_an_event_are_told_from_those_of_its_envelope() {
     hub.publish::<Custom<Broadcasts>>(news.clone());
     hub.flush();
     assert_eq!(log.take(), [(news, 0)]);
+}
+
+enum Kept {}
+
+impl CustomChannel for Kept {
+    type Event = u64;
+    const NAME: &'static str = "kept";
+    const RETAIN: usize = 2;
+}
+
+fn with_envelopes() -> ReceiverOptions {
+    ReceiverOptions::builder().envelopes(true).build()
+}
+
+/// What all listeners of an event must agree on.
+fn facts<C: Channel>(envelope: &Envelope<C>) -> (u64, SystemTime, String) {
+    let source = envelope.source().to_string();
+    (envelope.sequence(), envelope.time(), source)
+}
+
+#[test]
+fn a_receiver_gets_the_envelopes_that_listeners_get() {
+    let hub = Hub::new();
+    let (told, heard) = mpsc::channel();
+    let _listener = hub
+        .listener::<Numbers>()
+        .envelope()
+        .listen(move |envelope: &Envelope<Numbers>| told.send(facts(envelope)).unwrap());
+    let mut receiver = hub.receiver_with::<Numbers>(with_envelopes());
+    hub.publish::<Numbers>(1);
+    let received = receiver.recv().unwrap();
+    assert_eq!(heard.recv().unwrap(), facts(received.envelope().unwrap()));
+}
+
+#[test]
+fn a_receiver_alone_gets_envelopes_whose_numbers_grow_across_channels() {
+    let hub = Hub::new();
+    let before = SystemTime::now();
+    let mut numbers = hub.receiver_with::<Numbers>(with_envelopes());
+    let mut words = hub.receiver_with::<Words>(with_envelopes());
+    hub.publish::<Words>("a");
+    hub.publish::<Numbers>(1);
+    hub.publish::<Words>("b");
+    let words = [words.recv().unwrap(), words.recv().unwrap()];
+    let number = numbers.recv().unwrap();
+    let number = number.envelope().unwrap();
+    let [first, last] = [0, 1].map(|n: usize| words[n].envelope().unwrap());
+    assert!(first.sequence() < number.sequence() && number.sequence() < last.sequence());
+    assert!(before <= first.time() && first.time() <= number.time());
+    assert_eq!(number.source().file(), file!());
+    assert_eq!(*number.payload(), 1);
+}
+
+#[test]
+fn a_replayed_event_has_the_envelope_that_it_had_live() {
+    let hub = Hub::new();
+    let (told, heard) = mpsc::channel();
+    let listen = || {
+        let told = told.clone();
+        hub.listener::<Custom<Kept>>()
+            .replay(Replay::All)
+            .envelope()
+            .listen(move |envelope: &Envelope<Custom<Kept>>| {
+                told.send(facts(envelope)).unwrap();
+            })
+    };
+    let _live = listen();
+    hub.publish::<Custom<Kept>>(1);
+    let live = heard.recv().unwrap();
+    let _late = listen();
+    assert_eq!(heard.recv().unwrap(), live);
+    let options = ReceiverOptions::builder()
+        .replay(Replay::All)
+        .envelopes(true)
+        .build();
+    let received = hub.receiver_with::<Custom<Kept>>(options).recv();
+    assert_eq!(facts(received.unwrap().envelope().unwrap()), live);
+}
+
+#[test]
+fn an_event_accepted_after_a_receiver_has_asked_for_envelopes_has_one() {
+    in_time(|| {
+        for _ in 0..rounds(200) {
+            let hub = Hub::new();
+            let mut other = hub.receiver::<Numbers>();
+            thread::scope(|threads| {
+                let publishing = hub.clone();
+                threads.spawn(move || (0..20).for_each(|n| publishing.publish::<Numbers>(n)));
+                let mut receiver = hub.receiver_with::<Numbers>(with_envelopes());
+                while other.recv().is_ok_and(|n| *n < 19) {}
+                while let Ok(event) = receiver.try_recv() {
+                    assert!(event.envelope().is_some());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_channel_spends_no_time_on_envelopes_when_the_receiver_that_asked_has_gone() {
+    let hub = Hub::new();
+    let mut receiver = hub.receiver::<Numbers>();
+    drop(hub.receiver_with::<Numbers>(with_envelopes()));
+    hub.publish::<Numbers>(1);
+    assert!(receiver.recv().unwrap().envelope().is_none());
 }

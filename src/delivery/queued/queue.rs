@@ -86,7 +86,7 @@ impl QueueGuard<'_> {
     pub(crate) fn push<C: Channel>(
         mut self,
         listeners: &Arc<QueuedListeners<C>>,
-        mut envelope: Envelope<C>,
+        envelope: Envelope<C>,
     ) -> u64 {
         let state = &mut *self.state;
         if state.pending.is_empty() {
@@ -94,8 +94,7 @@ impl QueueGuard<'_> {
         }
         let sequence = state.number();
         state.end = state.next;
-        envelope.accept(sequence);
-        state.pending.push(listeners, envelope);
+        state.pending.push(listeners, envelope.accepted(sequence));
         state.peak = state.peak.max(state.pending.len());
         self.queue.wake_dispatcher(self.state);
         sequence

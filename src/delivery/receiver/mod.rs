@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::channel::Channel;
 use crate::delivery::listener::ListenerName;
 use crate::delivery::shared::trace;
-use crate::envelope::Payload;
+use crate::envelope::Envelope;
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use log::{Empty, Log, Overflow, ReaderId, Segment};
 use received::Received;
@@ -60,15 +60,19 @@ pub struct Receiver<C: Channel> {
     is_closed: bool,
 }
 
+/// The options of a new receiver.
+pub(crate) struct NewReceiver {
+    pub(crate) name: ListenerName,
+    /// In events; 0 counts as 1.
+    pub(crate) capacity: usize,
+    pub(crate) overflow: Overflow,
+    /// Whether it wants the envelopes of its events.
+    pub(crate) envelopes: bool,
+}
+
 impl<C: Channel> Receiver<C> {
     /// Joins the log; the events in `missed` come before all others.
-    pub(crate) fn new(
-        log: &Arc<Log<C>>,
-        name: ListenerName,
-        capacity: usize,
-        overflow: Overflow,
-        missed: Vec<Payload<C::Event>>,
-    ) -> Self {
+    pub(crate) fn new(log: &Arc<Log<C>>, new: NewReceiver, missed: Vec<Envelope<C>>) -> Self {
         let mut taken = VecDeque::new();
         if !missed.is_empty() {
             let whole = 0..missed.len();
@@ -76,8 +80,8 @@ impl<C: Channel> Receiver<C> {
         }
         Self {
             log: Arc::clone(log),
-            id: log.join(name.clone(), capacity, overflow),
-            name,
+            name: new.name.clone(),
+            id: log.join(new),
             ready_signal: OnceLock::new(),
             taken,
             is_busy: false,
@@ -239,7 +243,7 @@ impl<C: Channel> Receiver<C> {
                     for index in part {
                         trace::delivery(C::NAME, &self.name);
                         count += 1;
-                        look(&chunk.events[index]);
+                        look(chunk.events[index].payload());
                     }
                     self.taken.pop_front();
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::log::Chunk;
 use crate::channel::Channel;
+use crate::envelope::Envelope;
 
 /// A received event. It derefs to the event, which is shared, not copied. While it lives, the
 /// events that the receiver took together with it stay in memory too.
@@ -33,11 +34,37 @@ impl<C: Channel> Received<C> {
     }
 }
 
+impl<C: Channel> Received<C> {
+    /// The event's envelope, if the receiver has asked for
+    /// [`envelopes`](crate::ReceiverOptions): the envelope that listeners get. Otherwise it may be
+    /// `None`.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, Hub, ReceiverOptions};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let hub = Hub::new();
+    /// let options = ReceiverOptions::builder().envelopes(true).build();
+    /// let mut ticks = hub.receiver_with::<Custom<Ticks>>(options);
+    /// hub.publish::<Custom<Ticks>>(7);
+    /// let tick = ticks.recv()?;
+    /// if let Some(envelope) = tick.envelope() {
+    ///     println!("{} from {}", envelope.sequence(), envelope.source()); // "0 from …"
+    /// }
+    /// # Ok::<(), typed_hub::RecvError>(())
+    /// ```
+    pub fn envelope(&self) -> Option<&Envelope<C>> {
+        let envelope = &self.chunk.events[self.index];
+        envelope.is_complete().then_some(envelope)
+    }
+}
+
 impl<C: Channel> Deref for Received<C> {
     type Target = C::Event;
 
     fn deref(&self) -> &C::Event {
-        &self.chunk.events[self.index]
+        self.chunk.events[self.index].payload()
     }
 }
 

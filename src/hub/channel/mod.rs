@@ -13,12 +13,11 @@ use super::report::{ChannelReport, DeliveryKind, ListenerReport};
 use crate::channel::Channel;
 use crate::delivery::history::{History, Replay};
 use crate::delivery::inline::InlineListeners;
-use crate::delivery::listener::ListenerName;
 use crate::delivery::listener::subscription::{Subscription, Unsubscribe};
 use crate::delivery::queued::queue::Queue;
 use crate::delivery::queued::{NewListener, QueuedListeners};
-use crate::delivery::receiver::Receiver;
-use crate::delivery::receiver::log::{Log, Overflow};
+use crate::delivery::receiver::log::Log;
+use crate::delivery::receiver::{NewReceiver, Receiver};
 use crate::delivery::shared::HubShared;
 use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
 use crate::envelope::Envelope;
@@ -108,20 +107,13 @@ impl<C: Channel> ChannelState<C> {
 
     /// Registers a receiver for the events that are accepted from now on, after the retained events
     /// that `replay` selects.
-    pub(in crate::hub) fn receive(
-        &self,
-        name: ListenerName,
-        capacity: usize,
-        overflow: Overflow,
-        replay: Replay,
-    ) -> Receiver<C> {
+    pub(in crate::hub) fn receive(&self, new: NewReceiver, replay: Replay) -> Receiver<C> {
         if C::RETAIN == 0 || replay == Replay::None {
-            return Receiver::new(self.log(), name, capacity, overflow, Vec::new());
+            return Receiver::new(self.log(), new, Vec::new());
         }
         let retained = self.history().lock();
         let replay = retained.replay(replay);
-        let replay = replay.into_iter().map(Envelope::into_payload).collect();
-        Receiver::new(self.log(), name, capacity, overflow, replay)
+        Receiver::new(self.log(), new, replay)
     }
 }
 

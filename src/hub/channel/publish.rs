@@ -159,7 +159,7 @@ impl<C: Channel> ChannelState<C> {
                 KindSet::QUEUED if C::RETAIN == 0 => {
                     self.accept_queued(queue, event, source, limit)
                 }
-                KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, limit),
+                KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, source, limit),
                 kinds => self.accept_shared(queue, event, source, limit, cache, kinds),
             };
             match attempt {
@@ -225,7 +225,7 @@ impl<C: Channel> ChannelState<C> {
 
     /// Accepts an event for receivers alone, under their log's lock.
     #[inline]
-    fn accept_received(&self, event: C::Event, limit: Limit) -> Attempt<C::Event> {
+    fn accept_received(&self, event: C::Event, source: Source, limit: Limit) -> Attempt<C::Event> {
         let log = self.log();
         let guard = log.lock();
         if self.kinds.load() != KindSet::RECEIVERS {
@@ -235,7 +235,8 @@ impl<C: Channel> ChannelState<C> {
             let bound = Bound::Receiver;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        if let Some(mut pushed) = guard.push(Payload::Own(event)) {
+        let envelope = Envelope::new(Payload::Own(event), source, None);
+        if let Some(mut pushed) = guard.push(envelope) {
             log.wake(&mut pushed);
         }
         Attempt::Accepted
@@ -256,7 +257,8 @@ impl<C: Channel> ChannelState<C> {
         let has = |kind| kinds.contains(kind);
         let retained = (C::RETAIN > 0).then(|| self.history().lock());
         let log = has(KindSet::RECEIVERS).then(|| self.log().lock());
-        let numbers = (C::RETAIN > 0 || has(KindSet::QUEUED)).then(|| queue.lock());
+        let enveloped = C::RETAIN > 0 || has(KindSet::ENVELOPES);
+        let numbers = (enveloped || has(KindSet::QUEUED)).then(|| queue.lock());
         let inline = has(KindSet::INLINE).then(|| self.inline().snapshot(cache));
 
         let is_outdated = !kinds.contains(self.kinds.load());
@@ -283,21 +285,18 @@ impl<C: Channel> ChannelState<C> {
 
         let is_consumed = numbers.as_ref().is_some_and(QueueGuard::is_consumed);
         let queued = (has(KindSet::QUEUED) && is_consumed).then(|| self.queued());
-        let timed = C::RETAIN > 0 || queued.is_some_and(|queued| queued.wants_time());
+        let timed = enveloped || queued.is_some_and(|queued| queued.wants_time());
         let time = timed.then(SystemTime::now);
         let event = Arc::new(event);
-        let share = || Payload::Shared(Arc::clone(&event));
+        let envelope = || Envelope::<C>::new(Payload::Shared(Arc::clone(&event)), source, time);
         let sequence = match (numbers, queued) {
-            (Some(queue), Some(queued)) => queue.push(queued, Envelope::new(share(), source, time)),
+            (Some(queue), Some(queued)) => queue.push(queued, envelope()),
             (Some(queue), None) => queue.number(),
             (None, _) => 0,
         };
-        let mut pushed = log.and_then(|log| log.push(share()));
-        let evicted = retained.map(|retained| {
-            let mut envelope = Envelope::<C>::new(share(), source, time);
-            envelope.accept(sequence);
-            retained.push(envelope)
-        });
+        let envelope = || envelope().accepted(sequence);
+        let mut pushed = log.and_then(|log| log.push(envelope()));
+        let evicted = retained.map(|retained| retained.push(envelope()));
         // All locks are released: user code may run from here. Drops come last: until the inline
         // listeners have been called, their snapshot is in use.
         let mut wake = || {

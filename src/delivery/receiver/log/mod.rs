@@ -14,13 +14,13 @@ use std::task::Waker;
 
 use crossbeam_channel::Sender;
 
+use super::NewReceiver;
 use crate::channel::Channel;
-use crate::delivery::listener::ListenerName;
 use crate::delivery::room::{Bounded as _, Limit, Room};
 use crate::delivery::shared::kinds::{ActiveKinds, KindSet};
 use crate::delivery::shared::panic_report::PanicOrigin;
 use crate::delivery::shared::wakers::WakerKey;
-use crate::envelope::Payload;
+use crate::envelope::Envelope;
 use crate::sync::MutexGuard;
 use state::{Garbage, State};
 
@@ -58,9 +58,9 @@ impl<C: Channel> Log<C> {
     }
 
     /// Registers a receiver for the events that are pushed from now on.
-    pub(crate) fn join(&self, name: ListenerName, capacity: usize, overflow: Overflow) -> ReaderId {
+    pub(crate) fn join(&self, new: NewReceiver) -> ReaderId {
         let mut state = self.state.lock();
-        let reader = Reader::new(name, capacity, overflow, state.end());
+        let reader = Reader::new(new, state.end());
         let id = state.join(reader);
         self.changed(&state);
         id
@@ -81,6 +81,8 @@ impl<C: Channel> Log<C> {
     }
 
     fn changed(&self, state: &State<C>) {
+        // First: a publisher that finds receivers finds whether one wants envelopes, too.
+        self.kinds.set(KindSet::ENVELOPES, state.enveloped != 0);
         let any = !state.readers.is_empty();
         self.kinds.set(KindSet::RECEIVERS, any);
     }
@@ -160,7 +162,7 @@ impl<C: Channel> Log<C> {
     }
 
     /// A chunk of events that are not in the log.
-    pub(super) fn chunk(&self, events: Vec<Payload<C::Event>>) -> Chunk<C> {
+    pub(super) fn chunk(&self, events: Vec<Envelope<C>>) -> Chunk<C> {
         Chunk::new(events, 0, &self.kinds.shared)
     }
 
@@ -205,7 +207,7 @@ impl<C: Channel> LogGuard<'_, C> {
     /// events stream in.
     #[inline]
     #[must_use]
-    pub(crate) fn push(mut self, event: Payload<C::Event>) -> Option<Box<AfterPush<C>>> {
+    pub(crate) fn push(mut self, event: Envelope<C>) -> Option<Box<AfterPush<C>>> {
         let garbage = self.state.push(event);
         if garbage.is_empty() && !self.state.has_parked() {
             return None;

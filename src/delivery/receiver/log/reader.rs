@@ -8,6 +8,7 @@ use crossbeam_channel::Sender;
 use super::state::Segment;
 use crate::channel::Channel;
 use crate::delivery::listener::ListenerName;
+use crate::delivery::receiver::NewReceiver;
 
 /// What happens when a receiver's buffer is full.
 ///
@@ -40,6 +41,7 @@ pub enum Overflow {
 pub(crate) struct Reader<C: Channel> {
     pub(crate) name: ListenerName,
     pub(crate) overflow: Overflow,
+    pub(super) envelopes: bool,
     /// Set when user code has asked for the signal.
     pub(crate) ready_signal: Option<Sender<()>>,
     /// Whether the next event notifies it.
@@ -56,22 +58,17 @@ pub(crate) struct Reader<C: Channel> {
 }
 
 impl<C: Channel> Reader<C> {
-    /// A capacity of 0 counts as 1.
-    pub(crate) fn new(
-        name: ListenerName,
-        capacity: usize,
-        overflow: Overflow,
-        cursor: u64,
-    ) -> Self {
+    pub(crate) fn new(new: NewReceiver, cursor: u64) -> Self {
         Self {
-            name,
-            overflow,
+            name: new.name,
+            overflow: new.overflow,
+            envelopes: new.envelopes,
             ready_signal: None,
             is_parked: false,
             waker: None,
             received: 0,
             lost: 0,
-            capacity: capacity.max(1) as u64,
+            capacity: new.capacity.max(1) as u64,
             cursor,
             full: None,
         }

@@ -13,7 +13,7 @@ use super::reader::{Overflow, Reader};
 use crate::channel::Channel;
 use crate::delivery::room::{Bounded, Waiting};
 use crate::delivery::shared::HubShared;
-use crate::envelope::Payload;
+use crate::envelope::Envelope;
 
 /// The number of events in a chunk that is sealed because it is full.
 const CHUNK: usize = 64;
@@ -22,6 +22,8 @@ pub(super) struct State<C: Channel> {
     chunks: Chunks<C>,
     pub(super) readers: BTreeMap<ReaderId, Reader<C>>,
     next_reader: ReaderId,
+    /// How many readers want the envelopes of their events.
+    pub(super) enveloped: usize,
     index: Index,
     /// The readers that the next event notifies.
     parked: BTreeSet<ReaderId>,
@@ -34,7 +36,7 @@ struct Chunks<C: Channel> {
     /// Older events.
     sealed: VecDeque<Arc<Chunk<C>>>,
     /// The latest events.
-    tail: Vec<Payload<C::Event>>,
+    tail: Vec<Envelope<C>>,
     /// The number of the first event in `tail`.
     first: u64,
     /// How many events the last sealed chunk has: the next one is likely to get as many.
@@ -49,7 +51,7 @@ pub(crate) type ReaderId = u64;
 /// Its last holder, the log or a receiver, drops the events: under no lock, because the drop is
 /// user code.
 pub(crate) struct Chunk<C: Channel> {
-    pub(crate) events: Vec<Payload<C::Event>>,
+    pub(crate) events: Vec<Envelope<C>>,
     /// The number of the first event.
     first: u64,
     /// Has the panic handler for drops of events; `None` when an event needs no drop.
@@ -57,7 +59,7 @@ pub(crate) struct Chunk<C: Channel> {
 }
 
 impl<C: Channel> Chunk<C> {
-    pub(super) fn new(events: Vec<Payload<C::Event>>, first: u64, shared: &Arc<HubShared>) -> Self {
+    pub(super) fn new(events: Vec<Envelope<C>>, first: u64, shared: &Arc<HubShared>) -> Self {
         Self {
             events,
             first,
@@ -104,6 +106,7 @@ impl<C: Channel> State<C> {
             },
             readers: BTreeMap::new(),
             next_reader: 0,
+            enveloped: 0,
             index: Index::default(),
             parked: BTreeSet::new(),
             waiting: Waiting::default(),
@@ -115,6 +118,7 @@ impl<C: Channel> State<C> {
         let id = self.next_reader;
         self.next_reader += 1;
         self.index.insert(id, &reader);
+        self.enveloped += usize::from(reader.envelopes);
         self.readers.insert(id, reader);
         // Parked before its first look: `select!` may wait for its ready signal first.
         self.park(id, None);
@@ -135,12 +139,13 @@ impl<C: Channel> State<C> {
         let left = self.readers.remove(&id)?;
         self.parked.remove(&id);
         self.index.remove(id, &left);
+        self.enveloped -= usize::from(left.envelopes);
         Some(left)
     }
 
     /// Adds an event, unless no reader needs it.
     #[inline]
-    pub(super) fn push(&mut self, event: Payload<C::Event>) -> Garbage<C> {
+    pub(super) fn push(&mut self, event: Envelope<C>) -> Garbage<C> {
         if self.index.is_empty() {
             return self.skip(event);
         }
@@ -158,7 +163,7 @@ impl<C: Channel> State<C> {
     }
 
     #[cold]
-    fn skip(&mut self, event: Payload<C::Event>) -> Garbage<C> {
+    fn skip(&mut self, event: Envelope<C>) -> Garbage<C> {
         let mut garbage = self.trim();
         self.chunks.first += 1;
         let first = self.chunks.first;
