@@ -183,8 +183,6 @@ fn close_async_of_an_idle_listener_is_ready_at_once() {
         let hub = Hub::new();
         let (waker, _) = counting();
         let guard = listen(&hub, inline, |_| {});
-        hub.publish::<Numbers>(1);
-        hub.flush();
         let mut close = pin!(guard.close_async());
         assert_eq!(
             poll(close.as_mut(), &waker),

@@ -237,10 +237,15 @@ impl<C: Channel> InlineListeners<C> {
     }
 
     /// Drops a list of listeners, which may hold the last reference to several of them. The drop of
-    /// one's captures is user code, and may close another one of the list: inside a scope, it does
-    /// not wait for this thread to drop that one too.
+    /// one's captures is user code, and may close another one of the list: inside a callback's
+    /// scope, it does not wait for this thread to drop that one too.
     pub(crate) fn discard(&self, list: impl Sized) {
-        scope::inline(self.kinds.shared.hub, || drop(list));
+        if self.is_reentrant() {
+            // The deferred events stay behind the present one.
+            drop(list);
+        } else {
+            scope::inline(self.kinds.shared.hub, || drop(list));
+        }
     }
 
     /// Updates the kinds, invalidates the snapshots and unlocks. Returns the outdated list for the

@@ -208,12 +208,19 @@ impl<C: Channel> LogGuard<'_, C> {
     #[inline]
     #[must_use]
     pub(crate) fn push(mut self, event: Envelope<C>) -> Option<Box<AfterPush<C>>> {
-        let garbage = self.state.push(event);
-        if garbage.is_empty() && !self.state.has_parked() {
+        let unneeded = self.state.push(event);
+        if unneeded.is_none() && !self.state.is_settling_due() {
             return None;
         }
+        Some(Box::new(self.settle(unneeded)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(mut self, unneeded: Option<Envelope<C>>) -> AfterPush<C> {
+        let garbage = self.state.settle(unneeded);
         let wakers = self.state.notify();
-        Some(Box::new(AfterPush { wakers, garbage }))
+        AfterPush { wakers, garbage }
     }
 }
 

@@ -143,40 +143,47 @@ impl<C: Channel> State<C> {
         Some(left)
     }
 
-    /// Adds an event, unless no reader needs it.
+    /// Adds an event, or hands it back when no reader needs it.
     #[inline]
-    pub(super) fn push(&mut self, event: Envelope<C>) -> Garbage<C> {
+    #[must_use]
+    pub(super) fn push(&mut self, event: Envelope<C>) -> Option<Envelope<C>> {
         if self.index.is_empty() {
-            return self.skip(event);
+            return Some(event);
         }
         let chunks = &mut self.chunks;
         if chunks.tail.is_empty() {
             chunks.tail.reserve(chunks.usual);
         }
         chunks.tail.push(event);
-        let is_losing = self.index.loses_at.is_some_and(|limit| self.end() >= limit);
-        if is_losing || self.chunks.tail.len() >= CHUNK {
-            self.seal(is_losing)
-        } else {
-            Vec::new()
+        None
+    }
+
+    /// Whether a push leaves more to do: a reader to notify, or a chunk to seal.
+    #[inline]
+    pub(super) fn is_settling_due(&self) -> bool {
+        !self.parked.is_empty() || self.chunks.tail.len() >= CHUNK || self.is_losing()
+    }
+
+    /// Whether the next event is lost to a reader that keeps the oldest.
+    #[inline]
+    fn is_losing(&self) -> bool {
+        self.index.loses_at.is_some_and(|limit| self.end() >= limit)
+    }
+
+    /// Finishes a push. `unneeded` is the event that no reader needs.
+    pub(super) fn settle(&mut self, unneeded: Option<Envelope<C>>) -> Garbage<C> {
+        if let Some(event) = unneeded {
+            let mut garbage = self.trim();
+            self.chunks.first += 1;
+            let first = self.chunks.first;
+            let chunk = Chunk::new(vec![event], first, &self.chunks.shared);
+            garbage.push(Arc::new(chunk));
+            return garbage;
         }
-    }
-
-    #[cold]
-    fn skip(&mut self, event: Envelope<C>) -> Garbage<C> {
-        let mut garbage = self.trim();
-        self.chunks.first += 1;
-        let first = self.chunks.first;
-        garbage.push(Arc::new(Chunk::new(
-            vec![event],
-            first,
-            &self.chunks.shared,
-        )));
-        garbage
-    }
-
-    #[inline(never)]
-    fn seal(&mut self, is_losing: bool) -> Garbage<C> {
+        let is_losing = self.is_losing();
+        if !is_losing && self.chunks.tail.len() < CHUNK {
+            return Vec::new();
+        }
         self.chunks.seal();
         if is_losing {
             self.hold();
@@ -254,12 +261,6 @@ impl<C: Channel> State<C> {
             self.parked.insert(id);
         }
         mem::replace(&mut reader.waker, waker)
-    }
-
-    /// Whether the next event notifies a reader.
-    #[inline]
-    pub(super) fn has_parked(&self) -> bool {
-        !self.parked.is_empty()
     }
 
     /// Sends the signals of parked readers. Returns their wakers, for the caller to wake under no
