@@ -62,6 +62,11 @@ impl<C: Channel> Envelope<C> {
         self.time.is_some()
     }
 
+    /// Whether its event is behind an `Arc`.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.payload, Payload::Shared(_))
+    }
+
     /// This envelope with its event behind an `Arc`.
     pub(crate) fn shared(self) -> Self {
         let payload = Payload::Shared(self.payload.into_shared());

@@ -1,6 +1,7 @@
 //! The past events that a channel retains for listeners that join later.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::channel::Channel;
 use crate::envelope::Envelope;
@@ -77,19 +78,23 @@ impl<C: Channel> HistoryGuard<'_, C> {
     pub(crate) fn push(mut self, envelope: Envelope<C>) -> Option<Envelope<C>> {
         let full = self.events.len() >= C::RETAIN;
         let evicted = if full { self.events.pop_front() } else { None };
-        self.events.push_back(envelope.shared());
+        self.events.push_back(envelope);
         evicted
     }
 
-    /// The retained events that `replay` selects.
-    pub(crate) fn replay(&self, replay: Replay) -> Vec<Envelope<C>> {
+    /// The retained events that `replay` selects. From then on they are shared.
+    pub(crate) fn replay(&mut self, replay: Replay) -> Vec<Envelope<C>> {
         let count = match replay {
             Replay::None => 0,
             Replay::Latest => 1,
             Replay::All => C::RETAIN,
         };
         let skipped = self.events.len().saturating_sub(count);
-        let missed = self.events.iter().skip(skipped);
+        if self.events.range(skipped..).any(|event| !event.is_shared()) {
+            let events = mem::take(&mut *self.events).into_iter();
+            self.events.extend(events.map(Envelope::shared));
+        }
+        let missed = self.events.range(skipped..);
         missed.filter_map(Envelope::again).collect()
     }
 }

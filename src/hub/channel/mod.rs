@@ -98,7 +98,7 @@ impl<C: Channel> ChannelState<C> {
         if C::RETAIN == 0 || replay == Replay::None {
             return self.queued().listen(queue, listener, Vec::new());
         }
-        let retained = self.history().lock();
+        let mut retained = self.history().lock();
         let replay = retained.replay(replay);
         let subscription = self.queued().listen(queue, listener, replay);
         queue.request_replay(self.queued());
@@ -111,7 +111,7 @@ impl<C: Channel> ChannelState<C> {
         if C::RETAIN == 0 || replay == Replay::None {
             return Receiver::new(self.log(), new, Vec::new());
         }
-        let retained = self.history().lock();
+        let mut retained = self.history().lock();
         let replay = retained.replay(replay);
         Receiver::new(self.log(), new, replay)
     }

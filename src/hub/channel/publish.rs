@@ -159,6 +159,7 @@ impl<C: Channel> ChannelState<C> {
                 KindSet::QUEUED if C::RETAIN == 0 => {
                     self.accept_queued(queue, event, source, limit)
                 }
+                KindSet::NONE if C::RETAIN > 0 => self.accept_retained(queue, event, source),
                 KindSet::RECEIVERS if C::RETAIN == 0 => self.accept_received(event, source, limit),
                 kinds => self.accept_shared(queue, event, source, limit, cache, kinds),
             };
@@ -239,6 +240,22 @@ impl<C: Channel> ChannelState<C> {
         if let Some(mut pushed) = guard.push(envelope) {
             log.wake(&mut pushed);
         }
+        Attempt::Accepted
+    }
+
+    /// Accepts an event on a channel that retains it and has no listener.
+    #[inline]
+    fn accept_retained(&self, queue: &Queue, event: C::Event, source: Source) -> Attempt<C::Event> {
+        let retained = self.history().lock();
+        let numbers = queue.lock();
+        if self.kinds.load() != KindSet::NONE {
+            drop((numbers, retained));
+            return Attempt::Outdated(event);
+        }
+        let sequence = numbers.number();
+        let envelope = Envelope::new(Payload::Own(event), source, Some(SystemTime::now()));
+        let evicted = retained.push(envelope.accepted(sequence));
+        self.kinds.shared.discard_event::<C>(evicted);
         Attempt::Accepted
     }
 
