@@ -1,4 +1,5 @@
-//! The cached snapshot of a channel's inline listeners.
+//! The snapshot of a channel's inline listeners that one publisher or thread remembers, and the
+//! number of events that it has published.
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::{Arc, Weak};

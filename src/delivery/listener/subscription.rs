@@ -1,4 +1,4 @@
-//! The guard that ends a listener.
+//! The guard that ends a listener, and the wait for the listener's last call.
 
 use std::fmt;
 use std::pin::Pin;

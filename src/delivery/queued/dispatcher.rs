@@ -1,5 +1,5 @@
-//! The dispatcher, which calls a hub's queued listeners: the hub's thread, or a [`Worker`] on a
-//! thread of user code.
+//! The loop that takes a hub's pending events and has them delivered, on the hub's thread or, by a
+//! [`Worker`], on a thread of user code.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,5 @@
-//! How a receiver takes its events: all at once from the log, then one by one.
+//! How a receiver takes its events, all at once from the log and then one by one, and how its thread
+//! is woken.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};

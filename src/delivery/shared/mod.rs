@@ -1,9 +1,10 @@
-//! The state that all listeners of one hub share: its identity, its panic handler, its dispatcher's
-//! progress, the indices of its buffers.
+//! The part that every kind of listener needs. This file has the state that the listeners of one hub
+//! share: its identity, its panic handler, its dispatcher's progress, the indices of its buffers.
 //!
 //! - [`kinds`]: which kinds of listeners a channel has, for its publishers;
 //! - [`panic_report`]: the report of a panic of user code;
-//! - [`progress`]: how far the dispatcher has come, for `flush` and `close`;
+//! - [`progress`]: how far the dispatcher has come, and which listener it calls, for `flush` and
+//!   `close`;
 //! - [`scope`]: which callbacks the current thread is inside;
 //! - [`trace`]: the log messages of the feature `tracing`;
 //! - [`wakers`]: the wakers of tasks that wait.

@@ -1,5 +1,5 @@
-//! All readers of a log, sorted by the events they need and by the end of the log at which each is
-//! full.
+//! What a push needs to know about all readers of a log: they are sorted by the events they need, and
+//! by the end of the log at which each is full.
 
 use std::collections::{BTreeMap, BTreeSet};
 

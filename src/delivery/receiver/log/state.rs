@@ -1,4 +1,4 @@
-//! The data of a log, and its changes under the lock.
+//! The chunks of a log and its readers: what changes under the lock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
