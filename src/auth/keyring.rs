@@ -1,19 +1,14 @@
 //! The session in the keyring of the operating system.
 
-use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::task::{Poll, Waker};
-use std::thread;
 
 use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
+use super::blocking::on_own_thread;
 use super::error::StoreError;
 use super::record::Persist;
 use super::store::{PendingRedirect, Session, TokenStore};
-use crate::sync::Mutex;
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
 /// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
@@ -108,6 +103,9 @@ impl EntryName {
     }
 }
 
+// Each access runs on its own thread: the user may take long to unlock the keyring, and some
+// keyrings start a runtime, which must not run inside another.
+
 async fn read<R: Persist + Send + 'static>(name: EntryName) -> Result<Option<R>, StoreError> {
     let read = move || match name.entry().and_then(|entry| entry.get_secret()) {
         Ok(json) => R::from_json(&Zeroizing::new(json)).map(Some),
@@ -132,41 +130,6 @@ async fn remove(name: EntryName) -> Result<(), StoreError> {
         Err(error) => Err(StoreError::Write(kind(error))),
     };
     on_own_thread(remove).await.map_err(StoreError::Write)?
-}
-
-/// Runs the work on its own thread: the user may take long to unlock the keyring, and some keyrings
-/// start a runtime, which must not run inside another.
-async fn on_own_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ErrorKind> {
-    let slot = Arc::new(Mutex::new((None, None::<Waker>)));
-    {
-        let slot = Arc::clone(&slot);
-        let thread = thread::Builder::new().name("typed-hub keyring".to_owned());
-        let begun = thread.spawn(move || {
-            let done = catch_unwind(AssertUnwindSafe(work)).map_err(|_| ErrorKind::Other);
-            let waker = {
-                let mut slot = slot.lock();
-                slot.0 = Some(done);
-                slot.1.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        });
-        begun.map_err(|error| error.kind())?;
-    }
-    poll_fn(|context| {
-        // User code clones and drops a waker, so neither happens under the lock.
-        let waker = context.waker().clone();
-        let (done, before) = {
-            let mut slot = slot.lock();
-            (slot.0.take(), slot.1.replace(waker))
-        };
-        drop(before);
-        done.map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
 }
 
 /// Drops the message, which may quote the stored secret.

@@ -13,8 +13,9 @@
 //! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record` |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
-//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
+//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] · `blocking`: work that blocks, on a thread of its own |
 
+mod blocking;
 mod channel;
 mod client;
 mod clock;
@@ -67,6 +68,6 @@ pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
     IdToken, Nonce, Password, RedirectState, RefreshToken, TotpKey,
 };
-pub use self::store::{MemoryStore, PendingRedirect, Session, TokenStore};
+pub use self::store::{MemoryStore, PendingRedirect, Session, StoreLock, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
 pub use self::user::AuthUser;

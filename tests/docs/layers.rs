@@ -19,7 +19,7 @@ const HOUSE: &[&[&str]] = &[
 
 /// The rooms of `src/auth/`, likewise.
 const AUTH: &[&[&str]] = &[
-    &["error", "secret", "clock"],
+    &["error", "secret", "clock", "blocking"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
     &["record"],

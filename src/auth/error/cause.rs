@@ -166,6 +166,9 @@ pub enum StoreError {
     /// Writing, or removing, failed.
     #[error("the token store cannot be written: {0}")]
     Write(io::ErrorKind),
+    /// The lock was not had: another process holds it, or it cannot be opened.
+    #[error("the token store cannot be locked: {0}")]
+    Lock(io::ErrorKind),
     /// A write that succeeded cannot be read back.
     #[error("the token store does not give back what was written to it")]
     NotReadBack,
