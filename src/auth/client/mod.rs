@@ -84,8 +84,9 @@ use crate::hub::Hub;
 /// [`keep_fresh`](Self::keep_fresh) while it refreshes. Calls that were cancelled or have panicked
 /// hold nothing.
 ///
-/// The claim covers one hub in one process. Clients of two hubs, or of two processes, can still
-/// share a token store. A handle can do all that the client can: give it only to code that you
+/// The claim covers one hub in one process. Clients of two hubs, or of two processes, can share a
+/// token store that allows it ([`TokenStore::is_shared`]): each publishes on its own hub what the
+/// others have done, when it next reads the store. A handle can do all that the client can: give it only to code that you
 /// trust.
 ///
 /// # Events
