@@ -55,8 +55,11 @@ pub enum Field {
     Password,
     /// A code.
     Code,
-    /// The answer to a custom challenge.
+    /// The answer to a custom challenge, or the credential of a passkey.
     Answer,
+    /// An email address.
+    #[strum(serialize = "email address")]
+    Email,
     /// The custom state of a sign-in by redirect.
     #[strum(serialize = "custom state")]
     CustomState,
@@ -75,7 +78,9 @@ impl Field {
     pub const fn longest(self) -> usize {
         match self {
             Self::Answer => MAX_ANSWER_BYTES,
-            Self::Username | Self::Password | Self::Code | Self::CustomState => MAX_INPUT_BYTES,
+            Self::Username | Self::Password | Self::Code | Self::Email | Self::CustomState => {
+                MAX_INPUT_BYTES
+            }
         }
     }
 }
