@@ -4,7 +4,7 @@
 #[cfg(feature = "cognito")]
 mod cognito;
 #[cfg(feature = "cognito")]
-mod cognito_challenges;
+mod cognito_service;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 mod forged;
 #[cfg(feature = "oidc")]

@@ -166,11 +166,11 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             let ended = self.inner.refresh_count();
             match self.session_since(false, ended, true).await {
                 Ok(Some(session)) => {
-                    (access, refresh) = (session.tokens.access, session.tokens.refresh)
+                    (access, refresh) = (session.tokens.access, session.tokens.refresh);
                 }
                 Ok(None) => return (None, None), // the session has ended meanwhile
                 Err(SessionError::Unreachable(error) | SessionError::Ended(error)) => {
-                    renewed = Err(error)
+                    renewed = Err(error);
                 }
                 // The provider may take the token as it is.
                 Err(SessionError::NoRefreshToken | SessionError::Store(_)) => {}

@@ -4,12 +4,14 @@
 //! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step; `srp`: by proof
 //!   of the password
 //! - `challenge`: converts the service's challenges; `tokens`: the tokens it issues
-//! - `failure`: its errors; `bounded`: the size limit of an answer
+//! - `failure`: its errors; `bounded`: the size limit of an answer; `retry`: which requests are
+//!   sent again
 
 mod bounded;
 mod challenge;
 mod failure;
 mod options;
+mod retry;
 mod sign_in;
 mod srp;
 mod tokens;

@@ -124,7 +124,7 @@ impl Machine {
             Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
                 // Another client has stored the same session before its tokens were renewed.
                 Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
-                    machine.save_unsaved(active, now)
+                    save_unsaved(active, now)
                 }
                 Ok(stored) => {
                     let events = machine.take_over(stored, now);
@@ -132,22 +132,7 @@ impl Machine {
                 }
                 Err(error) => Step::done(Err(SessionError::Store(error))),
             }),
-            Ok(()) => machine.save_unsaved(active, now),
-        })
-    }
-
-    /// Saves the tokens that the store has refused before.
-    fn save_unsaved(
-        &self,
-        active: ActiveSession,
-        now: SystemTime,
-    ) -> Step<Result<SessionLookup, SessionError>> {
-        Step::save(active.session.clone(), move |machine, saved| {
-            machine.record_save(saved);
-            match saved {
-                Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
-                Err(error) => Step::done(Err(SessionError::Store(error))),
-            }
+            Ok(()) => save_unsaved(active, now),
         })
     }
 
@@ -238,8 +223,7 @@ impl Machine {
         if self.active_if(sent.id).is_none() {
             return Step::done(RefreshOutcome::Stale); // F24
         }
-        let writes = !matches!(&reply, Err(error) if error.kind == ProviderErrorKind::InTransit);
-        if !self.is_shared || !writes {
+        if !self.is_shared || reply.as_ref().is_err_and(|error| !ends_session(error)) {
             return self.apply_reply(&sent, reply, received);
         }
         // Nothing is removed or replaced but what was sent.
@@ -305,10 +289,13 @@ impl Machine {
                 active.retried = false;
                 self.activate_renewed(active, sent.is_quiet) // F12
             }
-            Err(error) if sent.is_quiet => Step::done(RefreshOutcome::Failed(match error.kind {
-                ProviderErrorKind::InTransit => SessionError::Unreachable(error),
-                _ => SessionError::Ended(error),
-            })),
+            Err(error) if sent.is_quiet => {
+                Step::done(RefreshOutcome::Failed(if ends_session(&error) {
+                    SessionError::Ended(error)
+                } else {
+                    SessionError::Unreachable(error)
+                }))
+            }
             Err(error) => match error.kind {
                 ProviderErrorKind::InTransit => self.refresh_kept(error), // F15
                 ProviderErrorKind::NotAuthorized => {
@@ -380,11 +367,33 @@ impl ActiveSession {
     }
 }
 
+/// Whether a refresh that fails so is the end of the session.
+fn ends_session(error: &ProviderError) -> bool {
+    matches!(
+        error.kind,
+        ProviderErrorKind::NotAuthorized | ProviderErrorKind::Rejected
+    )
+}
+
 fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {
     AuthEvent::TokenRefreshFailure {
         error: AuthFailure::from(error),
         session_ended,
     }
+}
+
+/// Saves the tokens that the store has refused before.
+fn save_unsaved(
+    active: ActiveSession,
+    now: SystemTime,
+) -> Step<Result<SessionLookup, SessionError>> {
+    Step::save(active.session.clone(), move |machine, saved| {
+        machine.record_save(saved);
+        match saved {
+            Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+            Err(error) => Step::done(Err(SessionError::Store(error))),
+        }
+    })
 }
 
 /// The provider has ended the session. The event says so only if the tokens could be removed.

@@ -1,4 +1,5 @@
-//! `CognitoProvider`: each challenge can be answered, or is named as one that cannot.
+//! `CognitoProvider`: each challenge can be answered, or is named as one that cannot; which requests
+//! are sent again; and what is shown of a refusal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -27,7 +28,10 @@ struct Service {
 
 impl Service {
     fn start(answer: fn(&str, usize, &Value) -> (u16, Value)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
+    }
+
+    fn on(listener: TcpListener, answer: fn(&str, usize, &Value) -> (u16, Value)) -> Self {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::<Mutex<Vec<(String, Value)>>>::default();
         let log = Arc::clone(&calls);
@@ -56,6 +60,9 @@ impl Service {
                 };
                 let (status, reply) = answer(&name, before, &body);
                 log.lock().unwrap().push((name, body));
+                if status == 0 {
+                    continue; // the connection is closed instead
+                }
                 let reply = reply.to_string();
                 let length = reply.len();
                 let head = format!("HTTP/1.1 {status} S\r\nContent-Length: {length}\r\n");
@@ -479,4 +486,81 @@ async fn f21_an_expired_access_token_is_renewed_before_the_sign_out_everywhere()
     assert_eq!(service.names(), called);
     let calls = service.calls.lock().unwrap();
     assert_eq!(calls[2].1["AccessToken"], "renewed");
+}
+
+/// A request that certainly had no effect is sent again, up to twice.
+#[tokio::test]
+async fn a_request_that_had_no_effect_is_sent_again() {
+    fn busy(before: usize, times: usize) -> Option<(u16, Value)> {
+        let throttled = json!({"__type": "TooManyRequestsException", "message": "slow down"});
+        let answers = [(503, json!({})), (429, json!({})), (400, throttled)];
+        (before < times).then(|| answers[before % answers.len()].clone())
+    }
+    for (answer, is_done) in [
+        (
+            (|_, before, _| busy(before, 2).unwrap_or_else(tokens))
+                as fn(&str, usize, &Value) -> (u16, Value),
+            true,
+        ),
+        (
+            |_, before, _| busy(before + 1, 3).unwrap_or_else(tokens),
+            true,
+        ),
+        (|_, before, _| busy(before, 3).unwrap_or_else(tokens), false),
+    ] {
+        let service = Service::start(answer);
+        let client = service.client(CognitoFlow::Password);
+        let step = client.sign_in("ada", "correct horse").await;
+        assert_eq!(step.is_ok(), is_done, "{step:?}");
+        assert_eq!(service.names().len(), 3);
+    }
+}
+
+/// The service comes up between two attempts.
+#[tokio::test]
+async fn a_request_without_a_connection_is_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let service = Service {
+        address: format!("http://{address}"),
+        calls: Arc::default(),
+    };
+    let client = service.client(CognitoFlow::Password);
+    let attempts = tokio::spawn(async move { client.sign_in("ada", "correct horse").await });
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let service = Service::on(TcpListener::bind(address).unwrap(), |_, _, _| tokens());
+    let step = attempts.await.unwrap();
+    assert!(matches!(step, Ok(SignInStep::Done(_))), "{step:?}");
+    assert_eq!(service.names(), ["InitiateAuth"]);
+}
+
+/// The service may have acted: a refresh may have replaced the refresh token.
+#[tokio::test]
+async fn a_request_that_may_have_had_an_effect_is_not_sent_again() {
+    for answer in [
+        (|name, _, _| match name {
+            "InitiateAuth" => tokens(),
+            _ => (500, json!({"__type": "InternalErrorException"})),
+        }) as fn(&str, usize, &Value) -> (u16, Value),
+        |name, _, _| match name {
+            "InitiateAuth" => tokens(),
+            _ => (504, json!({})),
+        },
+        |name, _, _| match name {
+            "InitiateAuth" => tokens(),
+            _ => (0, json!({})), // the connection is closed in place of an answer
+        },
+        |name, _, _| match name {
+            "InitiateAuth" => tokens(),
+            _ => (400, json!({"__type": "NotAuthorizedException"})),
+        },
+    ] {
+        let service = Service::start(answer);
+        let client = service.client(CognitoFlow::Password);
+        let _ = client.sign_in("ada", "correct horse").await.unwrap();
+        let failed = client.refresh().await;
+        assert!(!matches!(failed, Ok(Some(_))), "{failed:?}");
+        assert_eq!(service.names().len(), 2, "{failed:?}");
+    }
 }
