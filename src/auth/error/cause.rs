@@ -183,26 +183,59 @@ pub enum StoreError {
 ///
 /// On the wire: `{"name":"…","message":"…"}`.
 ///
+/// The names are those that front-end libraries know: the service's own name of the error;
+/// `NetworkError` for a request that did not arrive, or whose answer was broken;
+/// `OAuthSignInException` for a redirect that was refused, failed or was cancelled. The message
+/// tells which.
+///
 /// ```
 /// use typed_hub::auth::{AuthFailure, ProviderError, ProviderErrorKind};
 ///
 /// let kind = ProviderErrorKind::InTransit;
 /// let failure = AuthFailure::from(&ProviderError::new(kind, "TimedOut", "no answer in 30 s"));
-/// assert_eq!(failure.name, "TimedOut");
+/// assert_eq!(failure.name, "NetworkError");
+/// assert_eq!(failure.message, "no answer in 30 s");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message} ({name})")]
 pub struct AuthFailure {
-    /// The name of the error: the provider's own, if the provider has caused it.
+    /// The name of the error.
     pub name: String,
     /// What happened, for people.
     pub message: String,
 }
 
+/// The names of this crate for requests that did not arrive, or whose answer was broken.
+const IN_TRANSIT: [&str; 13] = [
+    "Broken",
+    "ConnectionRefused",
+    "NameNotFound",
+    "NoTls",
+    "NotReached",
+    "NotSecure",
+    "NotTrusted",
+    "Redirected",
+    "Status",
+    "TimedOut",
+    "Tls",
+    "TooLong",
+    "Unreadable",
+];
+
+impl AuthFailure {
+    pub(super) const NETWORK_ERROR: &'static str = "NetworkError";
+}
+
 impl From<&ProviderError> for AuthFailure {
     fn from(error: &ProviderError) -> Self {
+        let is_in_transit = error.kind == ProviderErrorKind::InTransit;
+        let name = if is_in_transit && IN_TRANSIT.contains(&&*error.name) {
+            Self::NETWORK_ERROR
+        } else {
+            &error.name
+        };
         Self {
-            name: error.name.clone(),
+            name: name.to_owned(),
             message: error.message.clone(),
         }
     }
