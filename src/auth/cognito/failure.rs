@@ -33,7 +33,7 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
         return no_answer();
     };
     let message = error.message().unwrap_or("the service gives no reason");
-    let kind = kind(name, message, status);
+    let kind = kind(name, status);
     ProviderError::new(
         kind,
         sanitize_name(name),
@@ -132,7 +132,8 @@ fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
     }
 }
 
-fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
+/// The name decides, and not the words of the message (F13).
+fn kind(name: &str, status: u16) -> ProviderErrorKind {
     match name {
         "TooManyRequestsException"
         | "LimitExceededException"
@@ -140,7 +141,6 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
         | "ThrottlingException"
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
         _ if is_unavailable(status) => ProviderErrorKind::InTransit,
-        "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
         _ => ProviderErrorKind::Rejected,
     }
@@ -172,7 +172,7 @@ mod tests {
             "InvalidParameterException",
             "ResourceNotFoundException",
         ] {
-            let kind = kind(name, "refused", 400);
+            let kind = kind(name, 400);
             assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
             let kind = kind_of_refresh(name, kind);
             assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
@@ -193,7 +193,7 @@ mod tests {
                 "NotAuthorizedException",
                 "Refresh Token has been revoked",
                 400,
-                Rejected,
+                NotAuthorized,
             ),
             ("RefreshTokenReuseException", "reused", 400, Rejected),
             ("UserNotFoundException", "gone", 400, Rejected),
@@ -202,7 +202,7 @@ mod tests {
             ("InternalErrorException", "sorry", 500, InTransit),
             ("Whatever", "?", 503, InTransit),
         ] {
-            let kind = kind(name, message, status);
+            let kind = kind(name, status);
             assert_eq!(kind, meaning, "{name}: {message}");
             assert_eq!(kind_of_refresh(name, kind), meaning, "{name}: {message}");
         }
@@ -225,10 +225,15 @@ mod tests {
             let kind = refreshed(name, "over");
             assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
         }
-        let revoked = refreshed("NotAuthorizedException", "Refresh Token has been revoked");
-        assert_eq!(revoked, ProviderErrorKind::Rejected);
-        let expired = refreshed("NotAuthorizedException", "Refresh Token has expired");
-        assert_eq!(expired, ProviderErrorKind::NotAuthorized);
+        for message in [
+            "Refresh Token has been revoked",
+            "Refresh Token has expired",
+            "User is disabled.",
+            "Invalid Refresh Token",
+        ] {
+            let kind = refreshed("NotAuthorizedException", message);
+            assert_eq!(kind, ProviderErrorKind::NotAuthorized, "{message}");
+        }
         for name in [
             "ForbiddenException",
             "InvalidLambdaResponseException",
