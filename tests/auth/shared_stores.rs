@@ -1,12 +1,17 @@
 //! A store that several clients share, in one process and in several: rows F40 to F42.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pollster::block_on;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use typed_hub::auth::{
     AuthClient, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore, Operation,
-    PendingRedirect, Session, SessionError, SignInStep, SignOutScope, StoreError, TokenStore,
+    PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope, StoreError,
+    TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -279,6 +284,151 @@ fn a_client_waits_while_another_asks_the_provider() {
     assert_eq!(pair.pool.count(Operation::Refresh), 1);
 }
 
+/// The provider is told under the lock: no other client refreshes a session that is being revoked.
+#[test]
+fn f19_no_other_client_refreshes_while_a_sign_out_tells_the_provider() {
+    let pair = Pair::signed_in(&MemoryStore::new());
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut out = Box::pin(pair.first.client.sign_out(HERE));
+    start(out.as_mut());
+    assert_eq!(pair.pool.count(Operation::Revoke), 1);
+    let mut refresh = Box::pin(pair.second.client.session());
+    start(refresh.as_mut());
+    std::thread::sleep(Duration::from_millis(50));
+    start(refresh.as_mut());
+    assert_eq!(pair.pool.count(Operation::Refresh), 0);
+    pair.pool.clear_fault(Operation::Revoke);
+    assert_eq!(block_on(out).unwrap().not_revoked, None);
+    assert_eq!(block_on(refresh), Ok(None));
+    assert_eq!(pair.second.events.take(), ["→signedOut"], "F42");
+}
+
+/// The user whom the events of a client tell of, and what was wrong with an event.
+#[derive(Default)]
+struct Told {
+    user: Option<String>,
+    /// Whether the client signs in: then the session of before may have expired, and be replaced.
+    signs_in: bool,
+    wrong: Vec<String>,
+}
+
+impl Told {
+    fn follow(&mut self, event: &AuthEvent) {
+        let is_right = match event {
+            AuthEvent::SignedIn { .. } => self.signs_in || self.user.is_none(),
+            AuthEvent::TokenRefresh => self.user.is_some(),
+            AuthEvent::SignedOut => true,
+            _ => false, // no refresh fails here
+        };
+        if !is_right {
+            self.wrong.push(format!("{event:?} after {:?}", self.user));
+        }
+        match event {
+            AuthEvent::SignedIn { user } => self.user = Some(user.username.clone()),
+            AuthEvent::SignedOut => self.user = None,
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Session,
+    Refresh,
+    CurrentUser,
+    SignIn(&'static str),
+    SignOut,
+    Wait,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever clients of one store do at once: no session is lost, although the pool ends one
+    /// when a token is used twice; and the events of each tell what its calls answer.
+    #[test]
+    fn clients_of_one_store_lose_nothing_and_tell_the_truth(
+        acts in vec(vec(select(&ACTS[..]), 1..12), 1..4),
+    ) {
+        let (store, clock) = (MemoryStore::new(), ManualClock::default());
+        let pool = MemoryProvider::builder()
+            .clock(clock.clone())
+            .access_lifetime(LIFETIME)
+            .build();
+        pool.add_user("ada", PASSWORD, []);
+        pool.add_user("grace", PASSWORD, []);
+        std::thread::scope(|scope| {
+            for acts in acts {
+                let (store, pool, clock) = (&store, &pool, &clock);
+                scope.spawn(move || {
+                    let device = Device::new(pool, clock, store.clone());
+                    // The first read publishes nothing (F38).
+                    let known = block_on(device.client.current_user()).unwrap();
+                    let told = Arc::new(Mutex::new(Told {
+                        user: known.map(|user| user.username),
+                        ..Told::default()
+                    }));
+                    let tells = Arc::clone(&told);
+                    device
+                        .hub
+                        .listen_inline::<Auth>(move |event| tells.lock().unwrap().follow(event))
+                        .detach();
+                    for act in acts {
+                        told.lock().unwrap().signs_in = matches!(act, Act::SignIn(_));
+                        perform(&device.client, clock, act);
+                    }
+                    let user = block_on(device.client.current_user()).unwrap();
+                    let told = told.lock().unwrap();
+                    assert_eq!(told.wrong, [""; 0]);
+                    assert_eq!(user.map(|user| user.username), told.user);
+                });
+            }
+        });
+        if let Some(session) = block_on(store.load()).unwrap() {
+            let token = session.tokens.refresh.unwrap();
+            let alive = block_on(pool.refresh(&session.user, &token));
+            assert!(alive.is_ok(), "{alive:?}");
+        }
+    }
+}
+
+/// Signing out everywhere is not among them: it ends a session that has just been granted, too.
+const ACTS: [Act; 8] = [
+    Act::Session,
+    Act::Session,
+    Act::Refresh,
+    Act::CurrentUser,
+    Act::SignIn("ada"),
+    Act::SignIn("grace"),
+    Act::SignOut,
+    Act::Wait,
+];
+
+fn perform(client: &AuthClient<MemoryProvider, MemoryStore>, clock: &ManualClock, act: Act) {
+    match act {
+        Act::Session => assert!(block_on(client.session()).is_ok()),
+        Act::Refresh => assert!(block_on(client.refresh()).is_ok()),
+        Act::CurrentUser => assert!(block_on(client.current_user()).is_ok()),
+        Act::SignIn(name) => {
+            let step = block_on(client.sign_in(name, PASSWORD));
+            assert!(
+                matches!(
+                    step,
+                    Ok(SignInStep::Done(_)) | Err(SignInError::AlreadySignedIn)
+                ),
+                "{step:?}"
+            );
+        }
+        Act::SignOut => drop(block_on(client.sign_out(HERE)).unwrap()),
+        Act::Wait => clock.advance(LIFETIME / 2),
+    }
+}
+
 #[cfg(feature = "file-store")]
 mod processes {
     use std::env;
@@ -287,7 +437,6 @@ mod processes {
     use std::net::{TcpListener, TcpStream};
     use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
     use std::time::Instant;

@@ -47,7 +47,7 @@ impl Service {
                     let (header, value) = line.trim().split_once(": ").unwrap_or_default();
                     match &*header.to_ascii_lowercase() {
                         "content-length" => length = value.parse().unwrap(),
-                        "x-amz-target" => name = value.rsplit('.').next().unwrap().to_owned(),
+                        "x-amz-target" => name = value.rsplit('.').next().unwrap().into(),
                         _ => {}
                     }
                 }

@@ -5,8 +5,11 @@ use std::mem;
 use thiserror::Error;
 
 use super::AuthClient;
+use super::store_lock::LockShare;
 use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
-use crate::auth::machine::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope};
+use crate::auth::machine::{
+    Machine, SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope,
+};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::secret::{AccessToken, RefreshToken};
@@ -91,20 +94,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// in. A provider that refuses or is not reached is no error: see [`SignedOut::not_revoked`].
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let guard = SignOutGuard(self);
-        let plan = self
-            .inner
-            .submit(move |machine, now| machine.sign_out(scope, now));
-        let signed_out = match plan.outcome().await {
-            SignOutPlan::SignedOut { unread, browser } => {
+        let signed_out = match self.plan_sign_out(scope).await {
+            (SignOutPlan::SignedOut { unread, browser }, _) => {
                 Ok((unread.map(NotRevoked::Store), browser))
             }
-            SignOutPlan::StillSignedIn(error) => Err(error),
-            SignOutPlan::CallProvider {
-                sign_out,
-                call,
-                browser,
-            } => {
-                let not_revoked = self.end_session(sign_out, call).await;
+            (SignOutPlan::StillSignedIn(error), _) => Err(error),
+            (
+                SignOutPlan::CallProvider {
+                    sign_out,
+                    call,
+                    browser,
+                },
+                lock,
+            ) => {
+                let not_revoked = self.end_session(sign_out, call, lock).await;
                 not_revoked.map(|not_revoked| (not_revoked, browser))
             }
         };
@@ -120,11 +123,34 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         })
     }
 
+    /// Begins the sign-out. If the store is shared, it is locked from before the provider is called,
+    /// so that no other client refreshes a session that is being revoked.
+    async fn plan_sign_out(&self, scope: SignOutScope) -> (SignOutPlan, Option<LockShare>) {
+        let plan = || {
+            let plan = move |machine: &mut Machine, now| machine.sign_out(scope, now);
+            self.inner.submit(plan)
+        };
+        let planned = plan().outcome().await;
+        if !self.inner.is_shared() || !matches!(planned, SignOutPlan::CallProvider { .. }) {
+            return (planned, None);
+        }
+        match self.inner.lock_store().await {
+            // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
+            Ok(lock) => (plan().outcome().await, Some(lock)),
+            Err(error) => {
+                let abandoned = self.inner.submit(|machine, _| machine.abandon_sign_out());
+                abandoned.outcome().await;
+                (SignOutPlan::StillSignedIn(error), None)
+            }
+        }
+    }
+
     /// Ends the session at the provider, and then here.
     async fn end_session(
         &self,
         sign_out: SignOut,
         call: SignOutCall,
+        lock: Option<LockShare>,
     ) -> Result<Option<NotRevoked>, StoreError> {
         let provider = self.inner.provider();
         let (mut not_revoked, told) = match call {
@@ -138,9 +164,9 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                 needs_refresh,
             } => self.end_everywhere(access, refresh, needs_refresh).await,
         };
-        let outcome = self
-            .inner
-            .submit(move |machine, _| machine.on_sign_out_reply(&sign_out, told));
+        let outcome = self.inner.submit_locked(lock, move |machine, _| {
+            machine.on_sign_out_reply(&sign_out, told)
+        });
         match outcome.outcome().await {
             SignOutOutcome::SignedOut => {}
             SignOutOutcome::AlsoRevoke(token) => {

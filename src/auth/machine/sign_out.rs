@@ -202,6 +202,12 @@ impl Machine {
         })
     }
 
+    /// The lock of the store was not had, so the user is still signed in. The provider has not been
+    /// called.
+    pub(crate) fn abandon_sign_out(&mut self) -> Step<()> {
+        self.still_signed_in(())
+    }
+
     /// The caller of a sign-out was dropped.
     pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
         if self.is_signing_out {

@@ -1264,7 +1264,7 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
-        name: "shared: F19 what another process has refreshed is revoked and cleared",
+        name: "shared: F19 what another process has refreshed meanwhile is revoked and cleared",
         from: In,
         act: |world| {
             world.share();
@@ -1272,6 +1272,30 @@ const ROWS: &[Row] = &[
             world.sign_out()
         },
         trace: &[
+            "read",
+            "lock",
+            "read",
+            "→tokenRefresh",
+            "ask revoke",
+            "lock",
+            "read",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F19 also if it does so without the lock",
+        from: In,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::refresh_elsewhere);
+            world.sign_out()
+        },
+        trace: &[
+            "read",
+            "lock",
             "read",
             "ask revoke",
             "lock",
@@ -1284,14 +1308,28 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "shared: F19 another process has signed out while this one waits for the lock",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| world.stored = None);
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "→signedOut"],
+        answer: "out",
+        to: Out,
+    },
+    Row {
         name: "shared: F19 the session of a user who has signed in elsewhere is not cleared",
         from: In,
         act: |world| {
             world.share();
-            world.meanwhile = Some(World::sign_in_elsewhere);
+            world.unlocked = Some(World::sign_in_elsewhere);
             format!("{}; {}", world.sign_out(), world.session())
         },
         trace: &[
+            "read",
+            "lock",
             "read",
             "ask revoke",
             "lock",
@@ -1304,15 +1342,17 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
-        name: "shared: F19 the lock is not had",
+        name: "shared: F19 the lock is not had: nothing is revoked, and a sign-in may begin",
         from: In,
         act: |world| {
             world.share();
             world.lock_fails = true;
-            world.sign_out()
+            let out = world.sign_out();
+            world.lock_fails = false;
+            format!("{out}; {}", world.sign_in())
         },
-        trace: &["read", "ask revoke", "lock"],
-        answer: "store: cannot be locked",
+        trace: &["read", "lock", "read"],
+        answer: "store: cannot be locked; already signed in",
         to: In,
     },
     Row {
@@ -1697,7 +1737,20 @@ impl World {
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
         let step = self.machine.sign_out(scope, self.now);
-        match self.run(step) {
+        let mut plan = self.run(step);
+        if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
+            if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
+                let step = self.machine.abandon_sign_out();
+                self.run(step);
+                return sign_out_result(Err(error));
+            }
+            if let Some(meanwhile) = self.meanwhile.take() {
+                meanwhile(self);
+            }
+            let step = self.machine.sign_out(scope, self.now);
+            plan = self.run(step);
+        }
+        match plan {
             SignOutPlan::SignedOut { unread, .. } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
                 sign_out_result(Ok(())) + &unread.unwrap_or_default()
@@ -1715,8 +1768,8 @@ impl World {
                         ..
                     } => self.end_everywhere(refresh, needs_refresh),
                 };
-                if let Some(meanwhile) = self.meanwhile.take() {
-                    meanwhile(self);
+                if let Some(unlocked) = self.unlocked.take() {
+                    unlocked(self);
                 }
                 self.signed_out((sign_out, told))
             }
