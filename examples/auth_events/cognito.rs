@@ -93,7 +93,7 @@ fn answer(challenge: &Challenge) -> Result<Answer, Box<dyn Error>> {
             Answer::Custom(ask("Answer")?.into())
         }
         Challenge::Password => Answer::Password(ask("Password")?.into()),
-        Challenge::SelectMfa { allowed } => Answer::Mfa(
+        Challenge::SelectMfa { allowed } | Challenge::SelectMfaSetUp { allowed } => Answer::Mfa(
             *allowed
                 .first()
                 .ok_or("no second factor that this program knows")?,
@@ -102,11 +102,6 @@ fn answer(challenge: &Challenge) -> Result<Answer, Box<dyn Error>> {
             *available
                 .first()
                 .ok_or("no factor that this program knows")?,
-        ),
-        Challenge::SelectMfaSetUp { allowed } => Answer::Mfa(
-            *allowed
-                .first()
-                .ok_or("no second factor that this program knows")?,
         ),
         Challenge::SetUpEmail => Answer::Email(ask("Email address")?),
         Challenge::Passkey { options } => {

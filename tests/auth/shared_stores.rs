@@ -546,7 +546,7 @@ mod processes {
                             return;
                         }
                         let pool = pool.clone();
-                        thread::spawn(move || answer(&pool, stream));
+                        thread::spawn(move || answer(&pool, &stream));
                     }
                 });
             }
@@ -590,7 +590,7 @@ mod processes {
     }
 
     /// One line is one request: what to do, and the token.
-    fn answer(pool: &MemoryProvider, stream: TcpStream) {
+    fn answer(pool: &MemoryProvider, mut stream: &TcpStream) {
         let mut request = String::new();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         reader.read_line(&mut request).unwrap();
@@ -615,7 +615,7 @@ mod processes {
                 Err(error) => format!("refused {}", error.name),
             }
         };
-        let _ = writeln!(&stream, "{answer}");
+        let _ = writeln!(stream, "{answer}");
     }
 
     /// The provider of a process.
