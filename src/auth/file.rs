@@ -1,15 +1,16 @@
 //! The session in a file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::blocking::{acquire, on_own_thread, try_until};
+use super::blocking::{on_own_thread, try_until};
 use super::error::StoreError;
+use super::lock_file::{self, owner_only, try_lock};
 use super::record::Persist;
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
@@ -127,20 +128,9 @@ impl TokenStore for FileStore {
     }
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
-        let (path, mut lock) = (self.path.clone(), None);
-        let attempt = move || {
-            let file = match lock.take() {
-                Some(file) => file,
-                None => lock_file(&resolve(&path)?, ".session.lock")?,
-            };
-            if try_lock(&file)? {
-                return Ok(Some(file));
-            }
-            lock = Some(file);
-            Ok(None)
-        };
-        let locked = acquire(self.lock_limit, attempt).await;
-        locked.map(StoreLock::new).map_err(StoreError::Lock)
+        let path = self.path.clone();
+        let path = move || Ok(beside(&resolve(&path)?, ".session.lock"));
+        lock_file::lock(self.lock_limit, path).await
     }
 }
 
@@ -165,7 +155,7 @@ async fn write(
 ) -> Result<(), StoreError> {
     let write = move || {
         let path = resolve(&path)?;
-        let file = lock_file(&path, ".lock")?;
+        let file = lock_file::open(&beside(&path, ".lock"))?;
         try_until(
             WRITE_LOCK_LIMIT,
             || false,
@@ -175,19 +165,6 @@ async fn write(
     };
     let written = on_own_thread(write).await.map_err(StoreError::Write)?;
     written.map_err(|error| StoreError::Write(error.kind()))
-}
-
-/// Opens the file whose lock is taken. Closing it releases the lock.
-fn lock_file(path: &Path, suffix: &str) -> io::Result<File> {
-    owner_only().create(true).open(beside(path, suffix))
-}
-
-fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 /// Follows symbolic links, also to a file that does not exist yet.
@@ -284,15 +261,6 @@ fn remove_one(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     }
-}
-
-/// Options of a file that only its owner may read, from the first byte on.
-fn owner_only() -> OpenOptions {
-    let mut options = File::options();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// Writes the folder to the disk. The change is made already and cannot be undone, so an error is

@@ -1,14 +1,16 @@
 //! The session in the keyring of the operating system.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
 use super::blocking::on_own_thread;
 use super::error::StoreError;
+use super::lock_file;
 use super::record::Persist;
-use super::store::{PendingRedirect, Session, TokenStore};
+use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
 /// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
@@ -25,6 +27,13 @@ use super::store::{PendingRedirect, Session, TokenStore};
 /// [`StoreError::Write`] of [`FileTooLarge`](ErrorKind::FileTooLarge), so use `FileStore` for long
 /// tokens.
 ///
+/// # Several processes
+///
+/// A keyring has no lock, so by default the entry belongs to one client. Processes that share it
+/// name a lock file with [`shared`](Self::shared): then they share the session, as those that share
+/// a `FileStore` do. The keyring is read at each use of the session then, and a system that asks
+/// the user to unlock it may ask at any of them.
+///
 /// ```no_run
 /// use typed_hub::auth::{KeyringStore, TokenStore};
 ///
@@ -35,6 +44,7 @@ use super::store::{PendingRedirect, Session, TokenStore};
 pub struct KeyringStore {
     service: String,
     account: String,
+    lock: Option<PathBuf>,
 }
 
 impl KeyringStore {
@@ -44,7 +54,26 @@ impl KeyringStore {
         Self {
             service: service.into(),
             account: account.into(),
+            lock: None,
         }
+    }
+
+    /// Shares the entry with other processes, which must name the same lock file. The file is empty,
+    /// is made when it is needed, and stays; its folder must exist.
+    ///
+    /// A process that waits 40 s for another gets [`StoreError::Lock`] of
+    /// [`TimedOut`](ErrorKind::TimedOut).
+    ///
+    /// ```
+    /// use typed_hub::auth::KeyringStore;
+    ///
+    /// let lock = std::env::temp_dir().join("my-application.lock");
+    /// let store = KeyringStore::new("my-application", "default").shared(lock);
+    /// ```
+    #[must_use]
+    pub fn shared(mut self, lock_file: impl Into<PathBuf>) -> Self {
+        self.lock = Some(lock_file.into());
+        self
     }
 
     fn session(&self) -> EntryName {
@@ -85,6 +114,17 @@ impl TokenStore for KeyringStore {
 
     async fn clear_redirect(&self) -> Result<(), StoreError> {
         remove(self.redirect()).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    async fn lock(&self) -> Result<StoreLock, StoreError> {
+        match self.lock.clone() {
+            Some(path) => lock_file::lock(LOCK_LIMIT, move || Ok(path.clone())).await,
+            None => Ok(StoreLock::none()),
+        }
     }
 }
 

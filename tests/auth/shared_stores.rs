@@ -174,6 +174,19 @@ fn clients_share_a_store_in_memory() {
     contract(MemoryStore::new);
 }
 
+#[cfg(feature = "keyring")]
+#[test]
+fn clients_share_a_keyring_by_a_lock_file() {
+    use typed_hub::auth::KeyringStore;
+    crate::token_stores::keyring::keyring();
+    let name = format!("typed-hub-keyring-{}.lock", std::process::id());
+    let lock = std::env::temp_dir().join(name);
+    contract(|| KeyringStore::new("typed-hub-test", "shared").shared(&lock));
+    std::fs::remove_file(lock).unwrap();
+    let own = KeyringStore::new("typed-hub-test", "own");
+    assert!(!own.is_shared(), "unless a lock is named");
+}
+
 /// The lock of one client is held during its request, and a call of the same client shares it.
 #[test]
 fn f24_a_sign_out_does_not_wait_for_the_lock_of_its_own_client() {

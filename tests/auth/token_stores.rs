@@ -126,7 +126,7 @@ fn memory() {
 }
 
 #[cfg(feature = "keyring")]
-mod keyring {
+pub(crate) mod keyring {
     use std::env;
     use std::process::Command;
     use std::sync::Once;
@@ -141,7 +141,7 @@ mod keyring {
     const SERVICE: &str = "typed-hub-test";
 
     /// A keyring in memory, but for the test that has brought a real one.
-    fn keyring() {
+    pub(crate) fn keyring() {
         static CHOSEN: Once = Once::new();
         CHOSEN.call_once(|| {
             if env::var_os(REAL).is_none() {

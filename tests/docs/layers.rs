@@ -22,7 +22,7 @@ const AUTH: &[&[&str]] = &[
     &["error", "secret", "clock", "blocking"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
-    &["record"],
+    &["record", "lock_file"],
     &["machine", "redirect", "memory", "file", "keyring", "oauth"],
     &["cognito", "oidc"],
     &["client"],
