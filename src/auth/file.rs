@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::blocking::{on_own_thread, try_until};
 use super::error::StoreError;
-use super::lock_file::{self, owner_only, try_lock};
 use super::record::Persist;
+use super::store::blocking::{on_own_thread, try_until};
+use super::store::lock_file::{self, owner_only, try_lock};
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// How long to wait for the lock of one write, which is held for a few milliseconds.

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
-use super::blocking::on_own_thread;
 use super::error::StoreError;
-use super::lock_file;
 use super::record::Persist;
+use super::store::blocking::on_own_thread;
+use super::store::lock_file;
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the

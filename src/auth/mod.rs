@@ -10,12 +10,11 @@
 //! |--:|---|
 //! | 6 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
 //! | 5 | `cognito`: `CognitoProvider` · `oidc`: `OidcProvider` |
-//! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record`, and lock a `lock_file` |
+//! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record` |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
 //! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
-//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] · `blocking`: work that blocks, on a thread of its own |
+//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
 
-mod blocking;
 mod channel;
 mod client;
 mod clock;
@@ -26,8 +25,6 @@ mod error;
 mod file;
 #[cfg(feature = "keyring")]
 mod keyring;
-#[cfg(any(feature = "file-store", feature = "keyring"))]
-mod lock_file;
 mod machine;
 mod memory;
 #[cfg(any(feature = "cognito", feature = "oidc"))]

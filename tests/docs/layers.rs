@@ -19,10 +19,10 @@ const HOUSE: &[&[&str]] = &[
 
 /// The rooms of `src/auth/`, likewise.
 const AUTH: &[&[&str]] = &[
-    &["error", "secret", "clock", "blocking"],
+    &["error", "secret", "clock"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
-    &["record", "lock_file"],
+    &["record"],
     &["machine", "redirect", "memory", "file", "keyring", "oauth"],
     &["cognito", "oidc"],
     &["client"],

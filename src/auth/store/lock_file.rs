@@ -5,17 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::StoreLock;
 use super::blocking::acquire;
-use super::error::StoreError;
-use super::store::StoreLock;
+use crate::auth::error::StoreError;
 
 /// Opens the file whose lock is taken. Closing it releases the lock, as the end of the process does.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     owner_only().create(true).open(path)
 }
 
 /// Takes the lock if it is free.
-pub(super) fn try_lock(file: &File) -> io::Result<bool> {
+pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -24,7 +24,7 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 /// Takes the lock of a shared store on a thread of its own.
-pub(super) async fn lock(
+pub(crate) async fn lock(
     limit: Duration,
     path: impl Fn() -> io::Result<PathBuf> + Send + 'static,
 ) -> Result<StoreLock, StoreError> {
@@ -45,7 +45,7 @@ pub(super) async fn lock(
 }
 
 /// Options of a file that only its owner may read, from the first byte on.
-pub(super) fn owner_only() -> OpenOptions {
+pub(crate) fn owner_only() -> OpenOptions {
     let mut options = File::options();
     options.write(true);
     #[cfg(unix)]

@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(2);
 /// # Errors
 ///
 /// The kind of the failure if no thread is available, and [`ErrorKind::Other`] if the work panics.
-pub(super) async fn on_own_thread<T: Send + 'static>(
+pub(crate) async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorKind> {
     let slot = Arc::new(Mutex::new((None, None::<Waker>)));
@@ -60,7 +60,7 @@ pub(super) async fn on_own_thread<T: Send + 'static>(
 /// # Errors
 ///
 /// [`ErrorKind::TimedOut`] if the lock is not free within `limit`, and the error of an attempt.
-pub(super) async fn acquire<G: Send + 'static>(
+pub(crate) async fn acquire<G: Send + 'static>(
     limit: Duration,
     attempt: impl FnMut() -> io::Result<Option<G>> + Send + 'static,
 ) -> Result<G, ErrorKind> {
@@ -75,7 +75,7 @@ pub(super) async fn acquire<G: Send + 'static>(
 }
 
 /// Tries until the attempt returns a guard, the caller is gone, or the limit is over.
-pub(super) fn try_until<G>(
+pub(crate) fn try_until<G>(
     limit: Duration,
     is_abandoned: impl Fn() -> bool,
     mut attempt: impl FnMut() -> io::Result<Option<G>>,
