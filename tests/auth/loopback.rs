@@ -513,17 +513,17 @@ fn it_can_have_a_page_of_the_application() {
 fn idle_connections_give_way_to_callbacks() {
     let loopback = Loopback::bind().unwrap();
     let authority = authority(&loopback);
-    let (idle, _) = fill(&authority);
-    let began = Instant::now();
+    let (mut idle, _) = fill(&authority);
     for number in 0..59 {
         let answer = get(&authority, &format!("/callback?code={number}"));
         assert_eq!(status(&answer), "200", "{number}");
         let callback = block_on(loopback.callback(LONG)).unwrap();
         assert!(callback.ends_with(&format!("?code={number}")));
     }
+    assert!(idle.iter_mut().all(is_held), "they were open all the time");
     // All at once, and among others that are silent.
     thread::scope(|scope| {
-        for number in 0..100 {
+        for number in 0..16 {
             let authority = &authority;
             scope.spawn(move || {
                 let silent = open(authority);
@@ -536,12 +536,6 @@ fn idle_connections_give_way_to_callbacks() {
             assert!(block_on(loopback.callback(LONG)).is_ok());
         }
     });
-    // Idle connections are closed after 5 s: that was not it.
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        began.elapsed()
-    );
     drop(idle);
 }
 
