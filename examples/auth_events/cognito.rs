@@ -93,7 +93,7 @@ fn answer(challenge: &Challenge) -> Result<Answer, Box<dyn Error>> {
             Answer::Custom(ask("Answer")?.into())
         }
         Challenge::Password => Answer::Password(ask("Password")?.into()),
-        Challenge::SelectMfa { allowed } => Answer::Mfa(
+        Challenge::SelectMfa { allowed } | Challenge::SelectMfaSetUp { allowed } => Answer::Mfa(
             *allowed
                 .first()
                 .ok_or("no second factor that this program knows")?,
@@ -103,6 +103,11 @@ fn answer(challenge: &Challenge) -> Result<Answer, Box<dyn Error>> {
                 .first()
                 .ok_or("no factor that this program knows")?,
         ),
+        Challenge::SetUpEmail => Answer::Email(ask("Email address")?),
+        Challenge::Passkey { options } => {
+            println!("For your authenticator: {options}");
+            Answer::Passkey(ask("Its credential, as JSON")?.into())
+        }
         Challenge::ResetPassword => return Err("the password must be reset first".into()),
         Challenge::ConfirmSignUp => return Err("the sign-up must be confirmed first".into()),
     })

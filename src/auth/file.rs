@@ -1,47 +1,61 @@
 //! The session in a file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::Persist;
-use super::store::{PendingRedirect, Session, TokenStore};
+use super::store::blocking::{on_own_thread, try_until};
+use super::store::lock_file::{self, owner_only, try_lock};
+use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
-/// How long to wait for the lock, and between two attempts. A writer holds it for a few
-/// milliseconds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-const LOCK_RETRY: Duration = Duration::from_millis(2);
+/// How long to wait for the lock of one write, which is held for a few milliseconds.
+const WRITE_LOCK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest file that is read or written: 1 MiB.
+const MAX_FILE: usize = 1024 * 1024;
+
+/// The most links that are followed from one path, as on Linux.
+const MAX_LINKS: usize = 40;
 
 /// Keeps the session in a file, as JSON. On Unix, only the owner can read it. All stores of the
-/// same path are one store.
+/// same path are one store, which several processes can share.
 ///
-/// Next to it are the sign-in by redirect in progress (`<path>.redirect`), an empty lock file that
-/// admits one writer at a time (`<path>.lock`), and, during a write, the replacement of the file
-/// (`<path>.new`, `<path>.redirect.new`). The folder must exist.
+/// Next to it are the sign-in by redirect in progress (`<path>.redirect`), two empty lock files
+/// (`<path>.lock` admits one write at a time, `<path>.session.lock` one refresh, sign-in or
+/// sign-out), and, during a write, the replacement of the file (`<path>.new`,
+/// `<path>.redirect.new`). The folder must exist.
+///
+/// A symbolic link is followed: the file that it leads to is read, replaced and removed, the other
+/// files are next to that file, and the link stays.
 ///
 /// A file is replaced as a whole: if the process or the machine stops, either the old or the new
 /// file is there. The next `save` or `clear` removes any remains.
 ///
-/// A file that cannot be parsed is [`StoreError::Read`] of
-/// [`InvalidData`](io::ErrorKind::InvalidData). It stays until `save` replaces it or `clear`
-/// removes it.
+/// Only a regular file of at most 1 MiB is read. A file that cannot be parsed, or is not a regular
+/// file, is [`StoreError::Read`] of [`InvalidData`](ErrorKind::InvalidData), and a longer one of
+/// [`FileTooLarge`](ErrorKind::FileTooLarge). A file that cannot be parsed stays until `save`
+/// replaces it or `clear` removes it; one that is not regular is neither replaced nor removed.
 ///
 /// The tokens are not encrypted: any program that can read the user's files can read them. If the
 /// system has a keyring, prefer `KeyringStore`.
 ///
-/// The methods block the thread that polls them; the files are small. If another process holds the
-/// lock for 5 s, the result is [`StoreError::Write`] of [`TimedOut`](io::ErrorKind::TimedOut).
+/// The work on files is done on a thread of its own. If another process holds the lock of writes
+/// for 5 s, the result is [`StoreError::Write`] of [`TimedOut`](ErrorKind::TimedOut).
 ///
-/// Several processes may write the same file, and each finds it complete. But a client reads its
-/// store once and then relies on being its only writer: if the provider rotates refresh tokens, two
-/// processes that share a session end it for each other. Give each process its own file, or let one
-/// process refresh for the others.
+/// # Several processes
+///
+/// Processes that share a file share the session. One of them refreshes at a time, and the others
+/// take over its tokens, so that none is lost even if the provider rotates refresh tokens. A
+/// sign-out in one of them is a sign-out in all, which each notices at its next call. The locks are
+/// advisory, and end with their process. A process that waits 40 s for another gets
+/// [`StoreError::Lock`] of [`TimedOut`](ErrorKind::TimedOut); see
+/// [`lock_limit`](Self::lock_limit).
 ///
 /// ```
 /// use typed_hub::auth::{FileStore, TokenStore};
@@ -52,100 +66,172 @@ const LOCK_RETRY: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
+    lock_limit: Duration,
 }
 
 impl FileStore {
     /// Makes a store at this path. Nothing is read or written yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
-    }
-
-    fn redirect(&self) -> PathBuf {
-        beside(&self.path, ".redirect")
-    }
-
-    /// Takes the lock, which admits one writer at a time across processes, until the file is
-    /// closed.
-    fn locked(&self) -> io::Result<File> {
-        let mut options = owner_only();
-        let lock = options.create(true).open(beside(&self.path, ".lock"))?;
-        let deadline = Instant::now() + LOCK_TIMEOUT;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(LOCK_RETRY);
-                }
-                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+        Self {
+            path: path.into(),
+            lock_limit: LOCK_LIMIT,
         }
     }
 
-    fn replace(&self, path: &Path, record: &impl Persist) -> Result<(), StoreError> {
-        let json = record.to_json()?;
-        self.locked()
-            .and_then(|_lock| replace(path, &json))
-            .map_err(|error| StoreError::Write(error.kind()))
-    }
-
-    fn remove(&self, path: &Path) -> Result<(), StoreError> {
-        self.locked()
-            .and_then(|_lock| remove(path))
-            .map_err(|error| StoreError::Write(error.kind()))
+    /// Sets how long to wait for another process that refreshes, signs in or signs out; unless set,
+    /// 40 s. The limit should be longer than the time limit of a request to the provider.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use typed_hub::auth::FileStore;
+    ///
+    /// let store = FileStore::new("session.json").lock_limit(Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub fn lock_limit(mut self, limit: Duration) -> Self {
+        self.lock_limit = limit;
+        self
     }
 }
 
 impl TokenStore for FileStore {
     async fn load(&self) -> Result<Option<Session>, StoreError> {
-        read(&self.path)
+        read(self.path.clone(), "").await
     }
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
-        self.replace(&self.path, session)
+        let json = session.to_json()?;
+        write(self.path.clone(), move |path| replace(path, &json)).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        self.remove(&self.path)
+        write(self.path.clone(), remove).await
     }
 
     async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
-        read(&self.redirect())
+        read(self.path.clone(), REDIRECT).await
     }
 
     async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
-        self.replace(&self.redirect(), pending)
+        let json = pending.to_json()?;
+        let path = self.path.clone();
+        write(path, move |path| replace(&beside(path, REDIRECT), &json)).await
     }
 
     async fn clear_redirect(&self) -> Result<(), StoreError> {
-        self.remove(&self.redirect())
+        write(self.path.clone(), |path| remove(&beside(path, REDIRECT))).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lock(&self) -> Result<StoreLock, StoreError> {
+        let path = self.path.clone();
+        let path = move || Ok(beside(&resolve(&path)?, ".session.lock"));
+        lock_file::lock(self.lock_limit, path).await
     }
 }
 
-fn read<R: Persist>(path: &Path) -> Result<Option<R>, StoreError> {
-    let json = match contents(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|error| StoreError::Read(error.kind()))?,
+const REDIRECT: &str = ".redirect";
+
+async fn read<R: Persist + Send + 'static>(
+    path: PathBuf,
+    suffix: &'static str,
+) -> Result<Option<R>, StoreError> {
+    let read = move || match resolve(&path).and_then(|path| contents(&beside(&path, suffix))) {
+        Ok(json) => R::from_json(&json).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Read(error.kind())),
     };
-    R::from_json(&json).map(Some)
+    on_own_thread(read).await.map_err(StoreError::Read)?
+}
+
+/// Writes under the lock that admits one writer at a time across processes.
+async fn write(
+    path: PathBuf,
+    work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+) -> Result<(), StoreError> {
+    let write = move || {
+        let path = resolve(&path)?;
+        let file = lock_file::open(&beside(&path, ".lock"))?;
+        try_until(
+            WRITE_LOCK_LIMIT,
+            || false,
+            || Ok(try_lock(&file)?.then_some(())),
+        )?;
+        work(&path)
+    };
+    let written = on_own_thread(write).await.map_err(StoreError::Write)?;
+    written.map_err(|error| StoreError::Write(error.kind()))
+}
+
+/// Follows symbolic links, also to a file that does not exist yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_symlink() => {
+                let target = fs::read_link(&path)?;
+                path = folder_of(&path).join(target);
+            }
+            _ => return Ok(path),
+        }
+    }
+    Err(ErrorKind::InvalidInput.into())
 }
 
 fn contents(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut file = File::open(path)?;
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    // Checked before as well: opening a pipe waits for its other end.
+    check_regular(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    check_regular(&metadata)?;
+    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    check_length(length)?;
     // One byte more than the file has, so that the buffer need not grow to find the end.
-    let mut contents = Zeroizing::new(Vec::new());
-    contents.try_reserve_exact(length.saturating_add(1))?;
-    file.read_to_end(&mut contents)?;
+    let mut contents = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    let longest = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
+    file.take(longest.saturating_add(1))
+        .read_to_end(&mut contents)?;
+    check_length(contents.len())?;
     Ok(contents)
+}
+
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(ErrorKind::InvalidData.into())
+    }
+}
+
+fn check_length(length: usize) -> io::Result<()> {
+    if length <= MAX_FILE {
+        Ok(())
+    } else {
+        Err(ErrorKind::FileTooLarge.into())
+    }
+}
+
+/// A device or a pipe is not replaced by a file, nor removed.
+fn check_replaceable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) => check_regular(&metadata),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces the file. A rename is all or nothing: either the old file is there or the new one.
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let path = &resolve(path)?;
+    check_replaceable(path)?;
+    check_length(contents.len())?;
     let new = beside(path, ".new");
     remove_one(&new)?;
-    let written = write(&new, contents).and_then(|()| fs::rename(&new, path));
+    let written = write_new(&new, contents).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         let _ = fs::remove_file(&new);
     }
@@ -154,7 +240,7 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = owner_only().create_new(true).open(path)?;
     file.write_all(contents)?;
     file.sync_all()
@@ -162,6 +248,8 @@ fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 /// Removes the file, and a replacement that a crash has left behind.
 fn remove(path: &Path) -> io::Result<()> {
+    let path = &resolve(path)?;
+    check_replaceable(path)?;
     remove_one(&beside(path, ".new"))?;
     remove_one(path)?;
     sync_folder(path);
@@ -170,28 +258,23 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn remove_one(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     }
-}
-
-/// Options of a file that only its owner may read, from the first byte on.
-fn owner_only() -> OpenOptions {
-    let mut options = File::options();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// Writes the folder to the disk. The change is made already and cannot be undone, so an error is
 /// no failure.
 fn sync_folder(path: &Path) {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
+    if let Ok(folder) = File::open(folder_of(path)) {
         let _ = folder.sync_all();
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -1,19 +1,16 @@
 //! The session in the keyring of the operating system.
 
-use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::task::{Poll, Waker};
-use std::thread;
+use std::path::PathBuf;
 
 use keyring_core::{Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::record::Persist;
-use super::store::{PendingRedirect, Session, TokenStore};
-use crate::sync::Mutex;
+use super::store::blocking::on_own_thread;
+use super::store::lock_file;
+use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
 /// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
@@ -30,6 +27,13 @@ use crate::sync::Mutex;
 /// [`StoreError::Write`] of [`FileTooLarge`](ErrorKind::FileTooLarge), so use `FileStore` for long
 /// tokens.
 ///
+/// # Several processes
+///
+/// A keyring has no lock, so by default the entry belongs to one client. Processes that share it
+/// name a lock file with [`shared`](Self::shared): then they share the session, as those that share
+/// a `FileStore` do. The keyring is read at each use of the session then, and a system that asks
+/// the user to unlock it may ask at any of them.
+///
 /// ```no_run
 /// use typed_hub::auth::{KeyringStore, TokenStore};
 ///
@@ -40,6 +44,7 @@ use crate::sync::Mutex;
 pub struct KeyringStore {
     service: String,
     account: String,
+    lock: Option<PathBuf>,
 }
 
 impl KeyringStore {
@@ -49,7 +54,26 @@ impl KeyringStore {
         Self {
             service: service.into(),
             account: account.into(),
+            lock: None,
         }
+    }
+
+    /// Shares the entry with other processes, which must name the same lock file. The file is empty,
+    /// is made when it is needed, and stays; its folder must exist.
+    ///
+    /// A process that waits 40 s for another gets [`StoreError::Lock`] of
+    /// [`TimedOut`](ErrorKind::TimedOut).
+    ///
+    /// ```
+    /// use typed_hub::auth::KeyringStore;
+    ///
+    /// let lock = std::env::temp_dir().join("my-application.lock");
+    /// let store = KeyringStore::new("my-application", "default").shared(lock);
+    /// ```
+    #[must_use]
+    pub fn shared(mut self, lock_file: impl Into<PathBuf>) -> Self {
+        self.lock = Some(lock_file.into());
+        self
     }
 
     fn session(&self) -> EntryName {
@@ -91,6 +115,17 @@ impl TokenStore for KeyringStore {
     async fn clear_redirect(&self) -> Result<(), StoreError> {
         remove(self.redirect()).await
     }
+
+    fn is_shared(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    async fn lock(&self) -> Result<StoreLock, StoreError> {
+        match self.lock.clone() {
+            Some(path) => lock_file::lock(LOCK_LIMIT, move || Ok(path.clone())).await,
+            None => Ok(StoreLock::none()),
+        }
+    }
 }
 
 /// The service and the account that name an entry.
@@ -107,6 +142,9 @@ impl EntryName {
         Entry::new(&self.service, &self.account)
     }
 }
+
+// Each access runs on its own thread: the user may take long to unlock the keyring, and some
+// keyrings start a runtime, which must not run inside another.
 
 async fn read<R: Persist + Send + 'static>(name: EntryName) -> Result<Option<R>, StoreError> {
     let read = move || match name.entry().and_then(|entry| entry.get_secret()) {
@@ -132,41 +170,6 @@ async fn remove(name: EntryName) -> Result<(), StoreError> {
         Err(error) => Err(StoreError::Write(kind(error))),
     };
     on_own_thread(remove).await.map_err(StoreError::Write)?
-}
-
-/// Runs the work on its own thread: the user may take long to unlock the keyring, and some keyrings
-/// start a runtime, which must not run inside another.
-async fn on_own_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ErrorKind> {
-    let slot = Arc::new(Mutex::new((None, None::<Waker>)));
-    {
-        let slot = Arc::clone(&slot);
-        let thread = thread::Builder::new().name("typed-hub keyring".to_owned());
-        let begun = thread.spawn(move || {
-            let done = catch_unwind(AssertUnwindSafe(work)).map_err(|_| ErrorKind::Other);
-            let waker = {
-                let mut slot = slot.lock();
-                slot.0 = Some(done);
-                slot.1.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        });
-        begun.map_err(|error| error.kind())?;
-    }
-    poll_fn(|context| {
-        // User code clones and drops a waker, so neither happens under the lock.
-        let waker = context.waker().clone();
-        let (done, before) = {
-            let mut slot = slot.lock();
-            (slot.0.take(), slot.1.replace(waker))
-        };
-        drop(before);
-        done.map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
 }
 
 /// Drops the message, which may quote the stored secret.

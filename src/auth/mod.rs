@@ -65,8 +65,8 @@ pub use self::provider::redirect::{
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
-    IdToken, Nonce, Password, RedirectState, RefreshToken, TotpKey,
+    IdToken, Nonce, PasskeyCredential, Password, RedirectState, RefreshToken, TotpKey,
 };
-pub use self::store::{MemoryStore, PendingRedirect, Session, TokenStore};
+pub use self::store::{MemoryStore, PendingRedirect, Session, StoreLock, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
 pub use self::user::AuthUser;

@@ -85,6 +85,11 @@ secrets! {
     /// The answer to a custom challenge of the application.
     CustomAnswer;
 
+    /// The credential with which a passkey answers, as JSON: the `AuthenticationResponseJSON` of
+    /// [Web Authentication](https://www.w3.org/TR/webauthn-3/), from `credential.toJSON()` in a
+    /// browser.
+    PasskeyCredential;
+
     /// The key from which an authenticator application computes its codes ([RFC
     /// 6238](https://www.rfc-editor.org/rfc/rfc6238)).
     TotpKey;

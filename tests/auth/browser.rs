@@ -296,6 +296,73 @@ fn f35_callbacks_that_nobody_has_asked_for_leave_room_for_the_next() {
     assert_eq!(block_on(signed_in).unwrap().username, "ada");
 }
 
+/// Any program and any web page on this machine can send a request: one without the state of the
+/// sign-in is not its callback, and ends nothing.
+#[test]
+fn a_request_without_the_state_of_the_sign_in_does_not_end_it() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let uri = loopback.redirect_uri();
+    let open = |page: &AuthorizeUrl| {
+        let callback = world.pool.visit(page, "ada", PASSWORD).unwrap();
+        let (_, state) = callback.split_once("state=").unwrap();
+        let state = state.split('&').next().unwrap().to_owned();
+        let uri = uri.clone();
+        thread::spawn(move || {
+            for query in [
+                "code=c".to_owned(),
+                "error=access_denied".to_owned(),
+                "code=c&state=made-up".to_owned(),
+                "error=access_denied&state=made-up".to_owned(),
+                "code=c&state=".to_owned(),
+                format!("code=c&state={state}&state={state}"),
+                format!("code=c&state={}", &state[..state.len() - 1]),
+            ] {
+                get(&format!("{uri}?{query}"));
+            }
+            get(&callback);
+        });
+        Ok(())
+    };
+    let signed_in = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, LIMIT);
+    assert_eq!(block_on(signed_in).unwrap().username, "ada");
+    let trace = [
+        "store redirect",
+        "clear redirect",
+        "store",
+        "→signInWithRedirect",
+        "→signedIn",
+    ];
+    assert_eq!(world.trace.take(), trace);
+}
+
+/// Some providers accept any port only of `http://localhost`.
+#[test]
+fn a_browser_may_come_back_to_localhost() {
+    let options_of: [fn(&Loopback) -> String; 2] = [
+        |loopback| loopback.redirect_uri(),
+        |loopback| loopback.redirect_uri().replace("127.0.0.1", "localhost"),
+    ];
+    for (is_named, uri) in [(true, options_of[0]), (false, options_of[1])] {
+        let world = World::new();
+        let loopback = Loopback::builder().localhost(is_named).build().unwrap();
+        let uri = uri(&loopback);
+        assert!(uri.starts_with("http://localhost:"), "{uri}");
+        let options = RedirectOptions::builder().redirect_uri(uri).build();
+        let open = |page: &AuthorizeUrl| {
+            let callback = world.pool.visit(page, "ada", PASSWORD).unwrap();
+            thread::spawn(move || get(&callback));
+            Ok(())
+        };
+        let signed_in = world
+            .client
+            .sign_in_in_browser(&loopback, options, open, LIMIT);
+        assert_eq!(block_on(signed_in).unwrap().username, "ada");
+    }
+}
+
 /// A page that is loaded again and again, say.
 #[test]
 fn f31_callbacks_of_an_earlier_sign_in_do_not_put_off_the_end() {

@@ -132,3 +132,51 @@ fn tokens_that_are_always_due_are_not_asked_for_all_the_time() {
     assert_eq!(world.refreshes(), 1);
     assert_eq!(sleeps.taken(), [Duration::from_secs(5)]);
 }
+
+/// A timer that stands still while the machine is suspended.
+#[derive(Clone, Default)]
+struct Timer(Arc<Mutex<Duration>>);
+
+impl Timer {
+    fn sleep(&self, how_long: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let timer = self.clone();
+        let end = *self.0.lock().unwrap() + how_long;
+        poll_fn(move |_| {
+            if *timer.0.lock().unwrap() >= end {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+}
+
+#[test]
+fn a_refresh_that_fell_due_during_a_suspend_comes_within_a_minute() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    for (suspended, minutes, refreshes) in [
+        (Duration::from_hours(8), 1, 1),
+        (Duration::ZERO, 53, 0),
+        (Duration::ZERO, 55, 1),
+    ] {
+        let clock = typed_hub::auth::ManualClock::default();
+        let pool = typed_hub::auth::MemoryProvider::builder()
+            .clock(clock.clone())
+            .build();
+        let world = World::around(pool, clock.clone()).sign_in();
+        let timer = Timer::default();
+        let sleeper = timer.clone();
+        let task = world
+            .client
+            .keep_fresh(move |how_long| sleeper.sleep(how_long));
+        let mut task = Task(Box::pin(task));
+        assert!(task.run().is_pending());
+        clock.advance(suspended);
+        for _ in 0..minutes {
+            clock.advance(MINUTE);
+            *timer.0.lock().unwrap() += MINUTE;
+            assert!(task.run().is_pending());
+        }
+        assert_eq!(world.refreshes(), refreshes, "{suspended:?}, {minutes} min");
+    }
+}

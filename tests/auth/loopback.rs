@@ -118,7 +118,7 @@ fn nothing_else_is_taken() {
     ] {
         assert_eq!(status(&get(&authority, target)), "404", "{target}");
     }
-    let absolute = format!("http://{authority}/callback?code=1");
+    let absolute = format!("http://{authority}/callback");
     assert_eq!(status(&get(&authority, &absolute)), "404");
     for method in ["POST", "HEAD", "PUT", "OPTIONS", "get", "CONNECT"] {
         let answer = request(&authority, method, "/callback?code=1");
@@ -212,11 +212,11 @@ fn a_request_has_a_longest() {
         let fill = "x".repeat(length - rest.len() - start.len());
         send(&authority, format!("{start}{fill}{rest}"))
     };
-    assert_eq!(status(&of_length(16 * 1024)), "200");
+    assert_eq!(status(&of_length(64 * 1024)), "200");
     assert!(block_on(loopback.callback(LONG)).is_ok());
-    assert_eq!(status(&of_length(17 * 1024)), "431");
+    assert_eq!(status(&of_length(65 * 1024)), "431");
     assert_eq!(status(&of_length(400 * 1024)), "431");
-    assert_eq!(status(&send(&authority, vec![b'x'; 40 * 1024])), "431");
+    assert_eq!(status(&send(&authority, vec![b'x'; 80 * 1024])), "431");
     nothing_came(&loopback);
 }
 
@@ -385,6 +385,160 @@ fn it_waits_inside_a_runtime_too() {
     assert_eq!(late, Err(LoopbackError::TimedOut));
 }
 
+/// A browser sends the cookies of every application on 127.0.0.1 along, which know no port.
+#[test]
+fn other_headers_are_opaque_and_of_any_reasonable_size() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let long = format!("Cookie: {}", "k=v; ".repeat(12_000));
+    for header in [
+        long.as_bytes(),
+        b"Cookie: name=Andr\xe9",
+        b"\xff\xfe: \xff",
+        b"Cookie: a=b\xc3",
+        b"no colon at all",
+        b"",
+    ] {
+        for host_is_first in [true, false] {
+            let host = format!("Host: {authority}");
+            let (first, second) = (host.as_bytes(), header);
+            let (first, second) = if host_is_first {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            if header.is_empty() && !host_is_first {
+                continue; // an empty line ends the headers
+            }
+            let request =
+                [b"GET /callback?code=1 HTTP/1.1", first, second, b"\r\n"].join(&b"\r\n"[..]);
+            let answer = send(&authority, request);
+            let shown = String::from_utf8_lossy(&header[..header.len().min(30)]);
+            assert_eq!(status(&answer), "200", "{shown}, {host_is_first}");
+            assert!(block_on(loopback.callback(LONG)).is_ok());
+        }
+    }
+}
+
+/// RFC 9112, section 3.2.2.
+#[test]
+fn a_target_in_absolute_form_is_one() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let target = format!("http://{authority}/callback?code=1");
+    assert_eq!(status(&get(&authority, &target)), "200");
+    assert_eq!(block_on(loopback.callback(LONG)), Ok(target));
+    let other = get(&authority, "http://evil.example/callback?code=1");
+    assert_eq!(status(&other), "421");
+    nothing_came(&loopback);
+}
+
+#[test]
+fn a_page_that_is_loaded_ahead_of_its_user_is_no_callback() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let with = |header: &str| {
+        let line = "GET /callback?code=1 HTTP/1.1";
+        send(
+            &authority,
+            format!("{line}\r\nHost: {authority}\r\n{header}\r\n\r\n"),
+        )
+    };
+    for header in [
+        "Purpose: prefetch",
+        "Sec-Purpose: prefetch",
+        "sec-purpose: Prefetch;prerender",
+        "X-Moz: prefetch",
+        "X-Purpose: preview",
+    ] {
+        assert_eq!(status(&with(header)), "503", "{header}");
+    }
+    nothing_came(&loopback);
+    for header in ["Purpose: navigation", "X-Purpose-Of: prefetch"] {
+        assert_eq!(status(&with(header)), "200", "{header}");
+        assert!(block_on(loopback.callback(LONG)).is_ok());
+    }
+}
+
+#[test]
+fn it_can_be_called_localhost() {
+    let loopback = Loopback::builder().localhost(true).build().unwrap();
+    let uri = loopback.redirect_uri();
+    let authority = authority(&loopback);
+    let port: u16 = authority
+        .strip_prefix("localhost:")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_eq!(uri, format!("http://localhost:{port}/callback"));
+    // The name may mean either address; a machine may have no such address as ::1.
+    let mut reached = 0;
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let Ok(stream) = TcpStream::connect(&address) else {
+            continue;
+        };
+        drop(stream);
+        reached += 1;
+        let request = format!("GET /callback?code=1 HTTP/1.1\r\nHost: LocalHost:{port}\r\n\r\n");
+        assert_eq!(status(&send(&address, request)), "200");
+        let callback = block_on(loopback.callback(LONG));
+        assert_eq!(callback, Ok(format!("{uri}?code=1")));
+    }
+    assert!(reached > 0);
+    drop(loopback);
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn it_can_have_a_page_of_the_application() {
+    let html = "<!DOCTYPE html><style>p { color: green }</style><p>Zurück zu Zoë, bitte</p>";
+    let loopback = Loopback::builder()
+        .port(0)
+        .path("/back")
+        .page(html)
+        .build()
+        .unwrap();
+    let authority = authority(&loopback);
+    let answer = get(&authority, "/back?code=1");
+    let (headers, page) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(page, html);
+    assert!(headers.contains(&format!("Content-Length: {}", html.len())));
+    assert!(headers.contains("default-src 'none'; style-src 'unsafe-inline'"));
+    let refused = get(&authority, "/elsewhere?code=1");
+    assert!(refused.ends_with("\r\n\r\n"), "only at the end");
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+}
+
+#[test]
+fn idle_connections_give_way_to_callbacks() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    let (mut idle, _) = fill(&authority);
+    for number in 0..59 {
+        let answer = get(&authority, &format!("/callback?code={number}"));
+        assert_eq!(status(&answer), "200", "{number}");
+        let callback = block_on(loopback.callback(LONG)).unwrap();
+        assert!(callback.ends_with(&format!("?code={number}")));
+    }
+    assert!(idle.iter_mut().all(is_held), "they were open all the time");
+    // All at once, and among others that are silent.
+    thread::scope(|scope| {
+        for number in 0..16 {
+            let authority = &authority;
+            scope.spawn(move || {
+                let silent = open(authority);
+                let answer = get(authority, &format!("/callback?code={number}"));
+                assert_eq!(status(&answer), "200", "{number}");
+                drop(silent);
+            });
+        }
+        for _ in 0..16 {
+            assert!(block_on(loopback.callback(LONG)).is_ok());
+        }
+    });
+    drop(idle);
+}
+
 /// As documented at `MAX_CONNECTIONS` and `MAX_CALLBACKS` in `src/auth/redirect/loopback.rs`.
 const CONNECTIONS: usize = 64;
 const CALLBACKS: usize = 16;
@@ -429,7 +583,7 @@ fn fill(authority: &str) -> (Vec<TcpStream>, Instant) {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_closed_and_the_others_served() {
+fn silent_connections_beyond_the_limit_are_closed_and_the_others_served() {
     let loopback = Loopback::bind().unwrap();
     let authority = authority(&loopback);
     // Twice: a refused connection leaves no place taken, and a served one gives its place back.

@@ -22,5 +22,6 @@ mod redirect;
 #[cfg(feature = "redirect")]
 mod redirect_invariants;
 mod secrets;
+mod shared_stores;
 mod token_stores;
 mod wire;

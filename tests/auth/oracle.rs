@@ -352,6 +352,56 @@ fn f21_global_sign_out() {
 }
 
 #[test]
+fn f21_global_sign_out_renews_an_expired_access_token_first_without_an_event() {
+    let world = World::expired();
+    let out = block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+    assert_eq!(out.not_revoked, None);
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+    let calls = world.pool.calls();
+    let calls = &calls[1..]; // the first is the sign-in
+    assert_eq!(calls, [Operation::Refresh, Operation::SignOutEverywhere]);
+    assert_over(&world);
+}
+
+#[test]
+fn f21_where_the_global_sign_out_fails_this_session_is_revoked_and_the_rest_is_told() {
+    for (world, is_expired) in [(World::signed_in(), false), (World::expired(), true)] {
+        world
+            .pool
+            .fail(Operation::SignOutEverywhere, Fault::Rejected);
+        let session = world.store.stored().unwrap();
+        let out = block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+        let why = out.not_revoked.unwrap();
+        assert!(matches!(why, NotRevoked::Elsewhere(_)), "{why:?}");
+        assert!(why.to_string().contains("other devices"), "{why}");
+        assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+        assert_eq!(world.refreshes(), usize::from(is_expired));
+        assert_eq!(world.pool.count(Operation::Revoke), 1);
+        let token = session.tokens.refresh.unwrap();
+        assert!(block_on(world.pool.refresh(&session.user, &token)).is_err());
+    }
+}
+
+#[test]
+fn f21_an_access_token_that_cannot_be_renewed_is_told_and_the_session_revoked() {
+    let world = World::expired();
+    world.pool.fail(Operation::Refresh, Fault::NetworkDown);
+    let out = block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+    let why = out.not_revoked.unwrap();
+    assert!(matches!(why, NotRevoked::Elsewhere(error) if error.name == "NetworkError"));
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+    assert_eq!(world.pool.count(Operation::Revoke), 1);
+
+    let world = World::expired();
+    for operation in [Operation::Refresh, Operation::Revoke] {
+        world.pool.fail(operation, Fault::NetworkDown);
+    }
+    let out = block_on(world.client.sign_out(SignOutScope::Everywhere)).unwrap();
+    assert!(matches!(out.not_revoked, Some(NotRevoked::Provider(_))));
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
 fn f22_sign_out_while_signed_out() {
     let world = World::new();
     let out = block_on(world.client.sign_out(SignOutScope::ThisDevice)).unwrap();

@@ -109,7 +109,7 @@ fn f28_a_good_callback() {
 #[test]
 fn f29_custom_state_comes_back_as_it_went_just_before() {
     for custom in [
-        "",
+        " ",
         "/cart?a=b&c=d#e",
         "日本語 👩‍🚀\u{0}\n\u{202e}",
         &"ü".repeat(512),
@@ -135,6 +135,22 @@ fn f29_custom_state_comes_back_as_it_went_just_before() {
         let trace = [cleared, stored, custom, redirected, signed_in];
         assert_eq!(world.trace.take(), trace);
     }
+}
+
+#[test]
+fn f29_an_empty_custom_state_counts_as_none() {
+    let world = World::new();
+    let options = RedirectOptions::builder()
+        .redirect_uri(BACK)
+        .custom_state("")
+        .build();
+    let page = block_on(world.client.sign_in_with_redirect(options)).unwrap();
+    let pending = block_on(world.store.load_redirect()).unwrap().unwrap();
+    assert_eq!(pending.custom_state, None);
+    let callback = world.pool.visit(&page, "ada", PASSWORD).unwrap();
+    world.trace.take();
+    complete(&world, &callback).unwrap();
+    assert_eq!(world.trace.take(), COMPLETED);
 }
 
 #[test]

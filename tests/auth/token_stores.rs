@@ -126,7 +126,7 @@ fn memory() {
 }
 
 #[cfg(feature = "keyring")]
-mod keyring {
+pub(crate) mod keyring {
     use std::env;
     use std::process::Command;
     use std::sync::Once;
@@ -141,7 +141,7 @@ mod keyring {
     const SERVICE: &str = "typed-hub-test";
 
     /// A keyring in memory, but for the test that has brought a real one.
-    fn keyring() {
+    pub(crate) fn keyring() {
         static CHOSEN: Once = Once::new();
         CHOSEN.call_once(|| {
             if env::var_os(REAL).is_none() {
@@ -435,6 +435,176 @@ mod file {
         assert_eq!(block_on(store.load()), Ok(Some(session("old"))));
         drop(lock);
         block_on(store.save(&session("new"))).unwrap();
+    }
+
+    #[cfg(unix)]
+    mod links_and_special_files {
+        use std::os::unix::fs::symlink;
+
+        use typed_hub::Hub;
+        use typed_hub::auth::{AuthClient, MemoryProvider, SignOutScope};
+
+        use super::*;
+
+        /// `session.json` leads to `settings/target.json`, by way of another link.
+        fn linked() -> (Folder, PathBuf) {
+            let folder = Folder::new();
+            let target = folder.file("settings").join("target.json");
+            fs::create_dir(folder.file("settings")).unwrap();
+            symlink("settings/target.json", folder.file("between.json")).unwrap();
+            symlink(folder.file("between.json"), folder.file("session.json")).unwrap();
+            (folder, target)
+        }
+
+        #[track_caller]
+        fn are_links(folder: &Folder) {
+            for name in ["session.json", "between.json"] {
+                let link = fs::symlink_metadata(folder.file(name)).unwrap();
+                assert!(link.is_symlink(), "{name}");
+            }
+        }
+
+        #[test]
+        fn a_session_is_written_read_and_removed_through_a_link() {
+            let (folder, target) = linked();
+            super::super::contract(|| folder.store());
+            let (store, direct) = (folder.store(), FileStore::new(&target));
+            block_on(store.save(&session("linked"))).unwrap();
+            block_on(store.save_redirect(&redirect("linked"))).unwrap();
+            are_links(&folder);
+            assert_eq!(block_on(direct.load()), Ok(Some(session("linked"))));
+            assert_eq!(
+                block_on(direct.load_redirect()),
+                Ok(Some(redirect("linked")))
+            );
+            clear_all(&store);
+            assert!(!target.exists());
+            are_links(&folder);
+            let settings: Vec<_> = fs::read_dir(folder.file("settings")).unwrap().collect();
+            assert_eq!(settings.len(), 1, "the lock, and no token: {settings:?}");
+            assert_eq!(folder.names(), ["between.json", "session.json", "settings"]);
+        }
+
+        #[test]
+        fn no_token_is_left_behind_a_link_after_a_sign_out() {
+            let (folder, target) = linked();
+            let client = |path: &Path| {
+                let pool = MemoryProvider::new();
+                pool.add_user("ada", "correct horse", []);
+                AuthClient::builder()
+                    .hub(Hub::new())
+                    .provider(pool)
+                    .store(FileStore::new(path))
+                    .build()
+                    .unwrap()
+            };
+            let _ = block_on(client(&target).sign_in("ada", "correct horse")).unwrap();
+            let client = client(&folder.file("session.json"));
+            assert!(block_on(client.current_user()).unwrap().is_some());
+            block_on(client.sign_out(SignOutScope::ThisDevice)).unwrap();
+            assert!(!target.exists(), "the tokens are still there");
+        }
+
+        /// The locks of a file are the same, whichever way leads to it.
+        #[test]
+        fn a_link_and_its_target_have_one_lock() {
+            let (folder, target) = linked();
+            let short = Duration::from_millis(50);
+            let held = block_on(folder.store().lock()).unwrap();
+            let direct = FileStore::new(target).lock_limit(short);
+            let locked = block_on(direct.lock()).map(drop);
+            assert_eq!(locked, Err(StoreError::Lock(ErrorKind::TimedOut)));
+            drop(held);
+            drop(block_on(direct.lock()).unwrap());
+        }
+
+        #[test]
+        fn a_link_to_itself_is_an_error() {
+            let folder = Folder::new();
+            symlink("session.json", folder.file("session.json")).unwrap();
+            let store = folder.store();
+            let read = Err(StoreError::Read(ErrorKind::InvalidInput));
+            assert_eq!(block_on(store.load()), read);
+            let written = Err(StoreError::Write(ErrorKind::InvalidInput));
+            assert_eq!(block_on(store.save(&session("x"))), written);
+            assert_eq!(block_on(store.clear()), written);
+        }
+
+        #[test]
+        fn only_a_regular_file_is_read_replaced_or_removed() {
+            let folder = Folder::new();
+            let pipe = folder.file("pipe");
+            let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            let directory = folder.file("directory");
+            fs::create_dir(&directory).unwrap();
+            symlink("/dev/zero", folder.file("zero")).unwrap();
+            symlink("/dev/null", folder.file("null")).unwrap();
+            for name in ["pipe", "directory", "zero", "null"] {
+                let path = folder.file(name);
+                let store = FileStore::new(&path);
+                let begun = Instant::now();
+                let read = Err(StoreError::Read(ErrorKind::InvalidData));
+                assert_eq!(block_on(store.load()), read, "{name}");
+                assert!(begun.elapsed() < Duration::from_secs(5), "{name}");
+                // `check_replaceable` comes before any write, as the devices are the system's.
+                if name == "zero" || name == "null" {
+                    continue;
+                }
+                let written = Err(StoreError::Write(ErrorKind::InvalidData));
+                assert_eq!(block_on(store.save(&session("x"))), written, "{name}");
+                assert_eq!(block_on(store.clear()), written, "{name}");
+                assert!(!fs::metadata(&path).unwrap().is_file(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_more_than_a_mebibyte_is_neither_read_nor_written() {
+        const MEBIBYTE: usize = 1024 * 1024;
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("small"))).unwrap();
+        let path = folder.file("session.json");
+        // JSON may end with spaces.
+        let mut json = fs::read(&path).unwrap();
+        json.resize(MEBIBYTE, b' ');
+        fs::write(&path, &json).unwrap();
+        assert_eq!(block_on(store.load()), Ok(Some(session("small"))));
+        json.push(b' ');
+        fs::write(&path, &json).unwrap();
+        let long = Err(StoreError::Read(ErrorKind::FileTooLarge));
+        assert_eq!(block_on(store.load()), long);
+        block_on(store.save(&session("small"))).unwrap();
+
+        let written = Err(StoreError::Write(ErrorKind::FileTooLarge));
+        let large = bare(&"x".repeat(MEBIBYTE));
+        assert_eq!(block_on(store.save(&large)), written);
+        assert_eq!(block_on(store.load()), Ok(Some(session("small"))));
+        assert_eq!(folder.names(), ["session.json", "session.json.lock"]);
+    }
+
+    /// A file system may take its time.
+    #[test]
+    fn the_executor_goes_on_while_a_file_is_waited_for() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let lock = fs::File::open(folder.file("session.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let saves = tokio::spawn(async move { store.save(&session("new")).await });
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(!saves.is_finished());
+            lock.unlock().unwrap();
+            assert_eq!(saves.await.unwrap(), Ok(()));
+        });
     }
 
     #[test]

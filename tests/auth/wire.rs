@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use strum::{EnumCount, IntoEnumIterator};
-use typed_hub::auth::{AuthFailure, AuthUser};
+use typed_hub::auth::{AuthFailure, AuthUser, ProviderError, ProviderErrorKind, RedirectError};
 use typed_hub::{AuthEvent, AuthEventKind};
 
 fn user() -> AuthUser {
@@ -134,5 +134,62 @@ proptest! {
             let again = serde_json::to_vec(&read).unwrap();
             prop_assert_eq!(serde_json::from_slice::<AuthEvent>(&again).unwrap(), read);
         }
+    }
+}
+
+/// The names are those of the original; the message tells what the name does not.
+#[test]
+fn a_failure_has_the_name_that_a_front_end_knows() {
+    use ProviderErrorKind::{InTransit, NotAuthorized, Rejected};
+    let wire = |failure: AuthFailure| (failure.name, failure.message);
+    for (kind, name, known) in [
+        (InTransit, "TimedOut", "NetworkError"),
+        (InTransit, "NotReached", "NetworkError"),
+        (InTransit, "Unreadable", "NetworkError"),
+        (InTransit, "Status", "NetworkError"),
+        (
+            InTransit,
+            "TooManyRequestsException",
+            "TooManyRequestsException",
+        ),
+        (
+            InTransit,
+            "temporarily_unavailable",
+            "temporarily_unavailable",
+        ),
+        (
+            NotAuthorized,
+            "NotAuthorizedException",
+            "NotAuthorizedException",
+        ),
+        (Rejected, "invalid_grant", "invalid_grant"),
+        (Rejected, "Status", "Status"), // of a service
+    ] {
+        let error = ProviderError::new(kind, name, "why");
+        let expected = (known.to_owned(), "why".to_owned());
+        assert_eq!(wire(AuthFailure::from(&error)), expected);
+
+        let redirect = RedirectError::Provider(error);
+        let shown = AuthFailure::from(&redirect);
+        if known == "NetworkError" {
+            assert_eq!(wire(shown), expected);
+        } else {
+            assert_eq!(shown.name, "OAuthSignInException");
+            assert!(shown.message.contains(name), "{shown}");
+        }
+    }
+    let declined = RedirectError::Declined(AuthFailure {
+        name: "access_denied".to_owned(),
+        message: "the user said no".to_owned(),
+    });
+    for (error, why) in [
+        (declined, "the user said no (access_denied)"),
+        (RedirectError::Cancelled, "cancelled"),
+        (RedirectError::TimedOut, "in time"),
+        (RedirectError::StateMismatch, "another state"),
+    ] {
+        let shown = AuthFailure::from(&error);
+        assert_eq!(shown.name, "OAuthSignInException");
+        assert!(shown.message.contains(why), "{shown}");
     }
 }

@@ -658,7 +658,7 @@ async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
         (
             ("it repeats what it was sent", |_| {
                 let words = "a-refresh-token-of-the-liar has been revoked";
-                let error = json!({"__type": "NotAuthorizedException", "message": words});
+                let error = json!({"__type": "TokenRevokedException", "message": words});
                 Answer::Json(400, error.to_string())
             }),
             true,

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "cognito")]
 mod cognito;
+#[cfg(feature = "cognito")]
+mod cognito_service;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 mod forged;
 #[cfg(feature = "oidc")]

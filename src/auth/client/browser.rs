@@ -9,6 +9,7 @@ use super::redirect::run_until_cancelled;
 use crate::auth::error::RedirectError;
 use crate::auth::machine::RedirectAbort;
 use crate::auth::provider::IdentityProvider;
+use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{Loopback, LoopbackError, RedirectOptions};
 use crate::auth::secret::RedirectState;
@@ -25,7 +26,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// The call ends when the user has signed in or declined, when the page cannot be opened, when
     /// another handle of the client ends or replaces the sign-in, and when `limit` is over. If the
     /// future is dropped, the sign-in has failed, and `SignInWithRedirectFailure` is published.
-    /// Callbacks of earlier sign-ins are ignored.
+    /// Callbacks without the state of this sign-in are ignored: any program or web page on this
+    /// machine can send one. `localhost` in the redirect URI is admitted.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -55,6 +57,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         open: impl FnOnce(&AuthorizeUrl) -> Result<(), LoopbackError> + Send,
         limit: Duration,
     ) -> Result<AuthUser, RedirectError> {
+        loopback.expect(&options.redirect_uri);
         let (page, state) = self.begin_redirect(options).await?;
         let mut guard = RedirectGuard {
             client: self,
@@ -85,9 +88,11 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
                     return Err(error.unwrap_or(RedirectError::Superseded));
                 }
             };
+            if !Callback::of(&callback).has_state(&state) {
+                continue; // of another page on this machine, or of an earlier sign-in
+            }
             let left = Delay::new(limit.saturating_sub(begun.elapsed()));
             match self.complete(&callback, left).await {
-                // Another page on this machine has called, or the page of an earlier sign-in.
                 Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
                     guard.state = None;

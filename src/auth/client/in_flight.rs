@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::queue::{JobHandle, Queue};
 use super::transaction::{CHANGE, Inner};
-use crate::auth::machine::{Refresh, RefreshOutcome, SessionId};
+use crate::auth::machine::{Machine, Refresh, RefreshOutcome, RefreshStart, SessionId};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
 
@@ -17,6 +17,13 @@ pub(super) struct SingleFlight {
     /// How many refreshes have ended. A caller that asked the machine in an earlier generation must
     /// ask again.
     generation: u64,
+}
+
+impl SingleFlight {
+    fn end(&mut self, id: SessionId) {
+        self.generation += 1;
+        self.in_flight.take_if(|in_flight| in_flight.id == id);
+    }
 }
 
 /// A refresh in flight. It lives as long as a caller waits for it.
@@ -57,8 +64,31 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         Some(job)
     }
 
-    async fn run_refresh(&self, Refresh { id, user, token }: Refresh) -> RefreshOutcome {
-        let reply = self.provider().refresh(&user, &token);
+    async fn run_refresh(&self, call: Refresh) -> RefreshOutcome {
+        let id = call.id;
+        let (call, lock) = if self.is_shared() {
+            let Some(lock) = self.while_open(id, self.lock_store()).await else {
+                return RefreshOutcome::Stale;
+            };
+            let (locked, lock) = match lock {
+                Ok(lock) => (Ok(()), Some(lock)),
+                Err(error) => (Err(error), None),
+            };
+            let start = move |machine: &mut Machine, now| machine.begin_refresh(call, locked, now);
+            match self.submit(start).outcome().await {
+                RefreshStart::Send(call) => (call, lock),
+                RefreshStart::Done(outcome) => {
+                    self.end_flight(id);
+                    return outcome;
+                }
+            }
+        } else {
+            (call, None)
+        };
+        let Some(token) = &call.tokens.refresh else {
+            return RefreshOutcome::Stale;
+        };
+        let reply = self.provider().refresh(&call.user, token);
         let Some(reply) = self.while_open(id, reply).await else {
             return RefreshOutcome::Stale;
         };
@@ -66,11 +96,17 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         // From here on, a caller that asks begins another refresh, and finds what this one has done.
         let refreshed = {
             let mut refresh = self.refresh.lock();
-            refresh.generation += 1;
-            refresh.in_flight.take_if(|in_flight| in_flight.id == id);
-            self.submit(move |machine, _| machine.on_refresh_reply(id, reply, received))
+            refresh.end(id);
+            // The transaction keeps the lock until the new tokens are stored, whoever completes it.
+            self.submit_locked(lock, move |machine, _| {
+                machine.on_refresh_reply(call, reply, received)
+            })
         };
         refreshed.outcome().await
+    }
+
+    fn end_flight(&self, id: SessionId) {
+        self.refresh.lock().end(id);
     }
 
     pub(super) fn refresh_generation(&self) -> u64 {

@@ -17,6 +17,10 @@ use crate::auth::store::TokenStore;
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_mins(5);
 
+/// The longest sleep before the clock is looked at again. The timer of a runtime stands still while
+/// the machine is suspended, and the tokens expire all the same.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// A task that refreshes the tokens before they expire, so that callers of
     /// [`session`](Self::session) need not wait: spawn it once. The task ends with the last handle
@@ -25,7 +29,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// `sleep` is that of the application's runtime, for example `tokio::time::sleep`. A refresh is
     /// due when a tenth of the tokens' lifetime is left, but at least 10 s, or half of the lifetime
     /// if that is shorter. A refresh that fails in transit is retried after 5 s, then after twice
-    /// as long each time, up to 5 min. The events are those of [`session`](Self::session).
+    /// as long each time, up to 5 min. The task looks at the clock once a minute, so that a refresh which
+    /// fell due while the machine was suspended comes soon after. The events are those of [`session`](Self::session).
     ///
     /// ```
     /// use typed_hub::Hub;
@@ -67,7 +72,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                     }
                     Due::In(wait) => {
                         retry = FIRST_RETRY;
-                        Some(wait)
+                        Some(wait.min(LONGEST_SLEEP))
                     }
                     Due::Never => None,
                 };

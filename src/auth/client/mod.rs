@@ -8,6 +8,7 @@
 //! - `sign_out`: sign-out, deleting the user
 //! - `in_flight`: the refresh in flight
 //! - `transaction`: runs the steps of the machine, one transaction after the other
+//! - `store_lock`: the lock of a shared store
 //! - `queue`: jobs that the callers who wait for them poll; `wakers`: the tasks that wait
 
 #[cfg(feature = "loopback")]
@@ -23,6 +24,7 @@ mod redirect;
 mod sign_in;
 mod sign_out;
 mod sign_up;
+mod store_lock;
 mod transaction;
 mod wakers;
 
@@ -34,7 +36,7 @@ pub use self::sign_out::{NotRevoked, SignedOut};
 
 use self::transaction::Inner;
 use super::error::{CurrentUserError, NewClientError, SessionError};
-use super::machine::{RefreshOutcome, SessionLookup};
+use super::machine::{Machine, Refresh, RefreshOutcome, SessionLookup};
 use super::provider::IdentityProvider;
 use super::store::{MemoryStore, Session, TokenStore};
 use super::user::AuthUser;
@@ -82,8 +84,9 @@ use crate::hub::Hub;
 /// [`keep_fresh`](Self::keep_fresh) while it refreshes. Calls that were cancelled or have panicked
 /// hold nothing.
 ///
-/// The claim covers one hub in one process. Clients of two hubs, or of two processes, can still
-/// share a token store. A handle can do all that the client can: give it only to code that you
+/// The claim covers one hub in one process. Clients of two hubs, or of two processes, can share a
+/// token store that allows it ([`TokenStore::is_shared`]): each publishes on its own hub what the
+/// others have done, when it next reads the store. A handle can do all that the client can: give it only to code that you
 /// trust.
 ///
 /// # Events
@@ -227,19 +230,22 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         let ended = self.inner.refresh_count();
         #[cfg(feature = "redirect")]
         self.wait_for_redirect(self.inner.redirect_wait).await; // F36
-        self.session_since(force, ended).await
+        self.session_since(force, ended, false).await
     }
 
     /// Returns the session without waiting for a sign-in by redirect.
     async fn current_session(&self) -> Result<Option<Session>, SessionError> {
-        self.session_since(false, self.inner.refresh_count()).await
+        let ended = self.inner.refresh_count();
+        self.session_since(false, ended, false).await
     }
 
-    /// Returns the session. `ended` is how many refreshes had ended when the caller asked.
+    /// Returns the session. `ended` is how many refreshes had ended when the caller asked. A quiet
+    /// refresh publishes and stores nothing.
     async fn session_since(
         &self,
         force: bool,
         ended: u64,
+        is_quiet: bool,
     ) -> Result<Option<Session>, SessionError> {
         let (mut force, mut ended) = (force, ended);
         loop {
@@ -247,7 +253,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             let call = match self.inner.ask_session(force, ended).outcome().await? {
                 SessionLookup::Valid(session) => return Ok(Some(session)),
                 SessionLookup::SignedOut => return Ok(None),
-                SessionLookup::NeedsRefresh(call) => call,
+                SessionLookup::NeedsRefresh(call) => Refresh { is_quiet, ..call },
             };
             let Some(refresh) = self.inner.join_refresh(call, generation) else {
                 continue;
@@ -279,7 +285,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`CurrentUserError`] when the token store cannot be read.
     pub async fn current_user(&self) -> Result<Option<AuthUser>, CurrentUserError> {
-        let user = self.inner.submit(|machine, _| machine.current_user());
+        let user = self.inner.submit(Machine::current_user);
         user.outcome().await
     }
 }

@@ -62,7 +62,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         &self,
         options: RedirectOptions,
     ) -> Result<(AuthorizeUrl, RedirectState), RedirectError> {
-        let custom_state = options.custom_state;
+        // An empty state counts as none, as in the original (F29).
+        let custom_state = options.custom_state.filter(|state| !state.is_empty());
         if let Some(state) = &custom_state {
             check_length(Field::CustomState, state)?;
         }

@@ -141,6 +141,8 @@ fn check_answer(answer: &Answer) -> Result<(), InputError> {
             check(Field::Password, password.expose())
         }
         Answer::Custom(answer) => check(Field::Answer, answer.expose()),
+        Answer::Email(address) => check(Field::Email, address),
+        Answer::Passkey(credential) => check(Field::Answer, credential.expose()),
         Answer::Mfa(_) | Answer::FirstFactor(_) => Ok(()),
     }
 }

@@ -5,10 +5,14 @@ use std::mem;
 use thiserror::Error;
 
 use super::AuthClient;
-use crate::auth::error::{DeleteUserError, ProviderError, SignOutError, StoreError};
-use crate::auth::machine::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope};
+use super::store_lock::LockShare;
+use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
+use crate::auth::machine::{
+    Machine, SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope,
+};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
+use crate::auth::secret::{AccessToken, RefreshToken};
 use crate::auth::store::TokenStore;
 
 /// The result of a sign-out.
@@ -26,15 +30,14 @@ use crate::auth::store::TokenStore;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// Why the session may not have ended at the provider, if so. The user is signed out here, but
-    /// the session's tokens may stay valid until they expire.
+    /// What was not done at the provider, and why, if anything. The user is signed out here.
     pub not_revoked: Option<NotRevoked>,
     /// Page that ends the browser's own session with the provider, after a sign-in by redirect.
     /// `None` after any other sign-in, or if the provider has no such page.
     pub logout_url: Option<LogoutUrl>,
 }
 
-/// Why a session has ended here, but not at the provider.
+/// What a sign-out has not done at the provider, and why.
 ///
 /// ```
 /// use typed_hub::auth::{NotRevoked, StoreError};
@@ -45,9 +48,14 @@ pub struct SignedOut {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NotRevoked {
-    /// The provider refused, or was not reached.
+    /// The provider refused to end the session, or was not reached. The session's tokens may stay
+    /// valid until they expire.
     #[error("the provider has not ended the session: {0}")]
     Provider(ProviderError),
+    /// After [`SignOutScope::Everywhere`]: this session's refresh token is revoked, but the
+    /// provider has not ended the user's other sessions.
+    #[error("the provider has ended this session, but not those on other devices: {0}")]
+    Elsewhere(ProviderError),
     /// The store could not be read, so it is not known which session it held.
     #[error("the session to end is not known: {0}")]
     Store(StoreError),
@@ -56,6 +64,10 @@ pub enum NotRevoked {
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Signs out: tells the provider, removes the tokens from the store, and publishes `SignedOut`.
     /// It is published even if no user is signed in.
+    ///
+    /// To sign out [everywhere](SignOutScope::Everywhere), an access token that has expired is
+    /// renewed first, which publishes nothing. If the provider cannot sign the user out everywhere,
+    /// this session's refresh token is revoked instead.
     ///
     /// A sign-out supersedes a refresh or a sign-in in progress. Once polled, it cannot be
     /// cancelled: dropping the future only ends the wait for the provider's reply, and the next
@@ -82,18 +94,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// in. A provider that refuses or is not reached is no error: see [`SignedOut::not_revoked`].
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
         let guard = SignOutGuard(self);
-        let plan = self.inner.submit(move |machine, _| machine.sign_out(scope));
-        let signed_out = match plan.outcome().await {
-            SignOutPlan::SignedOut { unread, browser } => {
+        let signed_out = match self.plan_sign_out(scope).await {
+            (SignOutPlan::SignedOut { unread, browser }, _) => {
                 Ok((unread.map(NotRevoked::Store), browser))
             }
-            SignOutPlan::StillSignedIn(error) => Err(error),
-            SignOutPlan::CallProvider {
-                sign_out,
-                call,
-                browser,
-            } => {
-                let not_revoked = self.end_session(sign_out, call).await;
+            (SignOutPlan::StillSignedIn(error), _) => Err(error),
+            (
+                SignOutPlan::CallProvider {
+                    sign_out,
+                    call,
+                    browser,
+                },
+                lock,
+            ) => {
+                let not_revoked = self.end_session(sign_out, call, lock).await;
                 not_revoked.map(|not_revoked| (not_revoked, browser))
             }
         };
@@ -109,28 +123,100 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         })
     }
 
+    /// Begins the sign-out. If the store is shared, it is locked from before the provider is called,
+    /// so that no other client refreshes a session that is being revoked.
+    async fn plan_sign_out(&self, scope: SignOutScope) -> (SignOutPlan, Option<LockShare>) {
+        let plan = || {
+            let plan = move |machine: &mut Machine, now| machine.sign_out(scope, now);
+            self.inner.submit(plan)
+        };
+        let planned = plan().outcome().await;
+        if !self.inner.is_shared() || !matches!(planned, SignOutPlan::CallProvider { .. }) {
+            return (planned, None);
+        }
+        match self.inner.lock_store().await {
+            // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
+            Ok(lock) => (plan().outcome().await, Some(lock)),
+            Err(error) => {
+                let abandoned = self.inner.submit(|machine, _| machine.abandon_sign_out());
+                abandoned.outcome().await;
+                (SignOutPlan::StillSignedIn(error), None)
+            }
+        }
+    }
+
     /// Ends the session at the provider, and then here.
     async fn end_session(
         &self,
         sign_out: SignOut,
         call: SignOutCall,
+        lock: Option<LockShare>,
     ) -> Result<Option<NotRevoked>, StoreError> {
         let provider = self.inner.provider();
-        let mut called = match call {
-            SignOutCall::Revoke(token) => provider.revoke(&token).await,
-            SignOutCall::Everywhere(token) => provider.sign_out_everywhere(&token).await,
+        let (mut not_revoked, told) = match call {
+            SignOutCall::Revoke(token) => {
+                let revoked = provider.revoke(&token).await;
+                (revoked.err().map(NotRevoked::Provider), Some(token))
+            }
+            SignOutCall::Everywhere {
+                access,
+                refresh,
+                needs_refresh,
+            } => self.end_everywhere(access, refresh, needs_refresh).await,
         };
-        let outcome = self
-            .inner
-            .submit(move |machine, _| machine.on_sign_out_reply(sign_out));
+        let outcome = self.inner.submit_locked(lock, move |machine, _| {
+            machine.on_sign_out_reply(&sign_out, told)
+        });
         match outcome.outcome().await {
             SignOutOutcome::SignedOut => {}
             SignOutOutcome::AlsoRevoke(token) => {
-                called = called.and(provider.revoke(&token).await);
+                let revoked = provider.revoke(&token).await;
+                not_revoked = not_revoked.or(revoked.err().map(NotRevoked::Provider));
             }
             SignOutOutcome::StillSignedIn(error) => return Err(error),
         }
-        Ok(called.err().map(NotRevoked::Provider))
+        Ok(not_revoked)
+    }
+
+    /// Ends all sessions of the user at the provider, or at least this one (F21). Returns what was
+    /// not done, and the refresh token that the provider was asked to revoke.
+    async fn end_everywhere(
+        &self,
+        mut access: AccessToken,
+        mut refresh: Option<RefreshToken>,
+        needs_refresh: bool,
+    ) -> (Option<NotRevoked>, Option<RefreshToken>) {
+        let provider = self.inner.provider();
+        let mut renewed = Ok(());
+        if needs_refresh {
+            let ended = self.inner.refresh_count();
+            match self.session_since(false, ended, true).await {
+                Ok(Some(session)) => {
+                    (access, refresh) = (session.tokens.access, session.tokens.refresh);
+                }
+                Ok(None) => return (None, None), // the session has ended meanwhile
+                Err(SessionError::Unreachable(error) | SessionError::Ended(error)) => {
+                    renewed = Err(error);
+                }
+                // The provider may take the token as it is.
+                Err(SessionError::NoRefreshToken | SessionError::Store(_)) => {}
+            }
+        }
+        let ended = match renewed {
+            Ok(()) => provider.sign_out_everywhere(&access).await,
+            Err(error) => Err(error),
+        };
+        match (ended, refresh) {
+            (Ok(()), _) => (None, None),
+            (Err(error), None) => (Some(NotRevoked::Provider(error)), None),
+            (Err(error), Some(token)) => {
+                let not_revoked = match provider.revoke(&token).await {
+                    Ok(()) => NotRevoked::Elsewhere(error),
+                    Err(_) => NotRevoked::Provider(error),
+                };
+                (Some(not_revoked), Some(token))
+            }
+        }
     }
 }
 
@@ -168,7 +254,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         deleted.map_err(DeleteUserError::Provider)?;
         let outcome = self
             .inner
-            .submit(move |machine, _| machine.on_sign_out_reply(deletion.sign_out));
+            .submit(move |machine, _| machine.on_sign_out_reply(&deletion.sign_out, None));
         match outcome.outcome().await {
             SignOutOutcome::SignedOut | SignOutOutcome::AlsoRevoke(_) => Ok(()),
             SignOutOutcome::StillSignedIn(error) => Err(DeleteUserError::Store(error)),

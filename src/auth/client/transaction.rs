@@ -15,12 +15,13 @@ use std::time::SystemTime;
 
 use super::in_flight::SingleFlight;
 use super::queue::{Completer, JobHandle, PublishJob, Queue};
+use super::store_lock::{LockShare, SharedLock};
 use super::wakers::WakerSet;
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
 #[cfg(feature = "loopback")]
 use crate::auth::error::RedirectError;
-use crate::auth::error::{NewClientError, SessionError};
+use crate::auth::error::{NewClientError, SessionError, StoreError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
 use crate::auth::machine::{Machine, SessionId, SessionLookup, Step, Write};
@@ -53,7 +54,8 @@ pub(super) struct Inner<P, S> {
 /// Runs transactions. They hold the driver and not [`Inner`], which holds them.
 struct Driver<P, S> {
     provider: P,
-    store: S,
+    store: Arc<S>,
+    store_lock: SharedLock,
     auth: Claim<Auth>,
     clock: Arc<dyn Clock>,
     machine: Arc<Mutex<Machine>>,
@@ -73,14 +75,16 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             return Err(NewClientError::new(provider, store));
         };
         let changes = WakerSet::new();
+        let machine = Machine::new(store.is_shared());
         Ok(Self {
             _notify: NotifyOnDrop(Arc::clone(&changes)),
             driver: Arc::new(Driver {
                 provider,
-                store,
+                store: Arc::new(store),
+                store_lock: SharedLock::new(),
                 auth,
                 clock,
-                machine: Arc::new(Mutex::new(Machine::default())),
+                machine: Arc::new(Mutex::new(machine)),
                 changes,
             }),
             transactions: Queue::new(),
@@ -164,11 +168,29 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         &self,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
     ) -> JobHandle<A> {
+        self.submit_locked(None, first)
+    }
+
+    /// Submits a transaction that keeps this share of the store's lock until it ends.
+    pub(super) fn submit_locked<A: Clone + Send + 'static>(
+        &self,
+        lock: Option<LockShare>,
+        first: impl FnOnce(&mut Machine, SystemTime) -> Step<A> + Send + 'static,
+    ) -> JobHandle<A> {
         let driver = Arc::clone(&self.driver);
         self.transactions.push(|completer| async move {
-            let (events, answer) = driver.run(first).await;
+            let (events, answer) = driver.run(lock, first).await;
             driver.publish_jobs(events, completer, answer)
         })
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.driver.store.is_shared()
+    }
+
+    /// Takes the lock of a shared store, or a share of it if this client has it.
+    pub(super) async fn lock_store(&self) -> Result<LockShare, StoreError> {
+        self.driver.store_lock.share(&self.driver.store).await
     }
 
     /// Asks the machine for the session. `ended` is how many refreshes had ended when the caller
@@ -212,14 +234,21 @@ impl Drop for NotifyOnDrop {
 }
 
 impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
+    /// Runs a transaction, under the store's lock from the step on that takes it.
     async fn run<A>(
         &self,
+        mut lock: Option<LockShare>,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>,
     ) -> (Vec<AuthEvent>, A) {
         let now = self.clock.now();
         let mut step = self.step(|machine| first(machine, now));
         loop {
             step = match step {
+                Step::Lock(then) => {
+                    let share = self.store_lock.share(&self.store).await;
+                    let locked = share.map(|share| lock = Some(share));
+                    self.step(|machine| then(machine, locked))
+                }
                 Step::Load(then) => {
                     let stored = self.store.load().await;
                     self.step(|machine| then(machine, stored))
@@ -238,7 +267,10 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
                     };
                     self.step(|machine| then(machine, written))
                 }
-                Step::End { publish, answer } => return (publish, answer),
+                Step::End { publish, answer } => {
+                    drop(lock);
+                    return (publish, answer);
+                }
             };
         }
     }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::ChallengeNameType as Name;
 use serde::{Deserialize, Serialize};
 
+use super::failure::{sanitize_name, unreadable, unsupported};
+use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod};
 use crate::auth::secret::Continuation;
 
@@ -17,6 +19,9 @@ pub(super) struct ChallengeState {
     pub(super) session: Option<String>,
     /// The service's name for the user from here on.
     pub(super) username: String,
+    /// Whether the service takes the password by SRP only.
+    #[serde(default)]
+    pub(super) password_by_srp: bool,
 }
 
 impl ChallengeState {
@@ -29,10 +34,14 @@ impl ChallengeState {
     }
 }
 
-/// Converts a challenge of the service, if there is one like it.
-pub(super) fn to_challenge(name: &Name, parameters: &Parameters) -> Option<Challenge> {
+/// Converts a challenge of the service, if it can be answered.
+pub(super) fn to_challenge(
+    name: &Name,
+    parameters: &Parameters,
+    available: &[Name],
+) -> Result<Challenge, ProviderError> {
     let destination = || parameters.get("CODE_DELIVERY_DESTINATION").cloned();
-    Some(match name {
+    Ok(match name {
         Name::CustomChallenge => Challenge::Custom {
             parameters: parameters.clone().into_iter().collect(),
         },
@@ -43,10 +52,14 @@ pub(super) fn to_challenge(name: &Name, parameters: &Parameters) -> Option<Chall
                 .collect(),
         },
         Name::SelectMfaType => Challenge::SelectMfa {
-            allowed: list(parameters, "MFAS_CAN_CHOOSE")
-                .iter()
-                .filter_map(|m| mfa(m))
-                .collect(),
+            allowed: known(
+                "second factors",
+                &list(parameters, "MFAS_CAN_CHOOSE"),
+                |name| mfa(name),
+            )?,
+        },
+        Name::SelectChallenge => Challenge::SelectFirstFactor {
+            available: known("first factors", available, first_factor)?,
         },
         Name::SoftwareTokenMfa => Challenge::TotpCode,
         Name::SmsMfa | Name::SmsOtp => Challenge::SmsCode {
@@ -56,26 +69,68 @@ pub(super) fn to_challenge(name: &Name, parameters: &Parameters) -> Option<Chall
             destination: destination(),
         },
         Name::Password | Name::PasswordSrp => Challenge::Password,
-        _ => return None,
+        Name::WebAuthn => Challenge::Passkey {
+            options: parameters
+                .get("CREDENTIAL_REQUEST_OPTIONS")
+                .cloned()
+                .ok_or_else(|| unreadable("there are no options for a passkey"))?,
+        },
+        other => {
+            let name = sanitize_name(other.as_str());
+            let message = format!("the service asks for {name}, which cannot be answered here");
+            return Err(unsupported(&message));
+        }
     })
 }
 
-/// The first factors that a user may choose from. Passkeys are left out: they work only in a
-/// browser.
-pub(super) fn first_factors(named: &[Name]) -> Challenge {
-    let mut available = Vec::new();
-    for name in named {
-        let factor = match name {
-            Name::Password | Name::PasswordSrp => FirstFactor::Password,
-            Name::SmsOtp => FirstFactor::SmsCode,
-            Name::EmailOtp => FirstFactor::EmailCode,
-            _ => continue,
-        };
-        if !available.contains(&factor) {
-            available.push(factor);
+/// The second factors that a user can set up here. If the service names none, it means an
+/// authenticator application.
+pub(super) fn can_set_up(parameters: &Parameters) -> Result<Vec<MfaMethod>, ProviderError> {
+    let named = list(parameters, "MFAS_CAN_SETUP");
+    if named.is_empty() {
+        return Ok(vec![MfaMethod::Totp]);
+    }
+    // A phone number is set up outside a sign-in.
+    known("second factors to set up", &named, |name| {
+        mfa(name).filter(|method| *method != MfaMethod::Sms)
+    })
+}
+
+/// Converts the names that are known here, each once. It is an error if none is.
+fn known<N: AsRef<str>, T: PartialEq>(
+    what: &str,
+    names: &[N],
+    convert: impl Fn(&N) -> Option<T>,
+) -> Result<Vec<T>, ProviderError> {
+    let mut all = Vec::new();
+    for choice in names.iter().filter_map(convert) {
+        if !all.contains(&choice) {
+            all.push(choice);
         }
     }
-    Challenge::SelectFirstFactor { available }
+    if all.is_empty() {
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| sanitize_name(name.as_ref()))
+            .take(16)
+            .collect();
+        let message = format!(
+            "the service offers these {what}, none of which can be used here: {}",
+            names.join(", ")
+        );
+        return Err(unsupported(&message));
+    }
+    Ok(all)
+}
+
+fn first_factor(name: &Name) -> Option<FirstFactor> {
+    match name {
+        Name::Password | Name::PasswordSrp => Some(FirstFactor::Password),
+        Name::SmsOtp => Some(FirstFactor::SmsCode),
+        Name::EmailOtp => Some(FirstFactor::EmailCode),
+        Name::WebAuthn => Some(FirstFactor::Passkey),
+        _ => None,
+    }
 }
 
 /// Converts an answer to the parameters of this challenge.
@@ -101,13 +156,15 @@ pub(super) fn to_responses(name: &str, answer: &Answer) -> Option<Vec<(String, S
                 FirstFactor::Password => "PASSWORD",
                 FirstFactor::SmsCode => "SMS_OTP",
                 FirstFactor::EmailCode => "EMAIL_OTP",
-                FirstFactor::Passkey => return None,
+                FirstFactor::Passkey => "WEB_AUTHN",
             },
         ),
         ("SELECT_CHALLENGE", Answer::Password(password)) => Some(vec![
             ("ANSWER".to_owned(), "PASSWORD".to_owned()),
             ("PASSWORD".to_owned(), password.expose().to_owned()),
         ]),
+        ("WEB_AUTHN", Answer::Passkey(credential)) => one("CREDENTIAL", credential.expose()),
+        ("MFA_SETUP", Answer::Email(address)) => one("EMAIL", address),
         ("PASSWORD", Answer::Password(password)) => one("PASSWORD", password.expose()),
         (
             "NEW_PASSWORD_REQUIRED",
@@ -153,11 +210,62 @@ mod tests {
             Name::EmailOtp,
             Name::WebAuthn,
             Name::Password,
+            Name::DeviceSrpAuth,
         ];
-        let available = vec![FirstFactor::Password, FirstFactor::EmailCode];
+        let offered = to_challenge(&Name::SelectChallenge, &Parameters::new(), &named);
+        let available = vec![
+            FirstFactor::Password,
+            FirstFactor::EmailCode,
+            FirstFactor::Passkey,
+        ];
+        assert_eq!(offered, Ok(Challenge::SelectFirstFactor { available }));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_named() {
+        let parameters = |name: &str, list: &str| [(name.to_owned(), list.to_owned())].into();
+        let dance = Name::from("DANCE");
+        for (name, parameters, available, named) in [
+            (
+                Name::DeviceSrpAuth,
+                Parameters::new(),
+                vec![],
+                "DEVICE_SRP_AUTH",
+            ),
+            (dance.clone(), Parameters::new(), vec![], "DANCE"),
+            (
+                Name::SelectChallenge,
+                Parameters::new(),
+                vec![dance],
+                "DANCE",
+            ),
+            (
+                Name::SelectMfaType,
+                parameters("MFAS_CAN_CHOOSE", "[\"CARRIER_PIGEON\"]"),
+                vec![],
+                "CARRIER_PIGEON",
+            ),
+        ] {
+            let error = to_challenge(&name, &parameters, &available).unwrap_err();
+            assert_eq!(error.name, "Unsupported");
+            assert!(error.message.contains(named), "{error}");
+        }
+        let only = parameters("MFAS_CAN_SETUP", "[\"SMS_MFA\"]");
+        let error = can_set_up(&only).unwrap_err();
+        assert!(error.message.contains("SMS_MFA"), "{error}");
+    }
+
+    #[test]
+    fn what_can_be_set_up_is_what_the_service_says() {
+        let set_up = |list: &str| {
+            can_set_up(&[("MFAS_CAN_SETUP".to_owned(), list.to_owned())].into()).unwrap()
+        };
+        assert_eq!(can_set_up(&Parameters::new()), Ok(vec![MfaMethod::Totp]));
+        assert_eq!(set_up("[\"SOFTWARE_TOKEN_MFA\"]"), [MfaMethod::Totp]);
+        assert_eq!(set_up("[\"EMAIL_OTP\",\"SMS_MFA\"]"), [MfaMethod::Email]);
         assert_eq!(
-            first_factors(&named),
-            Challenge::SelectFirstFactor { available }
+            set_up("[\"SOFTWARE_TOKEN_MFA\",\"EMAIL_OTP\"]"),
+            [MfaMethod::Totp, MfaMethod::Email]
         );
     }
 }

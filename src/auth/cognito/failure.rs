@@ -5,10 +5,10 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
-pub(super) use crate::auth::oauth::failure::unreadable;
+pub(super) use crate::auth::oauth::failure::{sanitize_name, unreadable};
 
 /// Keeps the service's name and message of the error. For secrets in the message, see
-/// [`redact`](crate::auth::oauth::failure::redact).
+/// [`hide_secrets`].
 pub(super) fn service_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
@@ -33,10 +33,10 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
         return no_answer();
     };
     let message = error.message().unwrap_or("the service gives no reason");
-    let kind = kind(name, message, status);
+    let kind = kind(name, status);
     ProviderError::new(
         kind,
-        failure::sanitize_name(name),
+        sanitize_name(name),
         failure::sanitize(hide_input(message)),
     )
 }
@@ -48,6 +48,58 @@ fn hide_input(message: &str) -> &str {
     } else {
         message
     }
+}
+
+/// Hides what was sent in an error: the service may repeat it, and errors are shown.
+///
+/// A password may be a plain word, which the service's own message may contain as well. A message
+/// that hid it would tell that the password is such a word. So a plain word is hidden only in
+/// quotation marks, other short secrets as a whole, and a token wherever it occurs.
+pub(super) fn hide_secrets<'s>(
+    error: ProviderError,
+    sent: impl IntoIterator<Item = &'s str>,
+) -> ProviderError {
+    let ProviderError {
+        kind,
+        mut name,
+        mut message,
+    } = error;
+    for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
+        name = hide(&name, secret);
+        message = hide(&message, secret);
+    }
+    ProviderError {
+        kind,
+        name,
+        message,
+    }
+}
+
+fn hide(text: &str, secret: &str) -> String {
+    const HIDDEN: &str = "…";
+    const QUOTES: [char; 4] = ['\'', '"', '`', '“'];
+    let is_word = secret.chars().all(char::is_alphabetic);
+    let is_token = secret.len() >= 16 && !secret.contains(' ') && !is_word;
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(secret) {
+        let (before, from) = rest.split_at(at);
+        let after = &from[secret.len()..];
+        shown.push_str(before);
+        let is_whole =
+            !shown.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
+        let is_hidden = is_token || is_whole && (!is_word || shown.ends_with(QUOTES));
+        let taken = if is_hidden {
+            shown.push_str(HIDDEN);
+            secret.len()
+        } else {
+            let first = from.chars().next();
+            shown.extend(first);
+            first.map_or(0, char::len_utf8)
+        };
+        rest = &from[taken..];
+    }
+    shown + rest
 }
 
 /// The errors that end a session. Any other refusal of a refresh (for example by a firewall, or of
@@ -80,7 +132,8 @@ fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
     }
 }
 
-fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
+/// The name decides, and not the words of the message (F13).
+fn kind(name: &str, status: u16) -> ProviderErrorKind {
     match name {
         "TooManyRequestsException"
         | "LimitExceededException"
@@ -88,7 +141,6 @@ fn kind(name: &str, message: &str, status: u16) -> ProviderErrorKind {
         | "ThrottlingException"
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
         _ if is_unavailable(status) => ProviderErrorKind::InTransit,
-        "NotAuthorizedException" if message.contains("revoked") => ProviderErrorKind::Rejected,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
         _ => ProviderErrorKind::Rejected,
     }
@@ -120,7 +172,7 @@ mod tests {
             "InvalidParameterException",
             "ResourceNotFoundException",
         ] {
-            let kind = kind(name, "refused", 400);
+            let kind = kind(name, 400);
             assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
             let kind = kind_of_refresh(name, kind);
             assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
@@ -141,7 +193,7 @@ mod tests {
                 "NotAuthorizedException",
                 "Refresh Token has been revoked",
                 400,
-                Rejected,
+                NotAuthorized,
             ),
             ("RefreshTokenReuseException", "reused", 400, Rejected),
             ("UserNotFoundException", "gone", 400, Rejected),
@@ -150,7 +202,7 @@ mod tests {
             ("InternalErrorException", "sorry", 500, InTransit),
             ("Whatever", "?", 503, InTransit),
         ] {
-            let kind = kind(name, message, status);
+            let kind = kind(name, status);
             assert_eq!(kind, meaning, "{name}: {message}");
             assert_eq!(kind_of_refresh(name, kind), meaning, "{name}: {message}");
         }
@@ -173,10 +225,15 @@ mod tests {
             let kind = refreshed(name, "over");
             assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
         }
-        let revoked = refreshed("NotAuthorizedException", "Refresh Token has been revoked");
-        assert_eq!(revoked, ProviderErrorKind::Rejected);
-        let expired = refreshed("NotAuthorizedException", "Refresh Token has expired");
-        assert_eq!(expired, ProviderErrorKind::NotAuthorized);
+        for message in [
+            "Refresh Token has been revoked",
+            "Refresh Token has expired",
+            "User is disabled.",
+            "Invalid Refresh Token",
+        ] {
+            let kind = refreshed("NotAuthorizedException", message);
+            assert_eq!(kind, ProviderErrorKind::NotAuthorized, "{message}");
+        }
         for name in [
             "ForbiddenException",
             "InvalidLambdaResponseException",
@@ -189,6 +246,49 @@ mod tests {
         ] {
             let kind = refreshed(name, "?");
             assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_and_a_word_of_the_message_is_not() {
+        let hidden = |message: &str, secret: &str| {
+            let error = ProviderError::new(ProviderErrorKind::Rejected, "N", message);
+            hide_secrets(error, [secret, ""]).message
+        };
+        let message = "Incorrect username or password.";
+        for word in [
+            "password",
+            "user",
+            "or",
+            "name",
+            "Incorrect",
+            ".",
+            "username or pass",
+        ] {
+            assert_eq!(hidden(message, word), message, "{word}");
+        }
+        for (message, secret, shown) in [
+            (
+                "'password' is no password",
+                "password",
+                "'…' is no password",
+            ),
+            ("hunter2 is wrong", "hunter2", "… is wrong"),
+            ("it is not hunter2", "hunter2", "it is not …"),
+            ("hunter22 is wrong", "hunter2", "hunter22 is wrong"),
+            (
+                "the code 123456 is wrong: 123456",
+                "123456",
+                "the code … is wrong: …",
+            ),
+            (
+                "token=xabcdefgh.12345678y",
+                "abcdefgh.12345678",
+                "token=x…y",
+            ),
+            ("a b c d, a b c d e", "a b c d", "…, … e"),
+        ] {
+            assert_eq!(hidden(message, secret), shown);
         }
     }
 

@@ -1,15 +1,19 @@
 //! Amazon Cognito user pools.
 //!
 //! - this file: [`CognitoProvider`], its open sessions and redirects
-//! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step
+//! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step; `srp`: by proof
+//!   of the password
 //! - `challenge`: converts the service's challenges; `tokens`: the tokens it issues
-//! - `failure`: its errors; `bounded`: the size limit of an answer
+//! - `failure`: its errors; `bounded`: the size limit of an answer; `retry`: which requests are
+//!   sent again
 
 mod bounded;
 mod challenge;
 mod failure;
 mod options;
+mod retry;
 mod sign_in;
+mod srp;
 mod tokens;
 mod users;
 
@@ -21,10 +25,11 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
+use self::failure::{
+    another_user, hide_secrets, refresh_error, service_error, unreadable, unsupported,
+};
 use self::tokens::read_tokens;
 use super::error::ProviderError;
-use super::oauth::failure::redact;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
@@ -36,9 +41,9 @@ use super::user::AuthUser;
 
 /// A Cognito user pool, through its API (with the official SDK) and its sign-in pages.
 ///
-/// Sign-in is by SRP unless the options say otherwise. Each challenge of the service is a
-/// [`Challenge`](super::Challenge), except passkeys, which are not offered as a first factor.
-/// Devices are not remembered: in a pool that always remembers them, a refresh needs a device key
+/// Sign-in is by SRP unless the options say otherwise. Each challenge of the service that can be
+/// answered is a [`Challenge`](super::Challenge); any other is an error of the name `Unsupported`,
+/// which names it. The options and the credential of a passkey pass through as JSON. Devices are not remembered: in a pool that always remembers them, a refresh needs a device key
 /// that this provider lacks, so leave device tracking off. No AWS credentials are needed. Needs a
 /// tokio runtime.
 ///
@@ -86,9 +91,9 @@ impl CognitoProvider {
         self.inner.client_secret.as_ref().map(ClientSecret::expose)
     }
 
-    /// Removes this secret and that of the app client from an error.
+    /// Hides this secret and that of the app client in an error.
     fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
-        redact(error, [sent].into_iter().chain(self.secret()))
+        hide_secrets(error, [sent].into_iter().chain(self.secret()))
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {

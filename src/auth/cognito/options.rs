@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
 use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Region};
 use aws_sdk_cognitoidentityprovider::{Client, Config};
@@ -16,6 +15,7 @@ use typed_builder::TypedBuilder;
 use url::Url;
 
 use super::bounded::Bounded;
+use super::retry::{self, OnlyWithoutEffect};
 use super::{CognitoProvider, Hosted, Inner};
 use crate::auth::oauth::http::Http;
 use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
@@ -74,7 +74,9 @@ pub struct CognitoOptions {
     /// The endpoint of the service; unless set, that of the region.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     endpoint: Option<String>,
-    /// How long to wait for each answer; unless set, 30 s. Requests are not retried.
+    /// How long to wait for each answer; unless set, 30 s. Within that time, a request that
+    /// certainly had no effect (no connection, status 429 or 503, `TooManyRequestsException`) is
+    /// sent again, up to twice, after a growing, jittered pause.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
     /// The domain of the pool's sign-in pages, for signing in by redirect:
@@ -106,7 +108,8 @@ impl CognitoOptions {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .http_client(Builder::new().tls_provider(tls).build_https())
-            .retry_config(RetryConfig::disabled())
+            .retry_config(retry::config())
+            .retry_classifier(OnlyWithoutEffect)
             .timeout_config(time_limit.build())
             .interceptor(Bounded)
             .allow_no_auth();

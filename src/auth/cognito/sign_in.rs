@@ -1,29 +1,29 @@
-//! Sign-in: by SRP, by password, by challenges.
-
-use aws_cognito_srp::{SrpClient, User};
-use aws_sdk_cognitoidentityprovider::types::{
-    AuthFlowType, AuthenticationResultType, ChallengeNameType,
-};
+//! Sign-in, step by step: by SRP, by password, by challenges.
 
 use std::collections::HashMap;
 
+use aws_cognito_srp::{SrpClient, User};
+use aws_sdk_cognitoidentityprovider::types::{
+    AuthFlowType, AuthenticationResultType, ChallengeNameType, VerifySoftwareTokenResponseType,
+};
+
 use super::CognitoProvider;
-use super::challenge::{ChallengeState, first_factors, to_challenge, to_responses};
+use super::challenge::{ChallengeState, can_set_up, to_challenge, to_responses};
 use super::failure::{service_error, unreadable, unsupported};
 use super::options::CognitoFlow;
 use super::tokens::read_tokens;
-use crate::auth::error::ProviderError;
+use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::provider::SignInReply;
-use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, OpenChallenge};
-use crate::auth::secret::Password;
+use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
+use crate::auth::secret::{Code, Password};
 
 /// The service's reply to a step of a sign-in.
 #[derive(Default)]
-struct Reply {
+pub(super) struct Reply {
     result: Option<AuthenticationResultType>,
     name: Option<ChallengeNameType>,
-    session: Option<String>,
-    parameters: HashMap<String, String>,
+    pub(super) session: Option<String>,
+    pub(super) parameters: HashMap<String, String>,
     available: Vec<ChallengeNameType>,
 }
 
@@ -87,50 +87,23 @@ impl CognitoProvider {
             },
             Err(error) => return challenge_or_error(username, service_error(error)),
         };
+        self.next_step(username, username.to_owned(), srp, reply)
+            .await
+    }
+
+    /// Proves the password if the service asks for that, and otherwise takes the next challenge.
+    async fn next_step(
+        &self,
+        username: &str,
+        known_as: String,
+        srp: Option<SrpClient<User>>,
+        reply: Reply,
+    ) -> Result<SignInReply, ProviderError> {
         match (&reply.name, srp) {
             (Some(ChallengeNameType::PasswordVerifier), Some(srp)) => {
                 self.prove_password(username, &srp, reply).await
             }
-            _ => {
-                self.next_challenge(username, username.to_owned(), reply)
-                    .await
-            }
-        }
-    }
-
-    /// Proves knowledge of the password without sending it.
-    async fn prove_password(
-        &self,
-        username: &str,
-        srp: &SrpClient<User>,
-        reply: Reply,
-    ) -> Result<SignInReply, ProviderError> {
-        let parameter = |name| reply.parameters.get(name).map_or("", String::as_str);
-        let id = parameter("USER_ID_FOR_SRP").to_owned();
-        let proof = srp
-            .verify(
-                parameter("SECRET_BLOCK"),
-                &id,
-                parameter("SALT"),
-                parameter("SRP_B"),
-            )
-            .map_err(|_| unreadable("the SRP parameters cannot be read"))?;
-        let responses = [
-            (
-                "PASSWORD_CLAIM_SECRET_BLOCK",
-                proof.password_claim_secret_block,
-            ),
-            ("PASSWORD_CLAIM_SIGNATURE", proof.password_claim_signature),
-            ("TIMESTAMP", proof.timestamp),
-        ];
-        let state = ChallengeState {
-            name: "PASSWORD_VERIFIER".to_owned(),
-            session: reply.session,
-            username: id,
-        };
-        match self.respond(&state, owned(responses)).await {
-            Ok(reply) => self.next_challenge(username, state.username, reply).await,
-            Err(error) => challenge_or_error(username, error),
+            _ => self.next_challenge(username, known_as, reply).await,
         }
     }
 
@@ -141,28 +114,41 @@ impl CognitoProvider {
     ) -> Result<SignInReply, ProviderError> {
         let mut state = ChallengeState::from_continuation(&open.continuation)
             .ok_or_else(|| unsupported("this sign-in was begun by another provider"))?;
-        if let (Challenge::SelectFirstFactor { .. }, Answer::FirstFactor(FirstFactor::Password)) =
-            (&open.challenge, answer)
-        {
-            // For the service, choosing the password and sending it is one step.
-            return Ok(SignInReply::Challenged(OpenChallenge {
-                challenge: Challenge::Password,
-                ..open.clone()
-            }));
-        }
+        let mut srp = None;
         let responses = match (&*state.name, answer) {
+            ("SELECT_CHALLENGE", Answer::FirstFactor(FirstFactor::Password)) => {
+                // For the service, choosing the password and sending it is one step.
+                return Ok(SignInReply::Challenged(OpenChallenge {
+                    challenge: Challenge::Password,
+                    ..open.clone()
+                }));
+            }
+            ("MFA_SETUP", Answer::Mfa(MfaMethod::Email)) => {
+                return Ok(SignInReply::Challenged(OpenChallenge {
+                    challenge: Challenge::SetUpEmail,
+                    ..open.clone()
+                }));
+            }
+            ("MFA_SETUP", Answer::Mfa(MfaMethod::Totp)) => {
+                let challenge = self.set_up_totp(&mut state.session).await?;
+                return Ok(SignInReply::Challenged(OpenChallenge {
+                    challenge,
+                    continuation: state.to_continuation(),
+                    ..open.clone()
+                }));
+            }
             ("MFA_SETUP", Answer::Code(code)) => {
-                let verified = self
-                    .inner
-                    .client
-                    .verify_software_token()
-                    .set_session(state.session.clone())
-                    .user_code(code.expose())
-                    .send()
-                    .await
-                    .map_err(service_error)?;
-                state.session = verified.session;
+                state.session = self.verify_totp(state.session, code).await?;
                 HashMap::new()
+            }
+            (name, Answer::Password(password)) if state.password_by_srp => {
+                let client = self.srp(&state.username, password);
+                let mut responses = owned([("SRP_A", client.get_auth_parameters().a)]);
+                if name == "SELECT_CHALLENGE" {
+                    responses.extend(owned([("ANSWER", "PASSWORD_SRP".to_owned())]));
+                }
+                srp = Some(client);
+                responses
             }
             _ => to_responses(&state.name, answer)
                 .ok_or_else(|| unsupported("the service takes no such answer here"))?
@@ -171,14 +157,57 @@ impl CognitoProvider {
         };
         match self.respond(&state, responses).await {
             Ok(reply) => {
-                self.next_challenge(&open.username, state.username, reply)
+                self.next_step(&open.username, state.username, srp, reply)
                     .await
             }
             Err(error) => challenge_or_error(&open.username, error),
         }
     }
 
-    async fn respond(
+    /// Begins to set up an authenticator application.
+    async fn set_up_totp(&self, session: &mut Option<String>) -> Result<Challenge, ProviderError> {
+        let set_up = self
+            .inner
+            .client
+            .associate_software_token()
+            .set_session(session.take())
+            .send()
+            .await
+            .map_err(service_error)?;
+        *session = set_up.session;
+        let key = set_up
+            .secret_code
+            .ok_or_else(|| unreadable("there is no key"))?;
+        Ok(Challenge::SetUpTotp { key: key.into() })
+    }
+
+    /// Checks the first code of an authenticator application, and returns the session.
+    async fn verify_totp(
+        &self,
+        session: Option<String>,
+        code: &Code,
+    ) -> Result<Option<String>, ProviderError> {
+        let verified = self
+            .inner
+            .client
+            .verify_software_token()
+            .set_session(session)
+            .user_code(code.expose())
+            .send()
+            .await
+            .map_err(service_error)?;
+        match verified.status {
+            // A service of a later version may answer by another word.
+            None | Some(VerifySoftwareTokenResponseType::Success) => Ok(verified.session),
+            Some(_) => Err(ProviderError::new(
+                ProviderErrorKind::Rejected,
+                "SoftwareTokenNotVerified",
+                "the code was not accepted: enter the one that the authenticator shows now",
+            )),
+        }
+    }
+
+    pub(super) async fn respond(
         &self,
         state: &ChallengeState,
         mut responses: HashMap<String, String>,
@@ -208,7 +237,7 @@ impl CognitoProvider {
     }
 
     /// Returns the tokens or the next challenge. `known_as` is the service's name for the user.
-    async fn next_challenge(
+    pub(super) async fn next_challenge(
         &self,
         username: &str,
         known_as: String,
@@ -222,25 +251,18 @@ impl CognitoProvider {
             .name
             .ok_or_else(|| unreadable("neither tokens nor a challenge"))?;
         let challenge = match &name {
-            ChallengeNameType::MfaSetup => {
-                let set_up = self
-                    .inner
-                    .client
-                    .associate_software_token()
-                    .set_session(reply.session)
-                    .send()
-                    .await
-                    .map_err(service_error)?;
-                reply.session = set_up.session;
-                let key = set_up
-                    .secret_code
-                    .ok_or_else(|| unreadable("there is no key"))?;
-                Challenge::SetUpTotp { key: key.into() }
-            }
-            ChallengeNameType::SelectChallenge => first_factors(&reply.available),
-            name => to_challenge(name, &reply.parameters)
-                .ok_or_else(|| unsupported("the service asks what this crate does not know"))?,
+            ChallengeNameType::MfaSetup => match can_set_up(&reply.parameters)?[..] {
+                [MfaMethod::Totp] => self.set_up_totp(&mut reply.session).await?,
+                [MfaMethod::Email] => Challenge::SetUpEmail,
+                ref allowed => Challenge::SelectMfaSetUp {
+                    allowed: allowed.to_vec(),
+                },
+            },
+            name => to_challenge(name, &reply.parameters, &reply.available)?,
         };
+        let password_by_srp = name == ChallengeNameType::PasswordSrp
+            || !reply.available.contains(&ChallengeNameType::Password)
+                && reply.available.contains(&ChallengeNameType::PasswordSrp);
         let known_as = reply
             .parameters
             .get("USER_ID_FOR_SRP")
@@ -250,6 +272,7 @@ impl CognitoProvider {
             name: name.as_str().to_owned(),
             session: reply.session,
             username: known_as,
+            password_by_srp,
         };
         Ok(SignInReply::Challenged(OpenChallenge {
             username: username.to_owned(),
@@ -257,21 +280,13 @@ impl CognitoProvider {
             continuation: state.to_continuation(),
         }))
     }
-
-    fn srp(&self, username: &str, password: &Password) -> SrpClient<User> {
-        let user = User::new(&self.inner.user_pool_id, username, password.expose());
-        SrpClient::new(user, &self.inner.client_id, self.secret())
-    }
-
-    /// The secret hash for this user name, if the app client has a secret.
-    pub(super) fn secret_hash(&self, username: &str) -> Option<String> {
-        let user = User::new(&self.inner.user_pool_id, username, "");
-        SrpClient::new(user, &self.inner.client_id, self.secret()).get_secret_hash()
-    }
 }
 
 /// Converts two errors of a sign-in to challenges.
-fn challenge_or_error(username: &str, error: ProviderError) -> Result<SignInReply, ProviderError> {
+pub(super) fn challenge_or_error(
+    username: &str,
+    error: ProviderError,
+) -> Result<SignInReply, ProviderError> {
     let challenge = match &*error.name {
         "UserNotConfirmedException" => Challenge::ConfirmSignUp,
         "PasswordResetRequiredException" => Challenge::ResetPassword,
@@ -284,7 +299,9 @@ fn challenge_or_error(username: &str, error: ProviderError) -> Result<SignInRepl
     }))
 }
 
-fn owned(parameters: impl IntoIterator<Item = (&'static str, String)>) -> HashMap<String, String> {
+pub(super) fn owned(
+    parameters: impl IntoIterator<Item = (&'static str, String)>,
+) -> HashMap<String, String> {
     let owned = |(name, value): (&str, String)| (name.to_owned(), value);
     parameters.into_iter().map(owned).collect()
 }

@@ -6,6 +6,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::failure::unreadable;
 use crate::auth::error::ProviderError;
@@ -23,6 +24,13 @@ struct Claims {
     iat: u64,
 }
 
+/// The claims of an access token that are read.
+#[derive(Deserialize)]
+struct Times {
+    exp: u64,
+    iat: u64,
+}
+
 pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
@@ -36,7 +44,12 @@ pub(super) fn read_tokens(
     if access.is_empty() || claims.sub.is_empty() {
         return Err(unreadable("the tokens are of nobody"));
     }
-    let seconds = u64::try_from(result.expires_in).unwrap_or(0);
+    let id_lifetime = claims.exp.saturating_sub(claims.iat);
+    // If the service does not say how long the access token lasts, the token itself does.
+    let said = u64::try_from(result.expires_in)
+        .ok()
+        .filter(|&seconds| seconds > 0);
+    let seconds = said.unwrap_or_else(|| lifetime(&access).unwrap_or(id_lifetime));
     let user = AuthUser {
         username: claims
             .cognito_username
@@ -51,7 +64,7 @@ pub(super) fn read_tokens(
         },
         id: Some(Lasting {
             token: id.into(),
-            lifetime: Duration::from_secs(claims.exp.saturating_sub(claims.iat)),
+            lifetime: Duration::from_secs(id_lifetime),
         }),
         refresh: result.refresh_token.map(Into::into),
     };
@@ -59,11 +72,15 @@ pub(super) fn read_tokens(
 }
 
 fn claims(token: &str) -> Result<Claims, ProviderError> {
-    let payload = token
-        .split('.')
-        .nth(1)
-        .and_then(|part| BASE64.decode(part).ok());
-    payload
-        .and_then(|payload| serde_json::from_slice(&payload).ok())
-        .ok_or_else(|| unreadable("the id token is none"))
+    payload(token).ok_or_else(|| unreadable("the id token is none"))
+}
+
+fn lifetime(token: &str) -> Option<u64> {
+    let Times { exp, iat } = payload(token)?;
+    Some(exp.saturating_sub(iat))
+}
+
+fn payload<T: DeserializeOwned>(token: &str) -> Option<T> {
+    let payload = BASE64.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
 }

@@ -141,6 +141,7 @@ fn secret_of(answer: &Answer) -> &str {
         Answer::Password(password) | Answer::NewPassword { password, .. } => password.expose(),
         Answer::Code(code) => code.expose(),
         Answer::Custom(answer) => answer.expose(),
-        Answer::Mfa(_) | Answer::FirstFactor(_) => "",
+        Answer::Passkey(credential) => credential.expose(),
+        Answer::Mfa(_) | Answer::FirstFactor(_) | Answer::Email(_) => "",
     }
 }

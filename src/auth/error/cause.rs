@@ -55,8 +55,11 @@ pub enum Field {
     Password,
     /// A code.
     Code,
-    /// The answer to a custom challenge.
+    /// The answer to a custom challenge, or the credential of a passkey.
     Answer,
+    /// An email address.
+    #[strum(serialize = "email address")]
+    Email,
     /// The custom state of a sign-in by redirect.
     #[strum(serialize = "custom state")]
     CustomState,
@@ -75,7 +78,9 @@ impl Field {
     pub const fn longest(self) -> usize {
         match self {
             Self::Answer => MAX_ANSWER_BYTES,
-            Self::Username | Self::Password | Self::Code | Self::CustomState => MAX_INPUT_BYTES,
+            Self::Username | Self::Password | Self::Code | Self::Email | Self::CustomState => {
+                MAX_INPUT_BYTES
+            }
         }
     }
 }
@@ -166,6 +171,9 @@ pub enum StoreError {
     /// Writing, or removing, failed.
     #[error("the token store cannot be written: {0}")]
     Write(io::ErrorKind),
+    /// The lock was not had: another process holds it, or it cannot be opened.
+    #[error("the token store cannot be locked: {0}")]
+    Lock(io::ErrorKind),
     /// A write that succeeded cannot be read back.
     #[error("the token store does not give back what was written to it")]
     NotReadBack,
@@ -175,26 +183,59 @@ pub enum StoreError {
 ///
 /// On the wire: `{"name":"…","message":"…"}`.
 ///
+/// The names are those that front-end libraries know: the service's own name of the error;
+/// `NetworkError` for a request that did not arrive, or whose answer was broken;
+/// `OAuthSignInException` for a redirect that was refused, failed or was cancelled. The message
+/// tells which.
+///
 /// ```
 /// use typed_hub::auth::{AuthFailure, ProviderError, ProviderErrorKind};
 ///
 /// let kind = ProviderErrorKind::InTransit;
 /// let failure = AuthFailure::from(&ProviderError::new(kind, "TimedOut", "no answer in 30 s"));
-/// assert_eq!(failure.name, "TimedOut");
+/// assert_eq!(failure.name, "NetworkError");
+/// assert_eq!(failure.message, "no answer in 30 s");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{message} ({name})")]
 pub struct AuthFailure {
-    /// The name of the error: the provider's own, if the provider has caused it.
+    /// The name of the error.
     pub name: String,
     /// What happened, for people.
     pub message: String,
 }
 
+/// The names of this crate for requests that did not arrive, or whose answer was broken.
+const IN_TRANSIT: [&str; 13] = [
+    "Broken",
+    "ConnectionRefused",
+    "NameNotFound",
+    "NoTls",
+    "NotReached",
+    "NotSecure",
+    "NotTrusted",
+    "Redirected",
+    "Status",
+    "TimedOut",
+    "Tls",
+    "TooLong",
+    "Unreadable",
+];
+
+impl AuthFailure {
+    pub(super) const NETWORK_ERROR: &'static str = "NetworkError";
+}
+
 impl From<&ProviderError> for AuthFailure {
     fn from(error: &ProviderError) -> Self {
+        let is_in_transit = error.kind == ProviderErrorKind::InTransit;
+        let name = if is_in_transit && IN_TRANSIT.contains(&&*error.name) {
+            Self::NETWORK_ERROR
+        } else {
+            &error.name
+        };
         Self {
-            name: error.name.clone(),
+            name: name.to_owned(),
             message: error.message.clone(),
         }
     }

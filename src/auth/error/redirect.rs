@@ -65,23 +65,14 @@ pub enum RedirectError {
 
 impl From<&RedirectError> for AuthFailure {
     fn from(error: &RedirectError) -> Self {
-        let name = match error {
-            RedirectError::Declined(failure) => return failure.clone(),
-            RedirectError::Provider(error) => return Self::from(error),
-            RedirectError::Input(_) => "Input",
-            RedirectError::AlreadySignedIn => "AlreadySignedIn",
-            RedirectError::NothingUnderWay => "NothingUnderWay",
-            RedirectError::NotTheCallback => "NotTheCallback",
-            RedirectError::Incomplete => "Incomplete",
-            RedirectError::StateMismatch => "StateMismatch",
-            RedirectError::Store(_) => "Store",
-            RedirectError::NotOpened => "NotOpened",
-            RedirectError::Cancelled => "Cancelled",
-            RedirectError::TimedOut => "TimedOut",
-            RedirectError::Superseded => "Superseded",
-        };
+        if let RedirectError::Provider(error) = error {
+            let failure = Self::from(error);
+            if failure.name == Self::NETWORK_ERROR {
+                return failure;
+            }
+        }
         Self {
-            name: name.to_owned(),
+            name: "OAuthSignInException".to_owned(),
             message: error.to_string(),
         }
     }

@@ -10,6 +10,7 @@
 //! submitted it is dropped. A transaction never calls the network. It publishes only at its end, so
 //! that no event comes before its write.
 //!
+//! - `shared`: what other clients of the same store have done
 //! - `refresh`: asking for the session, and renewing it
 //! - `sign_in`: sign-in by password, and its challenges
 //! - `sign_out`: sign-out, deleting the user
@@ -21,6 +22,7 @@ mod redirect;
 #[cfg(feature = "redirect")]
 mod redirect_abort;
 mod refresh;
+mod shared;
 mod sign_in;
 mod sign_out;
 mod step;
@@ -29,7 +31,7 @@ mod step;
 pub(super) use self::redirect::Exchange;
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect_abort::RedirectAbort;
-pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, SessionLookup};
+pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, RefreshStart, SessionLookup};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
@@ -37,6 +39,7 @@ pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutOutcome, SignOutPla
 pub(super) use self::step::{Step, Write};
 
 use std::mem;
+use std::time::SystemTime;
 
 use super::channel::AuthEvent;
 #[cfg(feature = "redirect")]
@@ -50,6 +53,8 @@ use super::user::AuthUser;
 #[derive(Debug, Default)]
 pub(super) struct Machine {
     session: SessionState,
+    /// Whether other clients may change the store.
+    is_shared: bool,
     challenge: Option<OpenChallenge>,
     /// The latest sign-in. A reply to any other is too late.
     attempt: Attempt,
@@ -121,6 +126,9 @@ struct ActiveSession {
     /// Whether the session is in the store. It is not if the provider has replaced the tokens and
     /// then the store has failed: the next call saves them.
     saved: bool,
+    /// Whether a refresh was refused although the store held other tokens, and none has succeeded
+    /// since (F41).
+    retried: bool,
 }
 
 /// The number of a session, so that a reply for one session does not change another.
@@ -128,9 +136,20 @@ struct ActiveSession {
 pub(super) struct SessionId(u64);
 
 impl Machine {
+    /// The machine of a client whose store is shared, or is not.
+    pub(super) fn new(is_shared: bool) -> Self {
+        Self {
+            is_shared,
+            ..Self::default()
+        }
+    }
+
     /// Returns the user who is signed in, even if the tokens have expired (F38).
-    pub(super) fn current_user(&mut self) -> Step<Result<Option<AuthUser>, CurrentUserError>> {
-        self.with_session(|machine, read| {
+    pub(super) fn current_user(
+        &mut self,
+        now: SystemTime,
+    ) -> Step<Result<Option<AuthUser>, CurrentUserError>> {
+        self.with_latest_session(now, |machine, read| {
             Step::done(match read {
                 Ok(()) => Ok(machine.active().map(|active| active.session.user.clone())),
                 Err(error) => Err(CurrentUserError::Store(error)),
@@ -169,11 +188,8 @@ impl Machine {
                 }
                 machine.session = SessionState::SignedOut;
                 let step = then(machine, Ok(()));
-                if was_signed_in {
-                    step.with_event_first(session_lost())
-                } else {
-                    step
-                }
+                let lost = was_signed_in.then(session_lost);
+                step.with_events_first(lost.into_iter().collect())
             }),
         }
     }
@@ -248,6 +264,7 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
+            retried: false,
         });
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::sign_in::begin_session;
 use super::{Attempt, CallbackId, Machine, NewSession, Redirect, SignInFailure, Step, Write};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
@@ -128,7 +127,8 @@ impl Machine {
             Ok((user, tokens)) => {
                 let session = Session::new(user, Tokens::received(tokens, received));
                 let custom_state = custom_state.map(|state| AuthEvent::CustomOAuthState { state });
-                begin_session(session.began_by_redirect(true)).map_end(|mut publish, begun| {
+                let begun = self.begin_session(session.began_by_redirect(true));
+                begun.map_end(|mut publish, begun| {
                     let answer = begun.map_err(RedirectError::from);
                     match &answer {
                         // F28, F29

@@ -1,13 +1,12 @@
-//! The session, and its refresh: rows F11 to F18.
+//! The session, and its refresh: rows F11 to F18, F40 and F41.
 
 use std::time::{Duration, SystemTime};
 
 use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, SessionError, StoreError};
-use crate::auth::secret::RefreshToken;
 use crate::auth::store::Session;
-use crate::auth::tokens::IssuedTokens;
+use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
 
 /// The answer to a caller that asks for the session.
@@ -52,13 +51,24 @@ pub(crate) enum Due {
 pub(crate) struct Refresh {
     pub(crate) id: SessionId,
     pub(crate) user: AuthUser,
-    pub(crate) token: RefreshToken,
+    /// The tokens to renew.
+    pub(crate) tokens: Tokens,
+    /// Whether a sign-out renews them, for which there is no event (F21).
+    pub(crate) is_quiet: bool,
+}
+
+/// What a refresh does once it has the lock of a shared store.
+#[derive(Clone, Debug)]
+pub(crate) enum RefreshStart {
+    Send(Refresh),
+    /// The provider is not asked.
+    Done(RefreshOutcome),
 }
 
 impl Machine {
     /// When to refresh the session so that no caller has to wait for it.
     pub(crate) fn refresh_schedule(&mut self, now: SystemTime) -> Step<RefreshSchedule> {
-        self.with_session(move |machine, _| {
+        self.with_latest_session(now, move |machine, _| {
             let tokens = machine.active().map(|active| &active.session.tokens);
             let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
                 None => Due::Never,
@@ -81,7 +91,7 @@ impl Machine {
         ended: u64,
         now: SystemTime,
     ) -> Step<Result<SessionLookup, SessionError>> {
-        self.with_session(move |machine, read| match read {
+        self.with_latest_session(now, move |machine, read| match read {
             Err(error) => Step::done(Err(SessionError::Store(error))),
             Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
             Ok(()) => match machine.refreshes.failure.clone() {
@@ -109,12 +119,20 @@ impl Machine {
         if active.saved {
             return self.answer_saved(&active, force, now, Vec::new());
         }
-        Step::save(active.session.clone(), move |machine, saved| {
-            machine.record_save(saved);
-            match saved {
-                Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+        self.with_lock(move |machine, locked| match locked {
+            Err(error) => Step::done(Err(SessionError::Store(error))),
+            Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
+                // Another client has stored the same session before its tokens were renewed.
+                Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
+                    save_unsaved(active, now)
+                }
+                Ok(stored) => {
+                    let events = machine.take_over(stored, now);
+                    machine.answer_session(false, now).with_events_first(events)
+                }
                 Err(error) => Step::done(Err(SessionError::Store(error))),
-            }
+            }),
+            Ok(()) => save_unsaved(active, now),
         })
     }
 
@@ -129,12 +147,8 @@ impl Machine {
     ) -> Step<Result<SessionLookup, SessionError>> {
         let answer = if active.session.tokens.are_valid_at(now) && !force {
             Ok(SessionLookup::Valid(active.session.clone())) // F11
-        } else if let Some(token) = &active.session.tokens.refresh {
-            Ok(SessionLookup::NeedsRefresh(Refresh {
-                id: active.id,
-                user: active.session.user.clone(),
-                token: token.clone(),
-            }))
+        } else if active.session.tokens.refresh.is_some() {
+            Ok(SessionLookup::NeedsRefresh(active.refresh()))
         } else {
             publish.push(AuthEvent::TokenRefreshFailure {
                 error: no_refresh_token(),
@@ -146,32 +160,144 @@ impl Machine {
         Step::End { publish, answer }
     }
 
+    /// A refresh has waited for the lock of a shared store. The store is read again first: if
+    /// another client has refreshed meanwhile, the provider is not asked (F40).
+    pub(crate) fn begin_refresh(
+        &mut self,
+        call: Refresh,
+        locked: Result<(), StoreError>,
+        now: SystemTime,
+    ) -> Step<RefreshStart> {
+        if let Err(error) = locked {
+            return Step::done(RefreshStart::Done(self.refresh_not_begun(error)));
+        }
+        Step::load(move |machine, stored| match stored {
+            Err(error) => Step::done(RefreshStart::Done(machine.refresh_not_begun(error))),
+            Ok(stored) => {
+                let mut events = machine.take_over(stored, now);
+                events.retain(|event| !call.is_quiet || *event != AuthEvent::TokenRefresh);
+                Step::done(machine.start_refresh(call, now)).with_events_first(events)
+            }
+        })
+    }
+
+    fn start_refresh(&mut self, call: Refresh, now: SystemTime) -> RefreshStart {
+        let Some(active) = self.active_if(call.id) else {
+            return RefreshStart::Done(match self.active() {
+                Some(_) => RefreshOutcome::Stale,
+                None => RefreshOutcome::SignedOut, // F42
+            });
+        };
+        let is_quiet = call.is_quiet;
+        let latest = Refresh {
+            is_quiet,
+            ..active.refresh()
+        };
+        if latest.tokens == call.tokens {
+            RefreshStart::Send(call)
+        } else if latest.tokens.are_valid_at(now) {
+            let session = active.session.clone();
+            self.record_refresh(None);
+            RefreshStart::Done(RefreshOutcome::Renewed(session)) // F40
+        } else if latest.tokens.refresh.is_some() {
+            RefreshStart::Send(latest)
+        } else {
+            RefreshStart::Done(RefreshOutcome::Stale) // asked again, it ends as F16
+        }
+    }
+
+    /// The store has failed before the provider was asked.
+    fn refresh_not_begun(&mut self, error: StoreError) -> RefreshOutcome {
+        let error = SessionError::Store(error);
+        self.record_refresh(Some(error.clone()));
+        RefreshOutcome::Failed(error)
+    }
+
     /// The provider has replied to a [`Refresh`], at the time `received`.
     pub(crate) fn on_refresh_reply(
         &mut self,
-        id: SessionId,
+        sent: Refresh,
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
-        let Some(active) = self.active_if(id) else {
+        if self.active_if(sent.id).is_none() {
+            return Step::done(RefreshOutcome::Stale); // F24
+        }
+        if !self.is_shared || reply.as_ref().is_err_and(|error| !ends_session(error)) {
+            return self.apply_reply(&sent, reply, received);
+        }
+        // Nothing is removed or replaced but what was sent.
+        Step::load(move |machine, stored| {
+            let Some(active) = machine.active_if(sent.id) else {
+                return Step::done(RefreshOutcome::Stale); // F24
+            };
+            match (stored, &reply) {
+                (Ok(stored), _) if stored.as_ref() == Some(&active.session) => {
+                    machine.apply_reply(&sent, reply, received)
+                }
+                (Ok(Some(stored)), Ok(_)) if stored.user.user_id == sent.user.user_id => {
+                    machine.apply_reply(&sent, reply, received)
+                }
+                (Ok(stored), _) => machine.on_store_changed(&sent, stored, reply.err(), received),
+                (Err(_), Ok(_)) => machine.apply_reply(&sent, reply, received),
+                (Err(unread), Err(error)) => {
+                    let event = refresh_failure(error, false);
+                    Step::publish(event, machine.refresh_not_begun(unread))
+                }
+            }
+        })
+    }
+
+    /// The store holds another session than the one whose tokens were sent.
+    fn on_store_changed(
+        &mut self,
+        sent: &Refresh,
+        stored: Option<Session>,
+        refused: Option<ProviderError>,
+        now: SystemTime,
+    ) -> Step<RefreshOutcome> {
+        let events = self.take_over(stored, now);
+        let has_session = self.active().is_some();
+        let step = match (&mut self.session, refused) {
+            (SessionState::SignedIn(active), Some(error)) if active.id == sent.id => {
+                if active.retried {
+                    self.refresh_kept(error)
+                } else {
+                    active.retried = true;
+                    Step::done(RefreshOutcome::Stale) // F41: the tokens are tried once
+                }
+            }
+            _ if has_session => Step::done(RefreshOutcome::Stale),
+            _ => Step::done(RefreshOutcome::SignedOut), // F42
+        };
+        step.with_events_first(events)
+    }
+
+    fn apply_reply(
+        &mut self,
+        sent: &Refresh,
+        reply: Result<IssuedTokens, ProviderError>,
+        received: SystemTime,
+    ) -> Step<RefreshOutcome> {
+        let Some(active) = self.active_if(sent.id) else {
             return Step::done(RefreshOutcome::Stale); // F24
         };
         match reply {
             Ok(issued) => {
                 let mut active = active.clone();
-                active.session.tokens = active.session.tokens.renewed(issued, received);
-                self.activate_renewed(active) // F12
+                active.session.tokens = sent.tokens.renewed(issued, received);
+                active.retried = false;
+                self.activate_renewed(active, sent.is_quiet) // F12
+            }
+            Err(error) if sent.is_quiet => {
+                Step::done(RefreshOutcome::Failed(if ends_session(&error) {
+                    SessionError::Ended(error)
+                } else {
+                    SessionError::Unreachable(error)
+                }))
             }
             Err(error) => match error.kind {
-                ProviderErrorKind::InTransit => {
-                    let event = AuthEvent::TokenRefreshFailure {
-                        error: AuthFailure::from(&error),
-                        session_ended: false,
-                    };
-                    let error = SessionError::Unreachable(error);
-                    self.record_refresh(Some(error.clone()));
-                    Step::publish(event, RefreshOutcome::Failed(error)) // F15
-                }
+                ProviderErrorKind::InTransit => self.refresh_kept(error), // F15
                 ProviderErrorKind::NotAuthorized => {
                     end_session(&error, RefreshOutcome::SignedOut) // F13
                 }
@@ -183,7 +309,15 @@ impl Machine {
         }
     }
 
-    fn activate_renewed(&mut self, active: ActiveSession) -> Step<RefreshOutcome> {
+    /// The refresh has failed, and the session is kept.
+    fn refresh_kept(&mut self, error: ProviderError) -> Step<RefreshOutcome> {
+        let event = refresh_failure(&error, false);
+        let error = SessionError::Unreachable(error);
+        self.record_refresh(Some(error.clone()));
+        Step::publish(event, RefreshOutcome::Failed(error))
+    }
+
+    fn activate_renewed(&mut self, active: ActiveSession, is_quiet: bool) -> Step<RefreshOutcome> {
         let session = active.session.clone();
         // Active before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
@@ -191,6 +325,11 @@ impl Machine {
             saved: false,
             ..active
         });
+        if is_quiet {
+            // The sign-out removes the session. If it fails, the next call saves the tokens.
+            self.record_refresh(None);
+            return Step::done(RefreshOutcome::Renewed(session));
+        }
         Step::save(session.clone(), |machine, saved| {
             machine.record_save(saved);
             match saved {
@@ -216,9 +355,50 @@ impl Machine {
     }
 }
 
+impl ActiveSession {
+    /// The call that renews the tokens.
+    fn refresh(&self) -> Refresh {
+        Refresh {
+            id: self.id,
+            user: self.session.user.clone(),
+            tokens: self.session.tokens.clone(),
+            is_quiet: false,
+        }
+    }
+}
+
+/// Whether a refresh that fails so is the end of the session.
+fn ends_session(error: &ProviderError) -> bool {
+    matches!(
+        error.kind,
+        ProviderErrorKind::NotAuthorized | ProviderErrorKind::Rejected
+    )
+}
+
+fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {
+    AuthEvent::TokenRefreshFailure {
+        error: AuthFailure::from(error),
+        session_ended,
+    }
+}
+
+/// Saves the tokens that the store has refused before.
+fn save_unsaved(
+    active: ActiveSession,
+    now: SystemTime,
+) -> Step<Result<SessionLookup, SessionError>> {
+    Step::save(active.session.clone(), move |machine, saved| {
+        machine.record_save(saved);
+        match saved {
+            Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+            Err(error) => Step::done(Err(SessionError::Store(error))),
+        }
+    })
+}
+
 /// The provider has ended the session. The event says so only if the tokens could be removed.
 fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOutcome> {
-    let error = AuthFailure::from(error);
+    let error = error.clone();
     Step::clear(move |machine, cleared| {
         let outcome = match cleared {
             Ok(()) => {
@@ -231,10 +411,7 @@ fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOu
             RefreshOutcome::Failed(error) => Some(error.clone()),
             _ => None,
         });
-        let event = AuthEvent::TokenRefreshFailure {
-            error,
-            session_ended: cleared.is_ok(),
-        };
+        let event = refresh_failure(&error, cleared.is_ok());
         Step::publish(event, outcome)
     })
 }

@@ -146,7 +146,8 @@ impl Machine {
                 self.challenge = None;
                 self.attempt.supersede();
                 let session = Session::new(user, Tokens::received(tokens, received));
-                begin_session(session).map(|begun| begun.map(SignInResult::SignedIn)) // F1, F3
+                self.begin_session(session)
+                    .map(|begun| begun.map(SignInResult::SignedIn)) // F1, F3
             }
         }
     }
@@ -163,8 +164,21 @@ impl Machine {
     }
 }
 
-/// Writes the session, reads it back, and then publishes that the user is signed in.
-pub(super) fn begin_session(session: Session) -> Step<Result<NewSession, SignInFailure>> {
+impl Machine {
+    /// Writes the session under the store's lock, reads it back, and then publishes that the user
+    /// is signed in.
+    pub(super) fn begin_session(
+        &mut self,
+        session: Session,
+    ) -> Step<Result<NewSession, SignInFailure>> {
+        self.with_lock(|_, locked| match locked {
+            Err(error) => Step::done(Err(SignInFailure::Store(error))),
+            Ok(()) => save_new(session),
+        })
+    }
+}
+
+fn save_new(session: Session) -> Step<Result<NewSession, SignInFailure>> {
     Step::save(session.clone(), |_, saved| match saved {
         // A save is all or nothing: the earlier session is still stored.
         Err(error) => Step::done(Err(SignInFailure::Store(error))),

@@ -1,5 +1,7 @@
 //! Sign-out, and deleting the user: rows F19 to F26.
 
+use std::time::SystemTime;
+
 use super::{Machine, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{DeleteUserError, SessionError, StoreError};
@@ -62,8 +64,6 @@ pub(crate) struct BrowserSession {
 #[derive(Clone, Debug)]
 pub(crate) struct SignOut {
     id: SessionId,
-    /// The token that the provider is asked to revoke.
-    token: Option<RefreshToken>,
     /// How many sign-outs had been published when this one began.
     sign_outs_before: u64,
 }
@@ -72,7 +72,13 @@ pub(crate) struct SignOut {
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutCall {
     Revoke(RefreshToken),
-    Everywhere(AccessToken),
+    Everywhere {
+        access: AccessToken,
+        /// The token to revoke if the call fails.
+        refresh: Option<RefreshToken>,
+        /// Whether the access token has expired, and can be renewed first.
+        needs_refresh: bool,
+    },
 }
 
 /// A call to the provider that deletes the user.
@@ -84,50 +90,64 @@ pub(crate) struct Deletion {
 
 impl Machine {
     /// A caller signs out. This supersedes a sign-in in progress.
-    pub(crate) fn sign_out(&mut self, scope: SignOutScope) -> Step<SignOutPlan> {
+    pub(crate) fn sign_out(&mut self, scope: SignOutScope, now: SystemTime) -> Step<SignOutPlan> {
         self.cancel_sign_in();
         // A store that cannot be read is emptied all the same.
-        self.with_session(move |machine, read| {
-            let unread = read.err();
-            let browser = machine.browser_session();
-            let done = {
-                let browser = browser.clone();
-                move |cleared| match cleared {
-                    Ok(()) => SignOutPlan::SignedOut { unread, browser },
-                    Err(error) => SignOutPlan::StillSignedIn(error),
-                }
-            };
-            let Some(active) = machine.active() else {
-                return machine.clear_session(done);
-            };
-            let id = active.id;
-            let tokens = &active.session.tokens;
-            let call = match scope {
-                SignOutScope::Everywhere => Some(SignOutCall::Everywhere(tokens.access.clone())),
-                SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
-            };
-            let Some(call) = call else {
-                return machine.clear_session(done);
-            };
-            let sign_out = SignOut {
-                id,
-                token: match &call {
-                    SignOutCall::Revoke(token) => Some(token.clone()),
-                    SignOutCall::Everywhere(_) => None,
-                },
-                sign_outs_before: machine.sign_out_count,
-            };
-            // Otherwise its callback could begin a session during the call to the provider.
-            machine.without_redirect(move |machine, cleared| {
-                if cleared.is_err() {
-                    return machine.still_signed_in(done(cleared));
-                }
-                machine.is_signing_out = true;
-                Step::done(SignOutPlan::CallProvider {
-                    sign_out,
-                    call,
-                    browser,
-                })
+        self.with_changes(now, move |machine, read, mut events| {
+            if machine.active().is_none() {
+                events.clear(); // this sign-out tells it (F22, F42)
+            }
+            let plan = machine.plan_sign_out(scope, read, now);
+            plan.with_events_first(events)
+        })
+    }
+
+    fn plan_sign_out(
+        &mut self,
+        scope: SignOutScope,
+        read: Result<(), StoreError>,
+        now: SystemTime,
+    ) -> Step<SignOutPlan> {
+        let machine = self;
+        let unread = read.err();
+        let browser = machine.browser_session();
+        let done = {
+            let browser = browser.clone();
+            move |cleared: Result<_, _>| match cleared {
+                Ok(_) => SignOutPlan::SignedOut { unread, browser },
+                Err(error) => SignOutPlan::StillSignedIn(error),
+            }
+        };
+        let Some(active) = machine.active() else {
+            return machine.clear_session(done);
+        };
+        let id = active.id;
+        let tokens = &active.session.tokens;
+        let call = match scope {
+            SignOutScope::Everywhere => Some(SignOutCall::Everywhere {
+                access: tokens.access.clone(),
+                refresh: tokens.refresh.clone(),
+                needs_refresh: tokens.refresh.is_some() && !tokens.are_valid_at(now),
+            }),
+            SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
+        };
+        let Some(call) = call else {
+            return machine.clear_session(done);
+        };
+        let sign_out = SignOut {
+            id,
+            sign_outs_before: machine.sign_out_count,
+        };
+        // Otherwise its callback could begin a session during the call to the provider.
+        machine.without_redirect(move |machine, cleared| {
+            if let Err(error) = cleared {
+                return machine.still_signed_in(SignOutPlan::StillSignedIn(error));
+            }
+            machine.is_signing_out = true;
+            Step::done(SignOutPlan::CallProvider {
+                sign_out,
+                call,
+                browser,
             })
         })
     }
@@ -150,7 +170,6 @@ impl Machine {
             (Ok(Some(asked)), Some(active)) if asked.user == active.session.user => Ok(Deletion {
                 sign_out: SignOut {
                     id: active.id,
-                    token: None,
                     sign_outs_before: self.sign_out_count,
                 },
                 token: active.session.tokens.access.clone(),
@@ -159,53 +178,100 @@ impl Machine {
         })
     }
 
-    /// The provider has replied to this sign-out, or has deleted the user.
-    pub(crate) fn on_sign_out_reply(&mut self, sign_out: SignOut) -> Step<SignOutOutcome> {
+    /// The provider has replied to this sign-out, or has deleted the user. `told` is the token that
+    /// it was asked to revoke.
+    pub(crate) fn on_sign_out_reply(
+        &mut self,
+        sign_out: &SignOut,
+        told: Option<RefreshToken>,
+    ) -> Step<SignOutOutcome> {
         let is_over = match self.active() {
             Some(active) => active.id != sign_out.id, // this is a later session
             None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
+            self.is_signing_out = false;
             return Step::done(SignOutOutcome::SignedOut);
         }
-        let token = self
-            .active()
-            .and_then(|active| active.session.tokens.refresh.clone());
-        let another = token.filter(|token| sign_out.token.is_some_and(|told| told != *token));
-        self.clear_session(|cleared| match (cleared, another) {
-            (Ok(()), None) => SignOutOutcome::SignedOut,
-            (Ok(()), Some(token)) => SignOutOutcome::AlsoRevoke(token),
-            (Err(error), _) => SignOutOutcome::StillSignedIn(error),
+        self.clear_session(|cleared| match cleared {
+            Ok(Some(token)) if told.is_some_and(|told| told != token) => {
+                SignOutOutcome::AlsoRevoke(token)
+            }
+            Ok(_) => SignOutOutcome::SignedOut,
+            Err(error) => SignOutOutcome::StillSignedIn(error),
         })
+    }
+
+    /// The lock of the store was not had, so the user is still signed in. The provider has not been
+    /// called.
+    pub(crate) fn abandon_sign_out(&mut self) -> Step<()> {
+        self.still_signed_in(())
     }
 
     /// The caller of a sign-out was dropped.
     pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
         if self.is_signing_out {
-            self.clear_session(|cleared| cleared)
+            self.clear_session(|cleared| cleared.map(drop))
         } else {
             Step::done(Ok(()))
         }
     }
 
-    /// Removes the session, and then publishes the sign-out.
+    /// Removes the session under the store's lock, and then publishes the sign-out. The answer gets
+    /// the refresh token of the removed session.
     fn clear_session<A: 'static>(
         &mut self,
-        answer: impl FnOnce(Result<(), StoreError>) -> A + Send + 'static,
+        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
         self.cancel_sign_in();
         self.refreshes.failure = None;
         self.without_redirect(|machine, cleared| match cleared {
             Ok(()) if matches!(machine.session, SessionState::SignedOut) => {
-                machine.signed_out(answer(Ok(())))
+                machine.signed_out(answer(Ok(None)))
             } // F22
-            Ok(()) => Step::clear(move |machine, cleared| match cleared {
-                Ok(()) => {
-                    machine.session = SessionState::SignedOut;
-                    machine.signed_out(answer(Ok(())))
+            Ok(()) => machine.with_lock(|machine, locked| match locked {
+                Ok(()) if machine.is_shared => {
+                    Step::load(|machine, stored| machine.clear_latest(stored, answer))
                 }
+                Ok(()) => machine.clear_known(answer),
                 Err(error) => machine.still_signed_in(answer(Err(error))),
             }),
+            Err(error) => machine.still_signed_in(answer(Err(error))),
+        })
+    }
+
+    /// Removes what a shared store holds, unless another user has signed in there since.
+    fn clear_latest<A: 'static>(
+        &mut self,
+        stored: Result<Option<Session>, StoreError>,
+        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+    ) -> Step<A> {
+        if let SessionState::SignedIn(active) = &mut self.session
+            && let Ok(Some(stored)) = stored
+        {
+            if active.session.user.user_id != stored.user.user_id {
+                let token = active.session.tokens.refresh.clone();
+                self.session = SessionState::SignedOut;
+                return self.signed_out(answer(Ok(token)));
+            }
+            if active.saved {
+                active.session = stored;
+            }
+        }
+        self.clear_known(answer)
+    }
+
+    fn clear_known<A: 'static>(
+        &self,
+        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+    ) -> Step<A> {
+        let token = self.active().map(|active| &active.session.tokens.refresh);
+        let token = token.cloned().flatten();
+        Step::clear(move |machine, cleared| match cleared {
+            Ok(()) => {
+                machine.session = SessionState::SignedOut;
+                machine.signed_out(answer(Ok(token)))
+            }
             Err(error) => machine.still_signed_in(answer(Err(error))),
         })
     }

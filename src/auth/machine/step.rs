@@ -8,6 +8,8 @@ use crate::auth::store::{PendingRedirect, Session};
 /// One step of a transaction.
 #[must_use = "a transaction ends only when its steps are performed"]
 pub(crate) enum Step<A> {
+    /// Take the store's lock until the end of the transaction.
+    Lock(Resume<Result<(), StoreError>, A>),
     /// Read the session from the store.
     Load(Resume<Result<Option<Session>, StoreError>, A>),
     /// Read the pending redirect from the store.
@@ -47,26 +49,15 @@ impl<A: 'static> Step<A> {
         }
     }
 
-    /// Publishes this event before the others at the end.
-    pub(super) fn with_event_first(self, event: AuthEvent) -> Self {
-        match self {
-            Self::Load(then) => {
-                Self::load(|machine, read| then(machine, read).with_event_first(event))
-            }
-            Self::LoadRedirect(then) => {
-                Self::load_redirect(|machine, read| then(machine, read).with_event_first(event))
-            }
-            Self::Write(write, then) => Self::write(write, |machine, written| {
-                then(machine, written).with_event_first(event)
-            }),
-            Self::End {
-                mut publish,
-                answer,
-            } => {
-                publish.insert(0, event);
-                Self::End { publish, answer }
-            }
+    /// Publishes these events before the others at the end.
+    pub(super) fn with_events_first(self, mut events: Vec<AuthEvent>) -> Self {
+        if events.is_empty() {
+            return self;
         }
+        self.map_end(|mut publish, answer| {
+            events.append(&mut publish);
+            (events, answer)
+        })
     }
 
     /// Converts the answer at the end.
@@ -80,6 +71,7 @@ impl<A: 'static> Step<A> {
         end: impl FnOnce(Vec<AuthEvent>, A) -> (Vec<AuthEvent>, B) + Send + 'static,
     ) -> Step<B> {
         match self {
+            Self::Lock(then) => Step::lock(|machine, locked| then(machine, locked).map_end(end)),
             Self::Load(then) => Step::load(|machine, read| then(machine, read).map_end(end)),
             Self::LoadRedirect(then) => {
                 Step::load_redirect(|machine, read| then(machine, read).map_end(end))
@@ -92,6 +84,12 @@ impl<A: 'static> Step<A> {
                 Step::End { publish, answer }
             }
         }
+    }
+
+    pub(super) fn lock(
+        then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Self + Send + 'static,
+    ) -> Self {
+        Self::Lock(Box::new(then))
     }
 
     pub(super) fn load(

@@ -13,10 +13,12 @@ use crate::auth::error::{
 };
 use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge};
+use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting, Tokens};
 
 const LIFETIME: Duration = Duration::from_mins(1);
 const READ_FAILS: StoreError = StoreError::Read(io::ErrorKind::PermissionDenied);
+const LOCK_FAILS: StoreError = StoreError::Lock(io::ErrorKind::TimedOut);
 const WRITE_FAILS: StoreError = StoreError::Write(io::ErrorKind::StorageFull);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -543,6 +545,70 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "F21 an access token that has expired is renewed first, without an event",
+        from: Expired,
+        act: |world| world.sign_out_of(SignOutScope::Everywhere),
+        trace: &[
+            "ask refresh",
+            "ask sign-out everywhere",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "F21 also if it cannot be renewed",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.sign_out_of(SignOutScope::Everywhere)
+        },
+        trace: &[
+            "ask refresh",
+            "ask sign-out everywhere",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "F21 renewed tokens are not lost when the session cannot be removed",
+        from: Expired,
+        act: |world| {
+            world.clear_fails = true;
+            let failed = world.sign_out_of(SignOutScope::Everywhere);
+            world.clear_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "ask refresh",
+            "ask sign-out everywhere",
+            "clear",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be written; session",
+        to: In,
+    },
+    Row {
+        name: "F21 the provider cannot sign out everywhere",
+        from: In,
+        act: |world| {
+            world.told = Err(failure(ProviderErrorKind::Rejected));
+            world.sign_out_of(SignOutScope::Everywhere)
+        },
+        trace: &[
+            "ask sign-out everywhere",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
         name: "F22 sign out while signed out",
         from: Out,
         act: World::sign_out,
@@ -853,6 +919,478 @@ const ROWS: &[Row] = &[
         answer: "out, store: cannot be read",
         to: Out,
     },
+    Row {
+        name: "shared: the store is read at each use",
+        from: In,
+        act: |world| {
+            world.share();
+            format!("{}; {}", world.current_user(), world.session())
+        },
+        trace: &["read", "read"],
+        answer: "user; session",
+        to: In,
+    },
+    Row {
+        name: "shared: a store that cannot be read leaves the session as it is known",
+        from: In,
+        act: |world| {
+            world.share();
+            world.read_fails = true;
+            format!("{}; {}", world.current_user(), world.session())
+        },
+        trace: &["read", "read"],
+        answer: "user; session",
+        to: In,
+    },
+    Row {
+        name: "shared: F1 and F12 write under the lock",
+        from: Out,
+        act: |world| {
+            world.share();
+            format!("{}; {}", world.sign_in(), world.forced_session())
+        },
+        trace: &[
+            "read",
+            "ask sign-in",
+            "lock",
+            "store",
+            "read",
+            "→signedIn",
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "done; session",
+        to: In,
+    },
+    Row {
+        name: "F40 another process has refreshed before this one asks",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_elsewhere();
+            world.session()
+        },
+        trace: &["read", "→tokenRefresh"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F40 another process has refreshed while this one waits for the lock",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(World::refresh_elsewhere);
+            world.session()
+        },
+        trace: &["read", "lock", "read", "→tokenRefresh"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F40 also when the refresh was forced",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(World::refresh_elsewhere);
+            world.forced_session()
+        },
+        trace: &["read", "lock", "read", "→tokenRefresh"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F40 tokens of another process that have expired are renewed",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(World::change_elsewhere);
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "shared: F12 the lock is not had",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.lock_fails = true;
+            let failed = world.session();
+            world.lock_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be locked; session",
+        to: In,
+    },
+    Row {
+        name: "shared: F13 and F14 clear what was read",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "clear",
+            "→tokenRefresh_failure, ended",
+        ],
+        answer: "signed out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F14 a store that cannot be read is not cleared",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.unlocked = Some(|world| world.read_fails = true);
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "→tokenRefresh_failure, kept",
+        ],
+        answer: "store: cannot be read",
+        to: Expired,
+    },
+    Row {
+        name: "F41 refused, but the store holds other tokens, which are valid",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.unlocked = Some(World::refresh_elsewhere);
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "→tokenRefresh",
+            "read",
+        ],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F41 the other tokens have expired as well: they are tried once",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.unlocked = Some(|world| {
+                world.change_elsewhere();
+                world.unlocked = Some(|world| world.refresh_reply = Ok(issued()));
+            });
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "F41 they are refused as well",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.unlocked = Some(World::change_elsewhere);
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "clear",
+            "→tokenRefresh_failure, ended",
+        ],
+        answer: "ended",
+        to: Out,
+    },
+    Row {
+        name: "F41 the store changes each time: kept, and not tried without end",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.unlocked = Some(|world| {
+                world.change_elsewhere();
+                world.unlocked = Some(World::change_elsewhere);
+            });
+            world.session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "→tokenRefresh_failure, kept",
+        ],
+        answer: "unreachable",
+        to: Expired,
+    },
+    Row {
+        name: "F42 another process has signed out",
+        from: In,
+        act: |world| {
+            world.share();
+            world.stored = None;
+            format!("{}; {}", world.session(), world.current_user())
+        },
+        trace: &["read", "→signedOut", "read"],
+        answer: "signed out; nobody",
+        to: Out,
+    },
+    Row {
+        name: "F42 while this one waits for the lock",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| world.stored = None);
+            world.session()
+        },
+        trace: &["read", "lock", "read", "→signedOut"],
+        answer: "signed out",
+        to: Out,
+    },
+    Row {
+        name: "F42 without the lock, while the provider is asked: no token comes back",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(|world| world.stored = None);
+            world.session()
+        },
+        trace: &["read", "lock", "read", "ask refresh", "read", "→signedOut"],
+        answer: "signed out",
+        to: Out,
+    },
+    Row {
+        name: "F42 and F22 are one event",
+        from: In,
+        act: |world| {
+            world.share();
+            world.stored = None;
+            world.sign_out()
+        },
+        trace: &["read", "→signedOut"],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "F42 another process has signed in again, as another user",
+        from: In,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            world.session()
+        },
+        trace: &["read", "→signedOut", "→signedIn"],
+        answer: "session",
+        to: In,
+    },
+    Row {
+        name: "shared: another process has signed in",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            format!("{}; {}", world.session(), world.sign_in())
+        },
+        trace: &["read", "→signedIn", "read"],
+        answer: "session; already signed in",
+        to: In,
+    },
+    Row {
+        name: "shared: F19 what another process has refreshed meanwhile is revoked and cleared",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(World::refresh_elsewhere);
+            world.sign_out()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "→tokenRefresh",
+            "ask revoke",
+            "lock",
+            "read",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F19 also if it does so without the lock",
+        from: In,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::refresh_elsewhere);
+            world.sign_out()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask revoke",
+            "lock",
+            "read",
+            "clear",
+            "→signedOut",
+            "ask revoke",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F19 another process has signed out while this one waits for the lock",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| world.stored = None);
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "→signedOut"],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F19 the session of a user who has signed in elsewhere is not cleared",
+        from: In,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::sign_in_elsewhere);
+            format!("{}; {}", world.sign_out(), world.session())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask revoke",
+            "lock",
+            "read",
+            "→signedOut",
+            "read",
+            "→signedIn",
+        ],
+        answer: "out; session",
+        to: In,
+    },
+    Row {
+        name: "shared: F19 the lock is not had: nothing is revoked, and a sign-in may begin",
+        from: In,
+        act: |world| {
+            world.share();
+            world.lock_fails = true;
+            let out = world.sign_out();
+            world.lock_fails = false;
+            format!("{out}; {}", world.sign_in())
+        },
+        trace: &["read", "lock", "read"],
+        answer: "store: cannot be locked; already signed in",
+        to: In,
+    },
+    Row {
+        name: "shared: F1 the lock is not had",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.lock_fails = true;
+            world.sign_in()
+        },
+        trace: &["read", "ask sign-in", "lock"],
+        answer: "store: cannot be locked",
+        to: Out,
+    },
+    Row {
+        name: "shared: F12 tokens that could not be stored do not come back after a sign-out",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.save_fails = true;
+            let failed = world.session();
+            (world.save_fails, world.stored) = (false, None);
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "lock",
+            "read",
+            "→signedOut",
+        ],
+        answer: "store: cannot be written; signed out",
+        to: Out,
+    },
 ];
 
 #[test]
@@ -885,12 +1423,17 @@ struct World {
     read_fails: bool,
     save_fails: bool,
     clear_fails: bool,
+    lock_fails: bool,
     /// Whether the store gives back something else than was saved.
     garbles: bool,
     sign_in_reply: Result<SignInReply, ProviderError>,
     refresh_reply: Result<IssuedTokens, ProviderError>,
     /// What the provider says to everything else.
     told: Result<(), ProviderError>,
+    /// What another client does while the refresh waits for the lock.
+    meanwhile: Option<fn(&mut Self)>,
+    /// What another client does, without the lock, while the provider is asked.
+    unlocked: Option<fn(&mut Self)>,
 }
 
 impl World {
@@ -903,10 +1446,13 @@ impl World {
             read_fails: false,
             save_fails: false,
             clear_fails: false,
+            lock_fails: false,
             garbles: false,
             sign_in_reply: Ok(signed_in()),
             refresh_reply: Ok(issued()),
             told: Ok(()),
+            meanwhile: None,
+            unlocked: None,
         };
         world.current_user();
         if state == Expired {
@@ -936,9 +1482,47 @@ impl World {
         self.machine.activate(session);
     }
 
+    /// The store is shared from here on.
+    fn share(&mut self) {
+        self.machine.is_shared = true;
+    }
+
+    /// Another client stores other tokens, which have expired.
+    fn change_elsewhere(&mut self) {
+        let session = self.stored.as_mut().unwrap();
+        let before = session.tokens.refresh.as_ref().unwrap();
+        session.tokens.refresh = Some(format!("{}, and another", before.expose()).into());
+    }
+
+    /// Another client stores new tokens.
+    fn refresh_elsewhere(&mut self) {
+        self.change_elsewhere();
+        let session = self.stored.as_mut().unwrap();
+        let issued = IssuedTokens {
+            refresh: None,
+            ..issued()
+        };
+        session.tokens = session.tokens.renewed(issued, self.now);
+        session.tokens.access = "access of another process".into();
+    }
+
+    /// Another client stores the session of another user.
+    fn sign_in_elsewhere(&mut self) {
+        let mut session = Session {
+            tokens: Tokens::received(issued(), self.now),
+            ..stored()
+        };
+        session.user.user_id = "u-2".to_owned();
+        self.stored = Some(session);
+    }
+
     fn run<A: 'static>(&mut self, mut step: Step<A>) -> A {
         loop {
             step = match step {
+                Step::Lock(then) => {
+                    let locked = self.access("lock", self.lock_fails, LOCK_FAILS);
+                    then(&mut self.machine, locked)
+                }
                 Step::Load(then) => {
                     let mut stored = self.stored.clone();
                     if self.garbles
@@ -984,7 +1568,7 @@ impl World {
     }
 
     fn current_user(&mut self) -> String {
-        let step = self.machine.current_user();
+        let step = self.machine.current_user(self.now);
         match self.run(step) {
             Ok(Some(_)) => "user".to_owned(),
             Ok(None) => "nobody".to_owned(),
@@ -1014,16 +1598,39 @@ impl World {
         match self.run(step)? {
             SessionLookup::Valid(session) => Ok(Some(session)),
             SessionLookup::SignedOut => Ok(None),
-            SessionLookup::NeedsRefresh(call) => {
-                self.ask("refresh");
-                let reply = self.refresh_reply.clone();
-                let step = self.machine.on_refresh_reply(call.id, reply, self.now);
-                answer(self.run(step)).unwrap()
-            }
+            SessionLookup::NeedsRefresh(call) => self.refresh(call),
         }
     }
 
-    fn refresh_asked(&mut self) -> SessionId {
+    /// The refresh of a caller: as the client does it.
+    fn refresh(&mut self, mut call: Refresh) -> Result<Option<Session>, SessionError> {
+        if self.machine.is_shared {
+            let locked = self.access("lock", self.lock_fails, LOCK_FAILS);
+            if let Some(meanwhile) = self.meanwhile.take() {
+                meanwhile(self);
+            }
+            let step = self.machine.begin_refresh(call, locked, self.now);
+            match self.run(step) {
+                RefreshStart::Send(latest) => call = latest,
+                RefreshStart::Done(outcome) => return self.refresh_answer(outcome),
+            }
+        }
+        self.ask("refresh");
+        if let Some(meanwhile) = self.unlocked.take() {
+            meanwhile(self);
+        }
+        let reply = self.refresh_reply.clone();
+        let step = self.machine.on_refresh_reply(call, reply, self.now);
+        let outcome = self.run(step);
+        self.refresh_answer(outcome)
+    }
+
+    /// What the caller gets; if the session was over, the caller asks again.
+    fn refresh_answer(&mut self, outcome: RefreshOutcome) -> Result<Option<Session>, SessionError> {
+        answer(outcome).unwrap_or_else(|| self.session_of(false))
+    }
+
+    fn refresh_asked(&mut self) -> Refresh {
         let step = self
             .machine
             .session(true, self.machine.refresh_count(), self.now);
@@ -1031,12 +1638,12 @@ impl World {
             panic!("no refresh is needed");
         };
         self.ask("refresh");
-        call.id
+        call
     }
 
-    fn refreshed(&mut self, id: SessionId) -> String {
+    fn refreshed(&mut self, call: Refresh) -> String {
         let reply = self.refresh_reply.clone();
-        let step = self.machine.on_refresh_reply(id, reply, self.now);
+        let step = self.machine.on_refresh_reply(call, reply, self.now);
         answer(self.run(step)).map_or_else(|| "over".to_owned(), |answer| session(&answer))
     }
 
@@ -1066,17 +1673,22 @@ impl World {
         self.run(step)
     }
 
-    fn sign_out_asked(&mut self) -> SignOut {
-        let step = self.machine.sign_out(SignOutScope::ThisDevice);
-        let SignOutPlan::CallProvider { sign_out, .. } = self.run(step) else {
+    fn sign_out_asked(&mut self) -> (SignOut, Option<RefreshToken>) {
+        let step = self.machine.sign_out(SignOutScope::ThisDevice, self.now);
+        let SignOutPlan::CallProvider {
+            sign_out,
+            call: SignOutCall::Revoke(token),
+            ..
+        } = self.run(step)
+        else {
             panic!("there is nothing to tell");
         };
         self.ask("revoke");
-        sign_out
+        (sign_out, Some(token))
     }
 
-    fn signed_out(&mut self, sign_out: SignOut) -> String {
-        let step = self.machine.on_sign_out_reply(sign_out);
+    fn signed_out(&mut self, (sign_out, told): (SignOut, Option<RefreshToken>)) -> String {
+        let step = self.machine.on_sign_out_reply(&sign_out, told);
         match self.run(step) {
             SignOutOutcome::SignedOut => sign_out_result(Ok(())),
             SignOutOutcome::AlsoRevoke(_) => {
@@ -1124,21 +1736,67 @@ impl World {
     }
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
-        let step = self.machine.sign_out(scope);
-        match self.run(step) {
+        let step = self.machine.sign_out(scope, self.now);
+        let mut plan = self.run(step);
+        if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
+            if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
+                let step = self.machine.abandon_sign_out();
+                self.run(step);
+                return sign_out_result(Err(error));
+            }
+            if let Some(meanwhile) = self.meanwhile.take() {
+                meanwhile(self);
+            }
+            let step = self.machine.sign_out(scope, self.now);
+            plan = self.run(step);
+        }
+        match plan {
             SignOutPlan::SignedOut { unread, .. } => {
                 let unread = unread.map(|error| format!(", {}", store_error(error)));
                 sign_out_result(Ok(())) + &unread.unwrap_or_default()
             }
             SignOutPlan::StillSignedIn(error) => sign_out_result(Err(error)),
             SignOutPlan::CallProvider { sign_out, call, .. } => {
-                self.ask(match call {
-                    SignOutCall::Revoke(_) => "revoke",
-                    SignOutCall::Everywhere(_) => "sign-out everywhere",
-                });
-                self.signed_out(sign_out)
+                let told = match call {
+                    SignOutCall::Revoke(token) => {
+                        self.ask("revoke");
+                        Some(token)
+                    }
+                    SignOutCall::Everywhere {
+                        refresh,
+                        needs_refresh,
+                        ..
+                    } => self.end_everywhere(refresh, needs_refresh),
+                };
+                if let Some(unlocked) = self.unlocked.take() {
+                    unlocked(self);
+                }
+                self.signed_out((sign_out, told))
             }
         }
+    }
+
+    /// As the client does it; the provider says `told`.
+    fn end_everywhere(
+        &mut self,
+        refresh: Option<RefreshToken>,
+        needs_refresh: bool,
+    ) -> Option<RefreshToken> {
+        if needs_refresh {
+            let lookup = self
+                .machine
+                .session(false, self.machine.refresh_count(), self.now);
+            if let SessionLookup::NeedsRefresh(call) = self.run(lookup).unwrap() {
+                let _ = self.refresh(Refresh {
+                    is_quiet: true,
+                    ..call
+                });
+            }
+        }
+        self.ask("sign-out everywhere");
+        self.told.as_ref().err()?;
+        self.ask("revoke");
+        refresh
     }
 
     fn delete_user(&mut self) -> String {
@@ -1150,7 +1808,7 @@ impl World {
                 if self.told.is_err() {
                     return "refused by the provider".to_owned();
                 }
-                self.signed_out(deletion.sign_out)
+                self.signed_out((deletion.sign_out, None))
             }
             Err(DeleteUserError::SignedOut) => "nobody".to_owned(),
             Err(error) => panic!("{error}"),
@@ -1207,6 +1865,7 @@ fn store_error(error: StoreError) -> String {
     let what = match error {
         StoreError::Read(_) => "cannot be read",
         StoreError::Write(_) => "cannot be written",
+        StoreError::Lock(_) => "cannot be locked",
         StoreError::NotReadBack => "not read back",
     };
     format!("store: {what}")

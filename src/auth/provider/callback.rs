@@ -63,6 +63,12 @@ impl Callback {
         self
     }
 
+    /// Whether the callback carries exactly this state.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn has_state(&self, state: &RedirectState) -> bool {
+        self.state.as_ref() == Some(state)
+    }
+
     /// Whether the callback came to this redirect URI.
     pub(crate) fn comes_back_to(&self, redirect_uri: &str) -> bool {
         self.address == address(redirect_uri)

@@ -1,7 +1,7 @@
 //! What a provider may ask for during a sign-in, and the answers.
 
 use super::Attributes;
-use crate::auth::secret::{Code, Continuation, CustomAnswer, Password, TotpKey};
+use crate::auth::secret::{Code, Continuation, CustomAnswer, PasskeyCredential, Password, TotpKey};
 
 /// A question that a user must answer to sign in.
 ///
@@ -19,7 +19,11 @@ use crate::auth::secret::{Code, Continuation, CustomAnswer, Password, TotpKey};
 ///         }
 ///         Challenge::NewPassword { .. } => "A new password:".into(),
 ///         Challenge::SetUpTotp { .. } => "Add the key, then enter the code it shows:".into(),
-///         Challenge::SelectMfa { .. } | Challenge::SelectFirstFactor { .. } => "Which way?".into(),
+///         Challenge::SetUpEmail => "An email address for codes:".into(),
+///         Challenge::SelectMfa { .. }
+///         | Challenge::SelectMfaSetUp { .. }
+///         | Challenge::SelectFirstFactor { .. } => "Which way?".into(),
+///         Challenge::Passkey { .. } => "Use your passkey.".into(),
 ///         Challenge::Password => "Your password:".into(),
 ///         Challenge::ResetPassword => "Your password must be reset first.".into(),
 ///         Challenge::ConfirmSignUp => "Confirm your sign-up first.".into(),
@@ -63,6 +67,21 @@ pub enum Challenge {
         /// The key to show to the user, or to put into a QR code.
         key: TotpKey,
     },
+    /// The user must set up codes by email. Takes [`Answer::Email`]: the address. A code sent there
+    /// is asked for next.
+    SetUpEmail,
+    /// The user must set up a second factor, and chooses which. Takes [`Answer::Mfa`].
+    SelectMfaSetUp {
+        /// The factors that the user can set up.
+        allowed: Vec<MfaMethod>,
+    },
+    /// A passkey. Takes [`Answer::Passkey`].
+    Passkey {
+        /// The options for the authenticator, as JSON: the `PublicKeyCredentialRequestOptionsJSON`
+        /// of [Web Authentication](https://www.w3.org/TR/webauthn-3/), for
+        /// `parseRequestOptionsFromJSON` in a browser.
+        options: String,
+    },
     /// The choice of a first factor. Takes [`Answer::FirstFactor`].
     SelectFirstFactor {
         /// The factors that the user can use.
@@ -91,7 +110,11 @@ impl Challenge {
         match self {
             Self::Custom { .. } => matches!(answer, Answer::Custom(_)),
             Self::NewPassword { .. } => matches!(answer, Answer::NewPassword { .. }),
-            Self::SelectMfa { .. } => matches!(answer, Answer::Mfa(_)),
+            Self::SelectMfa { .. } | Self::SelectMfaSetUp { .. } => {
+                matches!(answer, Answer::Mfa(_))
+            }
+            Self::SetUpEmail => matches!(answer, Answer::Email(_)),
+            Self::Passkey { .. } => matches!(answer, Answer::Passkey(_)),
             Self::TotpCode
             | Self::SmsCode { .. }
             | Self::EmailCode { .. }
@@ -130,6 +153,10 @@ pub enum Answer {
     Password(Password),
     /// The answer to a custom question.
     Custom(CustomAnswer),
+    /// An email address.
+    Email(String),
+    /// The credential of a passkey.
+    Passkey(PasskeyCredential),
 }
 
 /// A second factor.

@@ -16,12 +16,21 @@ use std::time::Duration;
 use futures_timer::Delay;
 use thiserror::Error;
 
-use super::request::{CallbackAddress, serve};
+use super::loopback_options::{LoopbackOptions, LoopbackOptionsBuilder};
+use super::request::{CallbackAddress, LOCALHOST, serve};
 use crate::auth::provider::redirect::AuthorizeUrl;
 use crate::sync::Mutex;
 
-/// The most connections served at once; further ones are closed.
+/// The most connections served at once, and how long each may take to send its request.
 const MAX_CONNECTIONS: usize = 64;
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a further connection may take. A browser with a callback sends it at once, so idle
+/// connections do not keep it out.
+const HURRIED_READ_TIMEOUT: Duration = Duration::from_millis(75);
+
+/// The most connections with the further ones; the next ones wait to be accepted.
+const MAX_WITH_HURRIED: usize = 2 * MAX_CONNECTIONS;
 
 /// The most callbacks that wait to be read; further ones are dropped.
 const MAX_CALLBACKS: usize = 16;
@@ -29,7 +38,7 @@ const MAX_CALLBACKS: usize = 16;
 /// Waits on a loopback address for the browser to come back from a sign-in page.
 ///
 /// It answers one kind of request: a `GET` of its own path with a query, from this machine, under
-/// its own host name. It does not know whether the sign-in has succeeded, and its page does not
+/// its own host name, that is no prefetch. It does not know whether the sign-in has succeeded, and its page does not
 /// say.
 ///
 /// Any program on this machine, and any web page, can send it a callback. So pass the callback to
@@ -48,8 +57,8 @@ const MAX_CALLBACKS: usize = 16;
 #[must_use = "dropping it closes the port that the browser is to come back to"]
 pub struct Loopback {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    thread: Option<JoinHandle<()>>,
+    is_localhost: bool,
+    threads: Vec<(SocketAddr, JoinHandle<()>)>,
 }
 
 struct Shared {
@@ -78,38 +87,78 @@ impl Loopback {
     /// Listens on this port, or on a free one if it is 0, at this path. For providers that accept
     /// only a registered redirect URI.
     ///
+    /// # Errors
+    ///
+    /// As [`builder`](Self::builder).
+    pub fn bind_to(port: u16, path: &str) -> Result<Self, LoopbackError> {
+        Self::builder().port(port).path(path).build()
+    }
+
+    /// Builds a loopback address with other options; `build` listens.
+    ///
     /// Listens on 127.0.0.1, or on `[::1]` if there is no such address.
+    ///
+    /// ```
+    /// use typed_hub::auth::redirect::Loopback;
+    ///
+    /// let loopback = Loopback::builder()
+    ///     .localhost(true) // as Entra wants it
+    ///     .page("<!DOCTYPE html><title>Example</title><p>Back to Example, please.</p>")
+    ///     .build()?;
+    /// assert!(loopback.redirect_uri().starts_with("http://localhost:"));
+    /// # Ok::<(), typed_hub::auth::redirect::LoopbackError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`LoopbackError::Io`] if the port is in use (`AddrInUse`), if the path is invalid
     /// (`InvalidInput`: it starts with `/`, and contains no spaces, `?` or `#`), or if no thread is
     /// available.
-    pub fn bind_to(port: u16, path: &str) -> Result<Self, LoopbackError> {
+    pub fn builder() -> LoopbackOptionsBuilder {
+        LoopbackOptions::builder()
+    }
+
+    pub(super) fn listen(options: LoopbackOptions) -> Result<Self, LoopbackError> {
+        let LoopbackOptions {
+            port,
+            path,
+            localhost: is_localhost,
+            page,
+        } = options;
         let plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
         if !path.starts_with('/') || !path.chars().all(plain) {
             return Err(LoopbackError::Io(io::ErrorKind::InvalidInput));
         }
-        let listener = listen(port)?;
-        let address = listener.local_addr()?;
+        let listeners = listen(port, is_localhost)?;
+        let address = listeners[0].local_addr()?;
+        let host = match address {
+            SocketAddr::V4(address) => address.ip().to_string(),
+            SocketAddr::V6(address) => format!("[{}]", address.ip()),
+        };
         let shared = Arc::new(Shared {
             callback: CallbackAddress {
-                authority: address.to_string(),
-                path: path.to_owned(),
+                host,
+                port: address.port(),
+                path,
+                admits_localhost: AtomicBool::new(is_localhost),
+                page,
             },
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             inbox: Mutex::new(Inbox::default()),
         });
-        let thread = {
-            let shared = Arc::clone(&shared);
-            thread_named("typed-hub loopback").spawn(move || accept(&listener, &shared))?
-        };
-        Ok(Self {
+        let mut loopback = Self {
             shared,
-            address,
-            thread: Some(thread),
-        })
+            is_localhost,
+            threads: Vec::new(),
+        };
+        for listener in listeners {
+            let (address, shared) = (listener.local_addr()?, Arc::clone(&loopback.shared));
+            let thread = thread_named("typed-hub loopback");
+            let thread = thread.spawn(move || accept(&listener, &shared))?;
+            loopback.threads.push((address, thread));
+        }
+        Ok(loopback)
     }
 
     /// Waits for the browser, and returns the whole URL that it came back with.
@@ -143,20 +192,35 @@ impl Loopback {
         self.shared.inbox.lock().callbacks.clear();
     }
 
+    /// Prepares for a sign-in with this redirect URI, which may name this address `localhost`.
+    pub(crate) fn expect(&self, redirect_uri: &str) {
+        let callback = &self.shared.callback;
+        if redirect_uri.starts_with(&callback.url(LOCALHOST, "/")) {
+            callback.admits_localhost.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// The redirect URI, which the browser comes back to.
     #[must_use]
     pub fn redirect_uri(&self) -> String {
-        self.shared.callback.url(&self.shared.callback.path)
+        let callback = &self.shared.callback;
+        let host = if self.is_localhost {
+            LOCALHOST
+        } else {
+            &callback.host
+        };
+        callback.url(host, &callback.path)
     }
 }
 
 impl Drop for Loopback {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // Wakes the thread. If it cannot be reached, do not wait for it.
-        let reached = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
-        if let Some(thread) = self.thread.take().filter(|_| reached) {
-            let _ = thread.join();
+        for (address, thread) in self.threads.drain(..) {
+            // Wakes the thread. If it cannot be reached, do not wait for it.
+            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -199,12 +263,33 @@ impl From<io::Error> for LoopbackError {
     }
 }
 
-fn listen(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv6Addr::LOCALHOST, port)).map_err(|_| error)
+/// Listens on 127.0.0.1, or on `[::1]` if there is no such address; on both for `localhost`, which
+/// may mean either.
+fn listen(port: u16, is_localhost: bool) -> io::Result<Vec<TcpListener>> {
+    const ATTEMPTS: u32 = 16;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let first = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                let second = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
+                return second.map(|only| vec![only]).map_err(|_| error);
+            }
+            other => other?,
+        };
+        if !is_localhost {
+            return Ok(vec![first]);
         }
-        other => other,
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, first.local_addr()?.port())) {
+            Ok(second) => return Ok(vec![first, second]),
+            // Another program would get the callback. Another free port may be free on both.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if port != 0 || attempts >= ATTEMPTS {
+                    return Err(error);
+                }
+            }
+            Err(_) => return Ok(vec![first]), // there is no such address
+        }
     }
 }
 
@@ -227,11 +312,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if !peer.ip().is_loopback() {
             continue;
         }
-        let Some(permit) = ConnectionPermit::acquire(shared) else {
-            continue;
+        let Some((permit, patience)) = ConnectionPermit::acquire(shared) else {
+            return;
         };
         let _ = thread_named("typed-hub loopback connection").spawn(move || {
-            serve(stream, &permit.0.callback, |callback| {
+            let is_quiet = patience < READ_TIMEOUT;
+            serve(stream, &permit.0.callback, patience, is_quiet, |callback| {
                 permit.0.deliver(callback);
             });
         });
@@ -255,10 +341,19 @@ impl Shared {
 struct ConnectionPermit(Arc<Shared>);
 
 impl ConnectionPermit {
-    fn acquire(shared: &Arc<Shared>) -> Option<Self> {
-        let permit = Self(Arc::clone(shared));
-        let open = shared.connections.fetch_add(1, Ordering::SeqCst);
-        (open < MAX_CONNECTIONS).then_some(permit)
+    /// Returns the permission, and how long the connection may take to send its request. Waits
+    /// while too many are open; `None` if the address is closed meanwhile.
+    fn acquire(shared: &Arc<Shared>) -> Option<(Self, Duration)> {
+        while !shared.ended.load(Ordering::SeqCst) {
+            let permit = Self(Arc::clone(shared));
+            match shared.connections.fetch_add(1, Ordering::SeqCst) {
+                open if open < MAX_CONNECTIONS => return Some((permit, READ_TIMEOUT)),
+                open if open < MAX_WITH_HURRIED => return Some((permit, HURRIED_READ_TIMEOUT)),
+                _ => drop(permit),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
     }
 }
 

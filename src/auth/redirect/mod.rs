@@ -2,11 +2,13 @@
 //!
 //! - `options`: the options of the application
 //! - `secrets`: the random values of one sign-in
-//! - `loopback`: a loopback address for the callback, and opening the browser; `request`: one
-//!   request to that address
+//! - `loopback`: a loopback address for the callback, and opening the browser; `loopback_options`:
+//!   its options; `request`: one request to that address
 
 #[cfg(feature = "loopback")]
 mod loopback;
+#[cfg(feature = "loopback")]
+mod loopback_options;
 mod options;
 #[cfg(feature = "loopback")]
 mod request;
@@ -14,5 +16,7 @@ mod secrets;
 
 #[cfg(feature = "loopback")]
 pub use self::loopback::{Loopback, LoopbackError, open};
+#[cfg(feature = "loopback")]
+pub use self::loopback_options::{LoopbackOptions, LoopbackOptionsBuilder};
 pub use self::options::{RedirectOptions, RedirectOptionsBuilder};
 pub(super) use self::secrets::RedirectSecrets;

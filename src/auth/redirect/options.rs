@@ -23,7 +23,7 @@ pub struct RedirectOptions {
     #[builder(!default, setter(transform = |uri: impl Into<String>| uri.into()))]
     pub(crate) redirect_uri: String,
     /// Custom state: any text, up to 1,024 bytes, that comes back with
-    /// `AuthEvent::CustomOAuthState`. The provider sees it, so it must not be secret.
+    /// `AuthEvent::CustomOAuthState`; an empty text counts as none. The provider sees it, so it must not be secret.
     pub(crate) custom_state: Option<String>,
     /// The scopes of the tokens; unless set, the provider's default.
     #[builder(setter(transform = |scopes: impl IntoIterator<Item: Into<String>>| {

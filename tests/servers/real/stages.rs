@@ -25,6 +25,10 @@ pub(crate) const TEMPORARY: &str = "Temporary-7";
 pub(crate) trait Stage: Sized {
     type Provider: RedirectProvider + Clone;
 
+    /// Whether a refresh of a session that was ended there is refused as not authorised, and not
+    /// otherwise.
+    const REFUSES_AS_NOT_AUTHORIZED: bool;
+
     async fn set() -> Self;
 
     fn provider(&self) -> Self::Provider;
@@ -82,6 +86,7 @@ impl Cognito {
 
 impl Stage for Cognito {
     type Provider = CognitoProvider;
+    const REFUSES_AS_NOT_AUTHORIZED: bool = true;
 
     async fn set() -> Self {
         let server = Ministack::start();
@@ -174,6 +179,7 @@ impl Oidc {
 
 impl Stage for Oidc {
     type Provider = OidcProvider;
+    const REFUSES_AS_NOT_AUTHORIZED: bool = false;
 
     async fn set() -> Self {
         let server = OidcServer::start(3600);

@@ -1,13 +1,26 @@
-//! Where the session is kept: the trait, and the store in memory.
+//! Where the session is kept.
+//!
+//! - this file: the trait, and what it keeps
+//! - `memory`: the store in memory
+//! - `blocking`: work that blocks, on a thread of its own
+//! - `lock_file`: a file whose lock admits one process at a time
 
-use std::sync::Arc;
-use std::time::SystemTime;
+pub(super) mod blocking;
+#[cfg(any(feature = "file-store", feature = "keyring"))]
+pub(super) mod lock_file;
+mod memory;
+
+use std::any::Any;
+use std::fmt;
+use std::future::ready;
+use std::time::{Duration, SystemTime};
+
+pub use self::memory::MemoryStore;
 
 use super::error::StoreError;
 use super::secret::{CodeVerifier, Nonce, RedirectState};
 use super::tokens::Tokens;
 use super::user::AuthUser;
-use crate::sync::Mutex;
 
 /// A signed-in user, and the tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +99,17 @@ impl PendingRedirect {
 /// Keeps one session, and one sign-in by redirect in progress, in memory or beyond the process.
 ///
 /// The client calls one method at a time and waits for it to end, so a store need not order its
-/// calls. A client reads the store once, and from then on relies on being its only writer.
+/// calls; only [`lock`](Self::lock) may be in progress beside another call.
 ///
-/// A future of a store is dropped unfinished only if the last handle of its client is dropped.
+/// A future of a store is dropped unfinished only if the last handle of its client is dropped; that
+/// of `lock` may be dropped at any time.
+///
+/// # Shared stores
+///
+/// Unless [`is_shared`](Self::is_shared) says otherwise, a client reads the store once, and from
+/// then on relies on being its only writer. A store that several clients share, in one process or
+/// in several, says so and implements [`lock`](Self::lock). Then the client reads the store at each
+/// use, follows what the others have done, and changes the session only under the lock.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -161,65 +182,62 @@ pub trait TokenStore: Send + Sync + 'static {
 
     /// Removes the stored sign-in by redirect, if any. The session stays.
     fn clear_redirect(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether other clients may change the stored session. The default is `false`: the store
+    /// belongs to one client.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes the lock of a shared store, which one client at a time can hold, until the returned
+    /// guard is dropped. The default takes no lock.
+    ///
+    /// A client holds the lock while it refreshes, the request included, and while it saves or
+    /// clears a session. So the lock must be free for the other methods of this store, it must not
+    /// be waited for on the thread that polls, and waiting for it must have a time limit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Lock`], of [`TimedOut`](std::io::ErrorKind::TimedOut) if another client holds
+    /// the lock for too long. The client changes nothing then.
+    fn lock(&self) -> impl Future<Output = Result<StoreLock, StoreError>> + Send {
+        ready(Ok(StoreLock::none()))
+    }
 }
 
-/// Keeps the session in memory. All clones are one store.
+/// The lock of a shared store. Dropping it releases the lock.
 ///
 /// ```
-/// use typed_hub::auth::{MemoryStore, TokenStore};
+/// use std::fs::File;
+/// use typed_hub::auth::StoreLock;
 ///
-/// let store = MemoryStore::new();
-/// assert_eq!(pollster::block_on(store.load()), Ok(None));
+/// /// Closing the file releases the lock.
+/// fn locked(file: File) -> std::io::Result<StoreLock> {
+///     file.lock()?;
+///     Ok(StoreLock::new(file))
+/// }
 /// ```
-#[derive(Clone, Debug)]
-pub struct MemoryStore(Arc<Mutex<Slots>>);
+#[must_use = "dropping it releases the lock"]
+pub struct StoreLock(Option<Box<dyn Any + Send + Sync>>);
 
-#[derive(Debug, Default)]
-struct Slots {
-    session: Option<Session>,
-    redirect: Option<PendingRedirect>,
-}
+impl StoreLock {
+    /// Makes a lock of a guard that releases it on drop, for implementations of [`TokenStore`].
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(guard)))
+    }
 
-impl MemoryStore {
-    /// Makes an empty store.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Slots::default())))
+    /// The lock of a store that has none.
+    pub const fn none() -> Self {
+        Self(None)
     }
 }
 
-impl TokenStore for MemoryStore {
-    async fn load(&self) -> Result<Option<Session>, StoreError> {
-        Ok(self.0.lock().session.clone())
-    }
-
-    async fn save(&self, session: &Session) -> Result<(), StoreError> {
-        self.0.lock().session = Some(session.clone());
-        Ok(())
-    }
-
-    async fn clear(&self) -> Result<(), StoreError> {
-        self.0.lock().session = None;
-        Ok(())
-    }
-
-    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
-        Ok(self.0.lock().redirect.clone())
-    }
-
-    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
-        self.0.lock().redirect = Some(pending.clone());
-        Ok(())
-    }
-
-    async fn clear_redirect(&self) -> Result<(), StoreError> {
-        self.0.lock().redirect = None;
-        Ok(())
+impl fmt::Debug for StoreLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StoreLock").field(&self.0.is_some()).finish()
     }
 }
 
-impl Default for MemoryStore {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// How long a client waits for the lock of a store, unless the store's options say otherwise: 40 s.
+/// A refresh holds it during its request, for which a provider allows 30 s.
+pub(super) const LOCK_LIMIT: Duration = Duration::from_secs(40);

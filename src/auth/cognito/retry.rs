@@ -1,0 +1,81 @@
+//! Which requests are sent again.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
+use aws_sdk_cognitoidentityprovider::config::interceptors::InterceptorContext;
+use aws_sdk_cognitoidentityprovider::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
+use serde::Deserialize;
+
+/// Three attempts, with a growing, jittered pause between them.
+pub(super) fn config() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(2))
+}
+
+/// Sends a request again only if it certainly had no effect. If its answer was cut off, the service
+/// may have acted: a refresh may have replaced the refresh token.
+#[derive(Debug)]
+pub(super) struct OnlyWithoutEffect;
+
+impl ClassifyRetry for OnlyWithoutEffect {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let had_no_effect = match context.response() {
+            Some(response) => is_unserved(response),
+            None => error
+                .as_connector_error()
+                .is_some_and(|error| is_unconnected(error)),
+        };
+        if had_no_effect {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::RetryForbidden
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyWithoutEffect"
+    }
+}
+
+/// Whether the service was too busy to act. It sends most of its exceptions with status 400.
+fn is_unserved(response: &HttpResponse) -> bool {
+    #[derive(Deserialize)]
+    struct Exception {
+        #[serde(rename = "__type")]
+        name: String,
+    }
+    if matches!(response.status().as_u16(), 429 | 503) {
+        return true;
+    }
+    let exception = response.body().bytes();
+    let exception = exception.and_then(|body| serde_json::from_slice(body).ok());
+    exception.is_some_and(|Exception { name }| {
+        name.rsplit('#').next() == Some("TooManyRequestsException")
+    })
+}
+
+/// Whether there was no connection to send the request on.
+fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+                    | ErrorKind::AddrNotAvailable
+            );
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,94 @@
+//! A store that other clients share: rows F40 to F42.
+//!
+//! The store is the truth: at each use, the machine follows what the others have stored. It writes
+//! only under the store's lock, and removes only what it has read.
+
+use std::time::SystemTime;
+
+use super::{Machine, SessionState, Step};
+use crate::auth::channel::AuthEvent;
+use crate::auth::error::StoreError;
+use crate::auth::store::Session;
+
+impl Machine {
+    /// Continues when the session is known, as [`with_session`](Self::with_session); that of a
+    /// shared store is read at each use.
+    pub(super) fn with_latest_session<A: 'static>(
+        &mut self,
+        now: SystemTime,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        self.with_changes(now, |machine, read, events| {
+            then(machine, read).with_events_first(events)
+        })
+    }
+
+    /// Continues with the events of what other clients have done.
+    pub(super) fn with_changes<A: 'static>(
+        &mut self,
+        now: SystemTime,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>, Vec<AuthEvent>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        let is_known = match &self.session {
+            SessionState::SignedOut => true,
+            SessionState::SignedIn(active) => active.saved,
+            SessionState::Unloaded | SessionState::Corrupt { .. } => false,
+        };
+        if !self.is_shared || !is_known {
+            return self.with_session(|machine, read| then(machine, read, Vec::new()));
+        }
+        Step::load(move |machine, stored| {
+            // If the store cannot be read, the session stays as it is known.
+            let events =
+                stored.map_or_else(|_| Vec::new(), |stored| machine.take_over(stored, now));
+            then(machine, Ok(()), events)
+        })
+    }
+
+    /// Continues under the lock of a shared store.
+    pub(super) fn with_lock<A: 'static>(
+        &mut self,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        if self.is_shared {
+            Step::lock(then)
+        } else {
+            then(self, Ok(()))
+        }
+    }
+
+    /// Follows what the store holds, and returns the events of the change.
+    pub(super) fn take_over(&mut self, stored: Option<Session>, now: SystemTime) -> Vec<AuthEvent> {
+        match (&mut self.session, stored) {
+            (SessionState::SignedIn(active), Some(stored)) if active.session == stored => {
+                Vec::new()
+            }
+            (SessionState::SignedIn(active), Some(stored))
+                if active.session.user.user_id == stored.user.user_id =>
+            {
+                let is_valid = stored.tokens.are_valid_at(now);
+                active.session = stored;
+                active.saved = true;
+                self.refreshes.failure = None;
+                is_valid
+                    .then_some(AuthEvent::TokenRefresh)
+                    .into_iter()
+                    .collect() // F40
+            }
+            (SessionState::SignedIn(_), stored) => {
+                self.session = SessionState::SignedOut;
+                self.sign_out_count += 1;
+                self.refreshes.failure = None;
+                let mut events = vec![AuthEvent::SignedOut]; // F42
+                events.extend(self.take_over(stored, now));
+                events
+            }
+            (_, Some(stored)) => {
+                let user = stored.user.clone();
+                self.activate(stored);
+                vec![AuthEvent::SignedIn { user }]
+            }
+            (_, None) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,779 @@
+//! A store that several clients share, in one process and in several: rows F40 to F42.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pollster::block_on;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use typed_hub::auth::{
+    AuthClient, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore, Operation,
+    PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope, StoreError,
+    TokenStore,
+};
+use typed_hub::{Auth, AuthEvent, Hub};
+
+use crate::world::{LIFETIME, PASSWORD, Trace, describe, start};
+
+const HERE: SignOutScope = SignOutScope::ThisDevice;
+
+/// A client on a hub of its own, and its events.
+struct Device<S: TokenStore> {
+    client: AuthClient<MemoryProvider, S>,
+    events: Trace,
+    hub: Hub,
+}
+
+impl<S: TokenStore> Device<S> {
+    fn new(pool: &MemoryProvider, clock: &ManualClock, store: S) -> Self {
+        let (hub, events) = (Hub::new(), Trace::default());
+        {
+            let events = events.clone();
+            hub.listen_inline::<Auth>(move |event: &AuthEvent| events.push(describe(event)))
+                .detach();
+        }
+        let client = AuthClient::builder()
+            .hub(hub.clone())
+            .provider(pool.clone())
+            .store(store)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        Self {
+            client,
+            events,
+            hub,
+        }
+    }
+
+    fn is_signed_in(&self) -> bool {
+        block_on(self.client.session()).unwrap().is_some()
+    }
+}
+
+/// Two clients that share a store, with `ada` signed in on both.
+struct Pair<S: TokenStore> {
+    pool: MemoryProvider,
+    clock: ManualClock,
+    first: Device<S>,
+    second: Device<S>,
+}
+
+impl<S: TokenStore + Clone> Pair<S> {
+    fn signed_in(store: &S) -> Self {
+        let clock = ManualClock::default();
+        let pool = MemoryProvider::builder()
+            .clock(clock.clone())
+            .access_lifetime(LIFETIME)
+            .build();
+        pool.add_user("ada", PASSWORD, []);
+        pool.add_user("grace", PASSWORD, []);
+        let device = || Device::new(&pool, &clock, store.clone());
+        let (first, second) = (device(), device());
+        let step = block_on(first.client.sign_in("ada", PASSWORD)).unwrap();
+        assert!(matches!(step, SignInStep::Done(_)));
+        assert!(second.is_signed_in());
+        assert_eq!(first.events.take(), ["→signedIn"]);
+        assert_eq!(second.events.take(), [""; 0], "F38");
+        Self {
+            pool,
+            clock,
+            first,
+            second,
+        }
+    }
+}
+
+/// What clients that share a store promise, whichever store it is.
+fn contract<S: TokenStore + Clone>(open: impl Fn() -> S) {
+    let signed_in = || {
+        let store = open();
+        block_on(store.clear()).unwrap();
+        Pair::signed_in(&store)
+    };
+    f40_tokens_are_taken_over(&signed_in());
+    f40_one_request_for_callers_of_both(&signed_in());
+    f42_a_sign_out_is_one_for_both(&signed_in());
+    f42_another_user_has_signed_in(&signed_in());
+    a_refused_refresh_ends_the_session_of_both(&signed_in());
+}
+
+fn f40_tokens_are_taken_over<S: TokenStore>(pair: &Pair<S>) {
+    for (one, other) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
+        pair.clock.advance(LIFETIME);
+        let before = pair.pool.count(Operation::Refresh);
+        let session = block_on(one.client.session()).unwrap();
+        assert_eq!(block_on(other.client.session()), Ok(session));
+        assert_eq!(pair.pool.count(Operation::Refresh), before + 1);
+        assert_eq!(one.events.take(), ["→tokenRefresh"]);
+        assert_eq!(other.events.take(), ["→tokenRefresh"]);
+    }
+    // Also if they have not expired here.
+    let session = block_on(pair.first.client.refresh()).unwrap();
+    assert_eq!(block_on(pair.second.client.session()), Ok(session));
+    assert_eq!(pair.second.events.take(), ["→tokenRefresh"]);
+}
+
+fn f40_one_request_for_callers_of_both<S: TokenStore>(pair: &Pair<S>) {
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let before = pair.pool.count(Operation::Refresh);
+    std::thread::scope(|scope| {
+        for device in [&pair.first, &pair.second] {
+            scope.spawn(|| assert!(device.is_signed_in()));
+        }
+        while pair.pool.count(Operation::Refresh) == before {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(50)); // the other waits for the lock
+        pair.pool.clear_fault(Operation::Refresh);
+    });
+    assert_eq!(pair.pool.count(Operation::Refresh), before + 1);
+    for device in [&pair.first, &pair.second] {
+        assert_eq!(device.events.take(), ["→tokenRefresh"]);
+    }
+}
+
+fn f42_a_sign_out_is_one_for_both<S: TokenStore>(pair: &Pair<S>) {
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    assert_eq!(block_on(pair.second.client.current_user()), Ok(None));
+    assert!(!pair.second.is_signed_in());
+    for device in [&pair.first, &pair.second] {
+        assert_eq!(device.events.take(), ["→signedOut"]);
+    }
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    assert!(pair.first.is_signed_in());
+    for device in [&pair.first, &pair.second] {
+        assert_eq!(device.events.take(), ["→signedIn"]);
+        device.hub.flush();
+    }
+}
+
+fn f42_another_user_has_signed_in<S: TokenStore>(pair: &Pair<S>) {
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    let _ = block_on(pair.first.client.sign_in("grace", PASSWORD)).unwrap();
+    let user = block_on(pair.second.client.current_user()).unwrap();
+    assert_eq!(user.unwrap().username, "grace");
+    assert_eq!(pair.second.events.take(), ["→signedOut", "→signedIn"]);
+}
+
+fn a_refused_refresh_ends_the_session_of_both<S: TokenStore>(pair: &Pair<S>) {
+    pair.pool.revoke_sessions("ada");
+    pair.clock.advance(LIFETIME);
+    let ended = block_on(pair.first.client.session());
+    assert!(matches!(ended, Err(SessionError::Ended(_))));
+    assert_eq!(pair.first.events.take(), ["→tokenRefresh_failure, ended"]);
+    assert!(!pair.second.is_signed_in());
+    assert_eq!(pair.second.events.take(), ["→signedOut"], "F42");
+}
+
+#[test]
+fn clients_share_a_store_in_memory() {
+    contract(MemoryStore::new);
+}
+
+#[cfg(feature = "keyring")]
+#[test]
+fn clients_share_a_keyring_by_a_lock_file() {
+    use typed_hub::auth::KeyringStore;
+    crate::token_stores::keyring::keyring();
+    let name = format!("typed-hub-keyring-{}.lock", std::process::id());
+    let lock = std::env::temp_dir().join(name);
+    contract(|| KeyringStore::new("typed-hub-test", "shared").shared(&lock));
+    std::fs::remove_file(lock).unwrap();
+    let own = KeyringStore::new("typed-hub-test", "own");
+    assert!(!own.is_shared(), "unless a lock is named");
+}
+
+/// The lock of one client is held during its request, and a call of the same client shares it.
+#[test]
+fn f24_a_sign_out_does_not_wait_for_the_lock_of_its_own_client() {
+    let pair = Pair::signed_in(&MemoryStore::new());
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let mut refresh = Box::pin(pair.first.client.session());
+    start(refresh.as_mut());
+    let mut other = Box::pin(pair.second.client.session());
+    start(other.as_mut());
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    assert_eq!(block_on(refresh), Ok(None));
+    assert_eq!(block_on(other), Ok(None));
+    for device in [&pair.first, &pair.second] {
+        assert_eq!(device.events.take(), ["→signedOut"]);
+    }
+}
+
+/// A store that is shared, and has no lock.
+#[derive(Clone)]
+struct Unlocked(MemoryStore);
+
+impl TokenStore for Unlocked {
+    async fn load(&self) -> Result<Option<Session>, StoreError> {
+        self.0.load().await
+    }
+
+    async fn save(&self, session: &Session) -> Result<(), StoreError> {
+        self.0.save(session).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.0.clear().await
+    }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        self.0.load_redirect().await
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.0.save_redirect(pending).await
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.0.clear_redirect().await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn f41_a_refused_refresh_does_not_remove_newer_tokens() {
+    for other_is_valid in [true, false] {
+        let store = Unlocked(MemoryStore::new());
+        let pair = Pair::signed_in(&store);
+        let device = &pair.first;
+        let elsewhere = MemoryStore::new();
+        let other = Device::new(&pair.pool, &pair.clock, elsewhere.clone());
+        if other_is_valid {
+            pair.clock.advance(LIFETIME);
+        }
+        let _ = block_on(other.client.sign_in("ada", PASSWORD)).unwrap();
+        let newer = block_on(elsewhere.load()).unwrap().unwrap();
+        if !other_is_valid {
+            pair.clock.advance(LIFETIME);
+        }
+
+        pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+        let mut refresh = Box::pin(device.client.session());
+        start(refresh.as_mut());
+        let sent = block_on(store.load()).unwrap().unwrap();
+        block_on(store.save(&newer)).unwrap();
+        block_on(pair.pool.revoke(&sent.tokens.refresh.unwrap())).unwrap();
+        pair.pool.clear_fault(Operation::Refresh);
+
+        let session = block_on(refresh).unwrap();
+        assert!(session.is_some());
+        assert_eq!(block_on(store.load()), Ok(session.clone()));
+        assert_eq!(session == Some(newer), other_is_valid);
+        let requests = if other_is_valid { 1 } else { 2 };
+        assert_eq!(pair.pool.count(Operation::Refresh), requests);
+        assert_eq!(device.events.take(), ["→tokenRefresh"]);
+    }
+}
+
+#[test]
+fn a_client_waits_while_another_asks_the_provider() {
+    let pair = Pair::signed_in(&MemoryStore::new());
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let mut refresh = Box::pin(pair.first.client.session());
+    start(refresh.as_mut());
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let session = block_on(pair.second.client.session());
+            is_done.store(true, Ordering::SeqCst);
+            session
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!is_done.load(Ordering::SeqCst));
+        pair.pool.clear_fault(Operation::Refresh);
+        let session = block_on(refresh);
+        assert_eq!(waits.join().unwrap(), session);
+    });
+    assert_eq!(pair.pool.count(Operation::Refresh), 1);
+}
+
+/// The provider is told under the lock: no other client refreshes a session that is being revoked.
+#[test]
+fn f19_no_other_client_refreshes_while_a_sign_out_tells_the_provider() {
+    let pair = Pair::signed_in(&MemoryStore::new());
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut out = Box::pin(pair.first.client.sign_out(HERE));
+    start(out.as_mut());
+    assert_eq!(pair.pool.count(Operation::Revoke), 1);
+    let mut refresh = Box::pin(pair.second.client.session());
+    start(refresh.as_mut());
+    std::thread::sleep(Duration::from_millis(50));
+    start(refresh.as_mut());
+    assert_eq!(pair.pool.count(Operation::Refresh), 0);
+    pair.pool.clear_fault(Operation::Revoke);
+    assert_eq!(block_on(out).unwrap().not_revoked, None);
+    assert_eq!(block_on(refresh), Ok(None));
+    assert_eq!(pair.second.events.take(), ["→signedOut"], "F42");
+}
+
+/// The user whom the events of a client tell of, and what was wrong with an event.
+#[derive(Default)]
+struct Told {
+    user: Option<String>,
+    /// Whether the client signs in: then the session of before may have expired, and be replaced.
+    signs_in: bool,
+    wrong: Vec<String>,
+}
+
+impl Told {
+    fn follow(&mut self, event: &AuthEvent) {
+        let is_right = match event {
+            AuthEvent::SignedIn { .. } => self.signs_in || self.user.is_none(),
+            AuthEvent::TokenRefresh => self.user.is_some(),
+            AuthEvent::SignedOut => true,
+            _ => false, // no refresh fails here
+        };
+        if !is_right {
+            self.wrong.push(format!("{event:?} after {:?}", self.user));
+        }
+        match event {
+            AuthEvent::SignedIn { user } => self.user = Some(user.username.clone()),
+            AuthEvent::SignedOut => self.user = None,
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Session,
+    Refresh,
+    CurrentUser,
+    SignIn(&'static str),
+    SignOut,
+    Wait,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever clients of one store do at once: no session is lost, although the pool ends one
+    /// when a token is used twice; and the events of each tell what its calls answer.
+    #[test]
+    fn clients_of_one_store_lose_nothing_and_tell_the_truth(
+        acts in vec(vec(select(&ACTS[..]), 1..12), 1..4),
+    ) {
+        let (store, clock) = (MemoryStore::new(), ManualClock::default());
+        let pool = MemoryProvider::builder()
+            .clock(clock.clone())
+            .access_lifetime(LIFETIME)
+            .build();
+        pool.add_user("ada", PASSWORD, []);
+        pool.add_user("grace", PASSWORD, []);
+        std::thread::scope(|scope| {
+            for acts in acts {
+                let (store, pool, clock) = (&store, &pool, &clock);
+                scope.spawn(move || {
+                    let device = Device::new(pool, clock, store.clone());
+                    // The first read publishes nothing (F38).
+                    let known = block_on(device.client.current_user()).unwrap();
+                    let told = Arc::new(Mutex::new(Told {
+                        user: known.map(|user| user.username),
+                        ..Told::default()
+                    }));
+                    let tells = Arc::clone(&told);
+                    device
+                        .hub
+                        .listen_inline::<Auth>(move |event| tells.lock().unwrap().follow(event))
+                        .detach();
+                    for act in acts {
+                        told.lock().unwrap().signs_in = matches!(act, Act::SignIn(_));
+                        perform(&device.client, clock, act);
+                    }
+                    let user = block_on(device.client.current_user()).unwrap();
+                    let told = told.lock().unwrap();
+                    assert_eq!(told.wrong, [""; 0]);
+                    assert_eq!(user.map(|user| user.username), told.user);
+                });
+            }
+        });
+        if let Some(session) = block_on(store.load()).unwrap() {
+            let token = session.tokens.refresh.unwrap();
+            let alive = block_on(pool.refresh(&session.user, &token));
+            assert!(alive.is_ok(), "{alive:?}");
+        }
+    }
+}
+
+/// Signing out everywhere is not among them: it ends a session that has just been granted, too.
+const ACTS: [Act; 8] = [
+    Act::Session,
+    Act::Session,
+    Act::Refresh,
+    Act::CurrentUser,
+    Act::SignIn("ada"),
+    Act::SignIn("grace"),
+    Act::SignOut,
+    Act::Wait,
+];
+
+fn perform(client: &AuthClient<MemoryProvider, MemoryStore>, clock: &ManualClock, act: Act) {
+    match act {
+        Act::Session => assert!(block_on(client.session()).is_ok()),
+        Act::Refresh => assert!(block_on(client.refresh()).is_ok()),
+        Act::CurrentUser => assert!(block_on(client.current_user()).is_ok()),
+        Act::SignIn(name) => {
+            let step = block_on(client.sign_in(name, PASSWORD));
+            assert!(
+                matches!(
+                    step,
+                    Ok(SignInStep::Done(_)) | Err(SignInError::AlreadySignedIn)
+                ),
+                "{step:?}"
+            );
+        }
+        Act::SignOut => drop(block_on(client.sign_out(HERE)).unwrap()),
+        Act::Wait => clock.advance(LIFETIME / 2),
+    }
+}
+
+#[cfg(feature = "file-store")]
+mod processes {
+    use std::env;
+    use std::fs::{self, File};
+    use std::io::{BufRead, BufReader, ErrorKind, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::path::PathBuf;
+    use std::process::{Child, Command, Stdio};
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+    use std::time::Instant;
+
+    use typed_hub::auth::{
+        AccessToken, AuthUser, FileStore, IssuedTokens, LEEWAY, Lasting, ProviderError,
+        ProviderErrorKind, RefreshToken, SignOutError,
+    };
+
+    use super::*;
+
+    /// A folder of its own, removed in the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            static COUNT: AtomicUsize = AtomicUsize::new(0);
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("typed-hub-shared-{}-{number}", std::process::id());
+            let path = env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn path(&self) -> PathBuf {
+            self.0.join("session.json")
+        }
+
+        fn store(&self) -> FileStore {
+            FileStore::new(self.path())
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn clients_share_a_file() {
+        let folder = Folder::new();
+        contract(|| folder.store());
+    }
+
+    #[test]
+    fn a_lock_that_is_not_had_is_a_typed_error_in_time_and_keeps_the_session() {
+        let folder = Folder::new();
+        let store = folder.store().lock_limit(Duration::from_millis(200));
+        let pair = Pair::signed_in(&store);
+        pair.clock.advance(LIFETIME);
+        let held = File::open(folder.0.join("session.json.session.lock")).unwrap();
+        held.lock().unwrap();
+        let locked = StoreError::Lock(ErrorKind::TimedOut);
+        let begun = Instant::now();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let ticks = runtime.block_on(async {
+            let client = pair.first.client.clone();
+            let refresh = tokio::spawn(async move { client.session().await });
+            let mut ticks = 0;
+            while !refresh.is_finished() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                ticks += 1;
+            }
+            assert_eq!(refresh.await.unwrap(), Err(SessionError::Store(locked)));
+            ticks
+        });
+        assert!(ticks > 2, "the executor's thread was blocked: {ticks}");
+        assert_eq!(pair.pool.count(Operation::Refresh), 0);
+        let out = block_on(pair.first.client.sign_out(HERE));
+        assert_eq!(out, Err(SignOutError::Store(locked)));
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert_eq!(pair.first.events.take(), [""; 0]);
+        assert!(block_on(store.load()).unwrap().is_some());
+    }
+
+    const PATH: &str = "TYPED_HUB_TEST_SHARED_PATH";
+    const PROVIDER: &str = "TYPED_HUB_TEST_SHARED_PROVIDER";
+    const JOB: &str = "TYPED_HUB_TEST_SHARED_JOB";
+
+    /// So that tokens are refreshed every few milliseconds.
+    const SHORT: Duration = LEEWAY.saturating_add(Duration::from_millis(25));
+
+    /// The pool of the parent, on a loopback address: it rotates refresh tokens, and ends a session
+    /// when one is used twice.
+    struct Server {
+        pool: MemoryProvider,
+        address: String,
+        ended: Arc<AtomicBool>,
+    }
+
+    impl Server {
+        fn start() -> Self {
+            let pool = MemoryProvider::builder().access_lifetime(SHORT).build();
+            pool.add_user("ada", PASSWORD, []);
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let ended = Arc::new(AtomicBool::new(false));
+            {
+                let (pool, ended) = (pool.clone(), Arc::clone(&ended));
+                thread::spawn(move || {
+                    for stream in listener.incoming().flatten() {
+                        if ended.load(Ordering::SeqCst) {
+                            return;
+                        }
+                        let pool = pool.clone();
+                        thread::spawn(move || answer(&pool, &stream));
+                    }
+                });
+            }
+            Self {
+                pool,
+                address,
+                ended,
+            }
+        }
+
+        fn spawn(&self, job: &str, folder: &Folder) -> Child {
+            Command::new(env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "--nocapture"])
+                .arg("shared_stores::processes::a_process")
+                .env(PATH, folder.path())
+                .env(PROVIDER, &self.address)
+                .env(JOB, job)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        }
+
+        /// Signs in, and leaves the session in the store.
+        fn sign_in(&self, folder: &Folder) {
+            let client = AuthClient::builder()
+                .hub(Hub::new())
+                .provider(self.pool.clone())
+                .store(folder.store())
+                .build()
+                .unwrap();
+            let _ = block_on(client.sign_in("ada", PASSWORD)).unwrap();
+        }
+    }
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            self.ended.store(true, Ordering::SeqCst);
+            let _ = TcpStream::connect(&self.address);
+        }
+    }
+
+    /// One line is one request: what to do, and the token.
+    fn answer(pool: &MemoryProvider, mut stream: &TcpStream) {
+        let mut request = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        reader.read_line(&mut request).unwrap();
+        let (what, token) = request.trim().split_once(' ').unwrap();
+        let token = RefreshToken::from(token);
+        let user = AuthUser {
+            username: "ada".to_owned(),
+            user_id: "user-0001".to_owned(),
+        };
+        let answer = if what == "revoke" {
+            block_on(pool.revoke(&token)).unwrap();
+            "revoked".to_owned()
+        } else {
+            let refreshed = block_on(pool.refresh(&user, &token));
+            thread::sleep(Duration::from_millis(10)); // as a network does
+            match refreshed {
+                Ok(tokens) => format!(
+                    "tokens {} {}",
+                    tokens.access.token.expose(),
+                    tokens.refresh.unwrap().expose()
+                ),
+                Err(error) => format!("refused {}", error.name),
+            }
+        };
+        let _ = writeln!(stream, "{answer}");
+    }
+
+    /// The provider of a process.
+    struct Remote(String);
+
+    impl Remote {
+        fn ask(&self, what: &str, token: &RefreshToken) -> String {
+            let stream = TcpStream::connect(&self.0).unwrap();
+            writeln!(&stream, "{what} {}", token.expose()).unwrap();
+            let mut answer = String::new();
+            BufReader::new(stream).read_line(&mut answer).unwrap();
+            answer.trim().to_owned()
+        }
+    }
+
+    impl IdentityProvider for Remote {
+        async fn refresh(
+            &self,
+            _: &AuthUser,
+            token: &RefreshToken,
+        ) -> Result<IssuedTokens, ProviderError> {
+            let answer = self.ask("refresh", token);
+            let words: Vec<_> = answer.split(' ').collect();
+            match words[..] {
+                ["tokens", access, refresh] => Ok(IssuedTokens {
+                    access: Lasting {
+                        token: access.into(),
+                        lifetime: SHORT,
+                    },
+                    id: None,
+                    refresh: Some(refresh.into()),
+                }),
+                _ => Err(ProviderError::new(
+                    ProviderErrorKind::Rejected,
+                    answer,
+                    "refused",
+                )),
+            }
+        }
+
+        async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
+            assert_eq!(self.ask("revoke", token), "revoked");
+            Ok(())
+        }
+
+        async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
+            unreachable!("it is not asked for")
+        }
+    }
+
+    /// Run by the tests below, in processes of their own.
+    #[test]
+    #[ignore = "a part of the tests below"]
+    fn a_process() {
+        let (Ok(path), Ok(provider), Ok(job)) = (env::var(PATH), env::var(PROVIDER), env::var(JOB))
+        else {
+            return;
+        };
+        let client = AuthClient::builder()
+            .hub(Hub::new())
+            .provider(Remote(provider))
+            .store(FileStore::new(path))
+            .build()
+            .unwrap();
+        match &*job {
+            "use" => {
+                for round in 0..40 {
+                    let session = block_on(client.session());
+                    assert!(matches!(session, Ok(Some(_))), "{round}: {session:?}");
+                    thread::sleep(Duration::from_millis(7));
+                }
+            }
+            "use until the end" => {
+                let begun = Instant::now();
+                loop {
+                    match block_on(client.session()) {
+                        Ok(Some(_)) => thread::sleep(Duration::from_millis(3)),
+                        Ok(None) => break,
+                        Err(error) => panic!("{error:?}"),
+                    }
+                    assert!(begun.elapsed() < Duration::from_secs(30));
+                }
+            }
+            "sign out" => {
+                thread::sleep(Duration::from_millis(300));
+                let out = block_on(client.sign_out(HERE)).unwrap();
+                assert_eq!(out.not_revoked, None);
+            }
+            job => panic!("{job}"),
+        }
+    }
+
+    #[track_caller]
+    fn assert_all_succeed(processes: Vec<Child>) {
+        for process in processes {
+            let output = process.wait_with_output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let shown = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{shown}\n{errors}");
+            assert!(shown.contains("1 passed"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn f40_processes_that_refresh_at_once_lose_no_session() {
+        for count in [2, 8] {
+            let (folder, server) = (Folder::new(), Server::start());
+            server.sign_in(&folder);
+            let processes = (0..count).map(|_| server.spawn("use", &folder)).collect();
+            assert_all_succeed(processes);
+            let session = block_on(folder.store().load()).unwrap().unwrap();
+            let token = session.tokens.refresh.unwrap();
+            let alive = block_on(server.pool.refresh(&session.user, &token));
+            assert!(alive.is_ok(), "{count}: {alive:?}");
+            let refreshes = server.pool.count(Operation::Refresh);
+            assert!(refreshes > 5, "{count}: they refresh: {refreshes}");
+        }
+    }
+
+    #[test]
+    fn f42_a_sign_out_of_one_process_ends_all_and_no_token_comes_back() {
+        let (folder, server) = (Folder::new(), Server::start());
+        server.sign_in(&folder);
+        let mut processes: Vec<_> = (0..3)
+            .map(|_| server.spawn("use until the end", &folder))
+            .collect();
+        processes.push(server.spawn("sign out", &folder));
+        assert_all_succeed(processes);
+        assert_eq!(block_on(folder.store().load()), Ok(None));
+    }
+
+    #[test]
+    fn a_process_that_is_killed_leaves_the_lock_to_the_others() {
+        let (folder, server) = (Folder::new(), Server::start());
+        for round in 0..5 {
+            block_on(folder.store().clear()).unwrap();
+            server.sign_in(&folder);
+            let mut victim = server.spawn("use", &folder);
+            thread::sleep(Duration::from_millis(60 + 7 * round));
+            victim.kill().unwrap();
+            victim.wait().unwrap();
+            let begun = Instant::now();
+            let lock = block_on(folder.store().lock()).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            drop(lock);
+        }
+    }
+}
