@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
 use crate::channel::Channel;
+use crate::delivery::shared::HubShared;
 use crate::envelope::Envelope;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -13,6 +15,8 @@ use crate::sync::{Mutex, MutexGuard};
 /// event accepted before is retained, an event accepted after is live, and no event is both or
 /// neither. The other locks of the publish path are taken while this one is held.
 pub(crate) struct History<C: Channel> {
+    /// Has the panic handler for drops of events.
+    shared: Arc<HubShared>,
     events: Mutex<VecDeque<Envelope<C>>>,
 }
 
@@ -55,8 +59,9 @@ pub enum Replay {
 }
 
 impl<C: Channel> History<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(shared: Arc<HubShared>) -> Self {
         Self {
+            shared,
             events: Mutex::new(VecDeque::new()),
         }
     }
@@ -70,6 +75,16 @@ impl<C: Channel> History<C> {
     /// The number of retained events.
     pub(crate) fn len(&self) -> usize {
         self.events.lock().len()
+    }
+}
+
+/// Drops the events one by one, so that each panic is caught by itself.
+impl<C: Channel> Drop for History<C> {
+    fn drop(&mut self) {
+        let events = mem::take(&mut *self.events.lock());
+        for event in events {
+            self.shared.discard_event::<C>(event);
+        }
     }
 }
 

@@ -7,13 +7,13 @@
 //! Below them:
 //!
 //! - [`listener`]: the part that all kinds of listeners share, their sets, and their guards;
-//! - [`room`]: a bounded buffer, and the publishers that wait for room in it.
+//! - [`room`]: a bounded buffer, and the publishers that wait for room in it;
+//! - [`history`]: the past events that a channel retains.
 //!
 //! At the bottom:
 //!
 //! - [`shared`]: the state that the listeners of one hub share: panics of user code, the progress
-//!   of the dispatcher, the callbacks that a thread is inside;
-//! - [`history`]: the past events that a channel retains.
+//!   of the dispatcher, the callbacks that a thread is inside.
 
 pub(crate) mod history;
 pub(crate) mod inline;

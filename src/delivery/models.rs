@@ -402,12 +402,14 @@ fn an_inline_listener_gets_every_event_published_after_it_was_registered() {
 #[test]
 fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
     model(|| {
-        let fixture = Arc::new((fixture(8), History::<Numbers>::new()));
+        let fixture = fixture(8);
+        let history = History::<Numbers>::new(Arc::clone(&fixture.shared));
+        let fixture = Arc::new((fixture, history));
         let publishing = Arc::clone(&fixture);
         let publisher = thread::spawn(move || {
             let (fixture, retained) = &*publishing;
             for n in 0..2 {
-                let past = retained.lock();
+                let mut past = retained.lock();
                 let sequence = if fixture.kinds.load().contains(KindSet::QUEUED) {
                     fixture.queue.lock().push(&fixture.queued, event(n))
                 } else {

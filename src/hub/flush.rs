@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Hub;
-use crate::delivery::shared::progress::Progress;
-use crate::delivery::shared::scope;
 use crate::delivery::shared::wakers::WakerKey;
+use crate::delivery::shared::{HubShared, scope};
 
 impl Hub {
     /// Waits until every event accepted so far has been delivered.
@@ -35,7 +35,8 @@ impl Hub {
         }
     }
 
-    /// Waits until every event accepted so far has been delivered, without blocking the thread.
+    /// Waits until every event accepted before this call has been delivered, without blocking the
+    /// thread. The future does not keep the hub alive.
     ///
     /// When a callback of any hub polls the future, it does not wait. A task on the thread of the
     /// hub's [`Worker`](crate::Worker) does wait, so that the thread can call the worker meanwhile:
@@ -56,9 +57,9 @@ impl Hub {
     /// # drop(guard);
     /// # });
     /// ```
-    pub fn flush_async(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<'_> {
+    pub fn flush_async(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<> {
         Flush {
-            progress: &self.inner.shared.progress,
+            shared: Arc::clone(&self.inner.shared),
             end: self.inner.queue.end(),
             key: None,
         }
@@ -66,24 +67,25 @@ impl Hub {
 }
 
 /// The future of a flush. A dropped one never wakes its task.
-struct Flush<'a> {
-    progress: &'a Progress,
+struct Flush {
+    shared: Arc<HubShared>,
     /// The sequence number after the last event to wait for.
     end: u64,
     key: Option<WakerKey>,
 }
 
-impl Future for Flush<'_> {
+impl Future for Flush {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if scope::any_callback() {
+        if scope::is_polled_by_callback() {
             return Poll::Ready(());
         }
         // Cloned here, because cloning runs the executor's code: not under the lock.
         let task = task.waker().clone();
-        if this.progress.poll_delivered(this.end, &mut this.key, task) {
+        let progress = &this.shared.progress;
+        if progress.poll_delivered(this.end, &mut this.key, task) {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -91,10 +93,10 @@ impl Future for Flush<'_> {
     }
 }
 
-impl Drop for Flush<'_> {
+impl Drop for Flush {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.progress.forget_flush(key);
+            self.shared.progress.forget_flush(key);
         }
     }
 }

@@ -175,6 +175,38 @@ fn model<C: Channel<Event = u64>>(
     });
 }
 
+/// A listener with a replay joins a channel that has none, while another thread publishes: it gets
+/// every event that the channel retains.
+fn model_without_listeners(joins: Join<Retaining>) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.check(move || {
+        let fixture = Arc::new(Fixture::<Retaining>::new());
+        let publishing = Arc::clone(&fixture);
+        let publisher = thread::spawn(move || (1..3).for_each(|n| publishing.publish(n)));
+        let mut joined = joins(&fixture);
+        fixture.publish(MARK);
+        publisher.join().unwrap();
+        let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
+        let mut worker = Worker::new(queue, shared);
+        worker.run_pending();
+        let order = fixture.receiver_with_replay().told();
+        assert_eq!(order.len(), 3);
+        assert_eq!(joined.told(), order);
+        drop(worker);
+    });
+}
+
+#[test]
+fn a_replay_joins_a_channel_without_listeners() {
+    model_without_listeners(Fixture::queued_with_replay);
+}
+
+#[test]
+fn a_receivers_replay_joins_a_channel_without_listeners() {
+    model_without_listeners(Fixture::receiver_with_replay);
+}
+
 fn since_mark(told: &[u64]) -> &[u64] {
     let mark = told.iter().position(|n| *n == MARK);
     &told[mark.expect("the mark was accepted after it listened")..]

@@ -31,8 +31,8 @@ const AUTH: &[&[&str]] = &[
 
 /// The rooms of `src/delivery/`, likewise.
 const DELIVERY: &[&[&str]] = &[
-    &["shared", "history"],
-    &["listener", "room"],
+    &["shared"],
+    &["history", "listener", "room"],
     &["inline", "queued", "receiver"],
     &["mod", "models"],
 ];

@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -212,9 +212,9 @@ fn a_callback_that_polls_a_close_does_not_wait_for_itself() {
     in_time(|| {
         for inline in [false, true] {
             let hub = Hub::new();
-            let own = std::sync::Arc::new(Mutex::new(None::<Subscription>));
+            let own = Arc::new(Mutex::new(None::<Subscription>));
             let (said, heard) = mpsc::channel();
-            let mine = std::sync::Arc::clone(&own);
+            let mine = Arc::clone(&own);
             let guard = listen(&hub, inline, move |_| {
                 let guard = mine.lock().unwrap().take();
                 block_on(guard.unwrap().close_async());
@@ -364,5 +364,74 @@ fn a_closing_task_is_woken_while_the_publisher_goes_on() {
             }
             drop(stop);
         });
+    });
+}
+
+#[test]
+fn a_future_that_a_waker_polls_is_not_ready_too_early() {
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().build_with_worker();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        hub.publish::<Numbers>(1);
+        let first = Mutex::new(Box::pin(hub.flush_async()));
+        hub.publish::<Numbers>(2);
+        let second = Arc::new(Mutex::new(Box::pin(hub.flush_async())));
+        let polled = Arc::clone(&second);
+        let entries = log.clone();
+        // An executor that polls its task in the waker.
+        let waker = waker(move || {
+            let silent = waker(|| {});
+            if poll(polled.lock().unwrap().as_mut(), &silent).is_ready() {
+                entries.push(100);
+            }
+        });
+        assert!(poll(first.lock().unwrap().as_mut(), &waker).is_pending());
+        assert!(poll(second.lock().unwrap().as_mut(), &waker).is_pending());
+        worker.run_pending();
+        assert_eq!(log.take(), [1, 2], "it was ready after the first");
+        block_on(second.lock().unwrap().as_mut());
+    });
+}
+
+#[test]
+fn a_waker_that_a_dropped_worker_wakes_may_flush() {
+    in_time(|| {
+        let (hub, worker) = Hub::builder().capacity(1).build_with_worker();
+        let _guard = hub.listen::<Numbers>(|_| {});
+        hub.publish::<Numbers>(1);
+        let publishing = hub.clone();
+        // Not on the thread of the worker, which never waits for room.
+        let (told, waiting) = mpsc::channel();
+        let publisher = thread::spawn(move || {
+            let flushing = publishing.clone();
+            let (woken, wakes) = mpsc::channel();
+            let waker = waker(move || {
+                flushing.flush();
+                woken.send(()).unwrap();
+            });
+            let mut publish = pin!(publishing.publish_async::<Numbers>(2));
+            assert!(poll(publish.as_mut(), &waker).is_pending());
+            told.send(()).unwrap();
+            wakes.recv().unwrap();
+        });
+        waiting.recv().unwrap();
+        drop(worker);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_flush_can_be_moved_to_another_thread() {
+    in_time(|| {
+        let hub = Hub::new();
+        let log = Log::new();
+        let numbers = log.clone();
+        let _guard = hub.listen::<Numbers>(move |n| numbers.push(*n));
+        hub.publish::<Numbers>(1);
+        let flush = hub.flush_async();
+        thread::spawn(move || block_on(flush)).join().unwrap();
+        assert_eq!(log.take(), [1]);
     });
 }

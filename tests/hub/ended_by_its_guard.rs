@@ -588,3 +588,75 @@ fn the_drop_of_captures_at_the_end_of_a_hub_may_close_another_listener() {
         drop(hub);
     });
 }
+
+#[test]
+fn close_of_an_inline_listener_does_not_wait_for_the_drop_of_another_ones_captures() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (let_go, capture) = stuck();
+        let (gate, keeper) = gate();
+        let first = hub.listen_inline::<Numbers>(move |_| drop(capture.0.lock()));
+        let second = hub.listen_inline::<Numbers>(|_| {});
+        let _third = hub.listen_inline::<Numbers>(move |_| keeper.pass());
+        let publisher = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.publish::<Numbers>(1))
+        };
+        gate.wait();
+        drop(first); // the publisher drops its captures
+        let closing = thread::spawn(move || second.close());
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        gate.open();
+        closing.join().unwrap();
+        drop(let_go);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn the_drop_of_captures_at_the_end_of_a_hub_waits_for_the_call_of_another_hub() {
+    in_time(|| {
+        let [ending, other] = [Hub::new(), Hub::new()];
+        let (gate, keeper) = gate();
+        let returned = Arc::new(AtomicBool::new(false));
+        let called = Arc::clone(&returned);
+        let guard = other.listen::<Numbers>(move |_| {
+            keeper.pass();
+            called.store(true, Ordering::SeqCst);
+        });
+        let closes = ClosesOnDrop(Some(guard));
+        ending
+            .listen_inline::<Numbers>(move |_| assert!(closes.0.is_some()))
+            .detach();
+        other.publish::<Numbers>(1);
+        gate.wait();
+        let opener = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            gate.open();
+        });
+        drop(ending);
+        assert!(returned.load(Ordering::SeqCst));
+        opener.join().unwrap();
+    });
+}
+
+#[test]
+fn a_set_ends_all_its_listeners_before_it_waits() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (gate, keeper) = gate();
+        let log = Log::new();
+        let numbers = log.clone();
+        let held = hub.listen::<Words>(move |_| keeper.pass());
+        let second = hub.listen_inline::<Numbers>(move |n| numbers.push(*n));
+        let guards: typed_hub::SubscriptionSet = [held, second].into_iter().collect();
+        hub.publish::<Words>("a");
+        gate.wait();
+        let closing = thread::spawn(move || guards.close());
+        thread::sleep(Duration::from_millis(20)); // it waits by now
+        hub.publish::<Numbers>(1);
+        assert_eq!(log.take(), [0; 0]);
+        gate.open();
+        closing.join().unwrap();
+    });
+}

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use crate::common::{Log, Numbers, Words, in_time, rounds};
-use typed_hub::{Channel, Custom, CustomChannel, Envelope, Hub, ReceiverOptions, Replay};
+use typed_hub::{Channel, Custom, CustomChannel, Envelope, Hub, Received, ReceiverOptions, Replay};
 
 #[test]
 fn an_envelope_carries_the_event_and_where_and_when_it_was_published() {
@@ -152,7 +152,10 @@ fn a_receiver_gets_the_envelopes_that_listeners_get() {
     let mut receiver = hub.receiver_with::<Numbers>(with_envelopes());
     hub.publish::<Numbers>(1);
     let received = receiver.recv().unwrap();
-    assert_eq!(heard.recv().unwrap(), facts(received.envelope().unwrap()));
+    assert_eq!(
+        heard.recv().unwrap(),
+        facts(Received::envelope(&received).unwrap())
+    );
 }
 
 #[test]
@@ -166,8 +169,8 @@ fn a_receiver_alone_gets_envelopes_whose_numbers_grow_across_channels() {
     hub.publish::<Words>("b");
     let words = [words.recv().unwrap(), words.recv().unwrap()];
     let number = numbers.recv().unwrap();
-    let number = number.envelope().unwrap();
-    let [first, last] = [0, 1].map(|n: usize| words[n].envelope().unwrap());
+    let number = Received::envelope(&number).unwrap();
+    let [first, last] = [0, 1].map(|n: usize| Received::envelope(&words[n]).unwrap());
     assert!(first.sequence() < number.sequence() && number.sequence() < last.sequence());
     assert!(before <= first.time() && first.time() <= number.time());
     assert_eq!(number.source().file(), file!());
@@ -197,7 +200,7 @@ fn a_replayed_event_has_the_envelope_that_it_had_live() {
         .envelopes(true)
         .build();
     let received = hub.receiver_with::<Custom<Kept>>(options).recv();
-    assert_eq!(facts(received.unwrap().envelope().unwrap()), live);
+    assert_eq!(facts(Received::envelope(&received.unwrap()).unwrap()), live);
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn an_event_accepted_after_a_receiver_has_asked_for_envelopes_has_one() {
                 let mut receiver = hub.receiver_with::<Numbers>(with_envelopes());
                 while other.recv().is_ok_and(|n| *n < 19) {}
                 while let Ok(event) = receiver.try_recv() {
-                    assert!(event.envelope().is_some());
+                    assert!(Received::envelope(&event).is_some());
                 }
             });
         }
@@ -225,5 +228,6 @@ fn a_channel_spends_no_time_on_envelopes_when_the_receiver_that_asked_has_gone()
     let mut receiver = hub.receiver::<Numbers>();
     drop(hub.receiver_with::<Numbers>(with_envelopes()));
     hub.publish::<Numbers>(1);
-    assert!(receiver.recv().unwrap().envelope().is_none());
+    let received = receiver.recv().unwrap();
+    assert!(Received::envelope(&received).is_none());
 }

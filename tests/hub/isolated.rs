@@ -370,7 +370,7 @@ fn a_waker_that_panics_is_reported_as_one_and_names_a_channel_if_it_has_one() {
     );
     assert_eq!(
         of_queue[0].to_string(),
-        "the waker of a task that waits for the hub's queue panicked: out of order"
+        "the waker of a task panicked: out of order"
     );
 }
 
@@ -388,4 +388,27 @@ fn a_handler_whose_payload_panics_when_dropped_ends_nothing() {
     hub.publish::<Numbers>(2);
     hub.flush();
     assert_eq!(log.take(), [1, 2]);
+}
+
+enum RetainedGrudges {}
+
+impl CustomChannel for RetainedGrudges {
+    type Event = Grudge;
+    const NAME: &'static str = "retained grudges";
+    const RETAIN: usize = 2;
+}
+
+#[test]
+fn retained_events_whose_drops_panic_harm_neither_the_publisher_nor_the_end_of_the_hub() {
+    let (hub, panics) = hub_with_log();
+    for _ in 0..3 {
+        hub.publish::<Custom<RetainedGrudges>>(Grudge);
+    }
+    assert_eq!(panics.take().len(), 1, "the one that is retained no more");
+    drop(hub);
+    let panics = panics.take();
+    assert_eq!(panics.len(), 2);
+    assert!(panics.iter().all(|panic| {
+        panic.origin() == &PanicOrigin::EventDrop && panic.channel() == Some("retained grudges")
+    }));
 }

@@ -19,6 +19,9 @@ pub(crate) trait Inline<C: Channel>: AsRef<Listener> + Send + Sync {
     /// that its deliveries are derived, not counted: they may be off by one for each cache that was
     /// publishing while it joined.
     fn published_before(&self) -> u64;
+
+    /// The listener itself, when this is the last reference to it. Its drop is user code.
+    fn into_last(self: Arc<Self>) -> Option<Box<dyn Inline<C>>>;
 }
 
 /// The fields that a call needs come first, close together.
@@ -48,7 +51,7 @@ impl<C: Channel, F> InlineListener<C, F> {
     }
 }
 
-impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C, F> {
+impl<C: Channel, F: Fn(&C::Event) + Send + Sync + 'static> Inline<C> for InlineListener<C, F> {
     #[inline]
     fn call(&self, event: &C::Event, shared: &HubShared) {
         if let Some(callback) = &self.callback
@@ -63,6 +66,10 @@ impl<C: Channel, F: Fn(&C::Event) + Send + Sync> Inline<C> for InlineListener<C,
 
     fn published_before(&self) -> u64 {
         self.published_before
+    }
+
+    fn into_last(self: Arc<Self>) -> Option<Box<dyn Inline<C>>> {
+        Arc::into_inner(self).map(|listener| Box::new(listener) as _)
     }
 }
 

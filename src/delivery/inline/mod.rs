@@ -99,6 +99,7 @@ impl<C: Channel> InlineListeners<C> {
         // First: its atomic read-modify-write would wait for earlier stores.
         let snapshot = self.snapshot_in(cache);
         if !KindSet::INLINE.contains(self.kinds.load()) {
+            self.release(snapshot);
             return None;
         }
         cache.count(|| self);
@@ -164,8 +165,7 @@ impl<C: Channel> InlineListeners<C> {
         scope::inline(self.kinds.shared.hub, || {
             before();
             self.call_all(&snapshot, event);
-            // It may hold the last reference to a listener that has ended, whose drop is user code.
-            drop(snapshot);
+            self.release(snapshot);
         });
     }
 
@@ -176,7 +176,8 @@ impl<C: Channel> InlineListeners<C> {
         // Held weakly: `close` waits for calls under way, not for deferred ones.
         let members = snapshot.listeners.members();
         let listeners: Vec<_> = members.iter().map(Arc::downgrade).collect();
-        drop((members, snapshot));
+        self.release(snapshot);
+        self.release_members(members);
         let shared = Arc::clone(&self.kinds.shared);
         let hub = shared.hub;
         let job = move || {
@@ -217,7 +218,7 @@ impl<C: Channel> InlineListeners<C> {
         let listener = Arc::new(listener);
         state.set.insert(Arc::clone(&listener) as _);
         let before = self.changed(state);
-        self.discard(before);
+        self.release_list(before);
         Subscription::new(listener)
     }
 
@@ -225,7 +226,8 @@ impl<C: Channel> InlineListeners<C> {
         let mut state = self.state.lock();
         let left = state.set.remove(listener);
         let before = self.changed(state);
-        self.discard((left, before));
+        self.release_list(before);
+        drop(left);
     }
 
     /// Removes all listeners: the hub has ended.
@@ -233,24 +235,42 @@ impl<C: Channel> InlineListeners<C> {
         let mut state = self.state.lock();
         let left = state.set.clear();
         let before = self.changed(state);
-        self.discard((left, before));
+        self.release_list(before);
+        self.release_members(left.into_unshared_members());
     }
 
-    /// Drops a list of listeners, which may hold the last reference to several of them. The drop of
-    /// one's captures is user code, and may close another one of the list: inside a callback's
-    /// scope, it does not wait for this thread to drop that one too.
-    pub(crate) fn discard(&self, list: impl Sized) {
-        if self.is_reentrant() {
-            // The deferred events stay behind the present one.
-            drop(list);
-        } else {
-            scope::inline(self.kinds.shared.hub, || drop(list));
+    /// Drops a snapshot, which may hold the last references to listeners that have ended.
+    #[inline]
+    pub(crate) fn release(&self, snapshot: Arc<CachedSnapshot<C>>) {
+        if let Some(CachedSnapshot { listeners }) = Arc::into_inner(snapshot) {
+            self.release_list(Some(listeners));
         }
+    }
+
+    #[cold]
+    fn release_list(&self, list: Option<Members<C>>) {
+        if let Some(list) = list.and_then(Arc::into_inner) {
+            self.release_members(list.into_unshared_members());
+        }
+    }
+
+    /// Drops references to listeners. User code runs when none is left: the drop of one's captures
+    /// may close another one, and `close` waits for the drop of neither.
+    fn release_members(&self, members: impl IntoIterator<Item = Arc<dyn Inline<C>>>) {
+        let members = members.into_iter();
+        let ended: Vec<_> = members.filter_map(Inline::into_last).collect();
+        if ended
+            .iter()
+            .any(|listener| (**listener).as_ref().is_closing())
+        {
+            self.kinds.shared.listener_ended();
+        }
+        drop(ended);
     }
 
     /// Updates the kinds, invalidates the snapshots and unlocks. Returns the outdated list for the
     /// caller to drop.
-    fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> impl Sized + use<C> {
+    fn changed(&self, mut state: MutexGuard<'_, State<C>>) -> Option<Members<C>> {
         self.kinds.set(KindSet::INLINE, !state.set.is_empty());
         let before = state.snapshot.take();
         // Under the lock: the next change must find no cache with an older snapshot. No listener is
@@ -280,7 +300,7 @@ impl<C: Channel> InlineListeners<C> {
             let delivered = published - listener.published_before();
             seen.push(look((**listener).as_ref(), delivered));
         });
-        self.discard(listeners);
+        self.release_members(listeners.into_unshared_members());
         seen
     }
 }

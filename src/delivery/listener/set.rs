@@ -107,6 +107,12 @@ impl<S: ?Sized> Snapshot<S> {
         }
     }
 
+    /// The members of the chunks that no set and no other snapshot shares, for the caller to drop.
+    pub(crate) fn into_unshared_members(self) -> impl Iterator<Item = Arc<S>> {
+        let chunks = self.chunks.into_iter().filter_map(Arc::into_inner);
+        chunks.flatten().flatten()
+    }
+
     /// All members, in the order of registration.
     pub(crate) fn members(&self) -> Vec<Arc<S>> {
         let mut members = Vec::new();

@@ -24,8 +24,8 @@ use crate::delivery::shared::{HubShared, scope};
 /// delivered do not reach the listener any more: call [`Hub::flush`](crate::Hub::flush) first to
 /// wait for them.
 ///
-/// A guard may outlive its hub; its drop then has no effect. It may be dropped anywhere, also
-/// inside its own callback.
+/// A guard may outlive its hub; its drop then only drops the callback's captures. It may be dropped
+/// anywhere, also inside its own callback.
 ///
 /// ```
 /// use typed_hub::{Auth, Hub};
@@ -130,11 +130,18 @@ impl Subscription {
     }
 }
 
-impl Drop for Subscription {
-    fn drop(&mut self) {
+impl Subscription {
+    /// Ends the listener, which the guard keeps.
+    pub(super) fn unsubscribe(&self) {
         if let Some(listener) = &self.listener {
             listener.unsubscribe();
         }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.unsubscribe();
     }
 }
 
@@ -213,7 +220,7 @@ impl Future for CallUnderWay {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if scope::any_callback() {
+        if scope::is_polled_by_callback() {
             return Poll::Ready(());
         }
         // Cloned here, because cloning runs the executor's code: not under the lock.

@@ -54,8 +54,10 @@ impl SubscriptionSet {
         self.guards.is_empty()
     }
 
-    /// [Closes](Subscription::close) every guard, in the order in which they were added.
+    /// [Closes](Subscription::close) every guard: all listeners end, then it waits for their calls
+    /// under way.
     pub fn close(self) {
+        self.guards.iter().for_each(Subscription::unsubscribe);
         self.guards.into_iter().for_each(Subscription::close);
     }
 

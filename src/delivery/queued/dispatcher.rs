@@ -115,9 +115,12 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let (mut rest, end) = self.queue.disconnect();
-        scope::dispatch(self.shared.hub, || rest.discard());
-        scope::dispatch(self.shared.hub, || self.shared.idle(end));
+        // Wakers and drops of events are user code: a `flush` inside one would wait for this drop.
+        scope::dispatch(self.shared.hub, || {
+            let (mut rest, end) = self.queue.disconnect();
+            rest.discard();
+            self.shared.idle(end);
+        });
     }
 }
 

@@ -37,10 +37,10 @@ impl<C: Channel> Received<C> {
 impl<C: Channel> Received<C> {
     /// The event's envelope, if the receiver has asked for
     /// [`envelopes`](crate::ReceiverOptions): the envelope that listeners get. Otherwise it may be
-    /// `None`.
+    /// `None`. It is an associated function, so that it hides no method of the event.
     ///
     /// ```
-    /// use typed_hub::{Custom, Hub, ReceiverOptions};
+    /// use typed_hub::{Custom, Hub, Received, ReceiverOptions};
     /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
     /// # use ticks::Ticks;
     ///
@@ -49,13 +49,17 @@ impl<C: Channel> Received<C> {
     /// let mut ticks = hub.receiver_with::<Custom<Ticks>>(options);
     /// hub.publish::<Custom<Ticks>>(7);
     /// let tick = ticks.recv()?;
-    /// if let Some(envelope) = tick.envelope() {
+    /// if let Some(envelope) = Received::envelope(&tick) {
     ///     println!("{} from {}", envelope.sequence(), envelope.source()); // "0 from …"
     /// }
     /// # Ok::<(), typed_hub::RecvError>(())
     /// ```
-    pub fn envelope(&self) -> Option<&Envelope<C>> {
-        let envelope = &self.chunk.events[self.index];
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "as `Arc` has associated functions: it derefs to the event"
+    )]
+    pub fn envelope(this: &Self) -> Option<&Envelope<C>> {
+        let envelope = &this.chunk.events[this.index];
         envelope.is_complete().then_some(envelope)
     }
 }

@@ -102,12 +102,13 @@ impl HubShared {
         }
     }
 
-    /// Wakes tasks that wait on a channel or, without one, for room in the hub's queue. The wakers
-    /// run the executor's code.
+    /// Wakes tasks that wait on a channel or, without one, on the hub: for room in its queue, or for
+    /// its dispatcher. The wakers run the executor's code.
     #[inline]
     pub(crate) fn wake(&self, channel: Option<&'static str>, tasks: Vec<Waker>) {
         for task in tasks {
-            self.isolate(channel, || PanicOrigin::Waker, || task.wake());
+            let wake = || scope::waker(|| task.wake());
+            self.isolate(channel, || PanicOrigin::Waker, wake);
         }
     }
 

@@ -43,7 +43,8 @@ pub enum PanicOrigin {
     Listener(String),
     /// The drop of an event.
     EventDrop,
-    /// The waker of an async task that waits for an event, or for room to publish one.
+    /// The waker of an async task that waits for an event, for room to publish one, for a flush or
+    /// for a close.
     Waker,
 }
 
@@ -66,8 +67,8 @@ impl PanicReport {
     }
 
     /// The [`NAME`](crate::Channel::NAME) of the channel that the listener, the event or the task
-    /// belongs to. `None` for the waker of a task that waits for room in the hub's queue: all
-    /// channels share the queue.
+    /// belongs to. `None` for a listener of every channel, and for the waker of a task that waits for
+    /// room in the hub's queue, for a flush or for a close.
     pub fn channel(&self) -> Option<&'static str> {
         self.channel
     }
@@ -88,7 +89,7 @@ impl fmt::Display for PanicReport {
         match (self.channel, &self.origin) {
             (Some(channel), PanicOrigin::EventDrop) => write!(f, " of channel {channel}")?,
             (Some(channel), _) => write!(f, " on channel {channel}")?,
-            (None, _) => write!(f, " that waits for the hub's queue")?,
+            (None, _) => {}
         }
         write!(f, " panicked: {}", self.message)
     }

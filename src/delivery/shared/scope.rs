@@ -15,6 +15,9 @@ struct Scope(u64);
 impl Scope {
     const OUTSIDE: Self = Self(0);
 
+    /// A waker that a callback's scope runs.
+    const WAKER: Self = Self(3);
+
     fn inline(hub: HubId) -> Self {
         Self(hub.get() << 2)
     }
@@ -75,6 +78,20 @@ pub(crate) fn any_dispatch() -> bool {
 pub(crate) fn dispatch<R>(hub: HubId, callbacks: impl FnOnce() -> R) -> R {
     let _entered = Entered::enter(Scope::dispatch(hub));
     callbacks()
+}
+
+/// Runs a waker, which is part of the scope around it. A future that it polls is not polled by a
+/// callback.
+pub(crate) fn waker<R>(wake: impl FnOnce() -> R) -> R {
+    let is_outside = CURRENT.get() == Scope::OUTSIDE;
+    let _entered = (!is_outside).then(|| Entered::enter(Scope::WAKER));
+    wake()
+}
+
+/// Whether a future that waits for a hub or for a listener is polled by a callback, and must not
+/// wait: the callback may block until the future is ready.
+pub(crate) fn is_polled_by_callback() -> bool {
+    any_callback() && CURRENT.get() != Scope::WAKER
 }
 
 /// Runs a predicate of `wait_for`. A publish inside it must not wait, because its own thread may be

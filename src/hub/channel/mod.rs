@@ -68,7 +68,8 @@ impl<C: Channel> ChannelState<C> {
     }
 
     fn history(&self) -> &History<C> {
-        self.history.get_or_init(|| Box::new(History::new()))
+        let history = || History::new(Arc::clone(&self.kinds.shared));
+        self.history.get_or_init(|| Box::new(history()))
     }
 
     /// Makes every part, for models.

@@ -252,9 +252,8 @@ impl<C: Channel> ChannelState<C> {
             drop((numbers, retained));
             return Attempt::Outdated(event);
         }
-        let sequence = numbers.number();
         let envelope = Envelope::new(Payload::Own(event), source, Some(SystemTime::now()));
-        let evicted = retained.push(envelope.accepted(sequence));
+        let evicted = retained.push(envelope.accepted(numbers.number()));
         self.kinds.shared.discard_event::<C>(evicted);
         Attempt::Accepted
     }
@@ -292,7 +291,7 @@ impl<C: Channel> ChannelState<C> {
             // drop is user code.
             drop((numbers, log, retained));
             if let Some(snapshot) = inline {
-                self.inline().discard(snapshot);
+                self.inline().release(snapshot);
             }
             return match no_room {
                 Some(bound) if !is_outdated => Attempt::Rejected(Rejected { event, bound }),
