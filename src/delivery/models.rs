@@ -409,7 +409,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
         let publisher = thread::spawn(move || {
             let (fixture, retained) = &*publishing;
             for n in 0..2 {
-                let mut past = retained.lock();
+                let past = retained.lock();
                 let sequence = if fixture.kinds.load().contains(KindSet::QUEUED) {
                     fixture.queue.lock().push(&fixture.queued, event(n))
                 } else {
@@ -421,7 +421,7 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
         let next = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&next);
         let (fixture, retained) = &*fixture;
-        let past = retained.lock();
+        let mut past = retained.lock();
         let replay = past.replay(Replay::All);
         let _guard = fixture.listen_to(replay, move |event| {
             let expected = seen.fetch_add(1, Ordering::Relaxed);

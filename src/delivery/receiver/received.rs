@@ -54,10 +54,6 @@ impl<C: Channel> Received<C> {
     /// }
     /// # Ok::<(), typed_hub::RecvError>(())
     /// ```
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "as `Arc` has associated functions: it derefs to the event"
-    )]
     pub fn envelope(this: &Self) -> Option<&Envelope<C>> {
         let envelope = &this.chunk.events[this.index];
         envelope.is_complete().then_some(envelope)
