@@ -12,7 +12,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::channel::Channel;
 
 /// An event and its metadata: its place in the order, its time and its source. A listener asks for
-/// it with [`ListenerBuilder::envelope`](crate::ListenerBuilder::envelope).
+/// it with [`ListenerBuilder::envelope`](crate::ListenerBuilder::envelope), a receiver with the
+/// option `envelopes` of [`ReceiverOptions`](crate::ReceiverOptions).
 ///
 /// [`payload`](Self::payload) is the event. An envelope does not deref to its event, because the
 /// event may have methods of the same names.
@@ -220,8 +221,9 @@ impl fmt::Debug for AnyEnvelope<'_> {
 /// The source line that published an event.
 pub(crate) type Source = &'static Location<'static>;
 
-/// The event itself: in place when one kind of listener takes it (an `Arc` for each event costs
-/// twice the delivery), behind an `Arc` when several kinds do.
+/// The event itself: in place while one owner has it (an `Arc` for each event costs twice the
+/// delivery), behind an `Arc` when several kinds of listeners, or a listener and the retained
+/// events, share it.
 pub(crate) enum Payload<E> {
     Own(E),
     Shared(Arc<E>),

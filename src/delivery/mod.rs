@@ -6,7 +6,7 @@
 //!
 //! Below them:
 //!
-//! - [`listener`]: the part that all kinds of listeners share, their sets, and their guards;
+//! - [`listener`]: the part that queued and inline listeners share, their sets, and their guards;
 //! - [`room`]: a bounded buffer, and the publishers that wait for room in it;
 //! - [`history`]: the past events that a channel retains.
 //!

@@ -33,7 +33,7 @@ pub(crate) struct Waiting {
 pub(crate) enum Limit {
     Capacity,
     /// Exceeds the capacity: inside a callback or a predicate, and on the consumer's thread, where
-    /// waiting for room might never end.
+    /// waiting for room might never end; and for the auth category, which waits for no listener.
     None,
 }
 

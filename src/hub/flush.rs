@@ -12,7 +12,8 @@ use crate::delivery::shared::{HubShared, scope};
 impl Hub {
     /// Waits until every event accepted so far has been delivered.
     ///
-    /// It never waits for itself. It returns at once inside a callback of any hub, and on the
+    /// It never waits for itself. It returns at once inside a callback of any hub, inside a drop or a
+    /// waker that a dispatcher or a publish with inline listeners runs, and on the
     /// thread of the hub's [`Worker`](crate::Worker): the thread that called the worker last or, before the first
     /// call, the thread that made it.
     ///

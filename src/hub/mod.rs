@@ -4,8 +4,9 @@
 //! that pull, `flush` those that wait for deliveries; `listener_builder` has the options of a listener, `any` the listeners of every
 //! channel. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
-//! the lines that published. A `claim` is the exclusive use of a protected channel. `debug` has the
-//! `Debug` output of the handles.
+//! the lines that published, a `publish_future` waits for room, and a `publisher` is a channel looked
+//! up once. A `claim` is the exclusive use of a protected channel. `options` has the options of hubs
+//! and receivers, `report` what `inspect` returns, `debug` the `Debug` output of the handles.
 
 mod any;
 mod channel;

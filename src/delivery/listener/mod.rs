@@ -1,4 +1,4 @@
-//! The part that all kinds of listeners share, and their names.
+//! The part that queued and inline listeners share, and the names of all listeners.
 //!
 //! A [`set`] holds the listeners of a kind; a [`subscription`] is the guard of one listener, and a
 //! [`subscription_set`] of many.
@@ -50,7 +50,7 @@ impl fmt::Display for ListenerName {
     }
 }
 
-/// The part that all kinds of listeners share. The field that every call reads comes first.
+/// The part that queued and inline listeners share. The field that every call reads comes first.
 #[repr(C)]
 pub(crate) struct Listener {
     /// How many times it has panicked (modulo 2³⁰), with [`ENDED`] and [`CLOSING`].

@@ -58,7 +58,8 @@ impl Subscription {
     /// callback's captures, nor for a call of another listener. For an inline listener, it waits
     /// until every publish that began before on its channel has called its last inline listener.
     ///
-    /// Inside a callback of any hub it does not wait at all: two callbacks could wait for each
+    /// Inside a callback of any hub, and inside a drop or a waker that a dispatcher or a publish
+    /// with inline listeners runs, it does not wait at all: two callbacks could wait for each
     /// other.
     ///
     /// ```

@@ -26,7 +26,7 @@ impl KindSet {
     pub(crate) const INLINE: Self = Self(1);
     pub(crate) const QUEUED: Self = Self(2);
     pub(crate) const RECEIVERS: Self = Self(4);
-    /// Receivers that want the envelopes of their events.
+    /// Not a kind of its own: receivers that want the envelopes of their events.
     pub(crate) const ENVELOPES: Self = Self(8);
 
     /// Whether all kinds of `other` are among these.

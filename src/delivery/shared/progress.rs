@@ -9,10 +9,10 @@ use super::HubShared;
 use super::wakers::{WakerKey, WakerSet};
 use crate::sync::{Condvar, Mutex, atomic::AtomicU64};
 
-/// Set in [`Progress::current_call`] by a thread that waits for the dispatcher.
+/// Set in [`Progress::current_call`] by a thread or task that waits for the dispatcher.
 const AWAITED: u64 = 1;
 
-/// The value of [`Progress::flush_target`] while no thread flushes.
+/// The value of [`Progress::flush_target`] while no thread or task flushes.
 const NO_TARGET: u64 = u64::MAX;
 
 /// Identifies a listener in this process; later ones are greater.
@@ -42,7 +42,7 @@ pub(crate) struct Progress {
     current_call: AtomicU64,
     /// Every event with a smaller sequence number has been delivered. The dispatcher alone writes.
     delivered: AtomicU64,
-    /// The smallest sequence number that a thread waits for.
+    /// The smallest sequence number that a thread or task waits for.
     flush_target: AtomicU64,
     waiting: Mutex<Waiting>,
     progressed: Condvar,
@@ -182,8 +182,8 @@ impl Progress {
     }
 }
 
-/// What the dispatcher tells of its progress. The wakers of waiting tasks are user code: no call is
-/// under way while they run, so that `close` does not wait for them.
+/// Notifications of the dispatcher and of inline listeners. The wakers of waiting tasks are user
+/// code: no call is under way while they run, so that `close` does not wait for them.
 impl HubShared {
     /// From here on, a call of this listener may be under way, with the event of this sequence
     /// number.

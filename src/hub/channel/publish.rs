@@ -258,8 +258,10 @@ impl<C: Channel> ChannelState<C> {
         Attempt::Accepted
     }
 
-    /// Accepts an event for several kinds, or on a channel that retains events. The locks are taken
-    /// in this order, and held until every kind has the event.
+    /// Accepts an event that is shared: for several kinds, for listeners of a channel that retains
+    /// it, for receivers that want envelopes, or for inline listeners inside one of their callbacks.
+    /// The locks are taken in this order, and each is released when its kind has the event; the one
+    /// of the retained events is the last.
     #[inline(never)]
     fn accept_shared(
         &self,
