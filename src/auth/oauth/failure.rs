@@ -5,7 +5,7 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::http::HttpError;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-pub(crate) use crate::auth::provider::callback::sanitize;
+pub(crate) use crate::auth::error::text::sanitize;
 
 /// The error of a token endpoint ([RFC 6749, section
 /// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
