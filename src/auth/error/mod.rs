@@ -175,6 +175,10 @@ pub enum SessionError {
     /// The provider was not reached. The session is kept: try again later.
     #[error("the session is kept but could not be refreshed, try again later: {0}")]
     Unreachable(ProviderError),
+    /// The application is not set up as the provider asks. The session is kept: correct the
+    /// options, or the registration at the provider. Trying again does not help.
+    #[error("the session is kept, but this application must be set up differently: {0}")]
+    Misconfigured(ProviderError),
     /// The tokens have expired, or a refresh was forced, and there is no refresh token: sign in
     /// again.
     #[error("the tokens cannot be renewed, there is no refresh token: sign in again")]

@@ -163,12 +163,16 @@ impl Machine {
                 self.activate_renewed(active) // F12
             }
             Err(error) => match error.kind {
-                ProviderErrorKind::InTransit => {
+                kind @ (ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured) => {
                     let event = AuthEvent::TokenRefreshFailure {
                         error: AuthFailure::from(&error),
                         session_ended: false,
                     };
-                    let error = SessionError::Unreachable(error);
+                    let error = if kind == ProviderErrorKind::Misconfigured {
+                        SessionError::Misconfigured(error)
+                    } else {
+                        SessionError::Unreachable(error)
+                    };
                     self.record_refresh(Some(error.clone()));
                     Step::publish(event, RefreshOutcome::Failed(error)) // F15
                 }
