@@ -284,3 +284,51 @@ impl Key {
         is_kind && self.algorithm.as_ref().is_none_or(is_for)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [RFC 7515, appendix A.3](https://www.rfc-editor.org/rfc/rfc7515#appendix-A.3).
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.\
+        eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+        DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+
+    const KEY: &str = r#"{"keys":[{"kty":"EC","crv":"P-256",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+
+    fn keys(document: &str) -> KeySet {
+        KeySet::of(&Members::of(document.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_token_of_the_standard_is_signed() {
+        let token = Jwt::of(TOKEN).map_err(|error| error.message).unwrap();
+        assert_eq!(token.claims.text("iss").as_deref(), Some("joe"));
+        assert_eq!(keys(KEY).has_signed(&token), Signed::Yes);
+        let other = KEY.replace("\"x_FE", "\"x_FF");
+        assert_eq!(keys(&other).has_signed(&token), Signed::ByUnknown);
+        let changed = TOKEN.replace("DtEhU3", "DtEhU4");
+        let changed = Jwt::of(&changed).map_err(|error| error.message).unwrap();
+        assert_eq!(keys(KEY).has_signed(&changed), Signed::ByUnknown);
+    }
+
+    #[test]
+    fn zeros_that_a_number_begins_with_may_be_left_out_or_added() {
+        let key = |key: &str| {
+            Key::of(&Members::of(key.as_bytes()).unwrap())
+                .unwrap()
+                .material
+        };
+        let Material::Point { bytes, .. } = key(r#"{"kty":"EC","crv":"P-256","x":"AQ","y":"Ag"}"#)
+        else {
+            panic!("a point")
+        };
+        assert_eq!((bytes.len(), bytes[0], bytes[32], bytes[64]), (65, 4, 1, 2));
+        let Material::Rsa { n, e } = key(r#"{"kty":"RSA","n":"AAAB","e":"AQAB"}"#) else {
+            panic!("RSA")
+        };
+        assert_eq!((n, e), (vec![1], vec![1, 0, 1]));
+    }
+}

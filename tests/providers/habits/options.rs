@@ -1,7 +1,8 @@
 //! Providers that need an option of the application.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -436,6 +437,69 @@ async fn why_a_server_is_not_reached_is_said() {
             why,
             (ProviderErrorKind::InTransit, name.to_owned()),
             "{issuer}"
+        );
+    }
+}
+
+/// A server on this machine that speaks TLS, with a certificate of its own.
+fn encrypted() -> String {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls.key")).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    let config = Arc::new(config);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 204 None\r\nconnection: close\r\n\r\n");
+        }
+    });
+    origin
+}
+
+const CERTIFICATE: &str = include_str!("tls.pem");
+
+#[tokio::test]
+async fn a_certificate_is_trusted_if_the_application_says_so() {
+    let issuer = encrypted();
+    let world = World::with(|_| {}, |_| application!(issuer = &issuer));
+    let failed = world.page().await.unwrap_err();
+    check_message(&failed.to_string(), &issuer).unwrap();
+    let not_trusted = why(failed, "certificate of the server is not trusted");
+    assert_eq!(
+        not_trusted,
+        (ProviderErrorKind::InTransit, "NotTrusted".to_owned())
+    );
+
+    let trusting = application!(issuer = &issuer, root_certificates = CERTIFICATE);
+    let world = World::with(|_| {}, |_| trusting);
+    let reached = why(world.page().await.unwrap_err(), "not a JSON object");
+    assert_eq!(reached.1, "Unreadable", "it has answered");
+
+    for none in ["", "not PEM", include_str!("tls.key")] {
+        let world = World::with(
+            |_| {},
+            |_| application!(issuer = &issuer, root_certificates = none),
+        );
+        let refused = why(world.page().await.unwrap_err(), "not in PEM");
+        assert_eq!(
+            refused,
+            (
+                ProviderErrorKind::Misconfigured,
+                "RootCertificates".to_owned()
+            )
         );
     }
 }

@@ -131,7 +131,7 @@ const ROWS: &[Row] = &[
     row(
         "an algorithm that is not supported",
         (Misconfigured, "Unsupported", "\"ES512\""),
-        "Authelia",
+        "RFC 7518, 3.4",
         |s| s.header["alg"] = json!("ES512"),
     ),
     id_token(
@@ -151,7 +151,7 @@ const ROWS: &[Row] = &[
     row(
         "encrypted",
         (Misconfigured, "Unsupported", "encrypted"),
-        "Okta, with a key for encryption",
+        "OpenID Connect Core, 10.2",
         |s| s.token_as_text = |_| "eyJ.a.b.c.d".to_owned(),
     ),
     row(
