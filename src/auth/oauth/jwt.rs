@@ -91,7 +91,7 @@ impl<'t> Jwt<'t> {
                 let key = RsaPublicKeyComponents { n, e };
                 key.verify(parameters, message, signature).is_ok()
             }
-            (Scheme::Point(of), Material::Point { curve, bytes }) if *curve == of.curve => {
+            (Scheme::Point(of), Material::Point { curve, bytes }) if *curve == of.name => {
                 let key = UnparsedPublicKey::new(of.algorithm, bytes);
                 key.verify(message, signature).is_ok()
             }
@@ -120,7 +120,7 @@ enum Scheme {
 
 /// A signature whose key is a point.
 struct Curve {
-    curve: &'static str,
+    name: &'static str,
     /// Of a coordinate, in bytes.
     size: usize,
     algorithm: &'static dyn signature::VerificationAlgorithm,
@@ -128,17 +128,17 @@ struct Curve {
 
 static CURVES: [&Curve; 3] = [&P256, &P384, &ED25519];
 static P256: Curve = Curve {
-    curve: "P-256",
+    name: "P-256",
     size: 32,
     algorithm: &signature::ECDSA_P256_SHA256_FIXED,
 };
 static P384: Curve = Curve {
-    curve: "P-384",
+    name: "P-384",
     size: 48,
     algorithm: &signature::ECDSA_P384_SHA384_FIXED,
 };
 static ED25519: Curve = Curve {
-    curve: "Ed25519",
+    name: "Ed25519",
     size: 32,
     algorithm: &signature::ED25519,
 };
@@ -240,7 +240,7 @@ impl Key {
             }
             kind @ ("EC" | "OKP") => {
                 let named = key.text("crv")?;
-                let of = CURVES.iter().find(|curve| curve.curve == named)?;
+                let of = CURVES.iter().find(|curve| curve.name == named)?;
                 let coordinate = |name| {
                     let bytes = decode(&key.text(name)?)?;
                     // Some providers leave out the zeros by which it begins.
@@ -254,7 +254,7 @@ impl Key {
                 } else {
                     x
                 };
-                let curve = of.curve;
+                let curve = of.name;
                 Material::Point { curve, bytes }
             }
             _ => return None,
@@ -269,7 +269,7 @@ impl Key {
     fn fits(&self, token: &Jwt<'_>) -> bool {
         let is_kind = match (&token.scheme, &self.material) {
             (Scheme::Rsa(_), Material::Rsa { .. }) => true,
-            (Scheme::Point(of), Material::Point { curve, .. }) => *curve == of.curve,
+            (Scheme::Point(of), Material::Point { curve, .. }) => *curve == of.name,
             _ => false,
         };
         // Ed25519 has two names.

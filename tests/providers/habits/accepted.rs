@@ -140,8 +140,8 @@ const ROWS: &[Row] = &[
         "times with fractions",
         "RFC 7519, 2: NumericDate may have them",
         |s| {
-            s.claims["iat"] = json!(now() as f64 + 0.25);
-            s.claims["exp"] = json!(now() as f64 + 1800.25);
+            s.claims["iat"] = json!(now_and_a_quarter());
+            s.claims["exp"] = json!(now_and_a_quarter() + 1800.0);
         },
     ),
     row("times as texts", "RFC 7519, 2, not followed", |s| {
@@ -149,20 +149,20 @@ const ROWS: &[Row] = &[
         s.claims["exp"] = json!((now() + 1800).to_string());
     }),
     row("nbf is null", "null in place of absent", |s| {
-        s.claims["nbf"] = Value::Null
+        s.claims["nbf"] = Value::Null;
     }),
     row("nbf is now", "Entra", |s| s.claims["nbf"] = json!(now())),
     row("an audience in a list", "RFC 7519, 4.1.3", |s| {
-        s.claims["aud"] = json!([CLIENT])
+        s.claims["aud"] = json!([CLIENT]);
     }),
     row("an audience twice", "RFC 7519, 4.1.3", |s| {
-        s.claims["aud"] = json!([CLIENT, CLIENT])
+        s.claims["aud"] = json!([CLIENT, CLIENT]);
     }),
     row("azp is this client", "Google", |s| {
-        s.claims["azp"] = json!(CLIENT)
+        s.claims["azp"] = json!(CLIENT);
     }),
     row("azp is empty", "servers in Go, without omitempty", |s| {
-        s.claims["azp"] = json!("")
+        s.claims["azp"] = json!("");
     }),
     // The user.
     user("ada", "preferred_username", "Keycloak", |s| {
@@ -257,7 +257,7 @@ const ROWS: &[Row] = &[
     ),
     // The header, and the keys.
     row("typ is a number", "RFC 7515, 4.1.9: it is optional", |s| {
-        s.header["typ"] = json!(7)
+        s.header["typ"] = json!(7);
     }),
     row(
         "typ is in lower case",
@@ -358,10 +358,10 @@ const ROWS: &[Row] = &[
         },
     ),
     row("octets", "keys on a file server", |s| {
-        s.content_type = "application/octet-stream"
+        s.content_type = "application/octet-stream";
     }),
     row("a byte order mark", "RFC 8259, 8.1", |s| {
-        s.body_as_text = |body| format!("\u{feff}{body}")
+        s.body_as_text = |body| format!("\u{feff}{body}");
     }),
     row("RS256", "most", |s| s.sign_by("RS256", Key::Rsa)),
     row("RS384", "RFC 7518", |s| s.sign_by("RS384", Key::Rsa)),
@@ -372,7 +372,7 @@ const ROWS: &[Row] = &[
     row("ES256", "Apple", |s| s.sign_by("ES256", Key::P256)),
     row("ES384", "RFC 7518", |s| s.sign_by("ES384", Key::P384)),
     row("Ed25519", "RFC 9864", |s| {
-        s.sign_by("Ed25519", Key::Edwards(1))
+        s.sign_by("Ed25519", Key::Edwards(1));
     }),
     // The discovery document.
     row("lists that are null", "null in place of absent", |s| {
@@ -446,7 +446,8 @@ const ROWS: &[Row] = &[
         "further parameters of the callback",
         "Google, Keycloak",
         |s| {
-            s.callback = "&scope=openid&session_state=1&authuser=0&prompt=none".to_owned();
+            s.callback
+                .push_str("&scope=openid&session_state=1&authuser=0&prompt=none");
         },
     ),
     // The answer of the token endpoint.
@@ -456,16 +457,16 @@ const ROWS: &[Row] = &[
         |s| s.answer["scope"] = json!(["openid"]),
     ),
     row("scope is null", "null in place of absent", |s| {
-        s.answer["scope"] = Value::Null
+        s.answer["scope"] = Value::Null;
     }),
     row("scope is empty", "empty in place of absent", |s| {
-        s.answer["scope"] = json!("")
+        s.answer["scope"] = json!("");
     }),
     row("no token type", "LinkedIn: panva/openid-client#826", |s| {
         s.answer.as_object_mut().unwrap().remove("token_type");
     }),
     row("a token type in lower case", "Twitch", |s| {
-        s.answer["token_type"] = json!("bearer")
+        s.answer["token_type"] = json!("bearer");
     }),
     row(
         "a token type that is empty",
@@ -511,7 +512,7 @@ const ROWS: &[Row] = &[
         |s| s.answer["expires_in"] = json!("1 hour"),
     ),
     row("expires_in is null", "null in place of absent", |s| {
-        s.answer["expires_in"] = Value::Null
+        s.answer["expires_in"] = Value::Null;
     }),
     row(
         "expires_in is zero",
@@ -562,6 +563,10 @@ const ROWS: &[Row] = &[
         |s| s.claims["sub"] = json!("Zoë"),
     ),
 ];
+
+fn now_and_a_quarter() -> f64 {
+    f64::from(u32::try_from(now()).unwrap()) + 0.25
+}
 
 /// The same number with a zero in front.
 fn with_zero(number: &str) -> String {

@@ -14,6 +14,8 @@ use typed_hub::auth::{ProviderErrorKind, RedirectError, SignOutScope};
 use super::provider::{CLIENT, Provider, Script};
 use super::{BACK, World, check_message};
 
+type Habit = fn(&mut Script);
+
 /// The options of an application, and those of this test.
 macro_rules! application {
     ($($option:ident = $value:expr),*) => {
@@ -85,9 +87,9 @@ async fn an_issuer_may_be_that_of_the_users_tenant() {
     world.sign_in().await.unwrap();
     world.client.refresh().await.unwrap();
 
-    let rows: [(&str, fn(&mut Script)); 4] = [
+    let rows: [(&str, Habit); 4] = [
         ("another tenant's", |script| {
-            script.claims["tid"] = json!("another")
+            script.claims["tid"] = json!("another");
         }),
         ("no tenant's", |script| script.claims["tid"] = json!("")),
         ("no tenant", |script| {
@@ -271,7 +273,7 @@ async fn the_userinfo_endpoint_may_be_asked() {
     let falls_back = world(|script| script.claims["preferred_username"] = json!("ada"));
     assert_eq!(falls_back.sign_in().await.unwrap().username, "ada");
 
-    let rows: [(fn(&mut Script), &str, &str); 3] = [
+    let rows: [(Habit, &str, &str); 3] = [
         (
             |script| script.userinfo["sub"] = json!("grace"),
             "Userinfo",

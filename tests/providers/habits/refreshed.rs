@@ -92,7 +92,7 @@ const ROWS: &[Row] = &[
         },
     ),
     row(Ended, "IdToken", "a forged signature", "a forgery", |s| {
-        s.signs_with = Key::Edwards(2)
+        s.signs_with = Key::Edwards(2);
     }),
     row(Ended, "IdToken", "alg none", "RFC 8725, 2.1", |s| {
         s.header = json!({"alg": "none"});
@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
         s.refusal = Some((200, "<html>Welcome</html>"));
     }),
     row(Kept, "Unreadable", "nothing", "a gateway", |s| {
-        s.refusal = Some((200, ""))
+        s.refusal = Some((200, ""));
     }),
     row(
         Kept,

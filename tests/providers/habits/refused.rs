@@ -249,28 +249,28 @@ const ROWS: &[Row] = &[
         },
     ),
     id_token("another nonce", "(nonce)", "a replay", |s| {
-        s.claims["nonce"] = json!("other")
+        s.claims["nonce"] = json!("other");
     }),
     id_token("no nonce", "(nonce)", "a replay", |s| {
-        without(&mut s.claims, "nonce")
+        without(&mut s.claims, "nonce");
     }),
     id_token("an empty nonce", "(nonce)", "a replay", |s| {
-        s.claims["nonce"] = json!("")
+        s.claims["nonce"] = json!("");
     }),
     id_token("expired", "expired 3", "a replay", |s| {
-        s.claims["exp"] = json!(now() - 301)
+        s.claims["exp"] = json!(now() - 301);
     }),
     id_token("no end", "(exp)", "OpenID Connect Core, 2", |s| {
-        s.claims["exp"] = json!("never")
+        s.claims["exp"] = json!("never");
     }),
     id_token("no beginning", "(iat)", "OpenID Connect Core, 2", |s| {
-        without(&mut s.claims, "iat")
+        without(&mut s.claims, "iat");
     }),
     id_token("from the future", "(iat)", "a wrong clock", |s| {
-        s.claims["iat"] = json!(now() + 600)
+        s.claims["iat"] = json!(now() + 600);
     }),
     id_token("not valid yet", "(nbf)", "RFC 7519, 4.1.5", |s| {
-        s.claims["nbf"] = json!(now() + 600)
+        s.claims["nbf"] = json!(now() + 600);
     }),
     id_token("valid from no time", "(nbf)", "RFC 7519, 4.1.5", |s| {
         s.claims["nbf"] = json!("tomorrow");
@@ -368,7 +368,7 @@ const ROWS: &[Row] = &[
         "the callback is of another issuer",
         (Rejected, "IssuerMismatch", "another provider"),
         "RFC 9207",
-        |s| s.callback = "&iss=https%3A%2F%2Fid.example.org".to_owned(),
+        |s| s.callback.push_str("&iss=https%3A%2F%2Fid.example.org"),
     ),
     row(
         "the callback is of no issuer",
@@ -422,7 +422,7 @@ const DOCUMENTS: &[Row] = &[
         "no document",
         (InTransit, "Unreadable", "/.well-known/openid-configuration"),
         "a mistyped issuer",
-        |s| s.at = "/other".to_owned(),
+        |s| "/other".clone_into(&mut s.at),
     ),
     row(
         "a page in place of the document",
