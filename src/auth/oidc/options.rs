@@ -24,6 +24,7 @@ use crate::sync::Mutex;
 ///     .client_id("my-app")
 ///     .redirect_uris(["org.example.app://signed-in"])
 ///     .scopes(["openid", "email", "offline_access"])
+///     .authorize_params([("prompt", "consent")]) // or no refresh token comes
 ///     .time_limit(Duration::from_secs(10))
 ///     .build();
 /// ```
@@ -85,7 +86,7 @@ pub struct OidcOptions {
     /// The scopes; unless set, `openid`.
     ///
     /// With `offline_access`, most providers issue a refresh token only if the sign-in asks for
-    /// consent as well: [`prompt("consent")`](crate::auth::redirect::RedirectOptions) ([OpenID
+    /// consent as well: `prompt=consent`, among the `authorize_params` or of one sign-in ([OpenID
     /// Connect Core, section
     /// 11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)).
     #[builder(
