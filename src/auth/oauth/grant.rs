@@ -250,7 +250,7 @@ impl OAuth {
 
 /// The lifetime of an access token that is a JSON Web Token, by its own claims.
 fn lifetime_of(access: &str) -> Option<Duration> {
-    let claims = Jwt::claims_of(access)?;
+    let claims = Members::of(&Jwt::claims_of(access)?)?;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let from = claims.number("iat").unwrap_or(now.as_secs_f64());
     let span = claims.number("exp")? - from;

@@ -68,11 +68,11 @@ impl<'t> Jwt<'t> {
     }
 
     /// The claims of a token that need not be one: an access token, or a verified id token.
-    pub(super) fn claims_of(token: &str) -> Option<Members> {
+    pub(super) fn claims_of(token: &str) -> Option<Vec<u8>> {
         let mut parts = token.split('.');
         let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
         let is_all = parts.next().is_none();
-        is_all.then(|| Members::of(&decode(payload)?))?
+        is_all.then(|| decode(payload))?
     }
 
     /// The algorithm and the key, for a message.

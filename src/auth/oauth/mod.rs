@@ -138,6 +138,25 @@ impl OAuth {
         expected.check(token.claims).map_err(VerifyError::Refused)
     }
 
+    /// The claims of an id token that the provider has once issued to this application, whenever
+    /// that was.
+    #[cfg(feature = "oidc")]
+    pub(crate) async fn claims<T: serde::de::DeserializeOwned>(
+        &self,
+        at: &Endpoints,
+        token: &secret::IdToken,
+    ) -> Result<T, ProviderError> {
+        let verified = self.verify(at, token.expose(), IssuedFor::Refresh).await;
+        verified.map_err(|(VerifyError::NoKeys(error) | VerifyError::Refused(error))| error)?;
+        let claims = Jwt::claims_of(token.expose());
+        let claims = claims.and_then(|json| serde_json::from_slice(&json).ok());
+        // What serde says may repeat a claim.
+        claims.ok_or_else(|| {
+            let message = "the claims of the id token do not have the form that is asked for";
+            failure::misconfigured("Claims", message)
+        })
+    }
+
     /// The provider's keys, from the cache or fetched.
     async fn keys(&self, at: &Endpoints) -> Result<KeySet, ProviderError> {
         let cached = self.keys.lock().clone();

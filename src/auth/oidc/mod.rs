@@ -10,6 +10,8 @@ mod options;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 pub use self::options::{OidcOptions, OidcOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
@@ -64,6 +66,38 @@ impl OidcProvider {
     /// Builds a provider, from the registration of the application.
     pub fn builder() -> OidcOptionsBuilder {
         OidcOptions::builder()
+    }
+
+    /// Reads the claims of an id token of a session, in a type of the application: `name`,
+    /// `picture`, roles ([OpenID Connect Core, section
+    /// 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+    ///
+    /// Verifies that the provider has issued the token to this application, and not when: a session
+    /// keeps the id token after it has expired. The claims are what the provider once said.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use typed_hub::auth::oidc::OidcProvider;
+    /// use typed_hub::auth::{ProviderError, Session};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Profile {
+    ///     name: Option<String>,
+    /// }
+    ///
+    /// async fn name(of: &Session, at: &OidcProvider) -> Result<Option<String>, ProviderError> {
+    ///     let Some(id_token) = &of.tokens.id else { return Ok(None) };
+    ///     Ok(at.claims::<Profile>(id_token).await?.name)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the token does not verify, for example because the provider has withdrawn its key since,
+    /// or the claims do not have this form.
+    pub async fn claims<T: DeserializeOwned>(&self, id: &IdToken) -> Result<T, ProviderError> {
+        let at = self.inner.endpoints().await?;
+        self.inner.oauth.claims(&at, id).await
     }
 }
 

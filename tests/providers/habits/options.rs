@@ -1,16 +1,20 @@
 //! Providers that need an option of the application.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{ProviderErrorKind, RedirectError, SignOutScope};
 
+use super::keys::Key;
 use super::provider::{CLIENT, Provider, Script};
 use super::{BACK, World, check_message};
 
@@ -504,4 +508,42 @@ async fn a_certificate_is_trusted_if_the_application_says_so() {
             )
         );
     }
+}
+
+/// The application reads further claims in a type of its own, and only of tokens that are true.
+#[tokio::test]
+async fn an_application_reads_the_claims_of_its_own_tokens() {
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    struct Profile {
+        sub: String,
+        roles: Vec<String>,
+    }
+    let script = |script: &mut Script| script.claims["roles"] = json!(["reader", "s3cret"]);
+    let mut provider = None;
+    let world = World::with(script, |of| {
+        provider.insert(application!(issuer = &of.origin)).clone()
+    });
+    let provider = provider.unwrap();
+    world.sign_in().await.unwrap();
+    let id = world.stored().await.unwrap().tokens.id.unwrap();
+    let profile: Profile = provider.claims(&id).await.unwrap();
+    assert_eq!((&*profile.sub, profile.roles.len()), ("sub-of-ada", 2));
+
+    let unfit = provider
+        .claims::<HashMap<String, String>>(&id)
+        .await
+        .unwrap_err();
+    assert_eq!(unfit.name, "Claims");
+    check_message(&unfit.to_string(), "the form").unwrap();
+
+    let (parts, signature) = id.expose().rsplit_once('.').unwrap();
+    let changed = BASE64.encode(json!({"sub": "root", "roles": []}).to_string());
+    let header = parts.split_once('.').unwrap().0;
+    let forged = format!("{header}.{changed}.{signature}");
+    let refused = provider.claims::<Profile>(&forged.as_str().into()).await;
+    assert_eq!(refused.unwrap_err().name, "IdToken");
+    world.provider.script().keys = json!({"keys": [Key::Edwards(2).shown("2")]});
+    let restarted = application!(issuer = &world.provider.origin);
+    let withdrawn = restarted.claims::<Profile>(&id).await.unwrap_err();
+    check_message(&withdrawn.to_string(), "not among the keys").unwrap();
 }
