@@ -709,7 +709,7 @@ async fn an_issuer_in_the_clear_is_not_asked() {
         let Err(RedirectError::Provider(error)) = failed else {
             panic!("{issuer}: {failed:?}")
         };
-        assert_eq!(error.kind, ProviderErrorKind::InTransit, "{issuer}");
+        assert_eq!(error.kind, ProviderErrorKind::Misconfigured, "{issuer}");
         assert_eq!((world.trace)(), [""; 0]);
     }
 }

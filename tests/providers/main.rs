@@ -8,6 +8,8 @@ mod cognito_service;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 mod forged;
 #[cfg(feature = "oidc")]
+mod habits;
+#[cfg(feature = "oidc")]
 mod oidc;
 
 #[cfg(all(feature = "cognito", feature = "oidc"))]
@@ -19,6 +21,6 @@ mod oidc_stub;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 #[path = "../shared/shown.rs"]
 mod shown;
-#[cfg(all(feature = "cognito", feature = "oidc"))]
+#[cfg(feature = "oidc")]
 #[path = "../shared/trace.rs"]
 mod trace;

@@ -195,7 +195,11 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                     (access, refresh) = (session.tokens.access, session.tokens.refresh);
                 }
                 Ok(None) => return (None, None), // the session has ended meanwhile
-                Err(SessionError::Unreachable(error) | SessionError::Ended(error)) => {
+                Err(
+                    SessionError::Unreachable(error)
+                    | SessionError::Misconfigured(error)
+                    | SessionError::Ended(error),
+                ) => {
                     renewed = Err(error);
                 }
                 // The provider may take the token as it is.

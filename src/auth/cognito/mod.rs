@@ -173,7 +173,7 @@ impl RedirectProvider for CognitoProvider {
             .as_ref()
             .ok()
             .map(|hosted| &hosted.endpoints.issuer);
-        own.is_none_or(|own| own.as_str() == issuer)
+        own.is_none_or(|own| own.may_be(issuer))
     }
 
     async fn exchange(

@@ -10,15 +10,15 @@ use aws_sdk_cognitoidentityprovider::{Client, Config};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use openidconnect::IssuerUrl;
 use typed_builder::TypedBuilder;
 use url::Url;
 
 use super::bounded::Bounded;
 use super::retry::{self, OnlyWithoutEffect};
 use super::{CognitoProvider, Hosted, Inner};
-use crate::auth::oauth::http::Http;
-use crate::auth::oauth::{ClientAuth, Endpoints, OAuth, texts};
+use crate::auth::oauth::http::{Http, HttpOptions};
+use crate::auth::oauth::user::USERNAME_CLAIMS;
+use crate::auth::oauth::{ClientAuth, Endpoints, Issuer, OAuth, Registration, texts};
 use crate::auth::secret::ClientSecret;
 
 /// How a user signs in.
@@ -136,22 +136,30 @@ impl CognitoOptions {
             .unwrap_or(&service)
             .trim_end_matches('/');
         let endpoints = Endpoints {
-            issuer: IssuerUrl::new(format!("{service}/{pool}")).ok()?,
+            issuer: Issuer::new(format!("{service}/{pool}")),
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
             revocation: domain.join("/oauth2/revoke").ok(),
             sends_issuer: false,
             end_session: domain.join("/logout").ok(),
+            userinfo: None,
             keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
+            client_auth: self.client_auth,
         };
-        let oauth = OAuth::new(
-            Http::new(self.time_limit, Vec::new()),
-            self.client_id.clone(),
-            self.client_secret.clone(),
-            self.client_auth,
-            self.redirect_uris.clone(),
-            self.scopes.clone(),
-        );
+        let http = Http::new(&HttpOptions {
+            time_limit: self.time_limit,
+            root_certificates: None,
+            proxy: None,
+        });
+        let registration = Registration {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            redirect_uris: self.redirect_uris.clone(),
+            scopes: self.scopes.clone(),
+            username_claims: texts(USERNAME_CLAIMS),
+            ..Registration::default()
+        };
+        let oauth = OAuth::new(http, registration);
         Some(Hosted {
             oauth,
             endpoints,

@@ -150,6 +150,10 @@ pub enum ProviderErrorKind {
     /// Not reached, throttled, or unavailable (network, 429, 5xx). If a refresh fails so, the
     /// session is kept.
     InTransit,
+    /// The application is not set up as the provider asks: an address, the client id or secret, a
+    /// scope, or a feature that is not supported. If a refresh fails so, the session is kept, and
+    /// trying again does not help.
+    Misconfigured,
 }
 
 /// An error of a token store.

@@ -4,6 +4,7 @@
 //! - `new_client`: making a client
 //! - `redirect`: sign-in by redirect
 //! - `cause`: the causes: the input, the provider, the store
+//! - `text`: texts of a provider, before they are shown
 //!
 //! An error says what happened and what to do about it. No error holds a password, a token or a
 //! code: the texts come from this crate, or from a provider that guarantees the same.
@@ -11,6 +12,8 @@
 mod cause;
 mod new_client;
 mod redirect;
+#[cfg(feature = "redirect")]
+pub(crate) mod text;
 
 use thiserror::Error;
 
@@ -172,6 +175,10 @@ pub enum SessionError {
     /// The provider was not reached. The session is kept: try again later.
     #[error("the session is kept but could not be refreshed, try again later: {0}")]
     Unreachable(ProviderError),
+    /// The application is not set up as the provider asks. The session is kept: correct the
+    /// options, or the registration at the provider. Trying again does not help.
+    #[error("the session is kept, but this application must be set up differently: {0}")]
+    Misconfigured(ProviderError),
     /// The tokens have expired, or a refresh was forced, and there is no refresh token: sign in
     /// again.
     #[error("the tokens cannot be renewed, there is no refresh token: sign in again")]

@@ -293,11 +293,13 @@ impl Machine {
                 Step::done(RefreshOutcome::Failed(if ends_session(&error) {
                     SessionError::Ended(error)
                 } else {
-                    SessionError::Unreachable(error)
+                    kept(error)
                 }))
             }
             Err(error) => match error.kind {
-                ProviderErrorKind::InTransit => self.refresh_kept(error), // F15
+                ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
+                    self.refresh_kept(error) // F15
+                }
                 ProviderErrorKind::NotAuthorized => {
                     end_session(&error, RefreshOutcome::SignedOut) // F13
                 }
@@ -312,7 +314,7 @@ impl Machine {
     /// The refresh has failed, and the session is kept.
     fn refresh_kept(&mut self, error: ProviderError) -> Step<RefreshOutcome> {
         let event = refresh_failure(&error, false);
-        let error = SessionError::Unreachable(error);
+        let error = kept(error);
         self.record_refresh(Some(error.clone()));
         Step::publish(event, RefreshOutcome::Failed(error))
     }
@@ -373,6 +375,15 @@ fn ends_session(error: &ProviderError) -> bool {
         error.kind,
         ProviderErrorKind::NotAuthorized | ProviderErrorKind::Rejected
     )
+}
+
+/// The error of a refresh that has failed without an end of the session.
+fn kept(error: ProviderError) -> SessionError {
+    if error.kind == ProviderErrorKind::Misconfigured {
+        SessionError::Misconfigured(error)
+    } else {
+        SessionError::Unreachable(error)
+    }
 }
 
 fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {

@@ -391,6 +391,17 @@ const ROWS: &[Row] = &[
         to: Expired,
     },
     Row {
+        name: "F15 refresh refused because of the application",
+        from: Expired,
+        act: |world| {
+            world.refresh_reply = Err(failure(ProviderErrorKind::Misconfigured));
+            world.session()
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "misconfigured",
+        to: Expired,
+    },
+    Row {
         name: "F16 no refresh token",
         from: Expired,
         act: |world| {
@@ -1842,6 +1853,7 @@ fn session(answer: &Result<Option<Session>, SessionError>) -> String {
         Ok(None) => "signed out".to_owned(),
         Err(SessionError::Ended(_)) => "ended".to_owned(),
         Err(SessionError::Unreachable(_)) => "unreachable".to_owned(),
+        Err(SessionError::Misconfigured(_)) => "misconfigured".to_owned(),
         Err(SessionError::NoRefreshToken) => "no refresh token".to_owned(),
         Err(SessionError::Store(error)) => store_error(*error),
     }

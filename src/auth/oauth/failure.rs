@@ -1,50 +1,71 @@
 //! Errors of OAuth endpoints.
 
-use oauth2::RequestTokenError;
-use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+use url::Url;
 
-use super::http::HttpError;
+use super::http::{Answer, Fault, HttpError, shown};
+use super::json::Members;
+pub(crate) use crate::auth::error::text::sanitize;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-pub(crate) use crate::auth::provider::callback::sanitize;
 
-/// The error of a token endpoint ([RFC 6749, section
-/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// The error that an endpoint answers with ([RFC 6749, section
+/// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)), by its name.
 ///
-/// Only an invalid grant ends a session. A wrong client or request does not concern the user's
-/// session, so the session is kept.
-pub(super) fn token_error(
-    error: RequestTokenError<HttpError, BasicErrorResponse>,
-) -> ProviderError {
-    let response = match error {
-        RequestTokenError::Request(error) => return in_transit(&error),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            return unreadable("the token endpoint gives no answer that can be read");
-        }
-        RequestTokenError::ServerResponse(response) => response,
+/// Only a refused grant, or a provider that wants to see the user again, ends a session. Any other
+/// refusal does not concern the user's session, so the session is kept.
+pub(super) fn refusal(answer: &Answer, of: &Url) -> ProviderError {
+    let members = Members::of(&answer.body);
+    let text = |name| members.as_ref().and_then(|members| members.text(name));
+    let at = shown(of);
+    let Some(name) = text("error") else {
+        let status = answer.status;
+        return unreadable(&format!(
+            "the answer has status {status}, and does not name an error: {at}"
+        ));
     };
-    let kind = match response.error() {
-        BasicErrorResponseType::InvalidGrant => ProviderErrorKind::Rejected,
-        _ => ProviderErrorKind::InTransit,
-    };
-    let description = response.error_description().map_or_else(
-        || "the token endpoint gives no reason".to_owned(),
-        |text| sanitize(text),
+    let description = text("error_description").map_or_else(
+        || format!("no reason is given: {at}"),
+        |text| sanitize(&text),
     );
-    ProviderError::new(kind, sanitize_name(response.error().as_ref()), description)
+    ProviderError::new(kind_of(&name), sanitize_name(&name), description)
+}
+
+fn kind_of(name: &str) -> ProviderErrorKind {
+    match name {
+        // OpenID Connect Core, section 3.1.2.6, has those about the user.
+        "invalid_grant"
+        | "interaction_required"
+        | "login_required"
+        | "consent_required"
+        | "account_selection_required" => ProviderErrorKind::Rejected,
+        "invalid_client"
+        | "unauthorized_client"
+        | "invalid_request"
+        | "unsupported_grant_type"
+        | "invalid_scope" => ProviderErrorKind::Misconfigured,
+        _ => ProviderErrorKind::InTransit,
+    }
 }
 
 pub(super) fn in_transit(error: &HttpError) -> ProviderError {
-    let name = match error {
-        HttpError::TimedOut => "TimedOut",
-        HttpError::NotReached => "NotReached",
-        HttpError::Broken => "Broken",
-        HttpError::TooLong => "TooLong",
-        HttpError::Status(_) => "Status",
-        HttpError::Redirected => "Redirected",
-        HttpError::NotSecure => "NotSecure",
-        HttpError::NoTls => "NoTls",
+    use ProviderErrorKind::{InTransit, Misconfigured};
+    let (kind, name) = match error.fault {
+        Fault::TimedOut => (InTransit, "TimedOut"),
+        Fault::NotReached(_) => (InTransit, "NotReached"),
+        Fault::NameNotFound => (InTransit, "NameNotFound"),
+        Fault::ConnectionRefused => (InTransit, "ConnectionRefused"),
+        // Also of a network that wants a sign-in of its own first, and then it passes.
+        Fault::NotTrusted(_) => (InTransit, "NotTrusted"),
+        Fault::Tls(_) => (InTransit, "Tls"),
+        Fault::Broken => (InTransit, "Broken"),
+        Fault::TooLong => (InTransit, "TooLong"),
+        Fault::Status(_) => (InTransit, "Status"),
+        Fault::Redirected(_) => (InTransit, "Redirected"),
+        Fault::NotSecure => (Misconfigured, "NotSecure"),
+        Fault::NoTls => (Misconfigured, "NoTls"),
+        Fault::RootCertificates => (Misconfigured, "RootCertificates"),
+        Fault::Proxy => (Misconfigured, "Proxy"),
     };
-    ProviderError::new(ProviderErrorKind::InTransit, name, error.to_string())
+    ProviderError::new(kind, name, error.to_string())
 }
 
 /// An answer that cannot be read, and so ends no session.
@@ -54,6 +75,16 @@ pub(crate) fn unreadable(message: &str) -> ProviderError {
 
 pub(super) fn rejected(name: &str, message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, name, message)
+}
+
+/// The options of the application do not fit the provider, or the request.
+pub(crate) fn misconfigured(name: &str, message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Misconfigured, name, message)
+}
+
+/// The provider asks for what this crate does not do.
+pub(crate) fn unsupported(message: &str) -> ProviderError {
+    misconfigured("Unsupported", message)
 }
 
 /// Removes sent secrets from an error: a provider may repeat them, and errors are shown.

@@ -1,117 +1,308 @@
 //! HTTP requests, with a time limit, a size limit, and no redirects.
 
-use std::pin::Pin;
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Request};
+use reqwest::{Client, Method, Proxy, Request};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls_platform_verifier::Verifier;
 use thiserror::Error;
+use url::Url;
+
+use super::failure::{in_transit, unreadable};
+use super::json::Members;
+use crate::auth::error::ProviderError;
+use crate::auth::error::text::sanitize;
 
 /// The longest response body that is read.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
+/// How requests are sent.
+pub(crate) struct HttpOptions {
+    pub(crate) time_limit: Duration,
+    /// Certificates to trust in addition to those of the system, in PEM.
+    pub(crate) root_certificates: Option<Vec<u8>>,
+    /// The address of a proxy; otherwise the environment decides.
+    pub(crate) proxy: Option<String>,
+}
+
 /// Sends requests. It follows no redirect, and uses plain HTTP only with loopback addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    /// `None` if the system offers no TLS.
-    client: Option<Client>,
+    clients: Result<Clients, Fault>,
 }
 
-/// Why there is no response. The message holds nothing of the request.
+#[derive(Clone, Debug)]
+struct Clients {
+    /// Sends by the proxy, if there is one.
+    outward: Client,
+    /// Sends to this machine, and so by no proxy.
+    loopback: Client,
+}
+
+/// Why there is no response, and from which address. It holds nothing else of the request.
 #[derive(Debug, Error)]
-pub(crate) enum HttpError {
+#[error("{fault}: {address}")]
+pub(crate) struct HttpError {
+    pub(super) fault: Fault,
+    address: String,
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Debug, Error)]
+pub(super) enum Fault {
     #[error("no answer in time")]
     TimedOut,
-    #[error("no connection")]
-    NotReached,
-    #[error("the answer has broken off, or is none")]
+    #[error("no connection: {0}")]
+    NotReached(String),
+    #[error("the name of the server is not found")]
+    NameNotFound,
+    #[error("the server refuses the connection: nothing listens at this address")]
+    ConnectionRefused,
+    #[error("the certificate of the server is not trusted: {0}")]
+    NotTrusted(String),
+    #[error("no encrypted connection: {0}")]
+    Tls(String),
+    #[error("the answer has broken off, or is no HTTP")]
     Broken,
     #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
     #[error("the server is out of order: status {0}")]
     Status(u16),
-    #[error("the server sends elsewhere, which is not followed")]
-    Redirected,
-    #[error("this address takes https")]
+    #[error("the server sends elsewhere, which is not followed: status {0}")]
+    Redirected(u16),
+    #[error("this address must begin with https://")]
     NotSecure,
     #[error("this system cannot verify whom it would speak with: it has no certificates to trust")]
     NoTls,
+    #[error("the root certificates are not in PEM")]
+    RootCertificates,
+    #[error("the proxy is not the http:// or https:// URL of one")]
+    Proxy,
+}
+
+/// A response that has ended.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
 }
 
 impl Http {
-    /// Trusts these certificates in addition to those of the system. Without TLS, each request
-    /// fails.
-    pub(crate) fn new(time_limit: Duration, trusted: Vec<Certificate>) -> Self {
-        let client = trusted
-            .into_iter()
-            .fold(
-                Client::builder(),
-                reqwest::ClientBuilder::add_root_certificate,
-            )
-            .timeout(time_limit)
-            .redirect(Policy::none())
-            .build();
+    /// If the options do not fit, or the system offers no TLS, each request fails.
+    pub(crate) fn new(options: &HttpOptions) -> Self {
         Self {
-            client: client.ok(),
+            clients: Clients::new(options),
         }
     }
 
-    pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let request = Request::try_from(request).map_err(|_| HttpError::NotReached)?;
-        if !is_secure(request.url()) {
-            return Err(HttpError::NotSecure);
+    /// The JSON object at an address, with this access token if there is one.
+    pub(crate) async fn json(
+        &self,
+        url: &Url,
+        bearer: Option<&str>,
+    ) -> Result<Members, ProviderError> {
+        let mut request = Request::new(Method::GET, url.clone());
+        if let Some(token) = bearer {
+            let header = HeaderValue::try_from(format!("Bearer {token}"));
+            let mut header = header.map_err(|_| unreadable("the access token has spaces in it"))?;
+            header.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, header);
         }
-        let client = self.client.as_ref().ok_or(HttpError::NoTls)?;
-        let mut response = client.execute(request).await.map_err(|e| reason(&e))?;
+        let answer = self.send(request).await.map_err(|e| in_transit(&e))?;
+        let at = shown(url);
+        if !answer.is_success() {
+            let status = answer.status;
+            return Err(unreadable(&format!("the answer has status {status}: {at}")));
+        }
+        Members::of(&answer.body)
+            .ok_or_else(|| unreadable(&format!("the answer is not a JSON object: {at}")))
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        form: String,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Answer, HttpError> {
+        let mut request = Request::new(Method::POST, url.clone());
+        let headers = request.headers_mut();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(CONTENT_TYPE, kind);
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        *request.body_mut() = Some(form.into());
+        self.send(request).await
+    }
+
+    async fn send(&self, mut request: Request) -> Result<Answer, HttpError> {
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(ACCEPT, json);
+        let url = request.url().clone();
+        self.answer(request).await.map_err(|fault| HttpError {
+            fault,
+            address: shown(&url),
+        })
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Fault> {
+        if !is_secure(request.url()) {
+            return Err(Fault::NotSecure);
+        }
+        let clients = self.clients.as_ref().map_err(Fault::clone)?;
+        let client = if is_loopback(request.url()) {
+            &clients.loopback
+        } else {
+            &clients.outward
+        };
+        let mut response = client.execute(request).await.map_err(|e| fault(&e))?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
-            return Err(HttpError::Status(status.as_u16()));
+            return Err(Fault::Status(status.as_u16()));
         }
         if status.is_redirection() {
-            return Err(HttpError::Redirected);
+            return Err(Fault::Redirected(status.as_u16()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| reason(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(HttpError::TooLong);
+                return Err(Fault::TooLong);
             }
             body.extend_from_slice(&chunk);
         }
-        let mut whole = HttpResponse::new(body);
-        *whole.status_mut() = status;
-        *whole.headers_mut() = response.headers().clone();
-        Ok(whole)
+        Ok(Answer {
+            status: status.as_u16(),
+            body,
+        })
     }
 }
 
-/// For crates that take an HTTP client.
-impl<'c> AsyncHttpClient<'c> for Http {
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+impl Clients {
+    fn new(options: &HttpOptions) -> Result<Self, Fault> {
+        let tls = tls(options.root_certificates.as_deref())?;
+        let client = || {
+            Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .timeout(options.time_limit)
+                .redirect(Policy::none())
+        };
+        let outward = match &options.proxy {
+            Some(proxy) => client().proxy(proxy_at(proxy).ok_or(Fault::Proxy)?),
+            None => client(),
+        };
+        Ok(Self {
+            outward: outward.build().map_err(|_| Fault::NoTls)?,
+            loopback: client().no_proxy().build().map_err(|_| Fault::NoTls)?,
+        })
     }
 }
 
-fn reason(error: &reqwest::Error) -> HttpError {
+fn proxy_at(address: &str) -> Option<Proxy> {
+    let url = Url::parse(address).ok()?;
+    let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+    is_http.then(|| Proxy::all(url).ok())?
+}
+
+/// TLS by `ring`, with the certificates that the system trusts. `reqwest` alone would bring a
+/// second implementation of the cryptography, or take one that is global to the process.
+fn tls(root_certificates: Option<&[u8]>) -> Result<ClientConfig, Fault> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = match root_certificates {
+        None => Verifier::new(Arc::clone(&ring)),
+        #[cfg(target_os = "android")]
+        Some(_) => return Err(Fault::RootCertificates),
+        #[cfg(not(target_os = "android"))]
+        Some(pem) => {
+            let roots: Vec<_> = CertificateDer::pem_slice_iter(pem)
+                .collect::<Result<_, _>>()
+                .map_err(|_| Fault::RootCertificates)?;
+            if roots.is_empty() {
+                return Err(Fault::RootCertificates);
+            }
+            Verifier::new_with_extra_roots(roots, Arc::clone(&ring))
+        }
+    };
+    let verifier = Arc::new(verifier.map_err(|_| Fault::NoTls)?);
+    let mut config = ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Fault::NoTls)?
+        .dangerous() // the name of the call that takes a verifier; this one is the system's
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
-        HttpError::TimedOut
-    } else if error.is_connect() {
-        HttpError::NotReached
-    } else {
-        HttpError::Broken
+        return Fault::TimedOut;
     }
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    let mut last = None;
+    while let Some(error) = cause {
+        last = Some(error);
+        if let Some(fault) = known_cause(error) {
+            return fault;
+        }
+        // What an I/O error wraps is not its source.
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        cause = wrapped.map_or_else(|| error.source(), |inner| Some(inner));
+    }
+    match last {
+        Some(last) if error.is_connect() => Fault::NotReached(sanitize(&last.to_string())),
+        _ => Fault::Broken,
+    }
+}
+
+fn known_cause(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        let why = sanitize(&error.to_string());
+        return Some(match error {
+            rustls::Error::InvalidCertificate(_) => Fault::NotTrusted(why),
+            _ => Fault::Tls(why),
+        });
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return (error.kind() == io::ErrorKind::ConnectionRefused)
+            .then_some(Fault::ConnectionRefused);
+    }
+    // Its type is private.
+    (error.to_string() == "dns error").then_some(Fault::NameNotFound)
+}
+
+/// An address as it may be shown: without a password and a query.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // They fail only if an address cannot have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    sanitize(url.as_str())
 }
 
 /// Whether the address is encrypted or on this machine, so that no third party can listen.
-pub(crate) fn is_secure(url: &url::Url) -> bool {
+pub(crate) fn is_secure(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 /// Whether the address is on this machine.
-pub(crate) fn is_loopback(url: &url::Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
@@ -126,10 +317,49 @@ mod tests {
 
     #[test]
     fn a_system_without_tls_is_an_error_and_no_panic() {
-        let http = Http { client: None };
-        let mut request = HttpRequest::new(Vec::new());
-        *request.uri_mut() = "https://id.example.org/".parse().unwrap();
-        let failed = pollster::block_on(http.send(request));
-        assert!(matches!(failed, Err(HttpError::NoTls)));
+        let http = Http {
+            clients: Err(Fault::NoTls),
+        };
+        let url = Url::parse("https://id.example.org/").unwrap();
+        let failed = pollster::block_on(http.post(&url, String::new(), None));
+        assert!(matches!(failed, Err(error) if matches!(error.fault, Fault::NoTls)));
+    }
+
+    #[test]
+    fn options_that_do_not_fit_are_an_error_and_no_panic() {
+        let with = |root_certificates: Option<&str>, proxy: Option<&str>| {
+            let options = HttpOptions {
+                time_limit: Duration::from_secs(1),
+                root_certificates: root_certificates.map(Into::into),
+                proxy: proxy.map(Into::into),
+            };
+            Http::new(&options).clients.map(drop)
+        };
+        for none in [
+            "",
+            "no PEM",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            let failed = with(Some(none), None);
+            assert!(matches!(failed, Err(Fault::RootCertificates)), "{none}");
+        }
+        for none in [
+            "",
+            "proxy",
+            "proxy:3128",
+            "socks5://proxy:1080",
+            "ftp://proxy",
+        ] {
+            assert!(
+                matches!(with(None, Some(none)), Err(Fault::Proxy)),
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_secrets() {
+        let url = Url::parse("https://ada:s3cret@id.example.org:8443/a?code=s3cret#s3cret");
+        assert_eq!(shown(&url.unwrap()), "https://id.example.org:8443/a");
     }
 }

@@ -1,56 +1,31 @@
-//! Verifies id tokens ([OpenID Connect Core, section
+//! The claims of an id token ([OpenID Connect Core, section
 //! 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
+//!
+//! At a refresh, what is *false* ends the session: another issuer, audience or user. What is only
+//! missing, or cannot be read, is a doubt, and a doubt ends none.
 
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use openidconnect::core::{
-    CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm,
-};
-use openidconnect::{
-    AdditionalClaims, ClaimsVerificationError, ClientId, IdTokenVerifier, IssuerUrl, Nonce,
-    NonceVerifier, SignatureVerificationError,
-};
-use serde::{Deserialize, Serialize};
-
-use super::failure::rejected;
-use crate::auth::error::ProviderError;
+use super::failure::{rejected, sanitize};
+use super::json::Members;
+use crate::auth::error::text::deceives;
+use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
-use crate::auth::user::AuthUser;
 
-type Token = openidconnect::IdToken<
-    Extra,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm,
->;
+/// The greatest difference between the server's clock and this machine's.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// Claims beyond those of OpenID Connect.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Extra {
-    #[serde(rename = "cognito:username")]
-    cognito_username: Option<String>,
-    /// The start of validity, in seconds of Unix time ([RFC 7519, section
-    /// 4.1.5](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.5)).
-    nbf: Option<f64>,
-}
-
-impl AdditionalClaims for Extra {}
+/// The longest `sub` ([OpenID Connect Core, section
+/// 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)), in characters.
+const MAX_SUBJECT: usize = 255;
 
 /// The content of a verified id token.
 pub(super) struct Identity {
-    pub(super) user: AuthUser,
-    pub(super) lifetime: Duration,
-}
-
-/// Why an id token is not verified.
-pub(super) enum VerifyError {
-    /// No known key has signed the token: there may be newer keys.
-    UnknownKey,
-    /// The keys cannot be fetched.
-    NoKeys(ProviderError),
-    Refused(ProviderError),
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    /// From `iat` to `exp`. At a refresh it may be unknown.
+    pub(super) lifetime: Option<Duration>,
+    pub(super) claims: Members,
 }
 
 /// The grant that an id token was issued for.
@@ -69,115 +44,220 @@ impl IssuedFor<'_> {
     }
 }
 
-/// The greatest difference between the server's clock and this machine's.
-const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
-
-pub(super) fn verify(
-    token: &str,
-    client: &ClientId,
-    issuer: &IssuerUrl,
-    keys: &CoreJsonWebKeySet,
-    issued_for: IssuedFor<'_>,
-) -> Result<Identity, VerifyError> {
-    let not_a_token = |_| VerifyError::Refused(rejected("IdToken", "the id token is none"));
-    let token = Token::from_str(token).map_err(not_a_token)?;
-    let signed_by_key = [
-        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-        CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-        CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-        CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-        CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-        CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-        CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-        CoreJwsSigningAlgorithm::EdDsa,
-    ];
-    let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
-        IdTokenVerifier::new_public_client(client.clone(), issuer.clone(), keys.clone())
-            .set_allowed_algs(signed_by_key)
-            .set_time_fn(move || earliest(issued_for).into())
-            .set_issue_time_verifier_fn(move |issued| {
-                let is_now = SystemTime::from(issued) <= SystemTime::now() + MAX_CLOCK_SKEW;
-                (is_now || issued_for.is_refresh())
-                    .then_some(())
-                    .ok_or_else(|| "it is from the future".to_owned())
-            });
-    let claims = token
-        .claims(&verifier, Expected(issued_for))
-        .map_err(|error| match error {
-            ClaimsVerificationError::SignatureVerification(
-                SignatureVerificationError::NoMatchingKey
-                | SignatureVerificationError::CryptoError(_),
-            ) => VerifyError::UnknownKey,
-            error => VerifyError::Refused(rejected("IdToken", message(&error))),
-        })?;
-    let refuse = |message| Err(VerifyError::Refused(rejected("IdToken", message)));
-    if !issued_for.is_refresh() && claims.additional_claims().nbf.is_some_and(is_ahead) {
-        return refuse("the id token is not valid yet");
-    }
-    if claims
-        .authorized_party()
-        .is_some_and(|party| party != client)
-    {
-        return refuse("the id token is for somebody else");
-    }
-    let sub = claims.subject().as_str();
-    if sub.is_empty() {
-        return refuse("the id token does not say who has signed in");
-    }
-    let username = claims
-        .additional_claims()
-        .cognito_username
-        .as_deref()
-        .or_else(|| claims.preferred_username().map(|name| name.as_str()))
-        .or_else(|| claims.email().map(|email| email.as_str()));
-    let lifetime = claims.expiration().timestamp() - claims.issue_time().timestamp();
-    Ok(Identity {
-        user: AuthUser {
-            username: username.unwrap_or(sub).to_owned(),
-            user_id: sub.to_owned(),
-        },
-        lifetime: Duration::from_secs(lifetime.try_into().unwrap_or(0)),
-    })
+/// What an id token must name.
+pub(super) struct Expected<'a> {
+    pub(super) client_id: &'a str,
+    pub(super) issuer: &'a Issuer,
+    /// Audiences that may be named beside the client.
+    pub(super) trusted: &'a [String],
+    pub(super) issued_for: IssuedFor<'a>,
 }
 
-/// A message of our own: that of the error repeats the content of the token.
-const fn message(error: &ClaimsVerificationError) -> &'static str {
-    match error {
-        ClaimsVerificationError::Expired(_) => "the id token has expired, or is from the future",
-        ClaimsVerificationError::InvalidAudience(_) => "the id token is for somebody else",
-        ClaimsVerificationError::InvalidIssuer(_) => "the id token is from somebody else",
-        ClaimsVerificationError::InvalidNonce(_) => "the id token answers another request",
-        ClaimsVerificationError::SignatureVerification(_) => "the id token is not signed by a key",
-        _ => "the id token does not verify",
+impl Expected<'_> {
+    /// Checks the claims of an id token whose signature is good.
+    pub(super) fn check(&self, claims: Members) -> Result<Identity, ProviderError> {
+        let issuer = claims
+            .text("iss")
+            .ok_or_else(|| doubtful("the id token does not name its issuer (iss)"))?;
+        if !self.issuer.is(&issuer, claims.text("tid").as_deref()) {
+            return Err(false_token(&format!(
+                "the id token is of the issuer {:?} (iss), and not of {:?}",
+                sanitize(&issuer),
+                sanitize(self.issuer.as_str())
+            )));
+        }
+        self.check_audience(&claims)?;
+        if let IssuedFor::Code(nonce) = self.issued_for {
+            check_times(&claims)?;
+            let carries = claims.text("nonce").map(secret::Nonce::from);
+            if carries.as_ref() != Some(nonce) {
+                return Err(false_token("the id token answers another request (nonce)"));
+            }
+        }
+        let subject = claims
+            .text("sub")
+            .ok_or_else(|| doubtful("the id token does not say who has signed in (sub)"))?;
+        let deceives = |c| deceives(c) || c == char::REPLACEMENT_CHARACTER;
+        if subject.chars().count() > MAX_SUBJECT || subject.contains(deceives) {
+            return Err(false_token(&format!(
+                "the id token has a user (sub) of more than {MAX_SUBJECT} characters, or with \
+                 characters that are not shown"
+            )));
+        }
+        let times = claims.number("exp").zip(claims.number("iat"));
+        let lifetime = times.map(|(exp, iat)| seconds(exp - iat));
+        Ok(Identity {
+            issuer,
+            subject,
+            lifetime,
+            claims,
+        })
     }
-}
 
-/// The time to compare an expiry with.
-fn earliest(issued_for: IssuedFor<'_>) -> SystemTime {
-    match issued_for {
-        IssuedFor::Code(_) => SystemTime::now() - MAX_CLOCK_SKEW,
-        IssuedFor::Refresh => SystemTime::UNIX_EPOCH,
+    fn check_audience(&self, claims: &Members) -> Result<(), ProviderError> {
+        if !claims.has("aud") {
+            return Err(doubtful("the id token does not say whom it is for (aud)"));
+        }
+        let named = claims.texts("aud").unwrap_or_default();
+        if !named.iter().any(|audience| audience == self.client_id) {
+            return Err(false_token(&format!(
+                "the id token is for {:?} (aud), and not for the client {:?}",
+                sanitize(&named.join(" ")),
+                sanitize(self.client_id)
+            )));
+        }
+        let mut others = named.iter().filter(|audience| *audience != self.client_id);
+        if let Some(other) = others.clone().find(|other| !self.trusted.contains(other)) {
+            return Err(false_token(&format!(
+                "the id token is also for {:?} (aud), which is not one of the trusted audiences",
+                sanitize(other)
+            )));
+        }
+        match claims.text("azp") {
+            Some(party) if party == self.client_id => Ok(()),
+            Some(party) => Err(false_token(&format!(
+                "the id token is for the party {:?} (azp), and not for the client {:?}",
+                sanitize(&party),
+                sanitize(self.client_id)
+            ))),
+            None if claims.has("azp") => Err(false_token(
+                "the id token is for a party that cannot be read (azp)",
+            )),
+            None if others.next().is_some() => Err(false_token(
+                "the id token is for several audiences, and does not say for which party (azp)",
+            )),
+            None => Ok(()),
+        }
     }
 }
 
-/// Whether a Unix time, in seconds, is later than any the server's clock can show.
-fn is_ahead(time: f64) -> bool {
-    let latest = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + MAX_CLOCK_SKEW;
-    // A time that is no duration is before 1970, or too late to represent.
-    Duration::try_from_secs_f64(time).map_or(time > 0.0, |time| time > latest)
+fn check_times(claims: &Members) -> Result<(), ProviderError> {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let (now, skew) = (now.as_secs_f64(), MAX_CLOCK_SKEW.as_secs_f64());
+    let time = |claim: &str| {
+        let none = || format!("the id token has no time that can be read ({claim})");
+        claims.number(claim).ok_or_else(|| false_token(&none()))
+    };
+    let expired = now - time("exp")?;
+    if expired >= skew {
+        return Err(false_token(&format!(
+            "the id token expired {expired:.0} s ago, by the clock of this machine (exp)"
+        )));
+    }
+    for (claim, what) in [("iat", "issued"), ("nbf", "valid")] {
+        if claim == "nbf" && !claims.has(claim) {
+            continue;
+        }
+        let ahead = time(claim)? - now;
+        if ahead > skew {
+            return Err(false_token(&format!(
+                "the id token is {what} only in {ahead:.0} s, by the clock of this machine ({claim})"
+            )));
+        }
+    }
+    Ok(())
 }
 
-struct Expected<'a>(IssuedFor<'a>);
+/// A span of seconds; none if it is negative, and the longest if it is longer.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}
 
-impl NonceVerifier for Expected<'_> {
-    fn verify(self, nonce: Option<&Nonce>) -> Result<(), String> {
-        let IssuedFor::Code(expected) = self.0 else {
-            return Ok(());
+/// The issuer that a provider's id tokens must name.
+///
+/// `{tenantid}` in it stands for the tenant that the id token names in its `tid`, as in the
+/// documents of [Microsoft
+/// Entra](https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer).
+#[derive(Clone, Debug)]
+pub(crate) struct Issuer(String);
+
+const TENANT: &str = "{tenantid}";
+
+impl Issuer {
+    pub(crate) const fn new(issuer: String) -> Self {
+        Self(issuer)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it stands for the issuers of several tenants.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn has_tenants(&self) -> bool {
+        self.0.contains(TENANT)
+    }
+
+    /// Whether this is the issuer, of any tenant.
+    pub(crate) fn may_be(&self, issuer: &str) -> bool {
+        let Some((before, after)) = self.0.split_once(TENANT) else {
+            return self.is(issuer, None);
         };
-        let carries = nonce.map(|nonce| secret::Nonce::from(nonce.secret().as_str()));
-        (carries.as_ref() == Some(expected))
-            .then_some(())
-            .ok_or_else(|| "another".to_owned())
+        let tenant = issuer.strip_prefix(before);
+        let tenant = tenant.and_then(|rest| rest.strip_suffix(after));
+        tenant.is_some_and(is_tenant)
+    }
+
+    fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
+        // Google's tokens may leave out the scheme:
+        // https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
+        let is_google = self.0 == "https://accounts.google.com" && issuer == "accounts.google.com";
+        match (self.0.split_once(TENANT), tenant) {
+            (Some((before, after)), Some(tenant)) => {
+                is_tenant(tenant) && *issuer == format!("{before}{tenant}{after}")
+            }
+            (Some(_), None) => false,
+            (None, _) => issuer == self.0 || is_google,
+        }
+    }
+}
+
+fn is_tenant(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// An id token that proves nothing.
+fn false_token(message: &str) -> ProviderError {
+    rejected("IdToken", message)
+}
+
+/// An id token that may be good, and cannot be understood.
+pub(super) fn doubtful(message: &str) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::InTransit, "IdToken", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_that_of_the_tenant_and_no_other() {
+        let issuer = Issuer::new("https://id.example.org/{tenantid}/v2.0".into());
+        let of = |tenant| format!("https://id.example.org/{tenant}/v2.0");
+        assert!(issuer.is(&of("a-1"), Some("a-1")));
+        assert!(!issuer.is(&of("a-1"), Some("b-2")));
+        assert!(!issuer.is(&of("a-1"), None));
+        assert!(!issuer.is(issuer.as_str(), Some("{tenantid}")));
+        assert!(!issuer.is(&of("a/../b"), Some("a/../b")));
+        assert!(issuer.may_be(&of("a-1")));
+        assert!(!issuer.may_be(&of("")));
+        assert!(!issuer.may_be("https://id.example.org/v2.0"));
+    }
+
+    #[test]
+    fn google_may_leave_out_its_scheme_and_no_other_may() {
+        let google = Issuer::new("https://accounts.google.com".into());
+        assert!(google.is("accounts.google.com", None));
+        assert!(google.may_be("https://accounts.google.com"));
+        let other = Issuer::new("https://id.example.org".into());
+        assert!(!other.is("id.example.org", None));
+    }
+
+    #[test]
+    fn a_span_is_never_out_of_range() {
+        assert_eq!(seconds(-5.0), Duration::ZERO);
+        assert_eq!(seconds(1.5), Duration::from_millis(1500));
+        assert_eq!(seconds(1e300), Duration::MAX);
     }
 }

@@ -2,27 +2,21 @@
 //!
 //! - this file: [`OidcProvider`]
 //! - `options`: its options
+//! - `discovery`: the discovery document
 
+mod discovery;
 mod options;
 
 use std::fmt;
 use std::sync::Arc;
 
-use openidconnect::core::{
-    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-    CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
-};
-use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
-use serde::{Deserialize, Serialize};
-use url::Url;
+use serde::de::DeserializeOwned;
 
 pub use self::options::{OidcOptions, OidcOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
 use super::error::{ProviderError, ProviderErrorKind};
-use super::oauth::http::is_secure;
-use super::oauth::{Endpoints, OAuth, discovery_error};
+use super::oauth::{Endpoints, Issuer, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
@@ -59,36 +53,14 @@ pub struct OidcProvider {
 
 struct Inner {
     oauth: OAuth,
-    issuer: String,
+    issuer: Issuer,
+    discovery_url: Option<String>,
+    client_auth: Option<ClientAuth>,
+    asks_userinfo: bool,
     post_logout_redirect_uri: Option<String>,
+    id_token_hint: bool,
     endpoints: Mutex<Option<Endpoints>>,
 }
-
-/// Metadata of RFC 7009, RFC 9207 and OpenID Connect RP-Initiated Logout.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Extra {
-    revocation_endpoint: Option<Url>,
-    end_session_endpoint: Option<Url>,
-    #[serde(default, rename = "authorization_response_iss_parameter_supported")]
-    sends_issuer: bool,
-}
-
-impl AdditionalProviderMetadata for Extra {}
-
-type Document = ProviderMetadata<
-    Extra,
-    CoreAuthDisplay,
-    CoreClientAuthMethod,
-    CoreClaimName,
-    CoreClaimType,
-    CoreGrantType,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm,
-    CoreJsonWebKey,
-    CoreResponseMode,
-    CoreResponseType,
-    CoreSubjectIdentifierType,
->;
 
 impl OidcProvider {
     /// Builds a provider, from the registration of the application.
@@ -96,57 +68,37 @@ impl OidcProvider {
         OidcOptions::builder()
     }
 
-    /// The provider's endpoints, by its discovery document ([OpenID Connect
-    /// Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)).
-    async fn endpoints(&self) -> Result<Endpoints, ProviderError> {
-        let cached = self.inner.endpoints.lock().clone();
-        if let Some(cached) = cached {
-            return Ok(cached);
-        }
-        let unfit = |name, message| ProviderError::new(ProviderErrorKind::InTransit, name, message);
-        let issuer = IssuerUrl::new(self.inner.issuer.clone())
-            .map_err(|_| unfit("Issuer", "the issuer is no URL"))?;
-        let http = &self.inner.oauth.http;
-        let document = Document::discover_async(issuer.clone(), http).await;
-        let document = document.map_err(|error| {
-            discovery_error(
-                &error,
-                "the discovery document cannot be read, or is of another issuer",
-            )
-        })?;
-        let token = document.token_endpoint();
-        let extra = document.additional_metadata();
-        let endpoints = Endpoints {
-            authorize: document.authorization_endpoint().url().clone(),
-            token: token
-                .ok_or_else(|| unfit("Discovery", "the provider has no token endpoint"))?
-                .url()
-                .clone(),
-            revocation: extra.revocation_endpoint.clone(),
-            end_session: extra.end_session_endpoint.clone(),
-            sends_issuer: extra.sends_issuer,
-            keys: document.jwks_uri().url().clone(),
-            issuer,
-        };
-        if !are_secure(&endpoints) {
-            return Err(unfit(
-                "Discovery",
-                "an address in the discovery document is not an https one",
-            ));
-        }
-        self.inner.oauth.set_keys(document.jwks().clone());
-        *self.inner.endpoints.lock() = Some(endpoints.clone());
-        Ok(endpoints)
+    /// Reads the claims of an id token of a session, in a type of the application: `name`,
+    /// `picture`, roles ([OpenID Connect Core, section
+    /// 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+    ///
+    /// Verifies that the provider has issued the token to this application, and not when: a session
+    /// keeps the id token after it has expired. The claims are what the provider once said.
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use typed_hub::auth::oidc::OidcProvider;
+    /// use typed_hub::auth::{ProviderError, Session};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Profile {
+    ///     name: Option<String>,
+    /// }
+    ///
+    /// async fn name(of: &Session, at: &OidcProvider) -> Result<Option<String>, ProviderError> {
+    ///     let Some(id_token) = &of.tokens.id else { return Ok(None) };
+    ///     Ok(at.claims::<Profile>(id_token).await?.name)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the token does not verify, for example because the provider has withdrawn its key since,
+    /// or the claims do not have this form.
+    pub async fn claims<T: DeserializeOwned>(&self, id: &IdToken) -> Result<T, ProviderError> {
+        let at = self.inner.endpoints().await?;
+        self.inner.oauth.claims(&at, id).await
     }
-}
-
-/// Only HTTPS and loopback addresses: the system opens a page, and would run a program as well.
-fn are_secure(at: &Endpoints) -> bool {
-    let optional = [&at.revocation, &at.end_session].into_iter().flatten();
-    let mut all = [&at.authorize, &at.token, &at.keys]
-        .into_iter()
-        .chain(optional);
-    all.all(is_secure)
 }
 
 impl IdentityProvider for OidcProvider {
@@ -155,12 +107,12 @@ impl IdentityProvider for OidcProvider {
         user: &AuthUser,
         token: &RefreshToken,
     ) -> Result<IssuedTokens, ProviderError> {
-        let at = self.endpoints().await?;
+        let at = self.inner.endpoints().await?;
         self.inner.oauth.refresh(&at, user, token).await
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {
-        let at = self.endpoints().await?;
+        let at = self.inner.endpoints().await?;
         self.inner.oauth.revoke(&at, token).await
     }
 
@@ -173,11 +125,11 @@ impl IdentityProvider for OidcProvider {
     }
 
     async fn logout_url(&self, id: Option<&IdToken>) -> Option<LogoutUrl> {
-        let mut url = self.endpoints().await.ok()?.end_session?;
+        let mut url = self.inner.endpoints().await.ok()?.end_session?;
         {
             let mut query = url.query_pairs_mut();
-            query.append_pair("client_id", &self.inner.oauth.client_id);
-            if let Some(id) = id {
+            query.append_pair("client_id", &self.inner.oauth.registration.client_id);
+            if let Some(id) = id.filter(|_| self.inner.id_token_hint) {
                 query.append_pair("id_token_hint", id.expose());
             }
             if let Some(back) = &self.inner.post_logout_redirect_uri {
@@ -193,19 +145,19 @@ impl RedirectProvider for OidcProvider {
         &self,
         request: &AuthorizeRequest,
     ) -> Result<AuthorizeUrl, ProviderError> {
-        let at = self.endpoints().await?;
+        let at = self.inner.endpoints().await?;
         self.inner.oauth.authorize_url(&at, request)
     }
 
     fn is_issuer(&self, issuer: &str) -> bool {
-        issuer == self.inner.issuer
+        self.inner.issuer.may_be(issuer)
     }
 
     async fn exchange(
         &self,
         grant: &RedirectGrant,
     ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
-        let at = self.endpoints().await?;
+        let at = self.inner.endpoints().await?;
         self.inner.oauth.exchange(&at, grant).await
     }
 }
@@ -213,7 +165,7 @@ impl RedirectProvider for OidcProvider {
 impl fmt::Debug for OidcProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OidcProvider")
-            .field("issuer", &self.inner.issuer)
+            .field("issuer", &self.inner.issuer.as_str())
             .finish_non_exhaustive()
     }
 }

@@ -4,14 +4,12 @@
 use secrecy::zeroize::Zeroizing;
 use url::Url;
 
+use crate::auth::error::text::sanitize;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
 use crate::auth::secret::{AuthorizationCode, RedirectState};
 
 /// The longest callback URL that is parsed; no provider's is longer.
 const MAX_URL: usize = 64 * 1024;
-
-/// The longest text of a provider that is passed on, in characters.
-const MAX_TEXT: usize = 256;
 
 /// A callback URL.
 #[derive(Clone, Debug)]
@@ -128,12 +126,6 @@ impl Query {
             _ => Param::Invalid,
         }
     }
-}
-
-/// Shortens a foreign text and puts it on one line.
-pub(crate) fn sanitize(from: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    from.chars().take(MAX_TEXT).map(plain).collect()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['only a test'] },
   pkce: { required: () => true },
   scopes: ['openid', 'offline_access', 'email', 'profile'],
-  claims: { openid: ['sub'], email: ['email'], profile: ['preferred_username'] },
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['preferred_username'] },
   conformIdTokenClaims: false,
   features: {
     devInteractions: { enabled: true },
@@ -45,7 +45,12 @@ const provider = new Provider(issuer, {
   rotateRefreshToken: true,
   findAccount: async (_, id) => ({
     accountId: id,
-    claims: async () => ({ sub: id, email: `${id}@example.org`, preferred_username: id }),
+    claims: async () => ({
+      sub: id,
+      email: `${id}@example.org`,
+      email_verified: true,
+      preferred_username: id,
+    }),
   }),
 });
 

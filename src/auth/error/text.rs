@@ -1,0 +1,35 @@
+//! Texts from outside, before they are shown.
+
+/// The longest text of a provider that is passed on, in characters.
+const MAX_TEXT: usize = 256;
+
+/// Shortens a foreign text to 256 characters on one line, in the order in which it is read.
+pub(crate) fn sanitize(from: &str) -> String {
+    let plain = |c: char| if deceives(c) { ' ' } else { c };
+    from.chars().take(MAX_TEXT).map(plain).collect()
+}
+
+/// Whether a character changes how the text around it is shown: a control character, which a
+/// terminal obeys; a line or paragraph separator; an explicit direction ([Unicode Bidirectional
+/// Algorithm, section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Codes)); or
+/// an invisible tag or byte order mark.
+pub(crate) fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2066}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_short_line_in_one_direction() {
+        assert_eq!(sanitize("a\nb\u{1b}[31mc\u{202e}d"), "a b [31mc d");
+        assert_eq!(sanitize("a\u{2028}b\u{2066}c\u{feff}d"), "a b c d");
+        assert_eq!(sanitize("Zoë 👩‍🚀 עברית"), "Zoë 👩‍🚀 עברית");
+        assert_eq!(sanitize(&"x".repeat(100_000)).len(), MAX_TEXT);
+    }
+}

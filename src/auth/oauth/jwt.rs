@@ -1,0 +1,334 @@
+//! Signed tokens, and the keys that have signed them ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515),
+//! [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
+//!
+//! The signatures are verified by `ring`, which TLS uses anyway. The libraries for JSON Web Tokens
+//! were no help: they parse a token and a key set in full, and refuse both for a member that is
+//! never used; and each brings a second implementation of the cryptography, among them `rsa`, which
+//! has [RUSTSEC-2023-0071](https://rustsec.org/advisories/RUSTSEC-2023-0071). `ring` has no ES512,
+//! ES256K and Ed448: tokens signed so are unsupported.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
+
+use super::failure::{rejected, sanitize, unreadable, unsupported};
+use super::json::Members;
+use crate::auth::error::ProviderError;
+
+/// A token in three parts, split and not yet verified.
+pub(super) struct Jwt<'t> {
+    algorithm: String,
+    scheme: Scheme,
+    key_id: Option<String>,
+    pub(super) claims: Members,
+    signed: &'t str,
+    signature: Vec<u8>,
+}
+
+impl<'t> Jwt<'t> {
+    /// Splits an id token.
+    pub(super) fn of(token: &'t str) -> Result<Self, ProviderError> {
+        let none = || unreadable("the id token is not a JSON Web Token");
+        let encrypted = || {
+            unsupported(
+                "the id token is encrypted: register this application for id tokens that are only \
+                 signed",
+            )
+        };
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(none)?;
+        let (header, payload) = match signed.matches('.').count() {
+            1 => signed.split_once('.').ok_or_else(none)?,
+            3 => return Err(encrypted()),
+            _ => return Err(none()),
+        };
+        let header = decode(header).and_then(|json| Members::of(&json));
+        let header = header.ok_or_else(none)?;
+        if header.has("enc") {
+            return Err(encrypted());
+        }
+        if header.has("crit") {
+            return Err(unsupported(
+                "the id token has a header that must be understood and is not (crit)",
+            ));
+        }
+        let algorithm = header.text("alg").ok_or_else(none)?;
+        Ok(Self {
+            scheme: scheme(&algorithm)?,
+            algorithm,
+            key_id: header.text("kid"),
+            claims: decode(payload)
+                .and_then(|json| Members::of(&json))
+                .ok_or_else(none)?,
+            signed,
+            signature: decode(signature).ok_or_else(none)?,
+        })
+    }
+
+    /// The claims of a token that need not be one: an access token, or a verified id token.
+    pub(super) fn claims_of(token: &str) -> Option<Vec<u8>> {
+        let mut parts = token.split('.');
+        let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_all = parts.next().is_none();
+        is_all.then(|| decode(payload))?
+    }
+
+    /// The algorithm and the key, for a message.
+    pub(super) fn signed_by(&self) -> String {
+        let algorithm = &self.algorithm;
+        self.key_id.as_ref().map_or_else(
+            || format!("by {algorithm}, with a key that it does not name"),
+            |id| format!("by {algorithm}, with the key {:?}", sanitize(id)),
+        )
+    }
+
+    fn is_signed_by(&self, key: &Key) -> bool {
+        let (message, signature) = (self.signed.as_bytes(), &*self.signature);
+        match (&self.scheme, &key.material) {
+            (Scheme::Rsa(parameters), Material::Rsa { n, e }) => {
+                let key = RsaPublicKeyComponents { n, e };
+                key.verify(parameters, message, signature).is_ok()
+            }
+            (Scheme::Point(of), Material::Point { curve, bytes }) if *curve == of.name => {
+                let key = UnparsedPublicKey::new(of.algorithm, bytes);
+                key.verify(message, signature).is_ok()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Base64url. The padding that RFC 7515 leaves out may be there.
+fn decode(part: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    LENIENT.decode(part).ok()
+}
+
+/// A way to sign ([RFC 7518, section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3),
+/// [RFC 9864](https://www.rfc-editor.org/rfc/rfc9864)).
+enum Scheme {
+    Rsa(&'static RsaParameters),
+    Point(&'static Curve),
+}
+
+/// A signature whose key is a point.
+struct Curve {
+    name: &'static str,
+    /// Of a coordinate, in bytes.
+    size: usize,
+    algorithm: &'static dyn signature::VerificationAlgorithm,
+}
+
+static CURVES: [&Curve; 3] = [&P256, &P384, &ED25519];
+static P256: Curve = Curve {
+    name: "P-256",
+    size: 32,
+    algorithm: &signature::ECDSA_P256_SHA256_FIXED,
+};
+static P384: Curve = Curve {
+    name: "P-384",
+    size: 48,
+    algorithm: &signature::ECDSA_P384_SHA384_FIXED,
+};
+static ED25519: Curve = Curve {
+    name: "Ed25519",
+    size: 32,
+    algorithm: &signature::ED25519,
+};
+
+fn scheme(algorithm: &str) -> Result<Scheme, ProviderError> {
+    Ok(match algorithm {
+        "RS256" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+        "RS384" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+        "RS512" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
+        "PS256" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
+        "PS384" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
+        "PS512" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
+        "ES256" => Scheme::Point(&P256),
+        "ES384" => Scheme::Point(&P384),
+        "EdDSA" | "Ed25519" => Scheme::Point(&ED25519),
+        none if none.eq_ignore_ascii_case("none") => {
+            return Err(rejected("IdToken", "the id token is not signed (alg none)"));
+        }
+        other => {
+            return Err(unsupported(&format!(
+                "the id token is signed by {:?}, which is not supported: register this application \
+                 for RS256, PS256, ES256 or EdDSA",
+                sanitize(other)
+            )));
+        }
+    })
+}
+
+/// The keys of a provider.
+#[derive(Clone)]
+pub(super) struct KeySet(Arc<[Key]>);
+
+struct Key {
+    id: Option<String>,
+    /// The algorithm that the key is kept for, if it is one of ours.
+    algorithm: Option<String>,
+    material: Material,
+}
+
+enum Material {
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Point { curve: &'static str, bytes: Vec<u8> },
+}
+
+/// Whether a token is signed by one of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signed {
+    /// By one of them.
+    Yes,
+    /// The key that it names is one of them, and has not signed it.
+    Wrongly,
+    /// The key that has signed it may be one that these do not contain.
+    ByUnknown,
+}
+
+impl KeySet {
+    /// The keys of a document that can be used here. The others are skipped.
+    pub(super) fn of(document: &Members) -> Option<Self> {
+        let keys: Vec<Box<serde_json::value::RawValue>> = document.read("keys")?;
+        let keys = keys
+            .iter()
+            .filter_map(|key| Key::of(&Members::of(key.get().as_bytes())?));
+        Some(Self(keys.collect()))
+    }
+
+    pub(super) fn has_signed(&self, token: &Jwt<'_>) -> Signed {
+        let fits = |key: &&Key| key.fits(token);
+        let is_named = |key: &&Key| key.id.is_some() && key.id == token.key_id;
+        // A key without an id may have any.
+        let may_be = |key: &&Key| token.key_id.is_none() || key.id.is_none() || is_named(key);
+        let mut may = self.0.iter().filter(fits).filter(may_be);
+        if may.any(|key| token.is_signed_by(key)) {
+            Signed::Yes
+        } else if self.0.iter().filter(fits).any(|key| is_named(&key)) {
+            Signed::Wrongly
+        } else {
+            Signed::ByUnknown
+        }
+    }
+}
+
+impl Key {
+    fn of(key: &Members) -> Option<Self> {
+        if key.text("use").is_some_and(|for_| for_ != "sig") {
+            return None;
+        }
+        let material = match &*key.text("kty")? {
+            "RSA" => {
+                let number = |name| {
+                    let bytes = decode(&key.text(name)?)?;
+                    // Some providers write the zero by which a signed number begins.
+                    let first = bytes.iter().position(|byte| *byte != 0)?;
+                    Some(bytes[first..].to_vec())
+                };
+                Material::Rsa {
+                    n: number("n")?,
+                    e: number("e")?,
+                }
+            }
+            kind @ ("EC" | "OKP") => {
+                let named = key.text("crv")?;
+                let of = CURVES.iter().find(|curve| curve.name == named)?;
+                let coordinate = |name| {
+                    let bytes = decode(&key.text(name)?)?;
+                    // Some providers leave out the zeros by which it begins.
+                    let zeros = of.size.checked_sub(bytes.len())?;
+                    Some([vec![0; zeros], bytes].concat())
+                };
+                let x = coordinate("x")?;
+                let bytes = if kind == "EC" {
+                    // A point in the form of SEC 1: not compressed.
+                    [vec![4], x, coordinate("y")?].concat()
+                } else {
+                    x
+                };
+                let curve = of.name;
+                Material::Point { curve, bytes }
+            }
+            _ => return None,
+        };
+        Some(Self {
+            id: key.text("kid"),
+            algorithm: key.text("alg").filter(|alg| scheme(alg).is_ok()),
+            material,
+        })
+    }
+
+    fn fits(&self, token: &Jwt<'_>) -> bool {
+        let is_kind = match (&token.scheme, &self.material) {
+            (Scheme::Rsa(_), Material::Rsa { .. }) => true,
+            (Scheme::Point(of), Material::Point { curve, .. }) => *curve == of.name,
+            _ => false,
+        };
+        // Ed25519 has two names.
+        let is_edwards = matches!(
+            self.material,
+            Material::Point {
+                curve: "Ed25519",
+                ..
+            }
+        );
+        let is_for = |kept_for: &String| is_edwards || *kept_for == token.algorithm;
+        is_kind && self.algorithm.as_ref().is_none_or(is_for)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [RFC 7515, appendix A.3](https://www.rfc-editor.org/rfc/rfc7515#appendix-A.3).
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.\
+        eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+        DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+
+    const KEY: &str = r#"{"keys":[{"kty":"EC","crv":"P-256",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+
+    fn keys(document: &str) -> KeySet {
+        KeySet::of(&Members::of(document.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_token_of_the_standard_is_signed() {
+        let token = Jwt::of(TOKEN).map_err(|error| error.message).unwrap();
+        assert_eq!(token.claims.text("iss").as_deref(), Some("joe"));
+        assert_eq!(keys(KEY).has_signed(&token), Signed::Yes);
+        let other = KEY.replace("\"x_FE", "\"x_FF");
+        assert_eq!(keys(&other).has_signed(&token), Signed::ByUnknown);
+        let changed = TOKEN.replace("DtEhU3", "DtEhU4");
+        let changed = Jwt::of(&changed).map_err(|error| error.message).unwrap();
+        assert_eq!(keys(KEY).has_signed(&changed), Signed::ByUnknown);
+    }
+
+    #[test]
+    fn zeros_that_a_number_begins_with_may_be_left_out_or_added() {
+        let key = |key: &str| {
+            Key::of(&Members::of(key.as_bytes()).unwrap())
+                .unwrap()
+                .material
+        };
+        let Material::Point { bytes, .. } = key(r#"{"kty":"EC","crv":"P-256","x":"AQ","y":"Ag"}"#)
+        else {
+            panic!("a point")
+        };
+        assert_eq!((bytes.len(), bytes[0], bytes[32], bytes[64]), (65, 4, 1, 2));
+        let Material::Rsa { n, e } = key(r#"{"kty":"RSA","n":"AAAB","e":"AQAB"}"#) else {
+            panic!("RSA")
+        };
+        assert_eq!((n, e), (vec![1], vec![1, 0, 1]));
+    }
+}
