@@ -102,8 +102,8 @@ fn hide(text: &str, secret: &str) -> String {
     shown + rest
 }
 
-/// The errors that end a session. Any other refusal of a refresh (for example by a firewall, or of
-/// a misconfigured app client) does not concern the session, so the session is kept.
+/// The errors that end a session. Any other refusal of a refresh (for example by a firewall) does
+/// not concern the session, so the session is kept.
 const ENDS_A_SESSION: [&str; 6] = [
     "NotAuthorizedException",
     "PasswordResetRequiredException",
@@ -111,6 +111,15 @@ const ENDS_A_SESSION: [&str; 6] = [
     "TokenRevokedException",
     "UserNotConfirmedException",
     "UserNotFoundException",
+];
+
+/// The errors that say that the user pool or its app client is set up differently (F15).
+const MISCONFIGURED: [&str; 5] = [
+    "FeatureUnavailableInTierException",
+    "InvalidParameterException",
+    "InvalidUserPoolConfigurationException",
+    "ResourceNotFoundException",
+    "UnsupportedOperationException",
 ];
 
 /// Converts an error of a refresh.
@@ -127,6 +136,8 @@ pub(super) fn refresh_error<E: ProvideErrorMetadata>(
 fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
     if ENDS_A_SESSION.contains(&name) {
         kind
+    } else if kind == ProviderErrorKind::Rejected && MISCONFIGURED.contains(&name) {
+        ProviderErrorKind::Misconfigured
     } else {
         ProviderErrorKind::InTransit
     }
@@ -167,15 +178,20 @@ mod tests {
 
     #[test]
     fn a_refusal_that_is_not_of_the_session_does_not_end_it() {
-        for name in [
-            "ForbiddenException",
-            "InvalidParameterException",
-            "ResourceNotFoundException",
+        for (name, meaning) in [
+            ("ForbiddenException", ProviderErrorKind::InTransit),
+            (
+                "InvalidParameterException",
+                ProviderErrorKind::Misconfigured,
+            ),
+            (
+                "ResourceNotFoundException",
+                ProviderErrorKind::Misconfigured,
+            ),
         ] {
             let kind = kind(name, 400);
             assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
-            let kind = kind_of_refresh(name, kind);
-            assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
+            assert_eq!(kind_of_refresh(name, kind), meaning, "{name}");
         }
     }
 

@@ -5,57 +5,42 @@ use std::time::Duration;
 use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::failure::unreadable;
 use crate::auth::error::ProviderError;
+use crate::auth::oauth::json::Members;
+use crate::auth::oauth::user::name_in;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 
-/// The claims that are read. The token comes directly from the service, so it is not verified.
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    #[serde(rename = "cognito:username")]
-    cognito_username: Option<String>,
-    username: Option<String>,
-    exp: u64,
-    iat: u64,
-}
+/// The lifetime of a token that does not say its own, in seconds: the service's default.
+const DEFAULT_LIFETIME: u64 = 3_600;
 
-/// The claims of an access token that are read.
-#[derive(Deserialize)]
-struct Times {
-    exp: u64,
-    iat: u64,
-}
+/// The claims that name the user of an id token. It comes directly from the service, so it is not
+/// verified.
+const USERNAME_CLAIMS: [&str; 2] = ["cognito:username", "username"];
 
 pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
-    let access = result
-        .access_token
-        .ok_or_else(|| unreadable("there is no access token"))?;
-    let id = result
-        .id_token
-        .ok_or_else(|| unreadable("there is no id token"))?;
-    let claims = claims(&id)?;
-    if access.is_empty() || claims.sub.is_empty() {
-        return Err(unreadable("the tokens are of nobody"));
-    }
-    let id_lifetime = claims.exp.saturating_sub(claims.iat);
+    let said = |token: Option<String>| token.filter(|token| !token.is_empty());
+    let access = said(result.access_token).ok_or_else(|| unreadable("there is no access token"))?;
+    let id = said(result.id_token).ok_or_else(|| unreadable("there is no id token"))?;
+    let claims = payload(&id).ok_or_else(|| unreadable("the id token is none"))?;
+    let sub = claims.text("sub");
+    let user_id = sub.ok_or_else(|| unreadable("the id token does not say who has signed in"))?;
+    let id_lifetime = lifetime(&claims);
     // If the service does not say how long the access token lasts, the token itself does.
-    let said = u64::try_from(result.expires_in)
+    let seconds = u64::try_from(result.expires_in)
         .ok()
-        .filter(|&seconds| seconds > 0);
-    let seconds = said.unwrap_or_else(|| lifetime(&access).unwrap_or(id_lifetime));
+        .filter(|&seconds| seconds > 0)
+        .or_else(|| lifetime(&payload(&access)?))
+        .or(id_lifetime)
+        .unwrap_or(DEFAULT_LIFETIME);
+    let names = USERNAME_CLAIMS.map(str::to_owned);
     let user = AuthUser {
-        username: claims
-            .cognito_username
-            .or(claims.username)
-            .unwrap_or_else(|| claims.sub.clone()),
-        user_id: claims.sub,
+        username: name_in(&[&claims], &names).unwrap_or_else(|| user_id.clone()),
+        user_id,
     };
     let tokens = IssuedTokens {
         access: Lasting {
@@ -64,23 +49,73 @@ pub(super) fn read_tokens(
         },
         id: Some(Lasting {
             token: id.into(),
-            lifetime: Duration::from_secs(id_lifetime),
+            lifetime: Duration::from_secs(id_lifetime.unwrap_or(seconds)),
         }),
-        refresh: result.refresh_token.map(Into::into),
+        refresh: said(result.refresh_token).map(Into::into),
     };
     Ok((user, tokens))
 }
 
-fn claims(token: &str) -> Result<Claims, ProviderError> {
-    payload(token).ok_or_else(|| unreadable("the id token is none"))
+/// For how many seconds a token is valid, by its claims.
+fn lifetime(claims: &Members) -> Option<u64> {
+    let seconds = claims.number("exp")? - claims.number("iat")?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .map(|lifetime| lifetime.as_secs())
 }
 
-fn lifetime(token: &str) -> Option<u64> {
-    let Times { exp, iat } = payload(token)?;
-    Some(exp.saturating_sub(iat))
-}
-
-fn payload<T: DeserializeOwned>(token: &str) -> Option<T> {
+fn payload(token: &str) -> Option<Members> {
     let payload = BASE64.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&payload).ok()
+    Members::of(&payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(claims: &str) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+        let token = format!("e30.{}.e30", BASE64.encode(claims));
+        read_tokens(
+            AuthenticationResultType::builder()
+                .access_token("opaque")
+                .id_token(token)
+                .refresh_token("")
+                .build(),
+        )
+    }
+
+    #[test]
+    fn a_claim_that_is_not_used_may_be_odd() {
+        for claims in [
+            r#"{"sub":"1","cognito:username":"ada","exp":130,"iat":"10","auth_time":"soon"}"#,
+            r#"{"sub":"1","cognito:username":"ada","exp":130.5,"iat":10,"cognito:groups":null}"#,
+            r#"{"sub":"1","cognito:username":"","username":"ada","exp":130,"iat":10}"#,
+        ] {
+            let (user, tokens) = read(claims).unwrap();
+            assert_eq!(user.username, "ada", "{claims}");
+            assert_eq!(tokens.access.lifetime.as_secs(), 120, "{claims}");
+        }
+    }
+
+    #[test]
+    fn an_empty_refresh_token_is_none() {
+        let (_, tokens) = read(r#"{"sub":"1"}"#).unwrap();
+        assert!(tokens.refresh.is_none());
+        assert_eq!(tokens.access.lifetime.as_secs(), DEFAULT_LIFETIME);
+    }
+
+    #[test]
+    fn a_name_that_deceives_its_reader_is_none() {
+        for name in [r"a\u0000b", r"\u202eada", &"a".repeat(100_000)] {
+            let claims = format!(r#"{{"sub":"1","cognito:username":"{name}"}}"#);
+            assert_eq!(read(&claims).unwrap().0.username, "1");
+        }
+    }
+
+    #[test]
+    fn tokens_of_nobody_are_refused() {
+        for claims in [r#"{"sub":""}"#, r#"{"sub":7}"#, "{}", "[]"] {
+            assert!(read(claims).is_err(), "{claims}");
+        }
+    }
 }

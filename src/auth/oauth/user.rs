@@ -15,7 +15,7 @@ pub(crate) const USERNAME_CLAIMS: [&str; 3] = ["cognito:username", "preferred_us
 /// Connect Core, section
 /// 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)). A name with
 /// characters that are not shown is none: without them it might be the name of another user.
-pub(super) fn name_in(sources: &[&Members], names: &[String]) -> Option<String> {
+pub(crate) fn name_in(sources: &[&Members], names: &[String]) -> Option<String> {
     let is_name = |text: &String| {
         let is_shown = !text.contains(|c| deceives(c) || c == char::REPLACEMENT_CHARACTER);
         is_shown && text.chars().count() <= MAX_NAME && !text.trim().is_empty()
