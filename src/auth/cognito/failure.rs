@@ -114,10 +114,11 @@ const ENDS_A_SESSION: [&str; 6] = [
 ];
 
 /// The errors that say that the user pool or its app client is set up differently (F15).
-const MISCONFIGURED: [&str; 5] = [
+const MISCONFIGURED: [&str; 6] = [
     "FeatureUnavailableInTierException",
     "InvalidParameterException",
     "InvalidUserPoolConfigurationException",
+    "OperationNotEnabledException",
     "ResourceNotFoundException",
     "UnsupportedOperationException",
 ];
@@ -253,15 +254,20 @@ mod tests {
         for name in [
             "ForbiddenException",
             "InvalidLambdaResponseException",
-            "InvalidParameterException",
-            "OperationNotEnabledException",
-            "ResourceNotFoundException",
             "UnexpectedLambdaException",
             "UserLambdaValidationException",
             "Whatever",
         ] {
             let kind = refreshed(name, "?");
             assert_eq!(kind, ProviderErrorKind::InTransit, "{name}");
+        }
+        for name in [
+            "InvalidParameterException",
+            "OperationNotEnabledException",
+            "ResourceNotFoundException",
+        ] {
+            let kind = refreshed(name, "?");
+            assert_eq!(kind, ProviderErrorKind::Misconfigured, "{name}");
         }
     }
 
