@@ -76,7 +76,7 @@ impl<B: Broadcast> Delivery for Threads<B> {
 }
 
 /// Takes part with a channel that is read.
-pub(crate) struct Readers<B>(PhantomData<B>);
+pub(crate) struct Readers<B>(PhantomData<fn() -> B>);
 
 impl<B> Readers<B> {
     pub(crate) fn new() -> Self {

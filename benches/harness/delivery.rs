@@ -41,7 +41,7 @@ pub(crate) trait Delivery: Sized + 'static {
 }
 
 /// Takes part with a delivery.
-pub(crate) struct Asynchronous<D>(PhantomData<D>);
+pub(crate) struct Asynchronous<D>(PhantomData<fn() -> D>);
 
 impl<D> Asynchronous<D> {
     pub(crate) fn new() -> Self {

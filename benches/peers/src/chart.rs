@@ -97,9 +97,9 @@ pub(crate) fn draw(title: &str, table: &Table) -> String {
 fn lines(table: &Table) -> Vec<Line<'_>> {
     let counts = counts(table);
     let points = |row: &Row| -> Vec<(f64, f64)> {
-        let figures = row.figures.iter().zip(&counts);
+        let figures = row.cells.iter().zip(&counts);
         figures
-            .filter_map(|(figure, count)| Some(((*count)?, (*figure)?.median)))
+            .filter_map(|(cell, count)| Some(((*count)?, cell.done()?.median)))
             .collect()
     };
     let all_counts = counts.iter().flatten().count();

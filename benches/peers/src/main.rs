@@ -16,10 +16,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fs, io};
 
-use harness::machine;
+use harness::contestant::Entry;
 use harness::rounds::Settings;
 use harness::table::Table;
-use harness::workloads;
+use harness::{machine, rehearsal, workloads};
 
 const USAGE: &str = "\
 usage: benches/run                    measures all, some minutes, and writes benches/RESULTS.md
@@ -37,7 +37,10 @@ fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        ["--quick"] => drop(measure(Settings::QUICK, "")),
+        ["--quick"] => {
+            rehearsal::stalls();
+            measure(Settings::QUICK, "");
+        }
         ["--quick", title] => drop(measure(Settings::QUICK, title)),
         [title] if !title.starts_with('-') => drop(measure(Settings::FULL, title)),
         _ => {
@@ -49,12 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(settings: Settings, title: &str) -> Vec<Table> {
-    let contestants: Vec<_> = limits::all()
-        .into_iter()
-        .chain(ours::all())
-        .chain(peers::all())
-        .collect();
-    let tables = workloads::run(&contestants, settings, title);
+    let tables = workloads::run(&contestants(), settings, title);
     println!("{}\n", machine::describe());
     for table in &tables {
         println!("{table}");
@@ -79,12 +77,13 @@ fn record(tables: &[Table]) -> io::Result<()> {
         let _ = writeln!(results, "{table}");
     }
     results.push_str("## Where a contestant does another job\n\n");
-    let all = limits::all()
-        .into_iter()
-        .chain(ours::all())
-        .chain(peers::all());
-    results.push_str(&workloads::differences(&all.collect::<Vec<_>>()));
+    results.push_str(&workloads::differences(&contestants()));
     fs::write(benches.join("RESULTS.md"), results)
+}
+
+fn contestants() -> Vec<Entry> {
+    let all = limits::all().into_iter().chain(ours::all());
+    all.chain(peers::all()).map(Entry::new).collect()
 }
 
 const PICTURES: [(&str, &str, &str); 2] = [

@@ -44,5 +44,5 @@ pub(crate) fn describe(tables: &[Table]) -> String {
 
 fn figures(table: &Table, column: usize) -> impl Iterator<Item = (&Row, f64)> {
     let rows = table.rows.iter();
-    rows.filter_map(move |row| Some((row, row.figures[column]?.median)))
+    rows.filter_map(move |row| Some((row, row.figure(column)?.median)))
 }
