@@ -91,7 +91,7 @@ fn among_channels(all: &Contestants<'_>, settings: Settings) -> Table {
         all,
         settings,
         "ns for each publish, by number of listeners on each of the ten channels that are published \
-         on in turn. The limit knows its list and has nothing to look for.",
+         on in turn. The limit and the floor know their list and have nothing to look for.",
         [1, 4]
             .map(|listeners| {
                 let job = move |who: &dyn Contestant| {
@@ -109,7 +109,7 @@ fn two_threads(all: &Contestants<'_>, settings: Settings) -> Table {
         all,
         settings,
         "ns for a publish on one of the two threads, both of which publish all the time. The \
-         listeners' counters are shared, by the limit too.",
+         listeners' counters are shared, by the limit and the floor too.",
         vec![(label(4), column(|who| who.inline_on_two_threads(4)))],
     )
 }
