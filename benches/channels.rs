@@ -18,7 +18,7 @@ fn main() {
     contestants.push(Entry::new(Box::new(AmongThousand)));
     let quick = std::env::args().any(|argument| argument == "--quick");
     let settings = if quick {
-        rehearsal::stalls();
+        rehearsal::run();
         Settings::QUICK
     } else {
         Settings::FULL

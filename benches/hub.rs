@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match arguments[..] {
         [] => measure(Settings::FULL, ""),
         ["--quick"] => {
-            rehearsal::stalls();
+            rehearsal::run();
             measure(Settings::QUICK, "");
         }
         ["--quick", title] => measure(Settings::QUICK, title),

@@ -1,5 +1,6 @@
-//! A rehearsal of what a run seldom sees: contestants that stall.
+//! A rehearsal of what a run seldom sees: contestants that stall, or panic.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -18,13 +19,13 @@ const SETTINGS: Settings = Settings {
 };
 
 /// Sees that contestants that stall are left behind, that the others go on, and that the tables say
-/// so.
+/// so; and that a contestant that panics, as it does when it loses an event, ends the run.
 ///
 /// # Panics
 ///
 /// If that is not so, and if the run waits for a contestant for ever.
-pub(crate) fn stalls() {
-    eprintln!("Rehearsal: contestants that stall");
+pub(crate) fn run() {
+    eprintln!("Rehearsal: contestants that stall, and one that panics");
     let (done, rehearsed) = channel();
     thread::spawn(move || {
         let contestants: [Box<dyn Contestant>; 4] = [
@@ -56,6 +57,10 @@ pub(crate) fn stalls() {
     }
     assert_eq!(later.rows.len(), 1, "those left behind are not asked again");
     assert_eq!(outcomes(&later, "steady"), "done");
+
+    let panics = || workloads::run(&[Entry::new(Box::new(Panics))], SETTINGS, workloads::INLINE);
+    let panic = thread::spawn(panics).join().expect_err("it ends the run");
+    assert_eq!(panic.downcast_ref(), Some(&PANIC));
 }
 
 fn outcomes(table: &Table, name: &str) -> String {
@@ -72,6 +77,21 @@ fn outcomes(table: &Table, name: &str) -> String {
 /// Does nothing, in a while.
 fn nothing(times: u64) -> Lap {
     Lap::of(times, || thread::sleep(Duration::from_micros(100)))
+}
+
+/// Without the hook that prints panics, so that the rehearsal is not taken for a fault.
+const PANIC: &str = "rehearsed";
+
+struct Panics;
+
+impl Contestant for Panics {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn inline(&self, _listeners: usize) -> Option<Job> {
+        Some(Box::new(|_| resume_unwind(Box::new(PANIC))))
+    }
 }
 
 /// Always answers.

@@ -48,9 +48,12 @@ impl<T: Send + 'static> Watched<T> {
         let work = move || {
             let mut task = make();
             let takes_part = task.is_some();
-            let mut open = answer.send(Answer::Made { takes_part }).is_ok();
-            while let (true, Some(task), Ok(times)) = (open, &mut task, requested.recv()) {
-                open = answer.send(Answer::Ran(task(times))).is_ok();
+            // An answer that comes too late has no receiver, and no request follows it.
+            let _ = answer.send(Answer::Made { takes_part });
+            if let Some(task) = &mut task {
+                while let Ok(times) = requested.recv() {
+                    let _ = answer.send(Answer::Ran(task(times)));
+                }
             }
             // Before `answer`, whose end says that the task is gone.
             drop(task);

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             }
         }
         ["--quick"] => {
-            rehearsal::stalls();
+            rehearsal::run();
             measure(Settings::QUICK, "");
         }
         ["--quick", title] => drop(measure(Settings::QUICK, title)),
