@@ -2,7 +2,6 @@
 //! of a publish.
 
 use std::cell::{Cell, RefCell};
-use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -31,13 +30,15 @@ struct Channel {
 
 #[derive(Default)]
 struct Listeners {
-    slots: Vec<Arc<Slot>>,
+    slots: Slots,
     /// The snapshots of all publishers, until the listeners change.
     snapshots: Vec<Arc<Snapshot>>,
 }
 
+type Slots = Arc<Vec<Arc<Slot>>>;
+
 struct Snapshot {
-    slots: Vec<Arc<Slot>>,
+    slots: Slots,
 }
 
 /// A listener, which is its guard as well.
@@ -110,7 +111,7 @@ impl Publisher {
         let current = self.snapshot.borrow().upgrade();
         let snapshot = current.unwrap_or_else(|| self.renew());
         CALLING.set(true);
-        for slot in &snapshot.slots {
+        for slot in snapshot.slots.iter() {
             if slot.active.load(Ordering::Acquire) {
                 isolated(|| (slot.callback)(event));
             }
@@ -126,7 +127,7 @@ impl Publisher {
     #[cold]
     fn renew(&self) -> Arc<Snapshot> {
         let mut listeners = lock(&self.channel.listeners);
-        let slots = listeners.slots.clone();
+        let slots = Arc::clone(&listeners.slots);
         let snapshot = Arc::new(Snapshot { slots });
         listeners.snapshots.push(Arc::clone(&snapshot));
         self.snapshot.replace(Arc::downgrade(&snapshot));
@@ -137,13 +138,12 @@ impl Publisher {
 impl Channel {
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Arc<Slot>>) -> T) -> T {
         let mut listeners = lock(&self.listeners);
-        let changed = change(&mut listeners.slots);
-        let outdated = mem::take(&mut listeners.snapshots);
+        // Runs no code of a listener under the lock: `slots` still holds what the snapshots hold.
+        listeners.snapshots.clear();
+        // Copies the list only if it is in use: if another thread calls it.
+        let changed = change(Arc::make_mut(&mut listeners.slots));
         self.heard
             .store(!listeners.slots.is_empty(), Ordering::Release);
-        drop(listeners);
-        // Without the lock: it may be the last that holds a listener's captures.
-        drop(outdated);
         changed
     }
 }
