@@ -37,6 +37,9 @@ struct Listeners {
 
 type Slots = Arc<Vec<Arc<Slot>>>;
 
+/// With cache lines of its own: a publisher writes its counters at each publish, and those of
+/// another publisher may be its neighbours.
+#[repr(align(128))]
 struct Snapshot {
     slots: Slots,
 }
