@@ -6,17 +6,19 @@ mod harness;
 mod limits;
 mod ours;
 
-use harness::contestant::{Contestant, Job};
+use harness::contestant::{Contestant, Entry, Job};
 use harness::rounds::Settings;
-use harness::{machine, workloads};
+use harness::{machine, rehearsal, workloads};
 use ours::{channels, inline};
 use typed_hub::Hub;
 
 fn main() {
-    let mut contestants: Vec<_> = limits::all().into_iter().chain(ours::all()).collect();
-    contestants.push(Box::new(AmongThousand));
+    let contestants = limits::all().into_iter().chain(ours::all());
+    let mut contestants: Vec<_> = contestants.map(Entry::new).collect();
+    contestants.push(Entry::new(Box::new(AmongThousand)));
     let quick = std::env::args().any(|argument| argument == "--quick");
     let settings = if quick {
+        rehearsal::run();
         Settings::QUICK
     } else {
         Settings::FULL

@@ -7,9 +7,9 @@ mod ours;
 
 use std::process::ExitCode;
 
-use harness::machine;
+use harness::contestant::Entry;
 use harness::rounds::Settings;
-use harness::workloads;
+use harness::{machine, rehearsal, workloads};
 
 const USAGE: &str = "\
 usage: cargo bench --bench hub -- [--quick] [PART OF A TITLE]
@@ -25,7 +25,10 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => measure(Settings::FULL, ""),
-        ["--quick"] => measure(Settings::QUICK, ""),
+        ["--quick"] => {
+            rehearsal::run();
+            measure(Settings::QUICK, "");
+        }
         ["--quick", title] => measure(Settings::QUICK, title),
         ["--hot-paths"] => hot_paths::names().for_each(|name| println!("{name}")),
         ["--hot-path", name, times] => {
@@ -46,7 +49,8 @@ fn usage() -> ExitCode {
 }
 
 fn measure(settings: Settings, title: &str) {
-    let contestants: Vec<_> = limits::all().into_iter().chain(ours::all()).collect();
+    let contestants = limits::all().into_iter().chain(ours::all());
+    let contestants: Vec<_> = contestants.map(Entry::new).collect();
     println!("{}\n", machine::describe());
     for table in workloads::run(&contestants, settings, title) {
         println!("{table}");

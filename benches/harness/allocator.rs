@@ -6,34 +6,35 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::cell::Cell;
 
-/// The system's allocator, with a balance of bytes while [`weigh`] asks for it. An allocator that
-/// always counts costs two locked additions each time, which the timed workloads would pay; here
-/// they pay a branch.
+/// The system's allocator, with a balance of bytes while [`weigh`] asks for it: the timed workloads
+/// pay a branch.
 struct Scales;
 
 #[global_allocator]
 static ALLOCATOR: Scales = Scales;
 
-static WEIGHING: AtomicBool = AtomicBool::new(false);
-static BALANCE: AtomicIsize = AtomicIsize::new(0);
+thread_local! {
+    /// The balance of this thread while it weighs. Constant, and without a destructor: what is
+    /// initialised at the first use would allocate within the allocator.
+    static BALANCE: Cell<Option<isize>> = const { Cell::new(None) };
+}
 
-/// The bytes that are in use for as long as what `make` returns is there.
+/// The bytes that this thread allocates in `make` and that are in use until its result is dropped.
+/// Other threads do not count: that of a stalled contestant may still allocate.
 pub(crate) fn weigh(make: impl FnOnce() -> Box<dyn Any>) -> isize {
-    BALANCE.store(0, Ordering::SeqCst);
-    WEIGHING.store(true, Ordering::SeqCst);
+    BALANCE.set(Some(0));
     let held = make();
-    WEIGHING.store(false, Ordering::SeqCst);
-    let weight = BALANCE.load(Ordering::SeqCst);
+    let weight = BALANCE.take().unwrap_or_default();
     drop(held);
     weight
 }
 
 fn note(allocated: usize, freed: usize) {
-    if WEIGHING.load(Ordering::Relaxed) {
+    if let Some(balance) = BALANCE.get() {
         let change = allocated.cast_signed() - freed.cast_signed();
-        BALANCE.fetch_add(change, Ordering::Relaxed);
+        BALANCE.set(Some(balance + change));
     }
 }
 

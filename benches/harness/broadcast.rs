@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::contestant::{Contestant, Held, Job, Lap, Samples, Shape};
-use super::delivery::{Asynchronous, BATCH, Delivery};
+use super::contestant::{Contestant, Held, Job, Samples, Shape};
+use super::delivery::{Asynchronous, BATCH, Delivery, in_one_thread};
 use super::event::{Counter, Event, Payload};
 
 /// The two ends of a channel.
@@ -76,7 +76,7 @@ impl<B: Broadcast> Delivery for Threads<B> {
 }
 
 /// Takes part with a channel that is read.
-pub(crate) struct Readers<B>(PhantomData<B>);
+pub(crate) struct Readers<B>(PhantomData<fn() -> B>);
 
 impl<B> Readers<B> {
     pub(crate) fn new() -> Self {
@@ -112,24 +112,13 @@ impl<B: Broadcast> Contestant for Readers<B> {
     fn readers_in_one_thread(&self, readers: usize) -> Option<Job> {
         let (mut senders, mut readers) = B::open::<Event>(1, readers);
         let counters: Vec<_> = readers.iter().map(|_| Counter::default()).collect();
-        let mut sent = 0;
-        Some(Box::new(move |times| {
-            let batches = times.div_ceil(BATCH);
-            let lap = Lap::of(batches, || {
-                for _ in 0..BATCH {
-                    B::send(&mut senders[0], Event::new());
-                }
-                for (reader, counter) in readers.iter_mut().zip(&counters) {
-                    while B::try_recv(reader, |event| counter.count(event)) {}
-                }
-            });
-            sent += batches * BATCH;
-            for counter in &counters {
-                assert_eq!(counter.sum(), sent, "{} lost an event", B::NAME);
+        let heard = counters.clone();
+        Some(in_one_thread(B::NAME, counters, move || {
+            for _ in 0..BATCH {
+                B::send(&mut senders[0], Event::new());
             }
-            Lap {
-                times: batches * BATCH,
-                elapsed: lap.elapsed,
+            for (reader, counter) in readers.iter_mut().zip(&heard) {
+                while B::try_recv(reader, |event| counter.count(event)) {}
             }
         }))
     }

@@ -39,7 +39,7 @@ pub(crate) trait Callbacks: Sized + 'static {
 }
 
 /// Takes part with a bus that calls back.
-pub(crate) struct Inline<C>(PhantomData<C>);
+pub(crate) struct Inline<C>(PhantomData<fn() -> C>);
 
 impl<C> Inline<C> {
     pub(crate) fn new() -> Self {

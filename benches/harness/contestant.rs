@@ -1,14 +1,17 @@
 //! What is measured, and who takes part.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
+
+use super::watched::Task;
 
 /// Does something so many times, or a few more where it goes by batches, and says how long that
 /// took. It times itself: what it sets up and what it checks is not part of the lap.
-pub(crate) type Job = Box<dyn FnMut(u64) -> Lap>;
+pub(crate) type Job = Task<Lap>;
 
 /// Publishes so many events to a parked listener and says how long each was under way.
-pub(crate) type Samples = Box<dyn FnMut(u64) -> Vec<Duration>>;
+pub(crate) type Samples = Task<Vec<Duration>>;
 
 /// What a [`Job`] did.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +60,26 @@ pub(crate) enum Held {
     Hub,
 }
 
-/// Somebody who takes part in the workloads that are not `None`.
-pub(crate) trait Contestant {
+/// A contestant of this run.
+pub(crate) struct Entry {
+    pub(crate) who: &'static dyn Contestant,
+    /// Whether it has been left behind: then it takes no further part.
+    pub(crate) stalled: Cell<bool>,
+}
+
+impl Entry {
+    /// Keeps the contestant until the program ends, since a stalled thread may use it until then.
+    pub(crate) fn new(who: Box<dyn Contestant>) -> Self {
+        Self {
+            who: Box::leak(who),
+            stalled: Cell::new(false),
+        }
+    }
+}
+
+/// Takes part in the workloads that are not `None`. Its tasks are made and run on threads of their
+/// own.
+pub(crate) trait Contestant: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Where it does another job than the hub: what the reader of a figure has to know.
@@ -66,8 +87,8 @@ pub(crate) trait Contestant {
         ""
     }
 
-    /// Whether this is code written for the one workload by hand. The first one is what the others
-    /// are compared with.
+    /// Whether this is a limit or a floor: code written for the one workload by hand. The first one
+    /// is what the others are compared with.
     fn is_limit(&self) -> bool {
         false
     }

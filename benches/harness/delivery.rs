@@ -1,12 +1,12 @@
 //! Ways to reach listeners on other threads, without loss.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::contestant::{Contestant, Job, Lap, Samples, Shape};
-use super::event::{Event, LoneCounter, Payload};
+use super::event::{Counter, Event, LoneCounter, Payload};
 
 /// How many events may wait, everywhere.
 pub(crate) const CAPACITY: usize = 1_024;
@@ -41,7 +41,7 @@ pub(crate) trait Delivery: Sized + 'static {
 }
 
 /// Takes part with a delivery.
-pub(crate) struct Asynchronous<D>(PhantomData<D>);
+pub(crate) struct Asynchronous<D>(PhantomData<fn() -> D>);
 
 impl<D> Asynchronous<D> {
     pub(crate) fn new() -> Self {
@@ -168,11 +168,33 @@ fn latency<D: Delivery>(pause: Duration, times: u64) -> Vec<Duration> {
     std::mem::take(&mut *lock(&ages))
 }
 
+/// The job of a thread that publishes [`BATCH`] events and has them all delivered, at each call of
+/// `batch`. `counters` are those of the listeners.
+pub(crate) fn in_one_thread(
+    name: &'static str,
+    counters: Vec<Counter>,
+    mut batch: impl FnMut() + 'static,
+) -> Job {
+    let mut published = 0;
+    Box::new(move |times| {
+        let batches = times.div_ceil(BATCH);
+        let lap = Lap::of(batches, &mut batch);
+        published += batches * BATCH;
+        for counter in &counters {
+            assert_eq!(counter.sum(), published, "{name} lost an event");
+        }
+        Lap {
+            times: batches * BATCH,
+            elapsed: lap.elapsed,
+        }
+    })
+}
+
 /// Gives the listeners the time to.
 fn fall_asleep() {
     thread::sleep(Duration::from_micros(300));
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

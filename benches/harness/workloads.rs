@@ -1,17 +1,18 @@
 //! The workloads: which table asks what of the contestants.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::allocator::weigh;
-use super::contestant::{Contestant, Held, Job, Shape};
-use super::rounds::{Figure, Settings, measure, number, sample};
+use super::contestant::{Contestant, Entry, Held, Job, Lap, Shape};
+use super::rounds::{Figure, Outcome, Question, Settings, measure, number, sample, weighed};
 use super::table::{Row, Table};
+use super::watched::Task;
 
-type Contestants = [Box<dyn Contestant>];
+/// Those that have not been left behind before.
+type Contestants<'a> = [&'a Entry];
 
-/// What a table's columns ask of a contestant.
-type Column<'a> = (String, Question<'a>);
-type Question<'a> = Box<dyn Fn(&dyn Contestant) -> Option<Job> + 'a>;
+type Column = (String, Question<Lap>);
 
 pub(crate) const INLINE: &str = "Inline listeners";
 pub(crate) const QUEUED: &str = "Asynchronous, one publisher, payload by value";
@@ -19,8 +20,8 @@ pub(crate) const QUEUED: &str = "Asynchronous, one publisher, payload by value";
 const FEW: [usize; 3] = [1, 4, 16];
 
 /// Runs those whose title contains `only`.
-pub(crate) fn run(contestants: &Contestants, settings: Settings, only: &str) -> Vec<Table> {
-    type Workload = fn(&Contestants, Settings) -> Table;
+pub(crate) fn run(entries: &[Entry], settings: Settings, only: &str) -> Vec<Table> {
+    type Workload = fn(&Contestants<'_>, Settings) -> Table;
     let workloads: [(&str, Workload); 14] = [
         (INLINE, inline),
         ("Inline listeners, among many channels", among_channels),
@@ -48,17 +49,24 @@ pub(crate) fn run(contestants: &Contestants, settings: Settings, only: &str) -> 
         .filter(|(title, _)| title.contains(only))
         .map(|(title, workload)| {
             eprintln!("{title} …");
-            let mut table = workload(contestants, settings);
+            let present: Vec<_> = entries
+                .iter()
+                .filter(|entry| !entry.stalled.get())
+                .collect();
+            let mut table = workload(&present, settings);
             title.clone_into(&mut table.title);
+            let stalled = present.iter().filter(|entry| entry.stalled.get());
+            table.stalled = stalled.map(|entry| entry.who.name()).collect();
             table
         })
         .collect()
 }
 
 /// Where a contestant does another job than its neighbours in a table.
-pub(crate) fn differences(contestants: &Contestants) -> String {
-    let mut lines: Vec<_> = contestants
+pub(crate) fn differences(entries: &[Entry]) -> String {
+    let mut lines: Vec<_> = entries
         .iter()
+        .map(|entry| entry.who)
         .filter(|who| !who.differs().is_empty())
         .map(|who| format!("- {}: {}.\n", who.name(), who.differs()))
         .collect();
@@ -66,7 +74,7 @@ pub(crate) fn differences(contestants: &Contestants) -> String {
     lines.concat()
 }
 
-fn inline(all: &Contestants, settings: Settings) -> Table {
+fn inline(all: &Contestants<'_>, settings: Settings) -> Table {
     let columns = [0, 1, 4, 16, 64, settings.many];
     timed(
         all,
@@ -78,12 +86,12 @@ fn inline(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn among_channels(all: &Contestants, settings: Settings) -> Table {
+fn among_channels(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
         "ns for each publish, by number of listeners on each of the ten channels that are published \
-         on in turn. The limit knows its list and has nothing to look for.",
+         on in turn. The limit and the floor know their list and have nothing to look for.",
         [1, 4]
             .map(|listeners| {
                 let job = move |who: &dyn Contestant| {
@@ -96,17 +104,17 @@ fn among_channels(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn two_threads(all: &Contestants, settings: Settings) -> Table {
+fn two_threads(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
         "ns for a publish on one of the two threads, both of which publish all the time. The \
-         listeners' counters are shared, by the limit too.",
+         listeners' counters are shared, by the limit and the floor too.",
         vec![(label(4), column(|who| who.inline_on_two_threads(4)))],
     )
 }
 
-fn end_to_end(all: &Contestants, settings: Settings, shared: bool) -> Table {
+fn end_to_end(all: &Contestants<'_>, settings: Settings, shared: bool) -> Table {
     timed(
         all,
         settings,
@@ -124,7 +132,7 @@ fn end_to_end(all: &Contestants, settings: Settings, shared: bool) -> Table {
     )
 }
 
-fn four_publishers(all: &Contestants, settings: Settings) -> Table {
+fn four_publishers(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
@@ -143,7 +151,7 @@ fn four_publishers(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn burst(all: &Contestants, settings: Settings) -> Table {
+fn burst(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
@@ -154,35 +162,26 @@ fn burst(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn latency(all: &Contestants, settings: Settings) -> Table {
-    let mut rows: Vec<_> = all.iter().map(|who| Row::of(&**who)).collect();
+fn latency(all: &Contestants<'_>, settings: Settings) -> Table {
     let mut columns = Vec::new();
     let pauses = [150, 10_000].map(Duration::from_micros);
     for (pause, count) in pauses.into_iter().zip(settings.samples) {
-        let samplers: Vec<_> = all.iter().map(|who| who.latency(pause)).collect();
-        let there: Vec<_> = samplers.iter().map(Option::is_some).collect();
-        let samplers = samplers.into_iter().flatten().collect();
-        let mut figures = sample(settings, count, samplers).into_iter();
-        for (row, there) in rows.iter_mut().zip(there) {
-            let figures = if there { figures.next() } else { None };
-            for place in 0..2 {
-                row.figures.push(figures.map(|figures| figures[place]));
-            }
+        eprintln!("  every {pause:?}");
+        let question: Question<_> = Arc::new(move |who| who.latency(pause));
+        let figures = sample(settings, count, all, &question);
+        for (place, name) in ["p50", "p99"].into_iter().enumerate() {
+            let cells = figures
+                .iter()
+                .map(|cell| cell.map(|figures| figures[place]));
+            columns.push((format!("{name}, every {pause:?}"), cells.collect()));
         }
-        columns.extend(["p50", "p99"].map(|name| format!("{name}, every {pause:?}")));
     }
-    rows.retain(|row| row.figures.iter().any(Option::is_some));
-    Table {
-        title: String::new(),
-        about: "ns from before the publish until the listener has the event; in parentheses the \
-                range of the rounds' own percentiles."
-            .to_owned(),
-        columns,
-        rows,
-    }
+    let about = "ns from before the publish until the listener has the event; in parentheses the \
+                 range of the rounds' own percentiles.";
+    table(all, about, columns)
 }
 
-fn callbacks(all: &Contestants, settings: Settings) -> Table {
+fn callbacks(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
@@ -196,7 +195,7 @@ fn callbacks(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn readers(all: &Contestants, settings: Settings) -> Table {
+fn readers(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
@@ -210,8 +209,8 @@ fn readers(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn listen_and_drop(all: &Contestants, settings: Settings) -> Table {
-    let mut columns: Vec<Column<'_>> = Vec::new();
+fn listen_and_drop(all: &Contestants<'_>, settings: Settings) -> Table {
+    let mut columns: Vec<Column> = Vec::new();
     for others in [0, 100, settings.many] {
         let job = move |who: &dyn Contestant| who.listen_and_drop_inline(others);
         columns.push((format!("inline, {}", label(others)), column(job)));
@@ -224,7 +223,7 @@ fn listen_and_drop(all: &Contestants, settings: Settings) -> Table {
     timed(all, settings, about, columns)
 }
 
-fn after_change(all: &Contestants, settings: Settings) -> Table {
+fn after_change(all: &Contestants<'_>, settings: Settings) -> Table {
     let listeners = settings.many;
     timed(
         all,
@@ -237,7 +236,7 @@ fn after_change(all: &Contestants, settings: Settings) -> Table {
     )
 }
 
-fn replay(all: &Contestants, settings: Settings) -> Table {
+fn replay(all: &Contestants<'_>, settings: Settings) -> Table {
     timed(
         all,
         settings,
@@ -248,7 +247,7 @@ fn replay(all: &Contestants, settings: Settings) -> Table {
 
 /// One is not weighed but the difference that a hundred make: what the bus itself takes cancels
 /// out, and what a list has grown beyond its need is shared.
-fn memory(all: &Contestants, _: Settings) -> Table {
+fn memory(all: &Contestants<'_>, settings: Settings) -> Table {
     let kinds = [
         ("inline listener", Held::InlineListener, [1_000, 2_000]),
         ("queued listener", Held::QueuedListener, [1_000, 2_000]),
@@ -256,66 +255,69 @@ fn memory(all: &Contestants, _: Settings) -> Table {
         ("idle channel", Held::Channel, [50, 100]),
         ("hub without listeners", Held::Hub, [100, 200]),
     ];
-    let mut rows: Vec<_> = all.iter().map(|who| Row::of(&**who)).collect();
-    for (_, kind, [some, more]) in kinds {
-        for (row, who) in rows.iter_mut().zip(all) {
-            // Whatever is made at the first use and stays is made before.
-            let there = who.hold(kind, some).is_some();
-            row.figures.push(there.then(|| {
-                let weight = |count| weigh(|| who.hold(kind, count).expect("it was there"));
-                #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-                let each = (weight(more) - weight(some)) as f64 / (more - some) as f64;
-                Figure::bytes(each)
-            }));
-        }
-    }
-    rows.retain(|row| row.figures.iter().any(Option::is_some));
-    Table {
-        title: String::new(),
-        about: format!(
-            "Bytes for each. The listeners capture one pointer ({} bytes); their counters are not \
-             weighed.",
-            size_of::<usize>()
-        ),
-        columns: kinds.map(|(name, ..)| name.to_owned()).into(),
-        rows,
-    }
+    let columns = kinds.map(|(name, kind, counts)| {
+        let question: Question<_> = Arc::new(move |who| weight_of_one(who, kind, counts));
+        (name.to_owned(), weighed(settings, all, &question))
+    });
+    let about = format!(
+        "Bytes for each. The listeners capture one pointer ({} bytes); their counters are not \
+         weighed.",
+        size_of::<usize>()
+    );
+    table(all, &about, columns.into())
 }
 
-impl Row {
-    fn of(who: &dyn Contestant) -> Self {
-        Self {
-            name: who.name(),
-            is_limit: who.is_limit(),
-            figures: Vec::new(),
-        }
-    }
+fn weight_of_one(
+    who: &'static dyn Contestant,
+    kind: Held,
+    [some, more]: [usize; 2],
+) -> Option<Task<f64>> {
+    // Whatever is made at the first use and stays is made before.
+    who.hold(kind, some)?;
+    let weight = move |count| weigh(|| who.hold(kind, count).expect("it was there"));
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    Some(Box::new(move |_| {
+        (weight(more) - weight(some)) as f64 / (more - some) as f64
+    }))
 }
 
-fn timed(all: &Contestants, settings: Settings, about: &str, columns: Vec<Column<'_>>) -> Table {
-    let mut rows: Vec<_> = all.iter().map(|who| Row::of(&**who)).collect();
-    let mut names = Vec::new();
-    for (name, job) in columns {
+fn timed(all: &Contestants<'_>, settings: Settings, about: &str, columns: Vec<Column>) -> Table {
+    let columns = columns.into_iter().map(|(name, question)| {
         eprintln!("  {name}");
-        let jobs: Vec<_> = all.iter().map(|who| job(&**who)).collect();
-        let there: Vec<_> = jobs.iter().map(Option::is_some).collect();
-        let mut figures = measure(settings, jobs.into_iter().flatten().collect()).into_iter();
-        for (row, there) in rows.iter_mut().zip(there) {
-            row.figures.push(if there { figures.next() } else { None });
-        }
-        names.push(name);
-    }
-    rows.retain(|row| row.figures.iter().any(Option::is_some));
+        let cells = measure(settings, all, &question);
+        (name, cells)
+    });
+    table(all, about, columns.collect())
+}
+
+/// A table of the contestants that take part in one of the columns.
+fn table(
+    all: &Contestants<'_>,
+    about: &str,
+    columns: Vec<(String, Vec<Outcome<Figure>>)>,
+) -> Table {
+    let row = |(place, entry): (usize, &&Entry)| Row {
+        name: entry.who.name(),
+        is_limit: entry.who.is_limit(),
+        cells: columns.iter().map(|(_, cells)| cells[place]).collect(),
+    };
+    let takes_part = |row: &Row| {
+        let mut cells = row.cells.iter();
+        cells.any(|cell| !matches!(cell, Outcome::Absent))
+    };
     Table {
         title: String::new(),
         about: about.to_owned(),
-        columns: names,
-        rows,
+        rows: all.iter().enumerate().map(row).filter(takes_part).collect(),
+        columns: columns.into_iter().map(|(name, _)| name).collect(),
+        stalled: Vec::new(),
     }
 }
 
-fn column<'a>(job: impl Fn(&dyn Contestant) -> Option<Job> + 'a) -> Question<'a> {
-    Box::new(job)
+fn column(
+    question: impl Fn(&dyn Contestant) -> Option<Job> + Send + Sync + 'static,
+) -> Question<Lap> {
+    Arc::new(question)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::harness::callbacks::Callbacks;
 use crate::harness::contestant::{Contestant, Held, Job, Lap};
-use crate::harness::delivery::BATCH;
+use crate::harness::delivery::{BATCH, in_one_thread};
 use crate::harness::event::{Counter, Event};
 
 /// The limit of inline listeners.
@@ -71,24 +71,14 @@ impl Contestant for Batch {
         let counters: Vec<_> = (0..listeners).map(|_| Counter::default()).collect();
         let mut listeners: Listeners = counters.iter().map(counting).collect();
         let mut events = Vec::new();
-        let mut published = 0;
-        Some(Box::new(move |times| {
-            let batches = times.div_ceil(BATCH);
-            let lap = Lap::of(batches, || {
-                for _ in 0..BATCH {
-                    events.push(Event::new());
+        Some(in_one_thread(self.name(), counters, move || {
+            for _ in 0..BATCH {
+                events.push(Event::new());
+            }
+            for event in events.drain(..) {
+                for listener in &mut listeners {
+                    listener(&event);
                 }
-                for event in events.drain(..) {
-                    for listener in &mut listeners {
-                        listener(&event);
-                    }
-                }
-            });
-            published += batches * BATCH;
-            assert!(counters.iter().all(|counter| counter.sum() == published));
-            Lap {
-                times: batches * BATCH,
-                elapsed: lap.elapsed,
             }
         }))
     }

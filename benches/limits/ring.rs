@@ -9,11 +9,11 @@ use std::cell::UnsafeCell;
 use std::hint::spin_loop;
 use std::mem::{MaybeUninit, needs_drop};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 
 use crate::harness::broadcast::{Broadcast, Ends};
-use crate::harness::delivery::CAPACITY;
+use crate::harness::delivery::{CAPACITY, lock};
 use crate::harness::event::{Event, Payload};
 
 pub(crate) struct Ring;
@@ -288,8 +288,4 @@ impl<P> Drop for Slots<P> {
             unsafe { slot.0.get_mut().assume_init_drop() };
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

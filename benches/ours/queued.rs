@@ -6,7 +6,7 @@ use typed_hub::{Custom, Hub, Publisher, Replay, Subscription, Worker};
 
 use super::channels::{Events, Past, Plain};
 use crate::harness::contestant::{Contestant, Held, Job, Lap};
-use crate::harness::delivery::{BATCH, CAPACITY, Delivery};
+use crate::harness::delivery::{BATCH, CAPACITY, Delivery, in_one_thread};
 use crate::harness::event::{Counter, Event, Payload};
 
 /// [`Hub::listen`]: all callbacks on the hub's one thread, in one order.
@@ -83,12 +83,6 @@ impl Pumped {
     fn change(&self, counter: &Counter) {
         drop(self.publisher.hub().listen::<Events>(counting(counter)));
     }
-
-    fn check(&self, published: u64) {
-        for counter in &self.counters {
-            assert_eq!(counter.sum(), published, "the hub lost an event");
-        }
-    }
 }
 
 fn counting(counter: &Counter) -> impl FnMut(&Event) + Send + 'static {
@@ -103,17 +97,8 @@ impl Contestant for WithWorker {
 
     fn callbacks_in_one_thread(&self, listeners: usize) -> Option<Job> {
         let mut pumped = Pumped::with(listeners);
-        let mut published = 0;
-        Some(Box::new(move |times| {
-            let batches = times.div_ceil(BATCH);
-            let lap = Lap::of(batches, || pumped.batch());
-            published += batches * BATCH;
-            pumped.check(published);
-            Lap {
-                times: batches * BATCH,
-                elapsed: lap.elapsed,
-            }
-        }))
+        let counters = pumped.counters.clone();
+        Some(in_one_thread(self.name(), counters, move || pumped.batch()))
     }
 
     fn listen_and_drop_queued(&self, others: usize) -> Option<Job> {

@@ -27,7 +27,7 @@ const STYLE: &str = "\
     @media (prefers-color-scheme: dark) { svg { --paper: #0d1117; --ink: #e6edf3; --faint: #30363d; --ours: #58a6ff } }
     .paper { fill: var(--paper) } text { fill: var(--ink) } .title { font-size: 16px; font-weight: 600 }
     .grid { stroke: var(--faint) } .middle { text-anchor: middle } .end { text-anchor: end }
-    .line { fill: none; stroke-width: 1.8 } .ours { stroke-width: 3.2 } .limit { stroke-dasharray: 6 4 }
+    .line { fill: none; stroke-width: 1.8 } .ours { stroke-width: 3.2 } .limit { stroke-dasharray: 6 4 } .floor { stroke-dasharray: 2 3 }
   </style>
 ";
 
@@ -41,7 +41,7 @@ struct Line<'a> {
     points: Vec<(f64, f64)>,
 }
 
-/// The limit, the hub, and the best of the peers.
+/// The limit, the floor, the hub, and the best of the peers.
 pub(crate) fn draw(title: &str, table: &Table) -> String {
     let lines = lines(table);
     let points = || lines.iter().flat_map(|line| &line.points);
@@ -97,9 +97,9 @@ pub(crate) fn draw(title: &str, table: &Table) -> String {
 fn lines(table: &Table) -> Vec<Line<'_>> {
     let counts = counts(table);
     let points = |row: &Row| -> Vec<(f64, f64)> {
-        let figures = row.figures.iter().zip(&counts);
+        let figures = row.cells.iter().zip(&counts);
         figures
-            .filter_map(|(figure, count)| Some(((*count)?, (*figure)?.median)))
+            .filter_map(|(cell, count)| Some(((*count)?, cell.done()?.median)))
             .collect()
     };
     let all_counts = counts.iter().flatten().count();
@@ -114,7 +114,9 @@ fn lines(table: &Table) -> Vec<Line<'_>> {
             points: points(row),
         };
         if row.is_limit {
-            (line.class, line.colour) = ("limit", "var(--ink)");
+            let is_floor = row.name.starts_with("floor");
+            line.class = if is_floor { "floor" } else { "limit" };
+            line.colour = "var(--ink)";
             lines.push(line);
         } else if row.name.starts_with("typed-hub") {
             (line.class, line.colour) = ("ours", "var(--ours)");
@@ -174,7 +176,7 @@ impl Line<'_> {
         let (class, colour) = (self.class, self.colour);
         let (from, to) = (RIGHT + 24.0, RIGHT + 54.0);
         let mark = self.mark(f64::midpoint(from, to), y);
-        let name = self.name.replace('`', "").replace("limit: ", "limit, ");
+        let name = self.name.replace('`', "").replace(": ", ", ");
         let name = name.replace('&', "&amp;");
         format!(
             r#"  <path class="line {class}" style="stroke: {colour}" d="M{from} {y}H{to}"/><path style="fill: {colour}" d="{mark}"/><text x="{}" y="{}">{name}</text>"#,

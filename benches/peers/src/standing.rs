@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::harness::rounds::number;
 use crate::harness::table::{Row, Table};
 
-/// Of how many columns the hub is the best, and who is as good or better in the others. Limits are
-/// no peers, and of the hub's own ways the best counts.
+/// Of how many columns the hub is the best, and who is as good or better in the others. Limits and
+/// floors are no peers, and of the hub's own ways the best counts.
 pub(crate) fn describe(tables: &[Table]) -> String {
     let mut ahead = 0;
     let mut behind = String::new();
@@ -44,5 +44,5 @@ pub(crate) fn describe(tables: &[Table]) -> String {
 
 fn figures(table: &Table, column: usize) -> impl Iterator<Item = (&Row, f64)> {
     let rows = table.rows.iter();
-    rows.filter_map(move |row| Some((row, row.figures[column]?.median)))
+    rows.filter_map(move |row| Some((row, row.figure(column)?.median)))
 }
