@@ -67,6 +67,13 @@ pub(super) fn hide_secrets<'s>(
     for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
         name = hide(&name, secret);
         message = hide(&message, secret);
+        // A long one may have been cut off with the end of the message.
+        if secret.len() > 16
+            && let Some(at) = message.find(failure::beginning(secret))
+        {
+            message.truncate(at);
+            message.push('…');
+        }
     }
     ProviderError {
         kind,

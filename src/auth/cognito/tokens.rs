@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use super::failure::unreadable;
 use crate::auth::error::ProviderError;
 use crate::auth::oauth::json::Members;
-use crate::auth::oauth::user::name_in;
+use crate::auth::oauth::user::{is_subject, name_in};
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 
@@ -27,7 +27,7 @@ pub(super) fn read_tokens(
     let access = said(result.access_token).ok_or_else(|| unreadable("there is no access token"))?;
     let id = said(result.id_token).ok_or_else(|| unreadable("there is no id token"))?;
     let claims = payload(&id).ok_or_else(|| unreadable("the id token is none"))?;
-    let sub = claims.text("sub");
+    let sub = claims.text("sub").filter(|sub| is_subject(sub));
     let user_id = sub.ok_or_else(|| unreadable("the id token does not say who has signed in"))?;
     let id_lifetime = lifetime(&claims);
     // If the service does not say how long the access token lasts, the token itself does.

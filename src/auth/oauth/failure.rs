@@ -1,6 +1,7 @@
 //! Errors of OAuth endpoints.
 
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::http::{Answer, Fault, HttpError, shown};
 use super::json::Members;
@@ -98,10 +99,10 @@ pub(crate) fn redact<'s>(
         mut message,
     } = error;
     for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
-        if name.contains(secret) {
+        if shows(&name, secret) {
             UNNAMED.clone_into(&mut name);
         }
-        if message.contains(secret) {
+        if shows(&message, secret) {
             "the provider repeats what it was sent, which is not shown".clone_into(&mut message);
         }
     }
@@ -110,6 +111,21 @@ pub(crate) fn redact<'s>(
         name,
         message,
     }
+}
+
+/// Whether a text shows a secret as it is or as a form sends it. A part of a long one is enough,
+/// because the text may have been shortened.
+fn shows(text: &str, secret: &str) -> bool {
+    let encoded: String = byte_serialize(secret.as_bytes()).collect();
+    [secret, &*encoded]
+        .iter()
+        .any(|form| text.contains(beginning(form)))
+}
+
+/// The part of a secret that tells it from other texts.
+pub(crate) fn beginning(secret: &str) -> &str {
+    let end = secret.char_indices().nth(16);
+    &secret[..end.map_or(secret.len(), |(end, _)| end)]
 }
 
 /// The name of an error without a valid name.
@@ -137,6 +153,17 @@ mod tests {
         assert!(!hidden.to_string().contains("s3cret"));
         assert_eq!(redact(error(), ["", "another"]), error());
         assert_eq!(redact(rejected("a-s3cret", ""), ["s3cret"]).name, UNNAMED);
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_or_encoded_is_not_shown() {
+        let secret = format!("4/0Ab_{}", "x".repeat(1_000));
+        let encoded = format!("unknown code: {}", secret.replace('/', "%2F"));
+        for message in [&format!("unknown code: {secret}"), &encoded] {
+            let shortened = rejected("invalid_grant", &sanitize(message));
+            let hidden = redact(shortened, [&*secret]).to_string();
+            assert!(!hidden.contains("0Ab_"), "{hidden}");
+        }
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl OAuth {
                 misconfigured("IdToken", "there is no id token: ask for the scope openid")
             })?;
             let is_other = |issuer: &String| *issuer != identity.issuer;
-            if grant.issuer.as_ref().is_some_and(is_other) {
+            // The callback's issuer has been compared with the provider's, which of several tenants
+            // it is has not.
+            if at.issuer.has_tenants() && grant.issuer.as_ref().is_some_and(is_other) {
                 return Err(another_issuer());
             }
             let user = self

@@ -8,16 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use super::failure::{rejected, sanitize};
 use super::json::Members;
-use crate::auth::error::text::deceives;
+use super::user::{MAX_SUBJECT, is_subject};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
 
 /// The greatest difference between the server's clock and this machine's.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
-
-/// The longest `sub` ([OpenID Connect Core, section
-/// 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)), in characters.
-const MAX_SUBJECT: usize = 255;
 
 /// The content of a verified id token.
 pub(super) struct Identity {
@@ -77,8 +73,7 @@ impl Expected<'_> {
         let subject = claims
             .text("sub")
             .ok_or_else(|| doubtful("the id token does not say who has signed in (sub)"))?;
-        let deceives = |c| deceives(c) || c == char::REPLACEMENT_CHARACTER;
-        if subject.chars().count() > MAX_SUBJECT || subject.contains(deceives) {
+        if !is_subject(&subject) {
             return Err(false_token(&format!(
                 "the id token has a user (sub) of more than {MAX_SUBJECT} characters, or with \
                  characters that are not shown"
@@ -98,7 +93,9 @@ impl Expected<'_> {
         if !claims.has("aud") {
             return Err(doubtful("the id token does not say whom it is for (aud)"));
         }
-        let named = claims.texts("aud").unwrap_or_default();
+        let Some(named) = claims.texts("aud").filter(|named| !named.is_empty()) else {
+            return Err(self.unclear("the audience of the id token cannot be read (aud)"));
+        };
         if !named.iter().any(|audience| audience == self.client_id) {
             return Err(false_token(&format!(
                 "the id token is for {:?} (aud), and not for the client {:?}",
@@ -120,13 +117,22 @@ impl Expected<'_> {
                 sanitize(&party),
                 sanitize(self.client_id)
             ))),
-            None if claims.has("azp") => Err(false_token(
-                "the id token is for a party that cannot be read (azp)",
-            )),
-            None if others.next().is_some() => Err(false_token(
+            None if claims.has("azp") => {
+                Err(self.unclear("the id token is for a party that cannot be read (azp)"))
+            }
+            None if others.next().is_some() => Err(self.unclear(
                 "the id token is for several audiences, and does not say for which party (azp)",
             )),
             None => Ok(()),
+        }
+    }
+
+    /// An id token that does not prove what it must: it signs no user in, and ends no session.
+    fn unclear(&self, message: &str) -> ProviderError {
+        if self.issued_for.is_refresh() {
+            doubtful(message)
+        } else {
+            false_token(message)
         }
     }
 }
@@ -183,7 +189,6 @@ impl Issuer {
     }
 
     /// Whether it stands for the issuers of several tenants.
-    #[cfg(feature = "oidc")]
     pub(crate) fn has_tenants(&self) -> bool {
         self.0.contains(TENANT)
     }

@@ -36,6 +36,11 @@ impl Members {
         value.is_some_and(|value| value != "null" && value != r#""""#)
     }
 
+    /// Whether a member is there, whatever its value.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A text that is not empty.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.read(name).filter(|text: &String| !text.is_empty())

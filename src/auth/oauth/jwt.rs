@@ -49,7 +49,7 @@ impl<'t> Jwt<'t> {
         if header.has("enc") {
             return Err(encrypted());
         }
-        if header.has("crit") {
+        if header.contains("crit") {
             return Err(unsupported(
                 "the id token has a header that must be understood and is not (crit)",
             ));
@@ -201,7 +201,7 @@ impl KeySet {
         let keys = keys
             .iter()
             .filter_map(|key| Key::of(&Members::of(key.get().as_bytes())?));
-        Some(Self(keys.collect()))
+        Some(Self(keys.filter(Key::can_verify).collect()))
     }
 
     pub(super) fn has_signed(&self, token: &Jwt<'_>) -> Signed {
@@ -261,9 +261,21 @@ impl Key {
         };
         Some(Self {
             id: key.text("kid"),
-            algorithm: key.text("alg").filter(|alg| scheme(alg).is_ok()),
+            algorithm: key.text("alg"),
             material,
         })
+    }
+
+    /// Whether a signature by it can be verified at all: RSA keys have 2048 to 8192 bits here ([RFC
+    /// 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+    fn can_verify(&self) -> bool {
+        match &self.material {
+            Material::Rsa { n, .. } => {
+                let first = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+                (2_048..=8_192).contains(&(n.len() * 8 - first.min(n.len() * 8)))
+            }
+            Material::Point { .. } => true,
+        }
     }
 
     fn fits(&self, token: &Jwt<'_>) -> bool {

@@ -9,6 +9,16 @@ const MAX_NAME: usize = 256;
 /// The claims that name a user unless the application says otherwise.
 pub(crate) const USERNAME_CLAIMS: [&str; 3] = ["cognito:username", "preferred_username", "email"];
 
+/// The longest subject identifier, in characters ([OpenID Connect Core, section
+/// 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+pub(crate) const MAX_SUBJECT: usize = 255;
+
+/// Whether a text can be a subject identifier: it is not too long, and all of it is shown.
+pub(crate) fn is_subject(text: &str) -> bool {
+    let is_hidden = |c| deceives(c) || c == char::REPLACEMENT_CHARACTER;
+    text.chars().count() <= MAX_SUBJECT && !text.contains(is_hidden)
+}
+
 /// The first of these claims that is a name, in the first of these sources.
 ///
 /// An e-mail address that is not verified may be another person's, so it names nobody ([OpenID

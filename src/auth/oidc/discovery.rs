@@ -82,8 +82,9 @@ impl Inner {
             let Some(url) = document.text(member).and_then(|url| Url::parse(&url).ok()) else {
                 return Ok(None);
             };
-            // The system opens a page, and would run a program as well.
-            if is_secure(&url) {
+            // The system opens a page, and would run a program as well. A provider elsewhere has
+            // nothing on this machine.
+            if url.scheme() == "https" || (is_secure(&url) && address.starts_with("http://")) {
                 return Ok(Some(url));
             }
             Err(unreadable(&format!(
