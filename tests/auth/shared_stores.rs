@@ -9,9 +9,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use typed_hub::auth::{
-    AuthClient, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore, Operation,
-    PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope, StoreError,
-    TokenStore,
+    AuthClient, DeleteUserError, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore,
+    Operation, PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope,
+    StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -97,6 +97,7 @@ fn contract<S: TokenStore + Clone>(open: impl Fn() -> S) {
     f40_one_request_for_callers_of_both(&signed_in());
     f42_a_sign_out_is_one_for_both(&signed_in());
     f42_another_user_has_signed_in(&signed_in());
+    another_user_is_neither_signed_out_nor_deleted(&signed_in());
     a_refused_refresh_ends_the_session_of_both(&signed_in());
 }
 
@@ -157,6 +158,33 @@ fn f42_another_user_has_signed_in<S: TokenStore>(pair: &Pair<S>) {
     let user = block_on(pair.second.client.current_user()).unwrap();
     assert_eq!(user.unwrap().username, "grace");
     assert_eq!(pair.second.events.take(), ["→signedOut", "→signedIn"]);
+}
+
+fn another_user_is_neither_signed_out_nor_deleted<S: TokenStore>(pair: &Pair<S>) {
+    let Pair { first, second, .. } = pair;
+    let replace = |user: &str| {
+        block_on(second.client.sign_out(HERE)).unwrap();
+        let step = block_on(second.client.sign_in(user, PASSWORD)).unwrap();
+        assert!(matches!(step, SignInStep::Done { .. }));
+    };
+    replace("grace");
+    let deleted = block_on(first.client.delete_user());
+    assert!(
+        matches!(deleted, Err(DeleteUserError::SignedOut)),
+        "{deleted:?}"
+    );
+    assert!(second.is_signed_in());
+    replace("ada");
+    block_on(first.client.sign_out(HERE)).unwrap();
+    assert!(second.is_signed_in());
+    assert_eq!(
+        block_on(second.client.session())
+            .unwrap()
+            .unwrap()
+            .user
+            .username,
+        "ada"
+    );
 }
 
 fn a_refused_refresh_ends_the_session_of_both<S: TokenStore>(pair: &Pair<S>) {

@@ -62,9 +62,9 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been published.
     sign_out_count: u64,
-    /// Whether a sign-out waits for the provider. No session begins until then, even if the session
-    /// to end is over already.
-    is_signing_out: bool,
+    /// The session whose sign-out waits for the provider. No session begins until then, even if that
+    /// one is over already.
+    is_signing_out: Option<SessionId>,
     refreshes: Refreshes,
     redirect: Redirect,
     /// How often a redirect has begun, got its callback, or ended.
@@ -158,6 +158,11 @@ impl Machine {
     }
 
     /// The id of the active session.
+    /// The user who is signed in, as far as is known without a look at the store.
+    pub(crate) fn user(&self) -> Option<AuthUser> {
+        self.active().map(|active| active.session.user.clone())
+    }
+
     pub(super) fn session_id(&self) -> Option<SessionId> {
         self.active().map(|active| active.id)
     }

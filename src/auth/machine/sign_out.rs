@@ -7,6 +7,7 @@ use crate::auth::channel::AuthEvent;
 use crate::auth::error::{DeleteUserError, SessionError, StoreError};
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
+use crate::auth::user::AuthUser;
 
 /// The scope of a sign-out.
 ///
@@ -92,8 +93,18 @@ impl Machine {
     /// A caller signs out. This supersedes a sign-in in progress.
     pub(crate) fn sign_out(&mut self, scope: SignOutScope, now: SystemTime) -> Step<SignOutPlan> {
         self.cancel_sign_in();
+        let known = self.user();
         // A store that cannot be read is emptied all the same.
         self.with_changes(now, move |machine, read, mut events| {
+            let is_known = |known: &AuthUser| machine.user().is_none_or(|user| user == *known);
+            if !known.as_ref().is_none_or(is_known) {
+                // Another client has signed the user out, and another user in, who stays.
+                let done = SignOutPlan::SignedOut {
+                    unread: None,
+                    browser: None,
+                };
+                return machine.still_signed_in(done).with_events_first(events);
+            }
             if machine.active().is_none() {
                 events.clear(); // this sign-out tells it (F22, F42)
             }
@@ -143,7 +154,7 @@ impl Machine {
             if let Err(error) = cleared {
                 return machine.still_signed_in(SignOutPlan::StillSignedIn(error));
             }
-            machine.is_signing_out = true;
+            machine.is_signing_out = Some(id);
             Step::done(SignOutPlan::CallProvider {
                 sign_out,
                 call,
@@ -190,7 +201,8 @@ impl Machine {
             None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
-            self.is_signing_out = false;
+            // Of this sign-out only: another one may be under way.
+            self.is_signing_out.take_if(|id| *id == sign_out.id);
             return Step::done(SignOutOutcome::SignedOut);
         }
         self.clear_session(|cleared| match cleared {
@@ -210,7 +222,7 @@ impl Machine {
 
     /// The caller of a sign-out was dropped.
     pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
-        if self.is_signing_out {
+        if self.is_signing_out.is_some() {
             self.clear_session(|cleared| cleared.map(drop))
         } else {
             Step::done(Ok(()))
@@ -278,13 +290,13 @@ impl Machine {
 
     /// The store has failed, so the user is still signed in.
     fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.is_signing_out = false;
+        self.is_signing_out = None;
         Step::done(answer)
     }
 
     fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.is_signing_out = false;
+        self.is_signing_out = None;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 
