@@ -139,7 +139,14 @@ impl OidcServer {
         self.events.lock().unwrap().clone()
     }
 
+    /// How many events of this name there have been. Its lines come by a pipe, some of them after
+    /// the answer that they are about: first it lets them come.
     pub fn count(&self, event: &str) -> usize {
+        let mut known = None;
+        while known != Some(self.events().len()) {
+            known = Some(self.events().len());
+            thread::sleep(Duration::from_millis(100));
+        }
         self.events().iter().filter(|line| *line == event).count()
     }
 }
