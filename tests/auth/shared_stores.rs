@@ -198,6 +198,20 @@ fn a_refused_refresh_ends_the_session_of_both<S: TokenStore>(pair: &Pair<S>) {
 }
 
 #[test]
+fn a_user_whom_another_client_knows_by_a_new_name_is_signed_out() {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    let mut session = block_on(store.load()).unwrap().unwrap();
+    session.user.username = "lovelace".to_owned();
+    block_on(store.save(&session)).unwrap();
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    assert_eq!(
+        block_on(store.load()).unwrap().map(|session| session.user),
+        None
+    );
+}
+
+#[test]
 fn clients_share_a_store_in_memory() {
     contract(MemoryStore::new);
 }

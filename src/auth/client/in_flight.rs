@@ -97,7 +97,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         let refreshed = {
             let mut refresh = self.refresh.lock();
             refresh.end(id);
-            // The transaction keeps the lock until the new tokens are stored, whoever completes it.
+            // The transaction keeps the lock until the new tokens are stored.
             self.submit_locked(lock, move |machine, _| {
                 machine.on_refresh_reply(call, reply, received)
             })

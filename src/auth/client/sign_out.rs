@@ -248,10 +248,10 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     ///
     /// [`DeleteUserError`] says whether the user still exists.
     pub async fn delete_user(&self) -> Result<(), DeleteUserError> {
-        let known = self.inner.machine().user();
+        let known = self.inner.machine().user_id();
         let session = self.current_session().await;
         if let (Some(known), Ok(Some(session))) = (known, &session)
-            && session.user != known
+            && session.user.user_id != known
         {
             // Another client of the store has signed the user out, and another user in.
             return Err(DeleteUserError::SignedOut);

@@ -68,7 +68,7 @@ pub(super) fn hide_secrets<'s>(
         name = hide(&name, secret);
         message = hide(&message, secret);
         // A long one may have been cut off with the end of the message.
-        if secret.len() > 16
+        if is_token(secret)
             && let Some(at) = message.find(failure::beginning(secret))
         {
             message.truncate(at);
@@ -82,11 +82,17 @@ pub(super) fn hide_secrets<'s>(
     }
 }
 
+/// Whether a secret is told from other texts by any part of it.
+fn is_token(secret: &str) -> bool {
+    let is_word = secret.chars().all(char::is_alphabetic);
+    secret.len() >= 16 && !secret.contains(' ') && !is_word
+}
+
 fn hide(text: &str, secret: &str) -> String {
     const HIDDEN: &str = "…";
     const QUOTES: [char; 4] = ['\'', '"', '`', '“'];
     let is_word = secret.chars().all(char::is_alphabetic);
-    let is_token = secret.len() >= 16 && !secret.contains(' ') && !is_word;
+    let is_token = is_token(secret);
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(secret) {
@@ -276,6 +282,15 @@ mod tests {
             let kind = refreshed(name, "?");
             assert_eq!(kind, ProviderErrorKind::Misconfigured, "{name}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_cut_off_is_not_shown() {
+        let token = format!("eyJhbGciOiJSUzI1NiJ9.{}", "x".repeat(1_000));
+        let message = failure::sanitize(&format!("unknown token: {token}"));
+        let error = ProviderError::new(ProviderErrorKind::Rejected, "Refused", message);
+        let hidden = hide_secrets(error, [&*token]);
+        assert_eq!(hidden.message, "unknown token: …");
     }
 
     #[test]

@@ -159,8 +159,9 @@ impl Machine {
 
     /// The id of the active session.
     /// The user who is signed in, as far as is known without a look at the store.
-    pub(crate) fn user(&self) -> Option<AuthUser> {
-        self.active().map(|active| active.session.user.clone())
+    pub(crate) fn user_id(&self) -> Option<String> {
+        let user = self.active().map(|active| &active.session.user);
+        user.map(|user| user.user_id.clone())
     }
 
     pub(super) fn session_id(&self) -> Option<SessionId> {

@@ -7,7 +7,6 @@ use crate::auth::channel::AuthEvent;
 use crate::auth::error::{DeleteUserError, SessionError, StoreError};
 use crate::auth::secret::{AccessToken, IdToken, RefreshToken};
 use crate::auth::store::Session;
-use crate::auth::user::AuthUser;
 
 /// The scope of a sign-out.
 ///
@@ -93,11 +92,12 @@ impl Machine {
     /// A caller signs out. This supersedes a sign-in in progress.
     pub(crate) fn sign_out(&mut self, scope: SignOutScope, now: SystemTime) -> Step<SignOutPlan> {
         self.cancel_sign_in();
-        let known = self.user();
+        let known = self.user_id();
         // A store that cannot be read is emptied all the same.
         self.with_changes(now, move |machine, read, mut events| {
-            let is_known = |known: &AuthUser| machine.user().is_none_or(|user| user == *known);
-            if !known.as_ref().is_none_or(is_known) {
+            if let (Some(known), Some(user)) = (known, machine.user_id())
+                && user != known
+            {
                 // Another client has signed the user out, and another user in, who stays.
                 let done = SignOutPlan::SignedOut {
                     unread: None,

@@ -271,8 +271,8 @@ impl Key {
     fn can_verify(&self) -> bool {
         match &self.material {
             Material::Rsa { n, .. } => {
-                let first = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-                (2_048..=8_192).contains(&(n.len() * 8 - first.min(n.len() * 8)))
+                let zeros = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+                (2_048..=8_192).contains(&(n.len() * 8 - zeros))
             }
             Material::Point { .. } => true,
         }
@@ -292,13 +292,18 @@ impl Key {
                 ..
             }
         );
-        let is_for = |kept_for: &String| is_edwards || *kept_for == token.algorithm;
+        let is_for = |kept_for: &String| {
+            *kept_for == token.algorithm || is_edwards && matches!(&**kept_for, "EdDSA" | "Ed25519")
+        };
         is_kind && self.algorithm.as_ref().is_none_or(is_for)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+
     use super::*;
 
     /// [RFC 7515, appendix A.3](https://www.rfc-editor.org/rfc/rfc7515#appendix-A.3).
@@ -324,6 +329,44 @@ mod tests {
         let changed = TOKEN.replace("DtEhU3", "DtEhU4");
         let changed = Jwt::of(&changed).map_err(|error| error.message).unwrap();
         assert_eq!(keys(KEY).has_signed(&changed), Signed::ByUnknown);
+    }
+
+    #[test]
+    fn a_key_is_used_for_its_own_algorithm_only() {
+        let token = Jwt::of(TOKEN).map_err(|error| error.message).unwrap();
+        for (algorithm, signed) in [
+            ("ES256", Signed::Yes),
+            ("", Signed::Yes),
+            ("HS256", Signed::ByUnknown),
+            ("none", Signed::ByUnknown),
+        ] {
+            let with = format!(r#"{{"alg":"{algorithm}","kty""#);
+            let keys = keys(&KEY.replace(r#"{"kty""#, &with));
+            assert_eq!(keys.has_signed(&token), signed, "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_must_be_understood_is_not_ignored() {
+        for value in ["null", r#""""#, "[]", r#"["exp"]"#] {
+            let header = BASE64.encode(format!(r#"{{"alg":"ES256","crit":{value}}}"#));
+            let (_, rest) = TOKEN.split_once('.').unwrap();
+            let token = format!("{header}.{rest}");
+            let refused = Jwt::of(&token).map(drop).unwrap_err();
+            assert_eq!(refused.name, "Unsupported", "{value}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_too_small_is_no_key() {
+        let of_bytes = |size: usize| {
+            let n = BASE64.encode(vec![0x81; size]);
+            keys(&format!(
+                r#"{{"keys":[{{"kty":"RSA","n":"{n}","e":"AQAB"}}]}}"#
+            ))
+        };
+        let sizes = [128, 255, 256, 1_024, 1_025].map(|size| of_bytes(size).0.len());
+        assert_eq!(sizes, [0, 0, 1, 1, 0]);
     }
 
     #[test]

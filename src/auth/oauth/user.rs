@@ -21,7 +21,7 @@ pub(crate) fn is_subject(text: &str) -> bool {
 
 /// The first of these claims that is a name, in the first of these sources.
 ///
-/// An e-mail address that is not verified may be another person's, so it names nobody ([OpenID
+/// An e-mail address that is not verified may be another person's, so it is no name ([OpenID
 /// Connect Core, section
 /// 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)). A name with
 /// characters that are not shown is none: without them it might be the name of another user.
