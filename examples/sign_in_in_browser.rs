@@ -96,7 +96,7 @@ async fn sign_in_and_out(
         }
         Ok(())
     };
-    let limit = Duration::from_mins(5);
+    let limit = Duration::from_secs(5 * 60);
     let signed_in = client
         .sign_in_in_browser(&loopback, options, open, limit)
         .await;

@@ -11,7 +11,7 @@ use super::table::Table;
 use super::workloads;
 
 /// Far more than the rehearsal takes.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_secs(60);
 
 const SETTINGS: Settings = Settings {
     limit: Duration::from_secs(1),

@@ -31,8 +31,8 @@ impl Clock for SystemClock {
 ///
 /// let clock = ManualClock::default();
 /// let before = clock.now();
-/// clock.advance(Duration::from_hours(1));
-/// assert_eq!(clock.now(), before + Duration::from_hours(1));
+/// clock.advance(Duration::from_secs(60 * 60));
+/// assert_eq!(clock.now(), before + Duration::from_secs(60 * 60));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<SystemTime>>);

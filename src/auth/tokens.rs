@@ -78,7 +78,7 @@ impl Tokens {
     /// use typed_hub::auth::Tokens;
     ///
     /// let (received_at, now) = (SystemTime::UNIX_EPOCH, SystemTime::now());
-    /// let expires_at = now + Duration::from_mins(5);
+    /// let expires_at = now + Duration::from_secs(5 * 60);
     /// let tokens = Tokens::restored("access".into(), None, None, received_at, expires_at);
     /// assert!(tokens.are_valid_at(now));
     /// ```
@@ -133,12 +133,12 @@ impl Tokens {
 /// use typed_hub::auth::{IssuedTokens, Lasting, Tokens};
 ///
 /// let issued = IssuedTokens {
-///     access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
+///     access: Lasting { token: "…".into(), lifetime: Duration::from_secs(60 * 60) },
 ///     id: None,
 ///     refresh: None,
 /// };
 /// let now = SystemTime::now();
-/// assert_eq!(Tokens::received(issued, now).expires_at, now + Duration::from_hours(1));
+/// assert_eq!(Tokens::received(issued, now).expires_at, now + Duration::from_secs(60 * 60));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedTokens {
@@ -158,7 +158,7 @@ pub struct IssuedTokens {
 ///
 /// let token: Lasting<AccessToken> = Lasting {
 ///     token: "…".into(),
-///     lifetime: Duration::from_mins(5),
+///     lifetime: Duration::from_secs(5 * 60),
 /// };
 /// # drop(token);
 /// ```
@@ -171,7 +171,7 @@ pub struct Lasting<T> {
 }
 
 fn far_future(now: SystemTime) -> SystemTime {
-    const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     now.checked_add(CENTURY).unwrap_or(now)
 }
 

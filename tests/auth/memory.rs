@@ -10,7 +10,7 @@ use typed_hub::auth::{
     SignUpStep, UserPool,
 };
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 struct Ada {
     clock: ManualClock,

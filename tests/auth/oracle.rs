@@ -194,7 +194,7 @@ fn f11_five_seconds_left_are_enough_and_less_is_not() {
 fn f11_the_clocks_of_pool_and_client_may_disagree() {
     let here = ManualClock::default();
     let there = ManualClock::default();
-    there.advance(std::time::Duration::from_hours(1));
+    there.advance(std::time::Duration::from_secs(60 * 60));
     let pool = MemoryProvider::builder()
         .clock(there)
         .access_lifetime(LIFETIME)

@@ -319,7 +319,7 @@ fn restart(world: &mut World) {
             .provider(world.pool.clone())
             .store(world.store.clone())
             .clock(world.clock.clone())
-            .redirect_wait(Duration::from_hours(1))
+            .redirect_wait(Duration::from_secs(60 * 60))
             .build()
             .unwrap();
     }

@@ -23,7 +23,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const CODE: &str = "271828";
 
 /// How long an access token lasts.
-pub const LIFETIME: Duration = Duration::from_mins(1);
+pub const LIFETIME: Duration = Duration::from_secs(60);
 
 pub type Client = AuthClient<MemoryProvider, TestStore>;
 

@@ -78,7 +78,7 @@ fn enveloped<T: CustomChannel<Event = u64>>(hub: &Hub) -> Listener<T> {
             .listen(move |envelope| {
                 assert!(last.replace(envelope.sequence()) < Some(envelope.sequence()));
                 let age = envelope.time().duration_since(begun);
-                assert!(age.is_ok_and(|age| age < Duration::from_mins(10)));
+                assert!(age.is_ok_and(|age| age < Duration::from_secs(10 * 60)));
                 log.lock().unwrap().push(*envelope.payload());
             })
     })

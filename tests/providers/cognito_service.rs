@@ -390,7 +390,7 @@ async fn a_public_srp_value_that_is_no_value_gets_no_proof() {
 
 #[tokio::test]
 async fn a_lifetime_that_is_not_said_is_that_of_the_tokens() {
-    let hour = Duration::from_hours(1);
+    let hour = Duration::from_secs(60 * 60);
     for (answer, lifetime) in [
         (
             (|_, _, _| tokens()) as fn(&str, usize, &Value) -> (u16, Value),

@@ -85,7 +85,7 @@ impl Server {
             nonce: None,
             issues_id_tokens: true,
             issued_at: SystemTime::now(),
-            lifetime: Duration::from_hours(1),
+            lifetime: Duration::from_secs(60 * 60),
             refuses: None,
             says_issuer: false,
             refresh_tokens: 0,

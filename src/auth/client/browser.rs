@@ -39,7 +39,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// let client = AuthClient::new(Hub::new(), MemoryProvider::new())?;
     /// let loopback = Loopback::bind()?;
     /// let options = RedirectOptions::builder().redirect_uri(loopback.redirect_uri()).build();
-    /// let limit = Duration::from_mins(5);
+    /// let limit = Duration::from_secs(5 * 60);
     /// let user = client.sign_in_in_browser(&loopback, options, redirect::open, limit).await?;
     /// println!("{} signed in", user.username);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

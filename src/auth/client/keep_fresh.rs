@@ -15,11 +15,11 @@ use crate::auth::store::TokenStore;
 
 /// The pause after a failed refresh: doubled each time, up to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
-const LAST_RETRY: Duration = Duration::from_mins(5);
+const LAST_RETRY: Duration = Duration::from_secs(5 * 60);
 
 /// The longest sleep before the clock is looked at again. The timer of a runtime stands still while
 /// the machine is suspended, and the tokens expire all the same.
-const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// A task that refreshes the tokens before they expire, so that callers of

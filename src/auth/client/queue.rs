@@ -134,7 +134,8 @@ impl Queue {
         }
         let next = match state.publish_jobs.pop_front() {
             Some((number, publish)) => Next::PublishJob(number, publish),
-            None => Next::Job(state.jobs.pop_front_if(|job| job.number <= last)?),
+            None if state.jobs.front()?.number > last => return None,
+            None => Next::Job(state.jobs.pop_front()?),
         };
         let is_publishing = matches!(next, Next::PublishJob(..));
         state.running = Some(Running {

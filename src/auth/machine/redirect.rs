@@ -12,7 +12,7 @@ use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
 
 /// How long a user may take on the sign-in page.
-pub(super) const LIFETIME: Duration = Duration::from_hours(1);
+pub(super) const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// A call to the provider that exchanges a code for tokens.
 #[derive(Clone, Debug)]

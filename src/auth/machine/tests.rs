@@ -16,7 +16,7 @@ use crate::auth::provider::challenge::{Answer, Challenge};
 use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting, Tokens};
 
-const LIFETIME: Duration = Duration::from_mins(1);
+const LIFETIME: Duration = Duration::from_secs(60);
 const READ_FAILS: StoreError = StoreError::Read(io::ErrorKind::PermissionDenied);
 const LOCK_FAILS: StoreError = StoreError::Lock(io::ErrorKind::TimedOut);
 const WRITE_FAILS: StoreError = StoreError::Write(io::ErrorKind::StorageFull);

@@ -30,13 +30,13 @@ pub struct MemoryOptions {
     )]
     clock: Arc<dyn Clock>,
     /// How long an access token lasts; unless set, an hour.
-    #[builder(default = Duration::from_hours(1))]
+    #[builder(default = Duration::from_secs(60 * 60))]
     access_lifetime: Duration,
     /// How long an id token lasts; unless set, an hour.
-    #[builder(default = Duration::from_hours(1))]
+    #[builder(default = Duration::from_secs(60 * 60))]
     id_lifetime: Duration,
     /// How long a session can be refreshed after the sign-in; unless set, 30 days.
-    #[builder(default = Duration::from_hours(30 * 24))]
+    #[builder(default = Duration::from_secs(30 * 24 * 60 * 60))]
     refresh_lifetime: Duration,
     /// Whether refresh tokens are issued; unless set, yes.
     #[builder(default = true)]

@@ -20,7 +20,7 @@ use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
 
 /// The lifetime of an access token if the server does not tell it in any way.
-const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 impl OAuth {
     /// Exchanges a code. An id token is required: it identifies the user.

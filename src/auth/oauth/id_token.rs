@@ -13,7 +13,7 @@ use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
 
 /// The greatest difference between the server's clock and this machine's.
-const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// The content of a verified id token.
 pub(super) struct Identity {

@@ -116,7 +116,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 ///         Ok(SignInReply::SignedIn {
 ///             user: AuthUser { username: name.to_owned(), user_id: "1".to_owned() },
 ///             tokens: IssuedTokens {
-///                 access: Lasting { token: "…".into(), lifetime: Duration::from_hours(1) },
+///                 access: Lasting { token: "…".into(), lifetime: Duration::from_secs(60 * 60) },
 ///                 id: None,
 ///                 refresh: None,
 ///             },

@@ -15,6 +15,8 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Takes the lock if it is free.
+// The features that need it have a minimum of their own: see the README.
+#[clippy::msrv = "1.89"]
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),

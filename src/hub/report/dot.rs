@@ -17,14 +17,20 @@ impl HubReport {
     /// # drop(guard);
     /// ```
     pub fn dot(&self) -> impl fmt::Display {
-        fmt::from_fn(|f| self.fmt_dot(f))
+        Dot(self)
     }
+}
 
-    fn fmt_dot(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+struct Dot<'a>(&'a HubReport);
+
+impl fmt::Display for Dot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
         writeln!(f, "digraph hub {{")?;
         writeln!(f, "  rankdir=LR;")?;
-        for (index, channel) in self.channels.iter().enumerate() {
-            let label = format!("{}\n{} published", self.title(channel), channel.published);
+        for (index, channel) in report.channels.iter().enumerate() {
+            let title = report.title(channel);
+            let label = format!("{title}\n{} published", channel.published);
             writeln!(f, "  channel{index} [label={}, shape=box];", quoted(&label))?;
             for publisher in &channel.publishers {
                 writeln!(f, "  {} -> channel{index};", quoted(publisher))?;

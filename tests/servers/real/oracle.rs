@@ -95,7 +95,7 @@ impl<S: Stage> World<S> {
     /// Ada is signed in, and her tokens have expired.
     async fn expired() -> Self {
         let world = Self::signed_in().await;
-        world.clock.advance(Duration::from_hours(1));
+        world.clock.advance(Duration::from_secs(60 * 60));
         world
     }
 
@@ -328,7 +328,7 @@ async fn f11_f12_session<S: Stage>() {
     let forced = world.client.refresh().await.unwrap().unwrap();
     world.assert(&["store", "→tokenRefresh"]);
     assert_ne!(forced.tokens.access, before.tokens.access, "F12");
-    world.clock.advance(Duration::from_hours(1));
+    world.clock.advance(Duration::from_secs(60 * 60));
     let renewed = world.client.session().await.unwrap().unwrap();
     world.assert(&["store", "→tokenRefresh"]);
     assert_ne!(renewed.tokens.access, forced.tokens.access, "F12");
@@ -358,7 +358,7 @@ async fn f15_f20_nobody_there() {
 
 async fn nobody_there<S: Stage>(world: World<S>) {
     let session = world.store.stored();
-    world.clock.advance(Duration::from_hours(1));
+    world.clock.advance(Duration::from_secs(60 * 60));
     let kept = world.client.session().await;
     assert!(matches!(kept, Err(SessionError::Unreachable(_))), "F15");
     world.assert(&["→tokenRefresh_failure, kept"]);
@@ -377,7 +377,7 @@ async fn f16_no_refresh_token<S: Stage>() {
     let session = Session::new(user, without);
     world.store.save(&session).await.unwrap();
     world.restart();
-    world.clock.advance(Duration::from_hours(1));
+    world.clock.advance(Duration::from_secs(60 * 60));
     world.trace.take();
     let kept = world.client.session().await;
     assert_eq!(kept, Err(SessionError::NoRefreshToken));
@@ -504,7 +504,7 @@ async fn f31_cancelled<S: Stage>() {
 
 async fn f31_too_late<S: Stage>() {
     let (world, callback) = World::<S>::redirecting().await;
-    world.clock.advance(Duration::from_mins(61));
+    world.clock.advance(Duration::from_secs(61 * 60));
     let late = |error: &RedirectError| *error == RedirectError::TimedOut;
     world.assert_fails(&callback, late).await;
 }
