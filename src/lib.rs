@@ -35,6 +35,9 @@
 //! drop(auth); // stops listening
 //! ```
 //!
+//! [How do I …](guide::how_do_i) has a program for each task. The [guide] also has the promises and their
+//! limits, the providers, and the words of other hubs beside ours.
+//!
 //! # The nouns
 //!
 //! - A [`Channel`] is [`Open`] to every publisher or [`Protected`] by a key; [`Custom`] makes an
@@ -50,13 +53,15 @@
 //! - An [`Envelope`] is an event with its metadata; an [`AnyEnvelope`] one of any channel.
 //! - A [`HubReport`] lists a hub's channels, listeners and counts. A [`PanicReport`] describes a
 //!   panic that a hub has caught, and its [`PanicOrigin`] names the code that panicked.
-//! - [`error`] has an error for each operation that can fail.
+//! - Each operation that can fail has an error of its own: [`TryPublishError`], [`RecvError`],
+//!   [`TryRecvError`], [`RecvTimeoutError`], [`WaitTimeout`].
 //! - [`auth`] is the category that publishes on [`Auth`].
 //!
 //! # Features
 //!
-//! All are off by default, and each only adds to the crate.
+//! A feature only adds to the crate. `auth` is on by default.
 //!
+//! - `auth`: the auth category and an embedded user pool. Without it the crate is a hub alone.
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.
 //! - `tracing`: deliveries, losses and panics are logged, and `Hub::log` logs a channel's events.
 //! - `cognito`, `oidc`: providers of [`auth`], for an Amazon Cognito user pool and for any OpenID
@@ -65,16 +70,21 @@
 //! - `file-store`, `keyring`: tokens that outlive the process.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "auth")]
 pub mod auth;
-pub mod channel;
+mod channel;
 mod delivery;
 mod envelope;
-pub mod error;
-pub mod hub;
+mod error;
+#[cfg(all(doc, feature = "auth"))]
+pub mod guide;
+mod hub;
 mod sync;
 
-pub use auth::{Auth, AuthEvent, AuthEventKind};
+#[cfg(feature = "auth")]
+pub use auth::channel::{Auth, AuthEvent, AuthEventKind};
 pub use channel::{Channel, Custom, CustomChannel, Open, Protected};
 pub use delivery::history::Replay;
 pub use delivery::listener::subscription::Subscription;
@@ -86,7 +96,9 @@ pub use delivery::receiver::{Events, EventsMut, Receiver};
 pub use delivery::shared::panic_report::{PanicOrigin, PanicReport};
 pub use envelope::{AnyEnvelope, Envelope};
 pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvError, WaitTimeout};
-pub use hub::{Hub, HubReport, ListenerBuilder, Publisher, ReceiverOptions, WeakHub};
+pub use hub::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
+pub use hub::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
+pub use hub::{Hub, HubBuilder, HubOptions, Publisher, ReceiverOptions, WeakHub};
 
 /// The programs of the README, as tests.
 #[cfg(doctest)]

@@ -1,21 +1,74 @@
-//! The auth category: a session that signs in, refreshes and signs out, and publishes each change
-//! on [`Auth`].
+//! Sign-in, refresh and sign-out; the events of the channel [`Auth`](crate::Auth).
 //!
-//! The table of events, `docs/auth-events.md` in the repository, lists which event is published
-//! when, and in which order. Code and tests cite its rows: F1, F2 and so on.
+//! An [`AuthClient`] holds the session of one user, and publishes each change of it on the hub:
 //!
-//! Each floor uses only the floors below it.
+//! ```
+//! use typed_hub::auth::{Answer, AuthClient, MemoryProvider, SignInStep};
+//! use typed_hub::{Auth, AuthEvent, Hub};
 //!
-//! | floor | members |
-//! |--:|---|
-//! | 6 | `client`: [`AuthClient`], what an application calls; the only one that sees the hub |
-//! | 5 | `cognito`: `CognitoProvider` · `oidc`: `OidcProvider` |
-//! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record` |
-//! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
-//! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
-//! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
+//! # pollster::block_on(async {
+//! let hub = Hub::new();
+//! let listener = hub.listen::<Auth>(|event: &AuthEvent| println!("{}", event.kind()));
+//!
+//! let pool = MemoryProvider::new(); // or an OidcProvider, a CognitoProvider
+//! pool.add_user("ada", "correct horse", []);
+//! let client = AuthClient::new(hub, pool)?;
+//!
+//! match client.sign_in("ada", "correct horse").await? {
+//!     SignInStep::Done(user) => println!("welcome, {}", user.username),
+//!     SignInStep::Challenge(challenge) => {
+//!         println!("one more step: {challenge:?}");
+//!         client.confirm_sign_in(Answer::Code("123456".into())).await?;
+//!     }
+//! }
+//! if let Some(session) = client.session().await? {
+//!     println!("call the API as {}", session.user.username); // with session.tokens.access
+//! }
+//! # drop(listener);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! The rest of the application only listens, wherever it has the hub.
+//!
+//! | to … | call |
+//! |---|---|
+//! | sign in by password | [`AuthClient::sign_in`], then [`confirm_sign_in`](AuthClient::confirm_sign_in) for each challenge |
+//! | sign in by redirect | `AuthClient::sign_in_with_redirect` and `complete_redirect`; `sign_in_in_browser` does both on this machine |
+//! | get the session, refreshed if it has expired | [`AuthClient::session`] |
+//! | refresh now, or ahead of time | [`AuthClient::refresh`], [`AuthClient::keep_fresh`] |
+//! | sign out | [`AuthClient::sign_out`] |
+//! | sign up, replace a forgotten password | [`AuthClient::sign_up`], [`AuthClient::reset_password`] |
+//!
+//! | identity provider | feature |
+//! |---|---|
+//! | [`MemoryProvider`], an embedded user pool | `auth` |
+//! | `OidcProvider`, any OpenID provider | `oidc` |
+//! | `CognitoProvider`, an Amazon Cognito user pool | `cognito` |
+//! | your own | implements [`IdentityProvider`] |
+//!
+//! | token store | feature |
+//! |---|---|
+//! | [`MemoryStore`] | `auth` |
+//! | `FileStore` | `file-store` |
+//! | `KeyringStore`, the system's keyring | `keyring` |
+//! | your own | implements [`TokenStore`] |
+//!
+//! Which event is published when, and in which order, is a [table](crate::guide::auth_events) of 43 rows,
+//! F1 to F43, `docs/auth-events.md` in the repository. Code and tests cite its rows.
 
-mod channel;
+// Each floor uses only the floors below it; tests/docs/layers.rs checks that.
+//
+// 6  client: what an application calls; the only one that sees the hub
+// 5  cognito, oidc: the providers of services
+// 4  machine: the state machine, in pure code; redirect: options, secrets and loopback address of a
+//    redirect; memory: an embedded user pool; oauth: a client of OAuth endpoints; file, keyring: stores,
+//    which write the JSON of record
+// 3  channel: Auth, its events and its key; provider, store: the traits
+// 2  user, tokens
+// 1  error, secret, clock
+
+pub(crate) mod channel;
 mod client;
 mod clock;
 #[cfg(feature = "cognito")]
@@ -41,7 +94,7 @@ mod store;
 mod tokens;
 mod user;
 
-pub use self::channel::{Auth, AuthEvent, AuthEventKind, AuthKey};
+pub use self::channel::AuthKey;
 pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, SignedOut};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::error::{

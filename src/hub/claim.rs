@@ -1,7 +1,8 @@
-//! The claim of a protected channel: the holder of its key can make sure that no other claims the
-//! channel.
+//! The claim of a protected channel, by which the auth category has [`Auth`](crate::Auth) of a hub for
+//! itself.
 
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Hub;
@@ -42,10 +43,12 @@ pub(crate) struct Claim<C: Protected> {
 }
 
 impl<C: Protected> Claim<C> {
-    /// Publishes on the claimed channel: see [`Hub::publish_unbounded`].
+    /// Publishes an event on the claimed channel without blocking: exceeds the capacity of the queue
+    /// and of every receiver if needed.
     #[track_caller]
-    pub(crate) fn publish_unbounded(&self, key: &C::Key, event: C::Event) {
-        self.hub.publish_unbounded::<C>(key, event);
+    pub(crate) fn publish_unbounded(&self, _key: &C::Key, event: C::Event) {
+        let (channel, source) = (self.hub.channel::<C>(), Location::caller());
+        channel.publish_unbounded(self.hub.queue(), event, source);
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod any;
 mod channel;
+#[cfg(feature = "auth")]
 mod claim;
 mod debug;
 mod flush;
@@ -39,6 +40,7 @@ use any::Channels;
 use channel::ChannelState;
 use registry::Registry;
 
+#[cfg(feature = "auth")]
 pub(crate) use claim::Claim;
 pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
 pub use options::{HubBuilder, HubOptions, ReceiverOptions};
@@ -48,6 +50,19 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// An event hub: events are published on it and listened to.
 ///
 /// A `Hub` is a handle: a clone is the same hub. Each channel is created on first use.
+///
+/// | to … | call | where it runs |
+/// |---|---|---|
+/// | publish | [`publish`](Self::publish), [`publish_async`](Self::publish_async), [`try_publish`](Self::try_publish); [`publish_protected`](Self::publish_protected) and so on with a key | the caller, until the event is accepted |
+/// | publish often on one channel | [`publisher`](Self::publisher) | the same |
+/// | listen | [`listen`](Self::listen); with a name, a replay, envelopes: [`listener`](Self::listener) | the hub's thread, in order |
+/// | listen to every channel | [`listen_any`](Self::listen_any) | the hub's thread, in order |
+/// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for) | the hub's thread; the caller, which blocks |
+/// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
+/// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
+/// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
+/// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
+/// | look | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
 ///
 /// # Order
 ///

@@ -118,15 +118,6 @@ impl Hub {
         self.accept_async::<C>(event, Location::caller())
     }
 
-    /// Publishes an event on a protected channel without blocking: exceeds the capacity of the
-    /// queue and of every receiver if needed.
-    #[track_caller]
-    pub(crate) fn publish_unbounded<C: Protected>(&self, _key: &C::Key, event: C::Event) {
-        let source = Location::caller();
-        self.channel::<C>()
-            .publish_unbounded(self.queue(), event, source);
-    }
-
     fn try_accept<C: Channel>(
         &self,
         event: C::Event,

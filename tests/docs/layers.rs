@@ -14,7 +14,7 @@ const HOUSE: &[&[&str]] = &[
     &["delivery"],
     &["hub"],
     &["auth", "relay"],
-    &["lib"],
+    &["guide", "lib"],
 ];
 
 /// The rooms of `src/auth/`, likewise.

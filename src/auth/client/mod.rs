@@ -123,7 +123,7 @@ use crate::hub::Hub;
 ///
 /// Other publishers on the hub wait as usual until the queue is within its capacity again.
 ///
-/// [`Auth`]: super::Auth
+/// [`Auth`]: crate::Auth
 pub struct AuthClient<P, S = MemoryStore> {
     inner: Arc<Inner<P, S>>,
 }

@@ -21,7 +21,7 @@ pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<Joi
 }
 
 /// Delivers a hub's events to its queued listeners on a thread of your own.
-/// [`build_with_worker`](crate::hub::HubBuilder::build_with_worker) makes the hub and the worker;
+/// [`build_with_worker`](crate::HubBuilder::build_with_worker) makes the hub and the worker;
 /// such a hub has no thread.
 ///
 /// The thread that called the worker last cannot wait for it: there, `publish` exceeds the capacity

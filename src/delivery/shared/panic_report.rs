@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
 
 /// A panic that a hub has caught, as passed to
-/// [`HubBuilder::on_panic`](crate::hub::HubBuilder::on_panic).
+/// [`HubBuilder::on_panic`](crate::HubBuilder::on_panic).
 ///
 /// The hub continues: a listener that has panicked gets the next event like every other listener.
 /// `Display` writes one line.

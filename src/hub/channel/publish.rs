@@ -105,6 +105,7 @@ impl<C: Channel> ChannelState<C> {
     }
 
     /// Publishes an event, and exceeds every capacity if needed.
+    #[cfg(feature = "auth")]
     pub(in crate::hub) fn publish_unbounded(&self, queue: &Queue, event: C::Event, source: Source) {
         let accepted = self.try_accept(queue, event, source, Limit::None, None);
         debug_assert!(accepted.is_ok(), "what has no limit rejects nothing");

@@ -1,0 +1,35 @@
+//! Pages beside the documentation of the items.
+//!
+//! This module is in the documentation only. The pages are the files of `docs/` in the repository.
+
+pub mod how_do_i {
+    #![doc = include_str!("../docs/how-do-i.md")]
+
+    use crate::auth::{AuthClient, ManualClock, MemoryProvider};
+    use crate::channel::{CustomChannel, Protected};
+    use crate::delivery::listener::subscription_set::SubscriptionSet;
+    use crate::delivery::queued::dispatcher::Worker;
+    use crate::delivery::receiver::Receiver;
+    use crate::delivery::shared::panic_report::PanicReport;
+    use crate::hub::HubReport;
+}
+
+pub mod promises {
+    #![doc = include_str!("../docs/promises.md")]
+}
+
+pub mod auth_events {
+    #![doc = include_str!("../docs/auth-events.md")]
+}
+
+pub mod providers {
+    #![doc = include_str!("../docs/providers.md")]
+}
+
+pub mod faults {
+    #![doc = include_str!("../docs/faults.md")]
+}
+
+pub mod coming_from {
+    #![doc = include_str!("../docs/coming-from.md")]
+}
