@@ -3,4 +3,5 @@
 mod event_table;
 #[cfg(not(feature = "cognito"))]
 mod examples;
+mod features;
 mod layers;
