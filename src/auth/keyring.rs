@@ -2,8 +2,9 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use keyring_core::{Entry, Error};
+use keyring_core::{CredentialStore, Entry, Error};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
@@ -13,14 +14,15 @@ use super::store::lock_file;
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
-/// BSDs, the Keychain on macOS, the Credential Manager on Windows. All stores of the same service
-/// and account are one store.
+/// BSDs, the Keychain on macOS and iOS, the Credential Manager on Windows. All stores of the same
+/// service and account are one store.
 ///
 /// The session is one entry of the keyring; the sign-in by redirect in progress is another, whose
 /// account ends in `.redirect`.
 ///
 /// If the application has set a default store of the `keyring-core` crate, that store is used
-/// instead.
+/// instead. On Android, and on other systems without a keyring of their own, there must be one:
+/// without it each call fails with [`Unsupported`](ErrorKind::Unsupported).
 ///
 /// Each call runs on a thread of its own, where it may wait while the system asks the user to
 /// unlock the keyring. On Windows an entry holds at most 2,560 bytes; a longer session is
@@ -136,11 +138,35 @@ struct EntryName {
 
 impl EntryName {
     fn entry(&self) -> Result<Entry, Error> {
-        if keyring_core::get_default_store().is_none() && keyring::Entry::store_status().is_err() {
-            return Err(Error::NoDefaultStore);
+        match keyring_core::get_default_store() {
+            Some(store) => store.build(&self.service, &self.account, None),
+            None => system_store()?.build(&self.service, &self.account, None),
         }
-        Entry::new(&self.service, &self.account)
     }
+}
+
+/// The keyring of this system, to which the process connects once.
+fn system_store() -> Result<Arc<CredentialStore>, Error> {
+    static STORE: Mutex<Option<Arc<CredentialStore>>> = Mutex::new(None);
+
+    let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(store) = &*store {
+        return Ok(Arc::clone(store));
+    }
+    #[cfg(target_os = "macos")]
+    let connected = apple_native_keyring_store::keychain::Store::new()?;
+    #[cfg(target_os = "ios")]
+    let connected = apple_native_keyring_store::protected::Store::new()?;
+    #[cfg(windows)]
+    let connected = windows_native_keyring_store::Store::new()?;
+    #[cfg(all(
+        unix,
+        not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+    ))]
+    let connected = zbus_secret_service_keyring_store::Store::new()?;
+    #[cfg(any(target_os = "android", not(any(unix, windows))))]
+    let connected: Arc<CredentialStore> = return Err(Error::NoDefaultStore);
+    Ok(store.insert(connected).clone())
 }
 
 // Each access runs on its own thread: the user may take long to unlock the keyring, and some
