@@ -33,3 +33,7 @@ pub mod faults {
 pub mod coming_from {
     #![doc = include_str!("../docs/coming-from.md")]
 }
+
+pub mod costs {
+    #![doc = include_str!("../docs/costs.md")]
+}

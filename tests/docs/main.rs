@@ -5,3 +5,4 @@ mod event_table;
 mod examples;
 mod features;
 mod layers;
+mod readme;
