@@ -1,4 +1,5 @@
 //! The auth category on the memory provider, and what it is made of: stores, the loopback address.
+#![cfg(feature = "auth")]
 
 #[path = "../shared/alone.rs"]
 mod alone;

@@ -1,4 +1,5 @@
 //! What compiles and what does not.
+#![cfg(feature = "auth")]
 #![cfg(not(any(
     feature = "file-store",
     feature = "keyring",
