@@ -35,6 +35,7 @@ use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
+use super::provider::refresh::RefreshError;
 use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -106,7 +107,7 @@ impl IdentityProvider for CognitoProvider {
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         let refreshed = self
             .inner
             .client
@@ -118,9 +119,16 @@ impl IdentityProvider for CognitoProvider {
             .await
             .map_err(|error| self.redact(refresh_error(error), token.expose()))?;
         let result = refreshed.authentication_result;
-        let (of, tokens) = read_tokens(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        let result = result.ok_or_else(|| unreadable("there are no tokens"))?;
+        let replacement = result.refresh_token.clone();
+        let (of, tokens) = read_tokens(result).map_err(|error| RefreshError {
+            error,
+            replacement: replacement
+                .filter(|new| !new.is_empty() && new != token.expose())
+                .map(Into::into),
+        })?;
         if of.user_id != user.user_id {
-            return Err(another_user());
+            return Err(another_user().into());
         }
         Ok(tokens)
     }

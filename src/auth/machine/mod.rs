@@ -126,6 +126,9 @@ struct ActiveSession {
     /// Whether the session is in the store. It is not if the provider has replaced the tokens and
     /// then the store has failed: the next call saves them.
     saved: bool,
+    /// Whether `TokenRefresh` is due when the session is saved. It is not if only the refresh token
+    /// was replaced, by an answer that could not be used (F15).
+    is_renewed: bool,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
@@ -270,6 +273,7 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
+            is_renewed: false,
             retried: false,
         });
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, SessionError, StoreError};
+use crate::auth::provider::refresh::RefreshError;
+use crate::auth::secret::RefreshToken;
 use crate::auth::store::Session;
 use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
@@ -124,7 +126,7 @@ impl Machine {
             Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
                 // Another client has stored the same session before its tokens were renewed.
                 Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
-                    save_unsaved(active, now)
+                    save_unsaved(active, force, now)
                 }
                 Ok(stored) => {
                     let events = machine.take_over(stored, now);
@@ -132,7 +134,7 @@ impl Machine {
                 }
                 Err(error) => Step::done(Err(SessionError::Store(error))),
             }),
-            Ok(()) => save_unsaved(active, now),
+            Ok(()) => save_unsaved(active, force, now),
         })
     }
 
@@ -193,8 +195,8 @@ impl Machine {
             is_quiet,
             ..active.refresh()
         };
-        if latest.tokens == call.tokens {
-            RefreshStart::Send(call)
+        if latest.tokens.are_those(&call.tokens) {
+            RefreshStart::Send(latest)
         } else if latest.tokens.are_valid_at(now) {
             let session = active.session.clone();
             self.record_refresh(None);
@@ -217,13 +219,15 @@ impl Machine {
     pub(crate) fn on_refresh_reply(
         &mut self,
         sent: Refresh,
-        reply: Result<IssuedTokens, ProviderError>,
+        reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
         if self.active_if(sent.id).is_none() {
             return Step::done(RefreshOutcome::Stale); // F24
         }
-        if !self.is_shared || reply.as_ref().is_err_and(|error| !ends_session(error)) {
+        let changes_nothing =
+            |failed: &RefreshError| !ends_session(&failed.error) && failed.replacement.is_none();
+        if !self.is_shared || reply.as_ref().is_err_and(changes_nothing) {
             return self.apply_reply(&sent, reply, received);
         }
         // Nothing is removed or replaced but what was sent.
@@ -238,12 +242,15 @@ impl Machine {
                 (Ok(Some(stored)), Ok(_)) if stored.user.user_id == sent.user.user_id => {
                     machine.apply_reply(&sent, reply, received)
                 }
-                (Ok(stored), _) => machine.on_store_changed(&sent, stored, reply.err(), received),
-                (Err(_), Ok(_)) => machine.apply_reply(&sent, reply, received),
-                (Err(unread), Err(error)) => {
-                    let event = refresh_failure(error, false);
+                (Ok(stored), _) => {
+                    let refused = reply.err().map(|failed| failed.error);
+                    machine.on_store_changed(&sent, stored, refused, received)
+                }
+                (Err(unread), Err(failed)) if ends_session(&failed.error) => {
+                    let event = refresh_failure(&failed.error, false);
                     Step::publish(event, machine.refresh_not_begun(unread))
                 }
+                (Err(_), _) => machine.apply_reply(&sent, reply, received),
             }
         })
     }
@@ -276,39 +283,58 @@ impl Machine {
     fn apply_reply(
         &mut self,
         sent: &Refresh,
-        reply: Result<IssuedTokens, ProviderError>,
+        reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
         let Some(active) = self.active_if(sent.id) else {
             return Step::done(RefreshOutcome::Stale); // F24
         };
-        match reply {
+        let RefreshError { error, replacement } = match reply {
             Ok(issued) => {
                 let mut active = active.clone();
                 active.session.tokens = sent.tokens.renewed(issued, received);
                 active.retried = false;
-                self.activate_renewed(active, sent.is_quiet) // F12
+                return self.activate_renewed(active, sent.is_quiet); // F12
             }
-            Err(error) if sent.is_quiet => {
-                Step::done(RefreshOutcome::Failed(if ends_session(&error) {
-                    SessionError::Ended(error)
-                } else {
-                    kept(error)
-                }))
+            Err(failed) => failed,
+        };
+        match error.kind {
+            ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
+                let replaced = replacement.and_then(|token| self.replace_refresh_token(token));
+                match replaced {
+                    _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(kept(error))),
+                    // If it cannot be saved, the next call saves it.
+                    Some(session) => Step::save(session, move |machine, saved| {
+                        machine.set_saved(saved.is_ok());
+                        machine.refresh_kept(error)
+                    }),
+                    None => self.refresh_kept(error), // F15
+                }
             }
-            Err(error) => match error.kind {
-                ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
-                    self.refresh_kept(error) // F15
-                }
-                ProviderErrorKind::NotAuthorized => {
-                    end_session(&error, RefreshOutcome::SignedOut) // F13
-                }
-                ProviderErrorKind::Rejected => {
-                    let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
-                    end_session(&error, outcome) // F14
-                }
-            },
+            _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(SessionError::Ended(error))),
+            ProviderErrorKind::NotAuthorized => {
+                end_session(&error, RefreshOutcome::SignedOut) // F13
+            }
+            ProviderErrorKind::Rejected => {
+                let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
+                end_session(&error, outcome) // F14
+            }
         }
+    }
+
+    /// The provider has replaced the refresh token in an answer that cannot be used otherwise.
+    /// Returns the session to save, if the token is another one.
+    fn replace_refresh_token(&mut self, token: RefreshToken) -> Option<Session> {
+        let SessionState::SignedIn(active) = &mut self.session else {
+            return None;
+        };
+        let replaced = active.session.tokens.refresh.replace(token);
+        if replaced == active.session.tokens.refresh {
+            return None;
+        }
+        // As with renewed tokens: active before it is saved.
+        active.saved = false;
+        Some(active.session.clone())
     }
 
     /// The refresh has failed, and the session is kept.
@@ -325,6 +351,7 @@ impl Machine {
         // the new one must not be lost if the store fails.
         self.session = SessionState::SignedIn(ActiveSession {
             saved: false,
+            is_renewed: true,
             ..active
         });
         if is_quiet {
@@ -344,8 +371,13 @@ impl Machine {
     /// Records whether the renewed session is in the store.
     fn record_save(&mut self, saved: Result<(), StoreError>) {
         self.record_refresh(saved.err().map(SessionError::Store));
+        self.set_saved(saved.is_ok());
+    }
+
+    fn set_saved(&mut self, is_saved: bool) {
         if let SessionState::SignedIn(active) = &mut self.session {
-            active.saved = saved.is_ok();
+            active.saved = is_saved;
+            active.is_renewed &= !is_saved;
         }
     }
 
@@ -396,12 +428,19 @@ fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {
 /// Saves the tokens that the store has refused before.
 fn save_unsaved(
     active: ActiveSession,
+    force: bool,
     now: SystemTime,
 ) -> Step<Result<SessionLookup, SessionError>> {
     Step::save(active.session.clone(), move |machine, saved| {
-        machine.record_save(saved);
+        let mut due = Vec::new();
+        if active.is_renewed {
+            machine.record_save(saved);
+            due.push(AuthEvent::TokenRefresh);
+        } else {
+            machine.set_saved(saved.is_ok());
+        }
         match saved {
-            Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
+            Ok(()) => machine.answer_saved(&active, force && !active.is_renewed, now, due),
             Err(error) => Step::done(Err(SessionError::Store(error))),
         }
     })

@@ -15,6 +15,7 @@ use super::user::name_in;
 use super::{Endpoints, OAuth, VerifyError};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::provider::redirect::RedirectGrant;
+use crate::auth::provider::refresh::RefreshError;
 use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
@@ -108,17 +109,15 @@ impl OAuth {
         at: &Endpoints,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         self.keys(at).await?; // fetched first: a failure loses nothing yet
-        let sent = self.newest(token);
         let form = [
             ("grant_type", "refresh_token"),
-            ("refresh_token", sent.expose()),
+            ("refresh_token", token.expose()),
         ];
         let answer = self.ask(at, &form).await;
-        let answer = answer.map_err(|error| self.redact(error, &[sent.expose()]))?;
-        let latest = answer.text("refresh_token").map(RefreshToken::from);
-        let latest = latest.unwrap_or_else(|| sent.clone());
+        let answer = answer.map_err(|error| self.redact(error, &[token.expose()]))?;
+        let replacement = answer.text("refresh_token").map(RefreshToken::from);
         let issued = self.issue(at, &answer, IssuedFor::Refresh).await;
         let issued = issued.and_then(|(identity, tokens)| match identity {
             Some(identity) if identity.subject != user.user_id => {
@@ -126,32 +125,21 @@ impl OAuth {
             }
             _ => Ok(tokens),
         });
-        match issued {
-            Ok(tokens) => {
-                *self.replaced.lock() = None;
-                let refresh = (latest != *token).then_some(latest);
-                Ok(IssuedTokens { refresh, ..tokens })
-            }
-            Err(error) => {
-                if error.kind == ProviderErrorKind::Rejected {
-                    // The session ends here, so end it at the provider as well.
-                    let _ = self.revoke(at, &latest).await;
-                } else if latest != *token {
-                    *self.replaced.lock() = Some((token.clone(), latest));
-                }
-                let mut secrets = tokens_in(&answer);
-                secrets.push(sent.expose().to_owned());
-                let secrets: Vec<_> = secrets.iter().map(|secret| &**secret).collect();
-                Err(self.redact(error, &secrets))
-            }
+        let error = match issued {
+            Ok(tokens) => return Ok(tokens),
+            Err(error) => error,
+        };
+        if error.kind == ProviderErrorKind::Rejected {
+            // The session ends here, so end it at the provider as well.
+            let _ = self.revoke(at, replacement.as_ref().unwrap_or(token)).await;
         }
-    }
-
-    /// The token that has replaced a refresh token, or that token itself.
-    pub(super) fn newest(&self, token: &RefreshToken) -> RefreshToken {
-        let replaced = self.replaced.lock();
-        let replaced = replaced.as_ref().filter(|(old, _)| old == token);
-        replaced.map_or(token, |(_, new)| new).clone()
+        let mut secrets = tokens_in(&answer);
+        secrets.push(token.expose().to_owned());
+        let secrets: Vec<_> = secrets.iter().map(|secret| &**secret).collect();
+        Err(RefreshError {
+            error: self.redact(error, &secrets),
+            replacement,
+        })
     }
 
     /// The answer of the token endpoint, unless it is a refusal.

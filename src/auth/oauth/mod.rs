@@ -33,7 +33,7 @@ use self::http::{Answer, Http, HttpError, shown};
 use self::id_token::{Expected, Identity, IssuedFor, doubtful};
 use self::jwt::{Jwt, KeySet, Signed};
 use crate::auth::error::ProviderError;
-use crate::auth::secret::{self, RefreshToken};
+use crate::auth::secret;
 use crate::sync::Mutex;
 
 /// The endpoints of a provider.
@@ -86,8 +86,6 @@ pub(crate) struct OAuth {
     pub(crate) http: Http,
     pub(crate) registration: Registration,
     keys: Mutex<Option<KeySet>>,
-    /// A refresh token, and the one that has replaced it in an answer that could not be used.
-    replaced: Mutex<Option<(RefreshToken, RefreshToken)>>,
 }
 
 impl OAuth {
@@ -96,7 +94,6 @@ impl OAuth {
             http,
             registration,
             keys: Mutex::new(None),
-            replaced: Mutex::new(None),
         }
     }
 

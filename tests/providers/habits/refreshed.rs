@@ -294,16 +294,19 @@ async fn f14_f15_what_ends_a_session_and_what_does_not() {
             }
             let (events, after) = ((world.trace)(), world.stored().await);
             let told = if outcome == Ended { "ended" } else { "kept" };
-            let is_right = if outcome == Ended {
-                after.is_none()
-            } else {
-                after == before
-            };
+            // An answer that cannot be used replaces the refresh token all the same.
+            let is_issued = world.provider.script().refusal.is_none();
+            let mut expected = before.filter(|_| outcome != Ended);
+            if let Some(kept) = &mut expected
+                && is_issued
+            {
+                kept.tokens.refresh = Some("refresh-2".into());
+            }
+            let is_right = after == expected;
             if events != [format!("tokenRefresh_failure, {told}")] || !is_right {
                 return Err(format!("{events:?}, {after:?}"));
             }
             // False tokens are ended at the provider as well; a doubt ends none.
-            let is_issued = world.provider.script().refusal.is_none();
             let expected = if outcome == Ended && is_issued {
                 vec!["refresh-2"]
             } else {
@@ -358,6 +361,31 @@ async fn f15_a_refresh_token_that_was_replaced_meanwhile_is_used() {
     let here = typed_hub::auth::SignOutScope::ThisDevice;
     world.client.sign_out(here).await.unwrap();
     assert_eq!(world.revoked(), ["refresh-2"]);
+}
+
+/// It outlives the process: the one that was sent may be spent, and sent again it may end the session.
+#[tokio::test]
+async fn f15_a_refresh_token_that_was_replaced_outlives_a_restart() {
+    let world = World::new(|_| {});
+    world.sign_in().await.unwrap();
+    let before = world.stored().await.unwrap().tokens;
+    {
+        let mut script = world.provider.script();
+        script.answer["refresh_token"] = json!("refresh-2");
+        script.header["kid"] = json!("2");
+    }
+    world.client.refresh().await.unwrap_err();
+    let world = world.restarted();
+    {
+        let mut script = world.provider.script();
+        script.answer["refresh_token"] = json!("refresh-3");
+        script.header["kid"] = json!("1");
+    }
+    let session = world.client.session().await.unwrap().unwrap();
+    assert_eq!(session.tokens.access, before.access, "it is still valid");
+    world.client.refresh().await.unwrap();
+    assert_eq!(sent_at_last(&world).as_deref(), Some("refresh-2"));
+    assert_eq!((world.trace)(), ["tokenRefresh"]);
 }
 
 /// Members that are empty count as absent, in an answer as in a file.
