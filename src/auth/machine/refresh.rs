@@ -178,12 +178,12 @@ impl Machine {
             Ok(stored) => {
                 let mut events = machine.take_over(stored, now);
                 events.retain(|event| !call.is_quiet || *event != AuthEvent::TokenRefresh);
-                Step::done(machine.start_refresh(call, now)).with_events_first(events)
+                Step::done(machine.start_refresh(&call, now)).with_events_first(events)
             }
         })
     }
 
-    fn start_refresh(&mut self, call: Refresh, now: SystemTime) -> RefreshStart {
+    fn start_refresh(&mut self, call: &Refresh, now: SystemTime) -> RefreshStart {
         let Some(active) = self.active_if(call.id) else {
             return RefreshStart::Done(match self.active() {
                 Some(_) => RefreshOutcome::Stale,
