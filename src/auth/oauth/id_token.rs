@@ -1,8 +1,13 @@
 //! The claims of an id token ([OpenID Connect Core, section
 //! 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 //!
-//! At a refresh, what is *false* ends the session: another issuer, audience or user. What is only
-//! missing, or cannot be read, is a doubt, and a doubt ends none.
+//! At a refresh, what is *false* ends the session: another issuer, audience or user ([OpenID Connect
+//! Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+//! What is only missing, or cannot be read, is a doubt, and a doubt ends none.
+//!
+//! A token whose signature cannot be verified is a doubt in itself. Its claims are checked all the
+//! same: if one is false, no token of the answer is taken over, not even the refresh token, which may
+//! be another user's. But nothing proves that the provider has said so, so the session stays.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +16,7 @@ use super::json::Members;
 use super::user::{MAX_SUBJECT, is_subject};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
+use crate::auth::user::AuthUser;
 
 /// The greatest difference between the server's clock and this machine's.
 const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
@@ -29,14 +35,29 @@ pub(super) struct Identity {
 pub(super) enum IssuedFor<'a> {
     /// A code. The id token carries this nonce, and is fresh.
     Code(&'a secret::Nonce),
-    /// A refresh token. The id token need not carry a nonce, and its times are not checked: a wrong
-    /// clock on this machine must not end a session that the provider has just renewed.
-    Refresh,
+    /// A refresh token of this user. The id token need not carry a nonce, and its times are not
+    /// checked: a wrong clock on this machine must not end a session that the provider has just
+    /// renewed.
+    Refresh(&'a AuthUser),
+    /// A grant of the past, whose session keeps the id token.
+    #[cfg(feature = "oidc")]
+    Session,
 }
 
-impl IssuedFor<'_> {
-    pub(super) const fn is_refresh(self) -> bool {
-        matches!(self, Self::Refresh)
+/// Why an id token is not verified.
+pub(super) enum VerifyError {
+    /// The keys cannot be fetched. If the token was issued for a refresh, its claims are as they
+    /// should be.
+    NoKeys(ProviderError),
+    /// A claim is false, and it is not known whether the provider has signed it.
+    Unproven(ProviderError),
+    Refused(ProviderError),
+}
+
+impl VerifyError {
+    pub(super) fn into_error(self) -> ProviderError {
+        let (Self::NoKeys(error) | Self::Unproven(error) | Self::Refused(error)) = self;
+        error
     }
 }
 
@@ -79,6 +100,11 @@ impl Expected<'_> {
                  characters that are not shown"
             )));
         }
+        if let IssuedFor::Refresh(user) = self.issued_for
+            && user.user_id != subject
+        {
+            return Err(false_token("the id token is another user's (sub)"));
+        }
         let times = claims.number("exp").zip(claims.number("iat"));
         let lifetime = times.map(|(exp, iat)| seconds(exp - iat));
         Ok(Identity {
@@ -87,6 +113,21 @@ impl Expected<'_> {
             lifetime,
             claims,
         })
+    }
+
+    /// Checks the claims of an id token whose signature cannot be verified, for this reason.
+    pub(super) fn check_unverified(&self, claims: Members, unverified: VerifyError) -> VerifyError {
+        match self.check(claims) {
+            Ok(_) => unverified,
+            Err(error) if error.kind == ProviderErrorKind::Rejected => {
+                let because = unverified.into_error().message;
+                VerifyError::Unproven(doubtful(&format!(
+                    "{}, and its signature cannot be verified: {because}",
+                    error.message
+                )))
+            }
+            Err(error) => VerifyError::Refused(error),
+        }
     }
 
     fn check_audience(&self, claims: &Members) -> Result<(), ProviderError> {
@@ -129,10 +170,10 @@ impl Expected<'_> {
 
     /// An id token that does not prove what it must: it signs no user in, and ends no session.
     fn unclear(&self, message: &str) -> ProviderError {
-        if self.issued_for.is_refresh() {
-            doubtful(message)
-        } else {
+        if let IssuedFor::Code(_) = self.issued_for {
             false_token(message)
+        } else {
+            doubtful(message)
         }
     }
 }
@@ -223,7 +264,7 @@ fn is_tenant(text: &str) -> bool {
 }
 
 /// An id token that proves nothing.
-fn false_token(message: &str) -> ProviderError {
+pub(super) fn false_token(message: &str) -> ProviderError {
     rejected("IdToken", message)
 }
 

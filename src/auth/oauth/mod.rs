@@ -30,7 +30,7 @@ pub(crate) use self::id_token::Issuer;
 
 use self::failure::{redact, unreadable};
 use self::http::{Answer, Http, HttpError, shown};
-use self::id_token::{Expected, Identity, IssuedFor, doubtful};
+use self::id_token::{Expected, Identity, IssuedFor, VerifyError, doubtful, false_token};
 use self::jwt::{Jwt, KeySet, Signed};
 use crate::auth::error::ProviderError;
 use crate::auth::secret;
@@ -105,34 +105,45 @@ impl OAuth {
         issued_for: IssuedFor<'_>,
     ) -> Result<Identity, VerifyError> {
         let token = Jwt::of(token).map_err(VerifyError::Refused)?;
-        let keys = self.keys(at).await.map_err(VerifyError::NoKeys)?;
-        let mut signed = keys.has_signed(&token);
-        if signed != Signed::Yes {
-            let newest = self.newest_keys(at).await.map_err(VerifyError::NoKeys)?;
-            signed = newest.has_signed(&token);
-        }
-        let by = token.signed_by();
-        let refused = match signed {
-            Signed::Yes => None,
-            Signed::Wrongly => Some(failure::rejected(
-                "IdToken",
-                &format!("the signature of the id token is wrong: it is made {by}"),
-            )),
-            Signed::ByUnknown => Some(doubtful(&format!(
-                "the id token is signed {by}, which is not among the keys at {}",
-                shown(&at.keys)
-            ))),
-        };
-        if let Some(refused) = refused {
-            return Err(VerifyError::Refused(refused));
-        }
         let expected = Expected {
             client_id: &self.registration.client_id,
             issuer: &at.issuer,
             trusted: &self.registration.trusted_audiences,
             issued_for,
         };
-        expected.check(token.claims).map_err(VerifyError::Refused)
+        let by = token.signed_by();
+        let unverified = match self.signed(at, &token).await {
+            Ok(Signed::Yes) => return expected.check(token.claims).map_err(VerifyError::Refused),
+            Ok(Signed::Wrongly) => {
+                return Err(VerifyError::Refused(false_token(&format!(
+                    "the signature of the id token is wrong: it is made {by}"
+                ))));
+            }
+            Ok(Signed::ByUnknown) => VerifyError::Refused(doubtful(&format!(
+                "the id token is signed {by}, which is not among the keys at {}",
+                shown(&at.keys)
+            ))),
+            Err(no_keys) => VerifyError::NoKeys(no_keys),
+        };
+        match issued_for {
+            IssuedFor::Refresh(_) => Err(expected.check_unverified(token.claims, unverified)),
+            _ => Err(unverified),
+        }
+    }
+
+    /// Whether the provider has signed a token. If the cached keys do not show it, the keys are
+    /// fetched again.
+    async fn signed(&self, at: &Endpoints, token: &Jwt<'_>) -> Result<Signed, ProviderError> {
+        let signed = self.keys(at).await?.has_signed(token);
+        if signed == Signed::Yes {
+            return Ok(signed);
+        }
+        match self.newest_keys(at).await {
+            Ok(newest) => Ok(newest.has_signed(token)),
+            // A signature that is known to be wrong stays so.
+            Err(_) if signed == Signed::Wrongly => Ok(signed),
+            Err(error) => Err(error),
+        }
     }
 
     /// The claims of an id token that the provider has once issued to this application, whenever
@@ -143,8 +154,8 @@ impl OAuth {
         at: &Endpoints,
         token: &secret::IdToken,
     ) -> Result<T, ProviderError> {
-        let verified = self.verify(at, token.expose(), IssuedFor::Refresh).await;
-        verified.map_err(|(VerifyError::NoKeys(error) | VerifyError::Refused(error))| error)?;
+        let verified = self.verify(at, token.expose(), IssuedFor::Session).await;
+        verified.map_err(VerifyError::into_error)?;
         let claims = Jwt::claims_of(token.expose());
         let claims = claims.and_then(|json| serde_json::from_slice(&json).ok());
         // What serde says may repeat a claim.
@@ -216,13 +227,6 @@ impl OAuth {
         let own = own.as_ref().map(secret::ClientSecret::expose);
         redact(error, sent.iter().copied().chain(own))
     }
-}
-
-/// Why an id token is not verified.
-enum VerifyError {
-    /// The keys cannot be fetched.
-    NoKeys(ProviderError),
-    Refused(ProviderError),
 }
 
 /// HTTP Basic, with the client id and the secret each form-encoded ([RFC 6749, section

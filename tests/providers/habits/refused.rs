@@ -470,6 +470,26 @@ fn check(error: RedirectError, row: &Row) -> Result<(), String> {
     check_message(&shown, says)
 }
 
+/// A signature that is known to be wrong is told as such, whatever becomes of the keys.
+#[tokio::test]
+async fn f33_a_wrong_signature_is_no_fault_of_the_network() {
+    let world = World::new(|_| {});
+    let callback = world.provider.visit(&world.page().await.unwrap());
+    {
+        let mut script = world.provider.script();
+        script.keys = json!({});
+        script.signs_with = Key::Edwards(2);
+    }
+    let refused = world.client.complete_redirect(&callback).await.unwrap_err();
+    check_message(
+        &refused.to_string(),
+        "the signature of the id token is wrong",
+    )
+    .unwrap();
+    let is_false = matches!(&refused, RedirectError::Provider(why) if why.kind == Rejected);
+    assert!(is_false, "{refused:?}");
+}
+
 #[tokio::test]
 async fn f33_f34_what_proves_nothing_signs_nobody_in() {
     all(
