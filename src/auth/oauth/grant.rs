@@ -227,7 +227,7 @@ impl OAuth {
         let name = name_in(&sources, &self.registration.username_claims);
         Ok(AuthUser {
             username: name.unwrap_or_else(|| identity.subject.clone()),
-            user_id: identity.subject.clone(),
+            user_id: identity.user_id.clone(),
         })
     }
 }

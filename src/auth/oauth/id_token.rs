@@ -25,6 +25,8 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 pub(super) struct Identity {
     pub(super) issuer: String,
     pub(super) subject: String,
+    /// The user, among all users of the provider.
+    pub(super) user_id: String,
     /// From `iat` to `exp`. At a refresh it may be unknown.
     pub(super) lifetime: Option<Duration>,
     pub(super) claims: Members,
@@ -76,7 +78,8 @@ impl Expected<'_> {
         let issuer = claims
             .text("iss")
             .ok_or_else(|| doubtful("the id token does not name its issuer (iss)"))?;
-        if !self.issuer.is(&issuer, claims.text("tid").as_deref()) {
+        let tenant = claims.text("tid");
+        if !self.issuer.is(&issuer, tenant.as_deref()) {
             return Err(false_token(&format!(
                 "the id token is of the issuer {:?} (iss), and not of {:?}",
                 sanitize(&issuer),
@@ -100,8 +103,9 @@ impl Expected<'_> {
                  characters that are not shown"
             )));
         }
+        let user_id = self.issuer.user_id(&subject, tenant.as_deref());
         if let IssuedFor::Refresh(user) = self.issued_for
-            && user.user_id != subject
+            && user.user_id != user_id
         {
             return Err(false_token("the id token is another user's (sub)"));
         }
@@ -110,6 +114,7 @@ impl Expected<'_> {
         Ok(Identity {
             issuer,
             subject,
+            user_id,
             lifetime,
             claims,
         })
@@ -244,7 +249,18 @@ impl Issuer {
         tenant.is_some_and(is_tenant)
     }
 
-    fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
+    /// The identifier of a user, which no other user of the provider has: the subject, with the tenant
+    /// if there are several, since a subject is unique only for its issuer ([OpenID Connect Core,
+    /// section 5.7](https://openid.net/specs/openid-connect-core-1_0.html#ClaimStability)). A tenant
+    /// has no dot.
+    fn user_id(&self, subject: &str, tenant: Option<&str>) -> String {
+        match tenant.filter(|_| self.has_tenants()) {
+            Some(tenant) => format!("{subject}.{tenant}"),
+            None => subject.to_owned(),
+        }
+    }
+
+    pub(super) fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
         // Google's tokens may leave out the scheme:
         // https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
         let is_google = self.0 == "https://accounts.google.com" && issuer == "accounts.google.com";

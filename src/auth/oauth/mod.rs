@@ -119,6 +119,11 @@ impl OAuth {
                     "the signature of the id token is wrong: it is made {by}"
                 ))));
             }
+            Ok(Signed::ForAnother) => {
+                return Err(VerifyError::Refused(false_token(&format!(
+                    "the id token is of an issuer for which its key is not kept: it is made {by}"
+                ))));
+            }
             Ok(Signed::ByUnknown) => VerifyError::Refused(doubtful(&format!(
                 "the id token is signed {by}, which is not among the keys at {}",
                 shown(&at.keys)
@@ -140,9 +145,9 @@ impl OAuth {
         }
         match self.newest_keys(at).await {
             Ok(newest) => Ok(newest.has_signed(token)),
+            Err(error) if signed == Signed::ByUnknown => Err(error),
             // A signature that is known to be wrong stays so.
-            Err(_) if signed == Signed::Wrongly => Ok(signed),
-            Err(error) => Err(error),
+            Err(_) => Ok(signed),
         }
     }
 
@@ -176,7 +181,7 @@ impl OAuth {
 
     async fn newest_keys(&self, at: &Endpoints) -> Result<KeySet, ProviderError> {
         let document = self.http.json(&at.keys, None).await?;
-        let keys = KeySet::of(&document).ok_or_else(|| {
+        let keys = KeySet::of(&document, at.issuer.has_tenants()).ok_or_else(|| {
             unreadable(&format!("there is no set of keys at {}", shown(&at.keys)))
         })?;
         *self.keys.lock() = Some(keys.clone());

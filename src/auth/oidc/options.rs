@@ -40,7 +40,8 @@ pub struct OidcOptions {
     /// how the documents of [Microsoft
     /// Entra](https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc) name the issuer
     /// of all tenants. It needs a [`discovery_url`](OidcOptionsBuilder::discovery_url), and users of
-    /// *every* tenant can sign in.
+    /// *every* tenant can sign in. A subject is unique only within its tenant, so the `user_id` of such
+    /// a user is both, with a dot between them: `sub.tid`.
     ///
     /// ```
     /// use typed_hub::auth::oidc::OidcProvider;

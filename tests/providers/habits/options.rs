@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
-use typed_hub::auth::{ProviderErrorKind, RedirectError, SignOutScope};
+use typed_hub::auth::{ProviderErrorKind, RedirectError, SessionError, SignOutScope};
 
 use super::keys::Key;
 use super::provider::{CLIENT, Provider, Script};
@@ -71,22 +71,30 @@ async fn a_discovery_document_may_be_elsewhere() {
     assert_eq!(refused.1, "Unreadable");
 }
 
-/// The tenant of a user, in place of which the document of Entra has a name in braces.
+const TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// The document of Entra has a name in braces, in place of the tenant of a user.
+fn entra(script: &mut Script) {
+    "/common/v2.0/.well-known/openid-configuration".clone_into(&mut script.at);
+    script.document["issuer"] = json!(format!("{}/{{tenantid}}/v2.0", script.origin));
+    is_of(script, TENANT);
+}
+
+fn is_of(script: &mut Script, tenant: &str) {
+    script.claims["iss"] = json!(format!("{}/{tenant}/v2.0", script.origin));
+    script.claims["tid"] = json!(tenant);
+}
+
+fn for_all_tenants(provider: &Provider) -> OidcProvider {
+    let origin = &provider.origin;
+    let document = format!("{origin}{}", provider.script().at);
+    let issuer = format!("{origin}/{{tenantid}}/v2.0");
+    application!(issuer = issuer, discovery_url = document)
+}
+
 #[tokio::test]
 async fn an_issuer_may_be_that_of_the_users_tenant() {
-    const TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-    let entra = |script: &mut Script| {
-        script.at = "/common/v2.0/.well-known/openid-configuration".to_owned();
-        script.document["issuer"] = json!(format!("{}/{{tenantid}}/v2.0", script.origin));
-        script.claims["iss"] = json!(format!("{}/{TENANT}/v2.0", script.origin));
-        script.claims["tid"] = json!(TENANT);
-    };
-    let application = |provider: &Provider| {
-        let origin = &provider.origin;
-        let document = format!("{origin}{}", provider.script().at);
-        let issuer = format!("{origin}/{{tenantid}}/v2.0");
-        application!(issuer = issuer, discovery_url = document)
-    };
+    let application = for_all_tenants;
     let world = World::with(entra, application);
     world.sign_in().await.unwrap();
     world.client.refresh().await.unwrap();
@@ -133,6 +141,52 @@ async fn an_issuer_may_be_that_of_the_users_tenant() {
     });
     let refused = why(world.page().await.unwrap_err(), "discovery_url");
     assert_eq!(refused.0, ProviderErrorKind::Misconfigured);
+}
+
+/// Two tenants may have users of one subject.
+#[tokio::test]
+async fn f14_a_user_is_that_of_the_tenant() {
+    let world = World::with(entra, for_all_tenants);
+    let ada = world.sign_in().await.unwrap();
+    assert_eq!(ada.user_id, format!("sub-of-ada.{TENANT}"));
+    assert_eq!(ada.username, "sub-of-ada");
+    world.client.refresh().await.unwrap();
+    is_of(&mut world.provider.script(), "another");
+    let ended = world.client.refresh().await.unwrap_err();
+    assert!(
+        matches!(&ended, SessionError::Ended(why) if why.name == "IdToken"),
+        "{ended:?}"
+    );
+    assert!(world.stored().await.is_none());
+
+    let namesake = World::with(entra, for_all_tenants);
+    is_of(&mut namesake.provider.script(), "another");
+    assert_ne!(namesake.sign_in().await.unwrap().user_id, ada.user_id);
+}
+
+/// A key of Entra says for which tenant it is kept: one tenant cannot sign for another.
+#[tokio::test]
+async fn a_key_is_that_of_the_tenant() {
+    for (issuer, is_fine) in [
+        (json!("{origin}/{tenantid}/v2.0"), true),
+        (json!(format!("{{origin}}/{TENANT}/v2.0")), true),
+        (Value::Null, true),
+        (json!(7), true),
+        (json!("{origin}/another/v2.0"), false),
+        (json!("https://id.example.org/{tenantid}/v2.0"), false),
+    ] {
+        let script = |script: &mut Script| {
+            entra(script);
+            let issuer = issuer.to_string().replace("{origin}", &script.origin);
+            script.keys["keys"][0]["issuer"] = serde_json::from_str(&issuer).unwrap();
+        };
+        let signed_in = World::with(script, for_all_tenants).sign_in().await;
+        assert_eq!(signed_in.is_ok(), is_fine, "{issuer}: {signed_in:?}");
+        if let Err(error) = signed_in {
+            let refused = why(error, "for which its key is not kept");
+            assert_eq!(refused, (ProviderErrorKind::Rejected, "IdToken".to_owned()));
+        }
+    }
 }
 
 /// Zitadel names the project, and its other applications, beside this one.
