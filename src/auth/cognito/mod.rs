@@ -25,11 +25,10 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{
-    another_user, hide_secrets, refresh_error, service_error, unreadable, unsupported,
-};
+use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
 use self::tokens::read_tokens;
 use super::error::ProviderError;
+use super::oauth::hide::hide_secrets;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{

@@ -5,13 +5,15 @@
 //! - `grant`: the token endpoint: codes and refresh tokens; `revoke`: its end
 //! - `id_token`: the claims of id tokens; `jwt`: their signatures, and the keys; `user`: the name of
 //!   their user
-//! - `http`: sending requests; `json`: reading the answers; `failure`: errors
+//! - `http`: sending requests; `json`: reading the answers
+//! - `failure`: errors; `hide`: secrets in them
 //!
 //! It reads of each answer only what it needs: the specifications let a provider add members, and
 //! real ones do.
 
 pub(crate) mod failure;
 mod grant;
+pub(crate) mod hide;
 pub(crate) mod http;
 mod id_token;
 pub(crate) mod json;
@@ -28,7 +30,8 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 pub(crate) use self::id_token::Issuer;
 
-use self::failure::{redact, unreadable};
+use self::failure::unreadable;
+use self::hide::hide_secrets;
 use self::http::{Answer, Http, HttpError, shown};
 use self::id_token::{Expected, Identity, IssuedFor, VerifyError, doubtful, false_token};
 use self::jwt::{Jwt, KeySet, Signed};
@@ -226,22 +229,36 @@ impl OAuth {
         (form.finish(), authorization)
     }
 
-    /// Removes these secrets, and that of the application, from an error.
+    /// Hides these secrets, and that of the application, in an error.
     fn redact(&self, error: ProviderError, sent: &[&str]) -> ProviderError {
-        let own = &self.registration.client_secret;
-        let own = own.as_ref().map(secret::ClientSecret::expose);
-        redact(error, sent.iter().copied().chain(own))
+        let Registration {
+            client_id,
+            client_secret,
+            ..
+        } = &self.registration;
+        let own = client_secret.as_ref();
+        let credentials = own.map(|secret| credentials(client_id, secret));
+        let own = own.map(secret::ClientSecret::expose);
+        let credentials = credentials
+            .as_deref()
+            .map(|text| text.trim_end_matches('='));
+        hide_secrets(error, sent.iter().copied().chain(own).chain(credentials))
     }
 }
 
 /// HTTP Basic, with the client id and the secret each form-encoded ([RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 fn basic(client_id: &str, secret: &secret::ClientSecret) -> Option<HeaderValue> {
-    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
-    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
-    let mut header = HeaderValue::try_from(format!("Basic {}", BASE64.encode(pair))).ok()?;
+    let header = format!("Basic {}", credentials(client_id, secret));
+    let mut header = HeaderValue::try_from(header).ok()?;
     header.set_sensitive(true);
     Some(header)
+}
+
+fn credentials(client_id: &str, secret: &secret::ClientSecret) -> String {
+    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
+    BASE64.encode(pair)
 }
 
 /// A list of strings, for options.

@@ -402,6 +402,50 @@ async fn a_secret_is_sent_as_the_provider_takes_it() {
     }
 }
 
+/// A provider may repeat what it was sent. That is hidden, and no word of its own is.
+#[tokio::test]
+async fn a_refusal_is_shown_without_the_secret_and_with_its_words() {
+    for (secret, refusal, says) in [
+        (
+            "s3cret",
+            r#"{"error":"invalid_client","error_description":"not Basic YXBwOnMzY3JldA=="}"#,
+            "not Basic …==",
+        ),
+        (
+            "a-secret-of-some-length",
+            r#"{"error":"invalid_client","error_description":"not YXBwOmEtc2VjcmV0LW9mLXNvbWUt"}"#,
+            "not …",
+        ),
+        (
+            "s3cret",
+            r#"{"error":"invalid_client","error_description":"(s3cret) is not it"}"#,
+            "(…) is not it",
+        ),
+        (
+            "a&b",
+            r#"{"error":"invalid_client","error_description":"client_secret=a%26b&c"}"#,
+            "client_secret=…&c",
+        ),
+        (
+            "client",
+            r#"{"error":"invalid_client","error_description":"the client is not known"}"#,
+            "the client is not known",
+        ),
+        (
+            "i",
+            r#"{"error":"invalid_client","error_description":"invalid"}"#,
+            "invalid (invalid_client)",
+        ),
+    ] {
+        let script = |script: &mut Script| script.refusal = Some((401, refusal));
+        let world = World::with(script, |provider| {
+            application!(issuer = &provider.origin, client_secret = secret)
+        });
+        let refused = world.sign_in().await.unwrap_err();
+        assert_eq!(why(refused, says).1, "invalid_client");
+    }
+}
+
 /// A server that writes down the first line of each connection.
 fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
