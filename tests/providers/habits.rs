@@ -10,6 +10,7 @@ mod options;
 mod provider;
 mod refreshed;
 mod refused;
+mod retried;
 
 use std::time::Duration;
 

@@ -58,7 +58,7 @@ pub(super) fn in_transit(error: &HttpError) -> ProviderError {
         Fault::Tls(_) => (InTransit, "Tls"),
         Fault::Broken => (InTransit, "Broken"),
         Fault::TooLong => (InTransit, "TooLong"),
-        Fault::Status(_) => (InTransit, "Status"),
+        Fault::Status { .. } => (InTransit, "Status"),
         Fault::Redirected(_) => (InTransit, "Redirected"),
         Fault::NotSecure => (Misconfigured, "NotSecure"),
         Fault::NoTls => (Misconfigured, "NoTls"),

@@ -5,7 +5,7 @@
 //! - `grant`: the token endpoint: codes and refresh tokens; `revoke`: its end
 //! - `id_token`: the claims of id tokens; `jwt`: their signatures, and the keys; `user`: the name of
 //!   their user
-//! - `http`: sending requests; `json`: reading the answers
+//! - `http`: sending requests; `retry`: which are sent again; `json`: reading the answers
 //! - `failure`: errors; `hide`: secrets in them
 //!
 //! It reads of each answer only what it needs: the specifications let a provider add members, and
@@ -19,6 +19,7 @@ mod id_token;
 pub(crate) mod json;
 mod jwt;
 mod page;
+pub(crate) mod retry;
 mod revoke;
 pub(crate) mod user;
 
