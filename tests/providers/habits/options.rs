@@ -472,6 +472,8 @@ async fn a_proxy_is_asked_for_other_machines_and_not_for_this_one() {
     check_message(&failed.to_string(), "https://id.example.org/.well-known/").unwrap();
     let line = lines.recv_timeout(Duration::from_secs(5)).unwrap();
     assert_eq!(line, "CONNECT id.example.org:443 HTTP/1.1\r\n");
+    let again: Vec<_> = lines.try_iter().collect();
+    assert_eq!(again, [&*line, &line], "there was no connection");
 
     let world = World::with(
         |_| {},

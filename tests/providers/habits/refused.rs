@@ -304,7 +304,7 @@ const ROWS: &[Row] = &[
     }),
     id_token(
         "an issuer that repeats a secret",
-        "not shown",
+        "of the issuer \"…\"",
         "a liar",
         |s| {
             s.claims["iss"] = json!("refresh-1");
