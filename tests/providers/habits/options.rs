@@ -227,6 +227,55 @@ async fn other_audiences_may_be_trusted() {
     }
 }
 
+/// At a refresh, an id token that does not say for which party it is ends no session.
+#[tokio::test]
+async fn f15_other_audiences_without_a_party_are_a_doubt() {
+    let script = |script: &mut Script| {
+        script.claims["aud"] = json!([CLIENT, "the-project"]);
+        script.claims["azp"] = json!(CLIENT);
+    };
+    let world = World::with(script, |provider| {
+        application!(
+            issuer = &provider.origin,
+            trusted_audiences = ["the-project"]
+        )
+    });
+    world.sign_in().await.unwrap();
+    world.provider.script().claims["azp"] = Value::Null;
+    let kept = world.client.refresh().await.unwrap_err();
+    check_message(&kept.to_string(), "(azp)").unwrap();
+    assert!(matches!(kept, SessionError::Unreachable(_)), "{kept:?}");
+    assert!(world.stored().await.is_some());
+}
+
+/// Google names itself with its scheme and without, in its callbacks and in its id tokens.
+#[tokio::test]
+async fn google_has_two_names() {
+    const GOOGLE: &str = "https://accounts.google.com";
+    let names = [GOOGLE, "accounts.google.com"];
+    let signed_in = async |in_callback: &str, in_token: &str| {
+        let script = |script: &mut Script| {
+            script.document["issuer"] = json!(GOOGLE);
+            script.callback = format!("&iss={in_callback}");
+            script.claims["iss"] = json!(in_token);
+        };
+        let world = World::with(script, |provider| {
+            let document = format!("{}{}", provider.origin, provider.script().at);
+            application!(issuer = GOOGLE, discovery_url = document)
+        });
+        world.sign_in().await.map(|_| world)
+    };
+    for in_callback in names {
+        for (in_token, later) in [(names[0], names[1]), (names[1], names[0])] {
+            let world = signed_in(in_callback, in_token).await.unwrap();
+            world.provider.script().claims["iss"] = json!(later);
+            world.client.refresh().await.unwrap();
+        }
+        let other = signed_in(in_callback, "http://accounts.google.com").await;
+        assert_eq!(why(other.err().unwrap(), "(iss)").1, "IdToken");
+    }
+}
+
 /// Auth0 takes `audience`, Google `access_type`, and so on.
 #[tokio::test]
 async fn the_sign_in_page_takes_further_parameters() {

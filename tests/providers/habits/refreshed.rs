@@ -219,6 +219,20 @@ const ROWS: &[Row] = &[
     ),
     row(
         Kept,
+        "IdToken",
+        "an audience that cannot be read",
+        "an extension that fails",
+        |s| s.claims["aud"] = json!([super::provider::CLIENT, 7]),
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "a party that cannot be read",
+        "an extension that fails",
+        |s| s.claims["azp"] = json!(7),
+    ),
+    row(
+        Kept,
         "Unreadable",
         "an id token that is none",
         "a gateway",

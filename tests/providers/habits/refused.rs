@@ -114,6 +114,12 @@ const ROWS: &[Row] = &[
         },
     ),
     row(
+        "an Ed25519 key that is for another algorithm",
+        (InTransit, "IdToken", "by EdDSA"),
+        "RFC 8725, 3.1",
+        |s| s.keys["keys"][0]["alg"] = json!("ES256"),
+    ),
+    row(
         "the public key as a secret",
         (Misconfigured, "Unsupported", "\"HS256\""),
         "RFC 8725, 2.1",
