@@ -115,6 +115,7 @@ pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, O
 pub use self::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
+pub use self::provider::refresh::RefreshError;
 pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,

@@ -119,6 +119,22 @@ impl Tokens {
         !self.are_from_after(now) && left.is_ok_and(|left| left >= LEEWAY)
     }
 
+    /// Whether these are the same tokens, but perhaps for the refresh token, which a refresh that has
+    /// failed may have replaced.
+    pub(super) fn are_those(&self, others: &Self) -> bool {
+        let Self {
+            access,
+            id,
+            refresh: _,
+            received_at,
+            expires_at,
+        } = self;
+        *access == others.access
+            && *id == others.id
+            && *received_at == others.received_at
+            && *expires_at == others.expires_at
+    }
+
     /// Whether the clock has been set back since the tokens were received.
     pub(super) fn are_from_after(&self, now: SystemTime) -> bool {
         let back = self.received_at.duration_since(now);

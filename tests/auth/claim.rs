@@ -14,8 +14,8 @@ use crate::world::{LIFETIME, PASSWORD, StoreFault, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
     AccessToken, AuthClient, AuthUser, Fault, IdentityProvider, IssuedTokens, MemoryProvider,
-    MemoryStore, NewClientError, Operation, ProviderError, ProviderErrorKind, RefreshToken,
-    Session, SignOutScope, TokenStore, Tokens,
+    MemoryStore, NewClientError, Operation, ProviderError, ProviderErrorKind, RefreshError,
+    RefreshToken, Session, SignOutScope, TokenStore, Tokens,
 };
 use typed_hub::{Auth, AuthEvent, AuthEventKind, Hub};
 
@@ -70,9 +70,9 @@ fn f43_code_that_holds_a_hub_publishes_nothing_on_auth() {
             &self,
             _: &AuthUser,
             _: &RefreshToken,
-        ) -> Result<IssuedTokens, ProviderError> {
+        ) -> Result<IssuedTokens, RefreshError> {
             let kind = ProviderErrorKind::NotAuthorized;
-            Err(ProviderError::new(kind, "Anything", "any words"))
+            Err(ProviderError::new(kind, "Anything", "any words").into())
         }
 
         async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
@@ -278,7 +278,7 @@ fn a_panic_of_the_store_holds_nothing() {
 struct Panicky;
 
 impl IdentityProvider for Panicky {
-    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, ProviderError> {
+    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, RefreshError> {
         panic!("the provider panics, as told")
     }
 
@@ -380,7 +380,7 @@ fn a_task_that_is_polled_while_the_last_handle_goes_does_not_hold_it() {
 struct Slow;
 
 impl IdentityProvider for Slow {
-    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, ProviderError> {
+    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, RefreshError> {
         pending().await
     }
 

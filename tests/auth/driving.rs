@@ -15,8 +15,8 @@ use pollster::block_on;
 use typed_hub::auth::{
     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, Fault, IdentityProvider,
     IssuedTokens, MemoryProvider, MemoryStore, OpenChallenge, Operation, Password, PendingRedirect,
-    ProviderError, RefreshToken, Session, SignInReply, SignOutScope, SignUpStep, StoreError,
-    TokenStore, UserPool,
+    ProviderError, RefreshError, RefreshToken, Session, SignInReply, SignOutScope, SignUpStep,
+    StoreError, TokenStore, UserPool,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -358,7 +358,7 @@ impl IdentityProvider for Panicky {
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         poll_fn(|_| match self.mode.load(SeqCst) {
             0 => Poll::Pending,
             1 => panic!("the provider panics, as told"),

@@ -42,7 +42,8 @@ impl Ada {
     }
 
     fn refresh(&self, token: &RefreshToken) -> Result<IssuedTokens, ProviderError> {
-        block_on(self.pool.refresh(&self.user, token))
+        let refreshed = block_on(self.pool.refresh(&self.user, token));
+        refreshed.map_err(|failed| failed.error)
     }
 }
 

@@ -498,7 +498,7 @@ mod processes {
 
     use typed_hub::auth::{
         AccessToken, AuthUser, FileStore, IssuedTokens, LEEWAY, Lasting, ProviderError,
-        ProviderErrorKind, RefreshToken, SignOutError,
+        ProviderErrorKind, RefreshError, RefreshToken, SignOutError,
     };
 
     use super::*;
@@ -667,7 +667,7 @@ mod processes {
                     tokens.access.token.expose(),
                     tokens.refresh.unwrap().expose()
                 ),
-                Err(error) => format!("refused {}", error.name),
+                Err(failed) => format!("refused {}", failed.error.name),
             }
         };
         let _ = writeln!(stream, "{answer}");
@@ -691,7 +691,7 @@ mod processes {
             &self,
             _: &AuthUser,
             token: &RefreshToken,
-        ) -> Result<IssuedTokens, ProviderError> {
+        ) -> Result<IssuedTokens, RefreshError> {
             let answer = self.ask("refresh", token);
             let words: Vec<_> = answer.split(' ').collect();
             match words[..] {
@@ -703,11 +703,7 @@ mod processes {
                     id: None,
                     refresh: Some(refresh.into()),
                 }),
-                _ => Err(ProviderError::new(
-                    ProviderErrorKind::Rejected,
-                    answer,
-                    "refused",
-                )),
+                _ => Err(ProviderError::new(ProviderErrorKind::Rejected, answer, "refused").into()),
             }
         }
 

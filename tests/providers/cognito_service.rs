@@ -14,7 +14,7 @@ use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::{
     Answer, AuthClient, Challenge, ConfirmSignInError, FirstFactor, MfaMethod, ProviderError,
-    SignInError, SignInStep, SignOutScope,
+    SessionError, SignInError, SignInStep, SignOutScope,
 };
 
 type Client = AuthClient<CognitoProvider>;
@@ -486,6 +486,30 @@ async fn f21_an_expired_access_token_is_renewed_before_the_sign_out_everywhere()
     assert_eq!(service.names(), called);
     let calls = service.calls.lock().unwrap();
     assert_eq!(calls[2].1["AccessToken"], "renewed");
+}
+
+/// The service has replaced the refresh token in an answer that cannot be read otherwise.
+#[tokio::test]
+async fn f15_a_refresh_token_that_was_replaced_is_kept() {
+    let service = Service::start(|name, before, _| match (name, before) {
+        ("InitiateAuth", _) => tokens(),
+        (_, 0) => {
+            let result = json!({"AccessToken": "a", "IdToken": "none", "RefreshToken": "second"});
+            (200, json!({ "AuthenticationResult": result }))
+        }
+        _ => tokens(),
+    });
+    let client = service.client(CognitoFlow::Password);
+    let _ = client.sign_in("ada", "correct horse").await.unwrap();
+    let kept = client.refresh().await;
+    assert!(
+        matches!(kept, Err(SessionError::Unreachable(_))),
+        "{kept:?}"
+    );
+    client.refresh().await.unwrap();
+    let calls = service.calls.lock().unwrap();
+    assert_eq!(calls[1].1["RefreshToken"], "refresh");
+    assert_eq!(calls[2].1["RefreshToken"], "second");
 }
 
 /// A request that certainly had no effect is sent again, up to twice.

@@ -10,6 +10,7 @@ mod options;
 mod provider;
 mod refreshed;
 mod refused;
+mod retried;
 
 use std::time::Duration;
 
@@ -45,14 +46,29 @@ struct World {
 impl World {
     /// The application as it would be registered with any provider.
     fn new(script: impl FnOnce(&mut Script)) -> Self {
-        Self::with(script, |provider| {
-            OidcProvider::builder()
-                .issuer(&provider.origin)
-                .client_id(CLIENT)
-                .redirect_uris([BACK])
-                .time_limit(Duration::from_secs(10))
-                .build()
-        })
+        Self::with(script, application)
+    }
+
+    /// The application of [`new`](Self::new) after a restart: its process has ended, and its store
+    /// has not.
+    fn restarted(self) -> Self {
+        let hub = Hub::new();
+        let trace = Box::new(trace(&hub));
+        let Self {
+            provider, store, ..
+        } = self;
+        let client = AuthClient::builder()
+            .hub(hub)
+            .provider(application(&provider))
+            .store(store.clone())
+            .build()
+            .unwrap();
+        Self {
+            provider,
+            store,
+            client,
+            trace,
+        }
     }
 
     fn with(
@@ -99,6 +115,15 @@ impl World {
         let tokens = requests.iter().map(|request| request.field("token"));
         tokens.collect::<Option<_>>().unwrap()
     }
+}
+
+fn application(provider: &Provider) -> OidcProvider {
+    OidcProvider::builder()
+        .issuer(&provider.origin)
+        .client_id(CLIENT)
+        .redirect_uris([BACK])
+        .time_limit(Duration::from_secs(10))
+        .build()
 }
 
 /// Runs each row, and tells all that fail.

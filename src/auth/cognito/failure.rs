@@ -8,7 +8,7 @@ use crate::auth::oauth::failure;
 pub(super) use crate::auth::oauth::failure::{sanitize_name, unreadable};
 
 /// Keeps the service's name and message of the error. For secrets in the message, see
-/// [`hide_secrets`].
+/// [`hide_secrets`](crate::auth::oauth::hide::hide_secrets).
 pub(super) fn service_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
@@ -48,71 +48,6 @@ fn hide_input(message: &str) -> &str {
     } else {
         message
     }
-}
-
-/// Hides what was sent in an error: the service may repeat it, and errors are shown.
-///
-/// A password may be a plain word, which the service's own message may contain as well. A message
-/// that hid it would tell that the password is such a word. So a plain word is hidden only in
-/// quotation marks, other short secrets as a whole, and a token wherever it occurs.
-pub(super) fn hide_secrets<'s>(
-    error: ProviderError,
-    sent: impl IntoIterator<Item = &'s str>,
-) -> ProviderError {
-    let ProviderError {
-        kind,
-        mut name,
-        mut message,
-    } = error;
-    for secret in sent.into_iter().filter(|secret| !secret.is_empty()) {
-        name = hide(&name, secret);
-        message = hide(&message, secret);
-        // A long one may have been cut off with the end of the message.
-        if is_token(secret)
-            && let Some(at) = message.find(failure::beginning(secret))
-        {
-            message.truncate(at);
-            message.push('…');
-        }
-    }
-    ProviderError {
-        kind,
-        name,
-        message,
-    }
-}
-
-/// Whether a secret is told from other texts by any part of it.
-fn is_token(secret: &str) -> bool {
-    let is_word = secret.chars().all(char::is_alphabetic);
-    secret.len() >= 16 && !secret.contains(' ') && !is_word
-}
-
-fn hide(text: &str, secret: &str) -> String {
-    const HIDDEN: &str = "…";
-    const QUOTES: [char; 4] = ['\'', '"', '`', '“'];
-    let is_word = secret.chars().all(char::is_alphabetic);
-    let is_token = is_token(secret);
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(secret) {
-        let (before, from) = rest.split_at(at);
-        let after = &from[secret.len()..];
-        shown.push_str(before);
-        let is_whole =
-            !shown.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
-        let is_hidden = is_token || is_whole && (!is_word || shown.ends_with(QUOTES));
-        let taken = if is_hidden {
-            shown.push_str(HIDDEN);
-            secret.len()
-        } else {
-            let first = from.chars().next();
-            shown.extend(first);
-            first.map_or(0, char::len_utf8)
-        };
-        rest = &from[taken..];
-    }
-    shown + rest
 }
 
 /// The errors that end a session. Any other refusal of a refresh (for example by a firewall) does
@@ -281,58 +216,6 @@ mod tests {
         ] {
             let kind = refreshed(name, "?");
             assert_eq!(kind, ProviderErrorKind::Misconfigured, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_token_that_is_cut_off_is_not_shown() {
-        let token = format!("eyJhbGciOiJSUzI1NiJ9.{}", "x".repeat(1_000));
-        let message = failure::sanitize(&format!("unknown token: {token}"));
-        let error = ProviderError::new(ProviderErrorKind::Rejected, "Refused", message);
-        let hidden = hide_secrets(error, [&*token]);
-        assert_eq!(hidden.message, "unknown token: …");
-    }
-
-    #[test]
-    fn a_secret_is_hidden_and_a_word_of_the_message_is_not() {
-        let hidden = |message: &str, secret: &str| {
-            let error = ProviderError::new(ProviderErrorKind::Rejected, "N", message);
-            hide_secrets(error, [secret, ""]).message
-        };
-        let message = "Incorrect username or password.";
-        for word in [
-            "password",
-            "user",
-            "or",
-            "name",
-            "Incorrect",
-            ".",
-            "username or pass",
-        ] {
-            assert_eq!(hidden(message, word), message, "{word}");
-        }
-        for (message, secret, shown) in [
-            (
-                "'password' is no password",
-                "password",
-                "'…' is no password",
-            ),
-            ("hunter2 is wrong", "hunter2", "… is wrong"),
-            ("it is not hunter2", "hunter2", "it is not …"),
-            ("hunter22 is wrong", "hunter2", "hunter22 is wrong"),
-            (
-                "the code 123456 is wrong: 123456",
-                "123456",
-                "the code … is wrong: …",
-            ),
-            (
-                "token=xabcdefgh.12345678y",
-                "abcdefgh.12345678",
-                "token=x…y",
-            ),
-            ("a b c d, a b c d e", "a b c d", "…, … e"),
-        ] {
-            assert_eq!(hidden(message, secret), shown);
         }
     }
 

@@ -25,16 +25,16 @@ use aws_sdk_cognitoidentityprovider::Client;
 pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{
-    another_user, hide_secrets, refresh_error, service_error, unreadable, unsupported,
-};
+use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
 use self::tokens::read_tokens;
 use super::error::ProviderError;
+use super::oauth::hide::hide_secrets;
 use super::oauth::{Endpoints, OAuth};
 use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
+use super::provider::refresh::RefreshError;
 use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -106,7 +106,7 @@ impl IdentityProvider for CognitoProvider {
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         let refreshed = self
             .inner
             .client
@@ -118,9 +118,16 @@ impl IdentityProvider for CognitoProvider {
             .await
             .map_err(|error| self.redact(refresh_error(error), token.expose()))?;
         let result = refreshed.authentication_result;
-        let (of, tokens) = read_tokens(result.ok_or_else(|| unreadable("there are no tokens"))?)?;
+        let result = result.ok_or_else(|| unreadable("there are no tokens"))?;
+        let replacement = result.refresh_token.clone();
+        let (of, tokens) = read_tokens(result).map_err(|error| RefreshError {
+            error,
+            replacement: replacement
+                .filter(|new| !new.is_empty() && new != token.expose())
+                .map(Into::into),
+        })?;
         if of.user_id != user.user_id {
-            return Err(another_user());
+            return Err(another_user().into());
         }
         Ok(tokens)
     }

@@ -2,19 +2,20 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::config::interceptors::InterceptorContext;
 use aws_sdk_cognitoidentityprovider::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use serde::Deserialize;
 
-/// Three attempts, with a growing, jittered pause between them.
+use crate::auth::oauth::retry;
+
+/// The policy of [`retry`], carried out by the SDK.
 pub(super) fn config() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(3)
-        .with_initial_backoff(Duration::from_millis(200))
-        .with_max_backoff(Duration::from_secs(2))
+        .with_max_attempts(retry::ATTEMPTS)
+        .with_initial_backoff(retry::FIRST_PAUSE)
+        .with_max_backoff(retry::LONGEST_PAUSE)
 }
 
 /// Sends a request again only if it certainly had no effect. If its answer was cut off, the service
@@ -52,7 +53,7 @@ fn is_unserved(response: &HttpResponse) -> bool {
         #[serde(rename = "__type")]
         name: String,
     }
-    if matches!(response.status().as_u16(), 429 | 503) {
+    if retry::is_unserved(response.status().as_u16()) {
         return true;
     }
     let exception = response.body().bytes();

@@ -11,7 +11,7 @@
 //! that no event comes before its write.
 //!
 //! - `shared`: what other clients of the same store have done
-//! - `refresh`: asking for the session, and renewing it
+//! - `session`: asking for the session; `refresh`: renewing it
 //! - `sign_in`: sign-in by password, and its challenges
 //! - `sign_out`: sign-out, deleting the user
 //! - `redirect`: sign-in by redirect; `redirect_abort`: its end without a callback
@@ -22,6 +22,7 @@ mod redirect;
 #[cfg(feature = "redirect")]
 mod redirect_abort;
 mod refresh;
+mod session;
 mod shared;
 mod sign_in;
 mod sign_out;
@@ -31,7 +32,8 @@ mod step;
 pub(super) use self::redirect::Exchange;
 #[cfg(feature = "redirect")]
 pub(super) use self::redirect_abort::RedirectAbort;
-pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, RefreshStart, SessionLookup};
+pub(super) use self::refresh::{Refresh, RefreshOutcome, RefreshStart};
+pub(super) use self::session::{Due, SessionLookup};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
@@ -126,6 +128,9 @@ struct ActiveSession {
     /// Whether the session is in the store. It is not if the provider has replaced the tokens and
     /// then the store has failed: the next call saves them.
     saved: bool,
+    /// Whether `TokenRefresh` is due when the session is saved. It is not if only the refresh token
+    /// was replaced, by an answer that could not be used (F15).
+    is_renewed: bool,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
@@ -270,6 +275,7 @@ impl Machine {
             id: SessionId(self.sessions),
             session,
             saved: true,
+            is_renewed: false,
             retried: false,
         });
     }

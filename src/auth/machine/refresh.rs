@@ -1,23 +1,15 @@
-//! The session, and its refresh: rows F11 to F18, F40 and F41.
+//! Renewing the session: rows F12 to F15, F24, F40 and F41.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, SessionError, StoreError};
+use crate::auth::provider::refresh::RefreshError;
+use crate::auth::secret::RefreshToken;
 use crate::auth::store::Session;
 use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
-
-/// The answer to a caller that asks for the session.
-#[derive(Clone, Debug)]
-pub(crate) enum SessionLookup {
-    /// The session has valid tokens.
-    Valid(Session),
-    SignedOut,
-    /// The tokens have to be renewed first.
-    NeedsRefresh(Refresh),
-}
 
 /// How a refresh has ended.
 #[derive(Clone, Debug)]
@@ -29,21 +21,6 @@ pub(crate) enum RefreshOutcome {
     Failed(SessionError),
     /// The session was over before the provider replied. There may be another.
     Stale,
-}
-
-/// When a session is to be refreshed ahead of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RefreshSchedule {
-    pub(crate) session: Option<SessionId>,
-    pub(crate) due: Due,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    Now,
-    In(Duration),
-    /// There is no session, or no refresh token.
-    Never,
 }
 
 /// A call to the provider for new tokens.
@@ -66,100 +43,6 @@ pub(crate) enum RefreshStart {
 }
 
 impl Machine {
-    /// When to refresh the session so that no caller has to wait for it.
-    pub(crate) fn refresh_schedule(&mut self, now: SystemTime) -> Step<RefreshSchedule> {
-        self.with_latest_session(now, move |machine, _| {
-            let tokens = machine.active().map(|active| &active.session.tokens);
-            let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
-                None => Due::Never,
-                Some(tokens) => match tokens.due_at().duration_since(now) {
-                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left),
-                    _ => Due::Now,
-                },
-            };
-            Step::done(RefreshSchedule {
-                session: machine.session_id(),
-                due,
-            })
-        })
-    }
-
-    /// A caller asks for the session. `ended` is how many refreshes had ended at the time.
-    pub(crate) fn session(
-        &mut self,
-        force: bool,
-        ended: u64,
-        now: SystemTime,
-    ) -> Step<Result<SessionLookup, SessionError>> {
-        self.with_latest_session(now, move |machine, read| match read {
-            Err(error) => Step::done(Err(SessionError::Store(error))),
-            Ok(()) if ended == machine.refresh_count() => machine.answer_session(force, now),
-            Ok(()) => match machine.refreshes.failure.clone() {
-                // Only callers that needed the refresh get its failure.
-                Some(error) if force || !machine.is_valid(now) => Step::done(Err(error)), // F17
-                _ => machine.answer_session(false, now),
-            },
-        })
-    }
-
-    /// Whether a user is signed in, with valid tokens.
-    pub(super) fn is_valid(&self, now: SystemTime) -> bool {
-        self.active()
-            .is_some_and(|active| active.session.tokens.are_valid_at(now))
-    }
-
-    fn answer_session(
-        &mut self,
-        force: bool,
-        now: SystemTime,
-    ) -> Step<Result<SessionLookup, SessionError>> {
-        let Some(active) = self.active().cloned() else {
-            return Step::done(Ok(SessionLookup::SignedOut)); // F18
-        };
-        if active.saved {
-            return self.answer_saved(&active, force, now, Vec::new());
-        }
-        self.with_lock(move |machine, locked| match locked {
-            Err(error) => Step::done(Err(SessionError::Store(error))),
-            Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
-                // Another client has stored the same session before its tokens were renewed.
-                Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
-                    save_unsaved(active, now)
-                }
-                Ok(stored) => {
-                    let events = machine.take_over(stored, now);
-                    machine.answer_session(false, now).with_events_first(events)
-                }
-                Err(error) => Step::done(Err(SessionError::Store(error))),
-            }),
-            Ok(()) => save_unsaved(active, now),
-        })
-    }
-
-    /// Answers with a session that is in the store. `publish` are the events to publish in any
-    /// case.
-    fn answer_saved(
-        &mut self,
-        active: &ActiveSession,
-        force: bool,
-        now: SystemTime,
-        mut publish: Vec<AuthEvent>,
-    ) -> Step<Result<SessionLookup, SessionError>> {
-        let answer = if active.session.tokens.are_valid_at(now) && !force {
-            Ok(SessionLookup::Valid(active.session.clone())) // F11
-        } else if active.session.tokens.refresh.is_some() {
-            Ok(SessionLookup::NeedsRefresh(active.refresh()))
-        } else {
-            publish.push(AuthEvent::TokenRefreshFailure {
-                error: no_refresh_token(),
-                session_ended: false,
-            });
-            self.record_refresh(Some(SessionError::NoRefreshToken));
-            Err(SessionError::NoRefreshToken) // F16
-        };
-        Step::End { publish, answer }
-    }
-
     /// A refresh has waited for the lock of a shared store. The store is read again first: if
     /// another client has refreshed meanwhile, the provider is not asked (F40).
     pub(crate) fn begin_refresh(
@@ -176,12 +59,12 @@ impl Machine {
             Ok(stored) => {
                 let mut events = machine.take_over(stored, now);
                 events.retain(|event| !call.is_quiet || *event != AuthEvent::TokenRefresh);
-                Step::done(machine.start_refresh(call, now)).with_events_first(events)
+                Step::done(machine.start_refresh(&call, now)).with_events_first(events)
             }
         })
     }
 
-    fn start_refresh(&mut self, call: Refresh, now: SystemTime) -> RefreshStart {
+    fn start_refresh(&mut self, call: &Refresh, now: SystemTime) -> RefreshStart {
         let Some(active) = self.active_if(call.id) else {
             return RefreshStart::Done(match self.active() {
                 Some(_) => RefreshOutcome::Stale,
@@ -193,8 +76,8 @@ impl Machine {
             is_quiet,
             ..active.refresh()
         };
-        if latest.tokens == call.tokens {
-            RefreshStart::Send(call)
+        if latest.tokens.are_those(&call.tokens) {
+            RefreshStart::Send(latest)
         } else if latest.tokens.are_valid_at(now) {
             let session = active.session.clone();
             self.record_refresh(None);
@@ -217,13 +100,15 @@ impl Machine {
     pub(crate) fn on_refresh_reply(
         &mut self,
         sent: Refresh,
-        reply: Result<IssuedTokens, ProviderError>,
+        reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
         if self.active_if(sent.id).is_none() {
             return Step::done(RefreshOutcome::Stale); // F24
         }
-        if !self.is_shared || reply.as_ref().is_err_and(|error| !ends_session(error)) {
+        let changes_nothing =
+            |failed: &RefreshError| !ends_session(&failed.error) && failed.replacement.is_none();
+        if !self.is_shared || reply.as_ref().is_err_and(changes_nothing) {
             return self.apply_reply(&sent, reply, received);
         }
         // Nothing is removed or replaced but what was sent.
@@ -238,12 +123,15 @@ impl Machine {
                 (Ok(Some(stored)), Ok(_)) if stored.user.user_id == sent.user.user_id => {
                     machine.apply_reply(&sent, reply, received)
                 }
-                (Ok(stored), _) => machine.on_store_changed(&sent, stored, reply.err(), received),
-                (Err(_), Ok(_)) => machine.apply_reply(&sent, reply, received),
-                (Err(unread), Err(error)) => {
-                    let event = refresh_failure(error, false);
+                (Ok(stored), _) => {
+                    let refused = reply.err().map(|failed| failed.error);
+                    machine.on_store_changed(&sent, stored, refused, received)
+                }
+                (Err(unread), Err(failed)) if ends_session(&failed.error) => {
+                    let event = refresh_failure(&failed.error, false);
                     Step::publish(event, machine.refresh_not_begun(unread))
                 }
+                (Err(_), _) => machine.apply_reply(&sent, reply, received),
             }
         })
     }
@@ -276,39 +164,58 @@ impl Machine {
     fn apply_reply(
         &mut self,
         sent: &Refresh,
-        reply: Result<IssuedTokens, ProviderError>,
+        reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
         let Some(active) = self.active_if(sent.id) else {
             return Step::done(RefreshOutcome::Stale); // F24
         };
-        match reply {
+        let RefreshError { error, replacement } = match reply {
             Ok(issued) => {
                 let mut active = active.clone();
                 active.session.tokens = sent.tokens.renewed(issued, received);
                 active.retried = false;
-                self.activate_renewed(active, sent.is_quiet) // F12
+                return self.activate_renewed(active, sent.is_quiet); // F12
             }
-            Err(error) if sent.is_quiet => {
-                Step::done(RefreshOutcome::Failed(if ends_session(&error) {
-                    SessionError::Ended(error)
-                } else {
-                    kept(error)
-                }))
+            Err(failed) => failed,
+        };
+        match error.kind {
+            ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
+                let replaced = replacement.and_then(|token| self.replace_refresh_token(token));
+                match replaced {
+                    _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(kept(error))),
+                    // If it cannot be saved, the next call saves it.
+                    Some(session) => Step::save(session, move |machine, saved| {
+                        machine.set_saved(saved.is_ok());
+                        machine.refresh_kept(error)
+                    }),
+                    None => self.refresh_kept(error), // F15
+                }
             }
-            Err(error) => match error.kind {
-                ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
-                    self.refresh_kept(error) // F15
-                }
-                ProviderErrorKind::NotAuthorized => {
-                    end_session(&error, RefreshOutcome::SignedOut) // F13
-                }
-                ProviderErrorKind::Rejected => {
-                    let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
-                    end_session(&error, outcome) // F14
-                }
-            },
+            _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(SessionError::Ended(error))),
+            ProviderErrorKind::NotAuthorized => {
+                end_session(&error, RefreshOutcome::SignedOut) // F13
+            }
+            ProviderErrorKind::Rejected => {
+                let outcome = RefreshOutcome::Failed(SessionError::Ended(error.clone()));
+                end_session(&error, outcome) // F14
+            }
         }
+    }
+
+    /// The provider has replaced the refresh token in an answer that cannot be used otherwise.
+    /// Returns the session to save, if the token is another one.
+    fn replace_refresh_token(&mut self, token: RefreshToken) -> Option<Session> {
+        let SessionState::SignedIn(active) = &mut self.session else {
+            return None;
+        };
+        let replaced = active.session.tokens.refresh.replace(token);
+        if replaced == active.session.tokens.refresh {
+            return None;
+        }
+        // As with renewed tokens: active before it is saved.
+        active.saved = false;
+        Some(active.session.clone())
     }
 
     /// The refresh has failed, and the session is kept.
@@ -325,6 +232,7 @@ impl Machine {
         // the new one must not be lost if the store fails.
         self.session = SessionState::SignedIn(ActiveSession {
             saved: false,
+            is_renewed: true,
             ..active
         });
         if is_quiet {
@@ -342,14 +250,20 @@ impl Machine {
     }
 
     /// Records whether the renewed session is in the store.
-    fn record_save(&mut self, saved: Result<(), StoreError>) {
+    pub(super) fn record_save(&mut self, saved: Result<(), StoreError>) {
         self.record_refresh(saved.err().map(SessionError::Store));
+        self.set_saved(saved.is_ok());
+    }
+
+    /// Notes whether the session is in the store.
+    pub(super) fn set_saved(&mut self, is_saved: bool) {
         if let SessionState::SignedIn(active) = &mut self.session {
-            active.saved = saved.is_ok();
+            active.saved = is_saved;
+            active.is_renewed &= !is_saved;
         }
     }
 
-    fn record_refresh(&mut self, failure: Option<SessionError>) {
+    pub(super) fn record_refresh(&mut self, failure: Option<SessionError>) {
         self.refreshes = Refreshes {
             count: self.refreshes.count + 1,
             failure,
@@ -359,7 +273,7 @@ impl Machine {
 
 impl ActiveSession {
     /// The call that renews the tokens.
-    fn refresh(&self) -> Refresh {
+    pub(super) fn refresh(&self) -> Refresh {
         Refresh {
             id: self.id,
             user: self.session.user.clone(),
@@ -393,20 +307,6 @@ fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {
     }
 }
 
-/// Saves the tokens that the store has refused before.
-fn save_unsaved(
-    active: ActiveSession,
-    now: SystemTime,
-) -> Step<Result<SessionLookup, SessionError>> {
-    Step::save(active.session.clone(), move |machine, saved| {
-        machine.record_save(saved);
-        match saved {
-            Ok(()) => machine.answer_saved(&active, false, now, vec![AuthEvent::TokenRefresh]),
-            Err(error) => Step::done(Err(SessionError::Store(error))),
-        }
-    })
-}
-
 /// The provider has ended the session. The event says so only if the tokens could be removed.
 fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOutcome> {
     let error = error.clone();
@@ -425,11 +325,4 @@ fn end_session(error: &ProviderError, outcome: RefreshOutcome) -> Step<RefreshOu
         let event = refresh_failure(&error, cleared.is_ok());
         Step::publish(event, outcome)
     })
-}
-
-fn no_refresh_token() -> AuthFailure {
-    AuthFailure {
-        name: "NoRefreshToken".to_owned(),
-        message: SessionError::NoRefreshToken.to_string(),
-    }
 }

@@ -66,11 +66,12 @@ impl Machine {
             (SessionState::SignedIn(active), Some(stored))
                 if active.session.user.user_id == stored.user.user_id =>
             {
-                let is_valid = stored.tokens.are_valid_at(now);
+                let is_renewed = !stored.tokens.are_those(&active.session.tokens)
+                    && stored.tokens.are_valid_at(now);
                 active.session = stored;
                 active.saved = true;
                 self.refreshes.failure = None;
-                is_valid
+                is_renewed
                     .then_some(AuthEvent::TokenRefresh)
                     .into_iter()
                     .collect() // F40

@@ -13,6 +13,7 @@ use crate::auth::error::{
 };
 use crate::auth::provider::SignInReply;
 use crate::auth::provider::challenge::{Answer, Challenge};
+use crate::auth::provider::refresh::RefreshError;
 use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting, Tokens};
 
@@ -402,6 +403,94 @@ const ROWS: &[Row] = &[
         to: Expired,
     },
     Row {
+        name: "F15 an answer that cannot be used replaces the refresh token",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            format!("{}; {}", world.session(), world.stored_tokens())
+        },
+        trace: &["ask refresh", "store", "→tokenRefresh_failure, kept"],
+        answer: "unreachable; access, another",
+        to: Expired,
+    },
+    Row {
+        name: "F15 also if the application is refused",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Misconfigured));
+            format!("{}; {}", world.session(), world.stored_tokens())
+        },
+        trace: &["ask refresh", "store", "→tokenRefresh_failure, kept"],
+        answer: "misconfigured; access, another",
+        to: Expired,
+    },
+    Row {
+        name: "F15 a refresh token that replaces itself is not stored again",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            world.replacement = Some("refresh");
+            world.session()
+        },
+        trace: &["ask refresh", "→tokenRefresh_failure, kept"],
+        answer: "unreachable",
+        to: Expired,
+    },
+    Row {
+        name: "F15 a refresh token that could not be stored is stored before the next refresh",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            world.save_fails = true;
+            let failed = world.session();
+            world.save_fails = false;
+            let next = world.refresh_asked().tokens.refresh;
+            let next = next.unwrap().expose().to_owned();
+            format!("{failed}; {next}; {}", world.stored_tokens())
+        },
+        trace: &[
+            "ask refresh",
+            "store",
+            "→tokenRefresh_failure, kept",
+            "store",
+            "ask refresh",
+        ],
+        answer: "unreachable; another; access, another",
+        to: Expired,
+    },
+    Row {
+        name: "F15 it is stored without an event while the tokens are valid",
+        from: In,
+        act: |world| {
+            world.fail_and_replace();
+            world.save_fails = true;
+            let failed = world.forced_session();
+            world.save_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "ask refresh",
+            "store",
+            "→tokenRefresh_failure, kept",
+            "store",
+        ],
+        answer: "unreachable; session",
+        to: In,
+    },
+    Row {
+        name: "F14 ends a session whose refresh token was replaced",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            world.refresh_reply = Err(failure(ProviderErrorKind::Rejected));
+            world.session()
+        },
+        trace: &["ask refresh", "clear", "→tokenRefresh_failure, ended"],
+        answer: "ended",
+        to: Out,
+    },
+    Row {
         name: "F16 no refresh token",
         from: Expired,
         act: |world| {
@@ -615,6 +704,25 @@ const ROWS: &[Row] = &[
             "ask revoke",
             "clear",
             "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "F21 a refresh token that was replaced meanwhile is revoked as well",
+        from: Expired,
+        act: |world| {
+            world.fail_and_replace();
+            world.told = Err(failure(ProviderErrorKind::Rejected));
+            world.sign_out_of(SignOutScope::Everywhere)
+        },
+        trace: &[
+            "ask refresh",
+            "ask sign-out everywhere",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask revoke",
         ],
         answer: "out",
         to: Out,
@@ -1059,6 +1167,67 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "shared: F15 a refresh token that was replaced is stored under the lock",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.fail_and_replace();
+            format!("{}; {}", world.session(), world.stored_tokens())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh_failure, kept",
+        ],
+        answer: "unreachable; access, another",
+        to: Expired,
+    },
+    Row {
+        name: "shared: F15 also if the store cannot be read meanwhile",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.fail_and_replace();
+            world.unlocked = Some(|world| world.read_fails = true);
+            format!("{}; {}", world.session(), world.stored_tokens())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh_failure, kept",
+        ],
+        answer: "unreachable; access, another",
+        to: Expired,
+    },
+    Row {
+        name: "shared: F15 another client's refresh token is taken over without an event",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(World::change_elsewhere);
+            world.forced_session()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "session",
+        to: In,
+    },
+    Row {
         name: "shared: F13 and F14 clear what was read",
         from: Expired,
         act: |world| {
@@ -1439,6 +1608,8 @@ struct World {
     garbles: bool,
     sign_in_reply: Result<SignInReply, ProviderError>,
     refresh_reply: Result<IssuedTokens, ProviderError>,
+    /// The refresh token by which a refresh that fails replaces the one that was sent.
+    replacement: Option<&'static str>,
     /// What the provider says to everything else.
     told: Result<(), ProviderError>,
     /// What another client does while the refresh waits for the lock.
@@ -1461,6 +1632,7 @@ impl World {
             garbles: false,
             sign_in_reply: Ok(signed_in()),
             refresh_reply: Ok(issued()),
+            replacement: None,
             told: Ok(()),
             meanwhile: None,
             unlocked: None,
@@ -1491,6 +1663,25 @@ impl World {
         let session = Session { tokens, ..stored() };
         self.stored = Some(session.clone());
         self.machine.activate(session);
+    }
+
+    /// The provider answers a refresh, and the answer cannot be used but for its refresh token.
+    fn fail_and_replace(&mut self) {
+        self.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+        self.replacement = Some("another");
+    }
+
+    /// The access token and the refresh token in the store.
+    fn stored_tokens(&self) -> String {
+        let tokens = &self.stored.as_ref().unwrap().tokens;
+        let refresh = tokens.refresh.as_ref().unwrap();
+        format!("{}, {}", tokens.access.expose(), refresh.expose())
+    }
+
+    fn refresh_reply(&self) -> Result<IssuedTokens, RefreshError> {
+        let replacement = self.replacement.map(Into::into);
+        let reply = self.refresh_reply.clone();
+        reply.map_err(|error| RefreshError { error, replacement })
     }
 
     /// The store is shared from here on.
@@ -1630,7 +1821,7 @@ impl World {
         if let Some(meanwhile) = self.unlocked.take() {
             meanwhile(self);
         }
-        let reply = self.refresh_reply.clone();
+        let reply = self.refresh_reply();
         let step = self.machine.on_refresh_reply(call, reply, self.now);
         let outcome = self.run(step);
         self.refresh_answer(outcome)
@@ -1653,7 +1844,7 @@ impl World {
     }
 
     fn refreshed(&mut self, call: Refresh) -> String {
-        let reply = self.refresh_reply.clone();
+        let reply = self.refresh_reply();
         let step = self.machine.on_refresh_reply(call, reply, self.now);
         answer(self.run(step)).map_or_else(|| "over".to_owned(), |answer| session(&answer))
     }

@@ -5,6 +5,7 @@ use super::fault::Operation;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
 use crate::auth::provider::redirect::LogoutUrl;
+use crate::auth::provider::refresh::RefreshError;
 use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
 use crate::auth::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
@@ -15,11 +16,11 @@ impl IdentityProvider for MemoryProvider {
         &self,
         _: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
-        self.call(Operation::Refresh, |pool, now| {
+    ) -> Result<IssuedTokens, RefreshError> {
+        let tokens = self.call(Operation::Refresh, |pool, now| {
             pool.refresh(token, self.policy, now)
-        })
-        .await
+        });
+        Ok(tokens.await?)
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {

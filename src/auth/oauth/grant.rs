@@ -8,13 +8,14 @@ use super::failure::{
     in_transit, misconfigured, refusal, rejected, sanitize, unreadable, unsupported,
 };
 use super::http::shown;
-use super::id_token::{Identity, IssuedFor, seconds};
+use super::id_token::{Identity, IssuedFor, VerifyError, seconds};
 use super::json::Members;
 use super::jwt::Jwt;
 use super::user::name_in;
-use super::{Endpoints, OAuth, VerifyError};
+use super::{Endpoints, OAuth};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::provider::redirect::RedirectGrant;
+use crate::auth::provider::refresh::RefreshError;
 use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
@@ -69,9 +70,8 @@ impl OAuth {
         grant: &RedirectGrant,
     ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
         let identified = async {
-            let (identity, tokens) = self
-                .issue(at, answer, IssuedFor::Code(&grant.nonce))
-                .await?;
+            let issued = self.issue(at, answer, IssuedFor::Code(&grant.nonce)).await;
+            let (identity, tokens) = issued.map_err(VerifyError::into_error)?;
             let identity = identity.ok_or_else(|| {
                 misconfigured("IdToken", "there is no id token: ask for the scope openid")
             })?;
@@ -108,50 +108,32 @@ impl OAuth {
         at: &Endpoints,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         self.keys(at).await?; // fetched first: a failure loses nothing yet
-        let sent = self.newest(token);
         let form = [
             ("grant_type", "refresh_token"),
-            ("refresh_token", sent.expose()),
+            ("refresh_token", token.expose()),
         ];
         let answer = self.ask(at, &form).await;
-        let answer = answer.map_err(|error| self.redact(error, &[sent.expose()]))?;
-        let latest = answer.text("refresh_token").map(RefreshToken::from);
-        let latest = latest.unwrap_or_else(|| sent.clone());
-        let issued = self.issue(at, &answer, IssuedFor::Refresh).await;
-        let issued = issued.and_then(|(identity, tokens)| match identity {
-            Some(identity) if identity.subject != user.user_id => {
-                Err(rejected("IdToken", "the id token is another user's (sub)"))
-            }
-            _ => Ok(tokens),
-        });
-        match issued {
-            Ok(tokens) => {
-                *self.replaced.lock() = None;
-                let refresh = (latest != *token).then_some(latest);
-                Ok(IssuedTokens { refresh, ..tokens })
-            }
-            Err(error) => {
-                if error.kind == ProviderErrorKind::Rejected {
-                    // The session ends here, so end it at the provider as well.
-                    let _ = self.revoke(at, &latest).await;
-                } else if latest != *token {
-                    *self.replaced.lock() = Some((token.clone(), latest));
-                }
-                let mut secrets = tokens_in(&answer);
-                secrets.push(sent.expose().to_owned());
-                let secrets: Vec<_> = secrets.iter().map(|secret| &**secret).collect();
-                Err(self.redact(error, &secrets))
-            }
+        let answer = answer.map_err(|error| self.redact(error, &[token.expose()]))?;
+        let replacement = answer.text("refresh_token").map(RefreshToken::from);
+        let (error, replacement) = match self.issue(at, &answer, IssuedFor::Refresh(user)).await {
+            Ok((_, tokens)) => return Ok(tokens),
+            // It may be another user's.
+            Err(VerifyError::Unproven(error)) => (error, None),
+            Err(VerifyError::Refused(error) | VerifyError::NoKeys(error)) => (error, replacement),
+        };
+        if error.kind == ProviderErrorKind::Rejected {
+            // The session ends here, so end it at the provider as well.
+            let _ = self.revoke(at, replacement.as_ref().unwrap_or(token)).await;
         }
-    }
-
-    /// The token that has replaced a refresh token, or that token itself.
-    pub(super) fn newest(&self, token: &RefreshToken) -> RefreshToken {
-        let replaced = self.replaced.lock();
-        let replaced = replaced.as_ref().filter(|(old, _)| old == token);
-        replaced.map_or(token, |(_, new)| new).clone()
+        let mut secrets = tokens_in(&answer);
+        secrets.push(token.expose().to_owned());
+        let secrets: Vec<_> = secrets.iter().map(|secret| &**secret).collect();
+        Err(RefreshError {
+            error: self.redact(error, &secrets),
+            replacement,
+        })
     }
 
     /// The answer of the token endpoint, unless it is a refusal.
@@ -175,20 +157,20 @@ impl OAuth {
         at: &Endpoints,
         answer: &Members,
         issued_for: IssuedFor<'_>,
-    ) -> Result<(Option<Identity>, IssuedTokens), ProviderError> {
+    ) -> Result<(Option<Identity>, IssuedTokens), VerifyError> {
         if let Some(kind) = answer.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
-            return Err(unsupported(&format!(
+            return Err(VerifyError::Refused(unsupported(&format!(
                 "the tokens are of the type {:?}, and only Bearer is supported",
                 sanitize(&kind)
-            )));
+            ))));
         }
         let access = answer.text("access_token").ok_or_else(|| {
-            unreadable(&format!(
+            VerifyError::Refused(unreadable(&format!(
                 "there is no access token in the answer: {}",
                 shown(&at.token)
-            ))
+            )))
         })?;
         let id_token = answer.text("id_token");
         let mut identity = None;
@@ -196,8 +178,8 @@ impl OAuth {
             identity = match self.verify(at, token, issued_for).await {
                 Ok(identity) => Some(identity),
                 // The refresh token may have been replaced: a missing key must not lose it.
-                Err(VerifyError::NoKeys(_)) if issued_for.is_refresh() => None,
-                Err(VerifyError::NoKeys(error) | VerifyError::Refused(error)) => return Err(error),
+                Err(VerifyError::NoKeys(_)) if matches!(issued_for, IssuedFor::Refresh(_)) => None,
+                Err(error) => return Err(error),
             };
         }
         let said = answer.number("expires_in").filter(|span| *span > 0.0);
@@ -245,7 +227,7 @@ impl OAuth {
         let name = name_in(&sources, &self.registration.username_claims);
         Ok(AuthUser {
             username: name.unwrap_or_else(|| identity.subject.clone()),
-            user_id: identity.subject.clone(),
+            user_id: identity.user_id.clone(),
         })
     }
 }

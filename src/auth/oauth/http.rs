@@ -3,9 +3,10 @@
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use futures_timer::Delay;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Proxy, Request};
 use rustls::ClientConfig;
@@ -17,6 +18,7 @@ use url::Url;
 
 use super::failure::{in_transit, unreadable};
 use super::json::Members;
+use super::retry;
 use crate::auth::error::ProviderError;
 use crate::auth::error::text::sanitize;
 
@@ -25,6 +27,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// How requests are sent.
 pub(crate) struct HttpOptions {
+    /// How long to wait for an answer, the pauses between attempts included.
     pub(crate) time_limit: Duration,
     /// Certificates to trust in addition to those of the system, in PEM.
     pub(crate) root_certificates: Option<Vec<u8>>,
@@ -36,6 +39,7 @@ pub(crate) struct HttpOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     clients: Result<Clients, Fault>,
+    time_limit: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -73,8 +77,12 @@ pub(super) enum Fault {
     Broken,
     #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
-    #[error("the server is out of order: status {0}")]
-    Status(u16),
+    #[error("the server is out of order: status {status}")]
+    Status {
+        status: u16,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
     #[error("the server sends elsewhere, which is not followed: status {0}")]
     Redirected(u16),
     #[error("this address must begin with https://")]
@@ -104,6 +112,7 @@ impl Http {
     pub(crate) fn new(options: &HttpOptions) -> Self {
         Self {
             clients: Clients::new(options),
+            time_limit: options.time_limit,
         }
     }
 
@@ -158,7 +167,31 @@ impl Http {
         })
     }
 
+    /// Sends a request, and sends it again if it certainly had no effect.
     async fn answer(&self, request: Request) -> Result<Answer, Fault> {
+        let since = Instant::now();
+        let (mut request, mut attempts) = (Some(request), 0);
+        loop {
+            let Some(mut sent) = request else {
+                return Err(Fault::Broken); // its body is no stream, so there is another
+            };
+            request = sent.try_clone();
+            let left = self.time_limit.saturating_sub(since.elapsed());
+            *sent.timeout_mut() = Some(left);
+            attempts += 1;
+            let fault = match self.attempt(sent).await {
+                Err(fault) if fault.had_no_effect() && attempts < retry::ATTEMPTS => fault,
+                end => return end,
+            };
+            let pause = retry::pause(attempts, fault.retry_after());
+            if pause >= self.time_limit.saturating_sub(since.elapsed()) {
+                return Err(fault);
+            }
+            Delay::new(pause).await;
+        }
+    }
+
+    async fn attempt(&self, request: Request) -> Result<Answer, Fault> {
         if !is_secure(request.url()) {
             return Err(Fault::NotSecure);
         }
@@ -171,7 +204,10 @@ impl Http {
         let mut response = client.execute(request).await.map_err(|e| fault(&e))?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
-            return Err(Fault::Status(status.as_u16()));
+            return Err(Fault::Status {
+                status: status.as_u16(),
+                retry_after: retry_after(response.headers()),
+            });
         }
         if status.is_redirection() {
             return Err(Fault::Redirected(status.as_u16()));
@@ -190,13 +226,35 @@ impl Http {
     }
 }
 
+impl Fault {
+    /// Whether the server has certainly not acted.
+    const fn had_no_effect(&self) -> bool {
+        match self {
+            Self::NotReached(_) | Self::NameNotFound | Self::ConnectionRefused => true,
+            Self::Status { status, .. } => retry::is_unserved(*status),
+            _ => false,
+        }
+    }
+
+    const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let header = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry::retry_after(header, SystemTime::now())
+}
+
 impl Clients {
     fn new(options: &HttpOptions) -> Result<Self, Fault> {
         let tls = tls(options.root_certificates.as_deref())?;
         let client = || {
             Client::builder()
                 .tls_backend_preconfigured(tls.clone())
-                .timeout(options.time_limit)
                 .redirect(Policy::none())
         };
         let outward = match &options.proxy {
@@ -319,6 +377,7 @@ mod tests {
     fn a_system_without_tls_is_an_error_and_no_panic() {
         let http = Http {
             clients: Err(Fault::NoTls),
+            time_limit: Duration::from_secs(1),
         };
         let url = Url::parse("https://id.example.org/").unwrap();
         let failed = pollster::block_on(http.post(&url, String::new(), None));

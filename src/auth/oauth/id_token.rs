@@ -1,8 +1,13 @@
 //! The claims of an id token ([OpenID Connect Core, section
 //! 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)).
 //!
-//! At a refresh, what is *false* ends the session: another issuer, audience or user. What is only
-//! missing, or cannot be read, is a doubt, and a doubt ends none.
+//! At a refresh, what is *false* ends the session: another issuer, audience or user ([OpenID Connect
+//! Core, section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+//! What is only missing, or cannot be read, is a doubt, and a doubt ends none.
+//!
+//! A token whose signature cannot be verified is a doubt in itself. Its claims are checked all the
+//! same: if one is false, no token of the answer is taken over, not even the refresh token, which may
+//! be another user's. But nothing proves that the provider has said so, so the session stays.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +16,7 @@ use super::json::Members;
 use super::user::{MAX_SUBJECT, is_subject};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
+use crate::auth::user::AuthUser;
 
 /// The greatest difference between the server's clock and this machine's.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -19,6 +25,8 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Identity {
     pub(super) issuer: String,
     pub(super) subject: String,
+    /// The user, among all users of the provider.
+    pub(super) user_id: String,
     /// From `iat` to `exp`. At a refresh it may be unknown.
     pub(super) lifetime: Option<Duration>,
     pub(super) claims: Members,
@@ -29,14 +37,29 @@ pub(super) struct Identity {
 pub(super) enum IssuedFor<'a> {
     /// A code. The id token carries this nonce, and is fresh.
     Code(&'a secret::Nonce),
-    /// A refresh token. The id token need not carry a nonce, and its times are not checked: a wrong
-    /// clock on this machine must not end a session that the provider has just renewed.
-    Refresh,
+    /// A refresh token of this user. The id token need not carry a nonce, and its times are not
+    /// checked: a wrong clock on this machine must not end a session that the provider has just
+    /// renewed.
+    Refresh(&'a AuthUser),
+    /// A grant of the past, whose session keeps the id token.
+    #[cfg(feature = "oidc")]
+    Session,
 }
 
-impl IssuedFor<'_> {
-    pub(super) const fn is_refresh(self) -> bool {
-        matches!(self, Self::Refresh)
+/// Why an id token is not verified.
+pub(super) enum VerifyError {
+    /// The keys cannot be fetched. If the token was issued for a refresh, its claims are as they
+    /// should be.
+    NoKeys(ProviderError),
+    /// A claim is false, and it is not known whether the provider has signed it.
+    Unproven(ProviderError),
+    Refused(ProviderError),
+}
+
+impl VerifyError {
+    pub(super) fn into_error(self) -> ProviderError {
+        let (Self::NoKeys(error) | Self::Unproven(error) | Self::Refused(error)) = self;
+        error
     }
 }
 
@@ -55,7 +78,8 @@ impl Expected<'_> {
         let issuer = claims
             .text("iss")
             .ok_or_else(|| doubtful("the id token does not name its issuer (iss)"))?;
-        if !self.issuer.is(&issuer, claims.text("tid").as_deref()) {
+        let tenant = claims.text("tid");
+        if !self.issuer.is(&issuer, tenant.as_deref()) {
             return Err(false_token(&format!(
                 "the id token is of the issuer {:?} (iss), and not of {:?}",
                 sanitize(&issuer),
@@ -79,14 +103,36 @@ impl Expected<'_> {
                  characters that are not shown"
             )));
         }
+        let user_id = self.issuer.user_id(&subject, tenant.as_deref());
+        if let IssuedFor::Refresh(user) = self.issued_for
+            && user.user_id != user_id
+        {
+            return Err(false_token("the id token is another user's (sub)"));
+        }
         let times = claims.number("exp").zip(claims.number("iat"));
         let lifetime = times.map(|(exp, iat)| seconds(exp - iat));
         Ok(Identity {
             issuer,
             subject,
+            user_id,
             lifetime,
             claims,
         })
+    }
+
+    /// Checks the claims of an id token whose signature cannot be verified, for this reason.
+    pub(super) fn check_unverified(&self, claims: Members, unverified: VerifyError) -> VerifyError {
+        match self.check(claims) {
+            Ok(_) => unverified,
+            Err(error) if error.kind == ProviderErrorKind::Rejected => {
+                let because = unverified.into_error().message;
+                VerifyError::Unproven(doubtful(&format!(
+                    "{}, and its signature cannot be verified: {because}",
+                    error.message
+                )))
+            }
+            Err(error) => VerifyError::Refused(error),
+        }
     }
 
     fn check_audience(&self, claims: &Members) -> Result<(), ProviderError> {
@@ -129,10 +175,10 @@ impl Expected<'_> {
 
     /// An id token that does not prove what it must: it signs no user in, and ends no session.
     fn unclear(&self, message: &str) -> ProviderError {
-        if self.issued_for.is_refresh() {
-            doubtful(message)
-        } else {
+        if let IssuedFor::Code(_) = self.issued_for {
             false_token(message)
+        } else {
+            doubtful(message)
         }
     }
 }
@@ -203,7 +249,18 @@ impl Issuer {
         tenant.is_some_and(is_tenant)
     }
 
-    fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
+    /// The identifier of a user, which no other user of the provider has: the subject, with the tenant
+    /// if there are several, since a subject is unique only for its issuer ([OpenID Connect Core,
+    /// section 5.7](https://openid.net/specs/openid-connect-core-1_0.html#ClaimStability)). A tenant
+    /// has no dot.
+    fn user_id(&self, subject: &str, tenant: Option<&str>) -> String {
+        match tenant.filter(|_| self.has_tenants()) {
+            Some(tenant) => format!("{subject}.{tenant}"),
+            None => subject.to_owned(),
+        }
+    }
+
+    pub(super) fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
         // Google's tokens may leave out the scheme:
         // https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
         let is_google = self.0 == "https://accounts.google.com" && issuer == "accounts.google.com";
@@ -223,7 +280,7 @@ fn is_tenant(text: &str) -> bool {
 }
 
 /// An id token that proves nothing.
-fn false_token(message: &str) -> ProviderError {
+pub(super) fn false_token(message: &str) -> ProviderError {
     rejected("IdToken", message)
 }
 

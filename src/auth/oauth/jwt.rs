@@ -15,6 +15,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 
 use super::failure::{rejected, sanitize, unreadable, unsupported};
+use super::id_token::Issuer;
 use super::json::Members;
 use crate::auth::error::ProviderError;
 
@@ -175,6 +176,8 @@ struct Key {
     id: Option<String>,
     /// The algorithm that the key is kept for, if it is one of ours.
     algorithm: Option<String>,
+    /// The issuer, perhaps of any tenant, whose tokens the key signs.
+    issuer: Option<Issuer>,
     material: Material,
 }
 
@@ -190,17 +193,29 @@ pub(super) enum Signed {
     Yes,
     /// The key that it names is one of them, and has not signed it.
     Wrongly,
+    /// By one of them, which is kept for the tokens of another issuer.
+    ForAnother,
     /// The key that has signed it may be one that these do not contain.
     ByUnknown,
 }
 
 impl KeySet {
     /// The keys of a document that can be used here. The others are skipped.
-    pub(super) fn of(document: &Members) -> Option<Self> {
+    ///
+    /// If the provider issues tokens for several tenants, a key may say for which, in its member
+    /// `issuer` ([Microsoft
+    /// Entra](https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer)):
+    /// otherwise one tenant could sign for another.
+    pub(super) fn of(document: &Members, has_tenants: bool) -> Option<Self> {
         let keys: Vec<Box<serde_json::value::RawValue>> = document.read("keys")?;
-        let keys = keys
-            .iter()
-            .filter_map(|key| Key::of(&Members::of(key.get().as_bytes())?));
+        let keys = keys.iter().filter_map(|key| {
+            let members = Members::of(key.get().as_bytes())?;
+            let issuer = members.text("issuer").filter(|_| has_tenants);
+            Some(Key {
+                issuer: issuer.map(Issuer::new),
+                ..Key::of(&members)?
+            })
+        });
         Some(Self(keys.filter(Key::can_verify).collect()))
     }
 
@@ -209,9 +224,14 @@ impl KeySet {
         let is_named = |key: &&Key| key.id.is_some() && key.id == token.key_id;
         // A key without an id may have any.
         let may_be = |key: &&Key| token.key_id.is_none() || key.id.is_none() || is_named(key);
-        let mut may = self.0.iter().filter(fits).filter(may_be);
-        if may.any(|key| token.is_signed_by(key)) {
-            Signed::Yes
+        let may = self.0.iter().filter(fits).filter(may_be);
+        let mut signers = may.filter(|key| token.is_signed_by(key)).peekable();
+        if signers.peek().is_some() {
+            if signers.any(|key| key.is_for(&token.claims)) {
+                Signed::Yes
+            } else {
+                Signed::ForAnother
+            }
         } else if self.0.iter().filter(fits).any(|key| is_named(&key)) {
             Signed::Wrongly
         } else {
@@ -262,6 +282,7 @@ impl Key {
         Some(Self {
             id: key.text("kid"),
             algorithm: key.text("alg"),
+            issuer: None,
             material,
         })
     }
@@ -276,6 +297,14 @@ impl Key {
             }
             Material::Point { .. } => true,
         }
+    }
+
+    /// Whether it is kept for the issuer that these claims name.
+    fn is_for(&self, claims: &Members) -> bool {
+        let (named, tenant) = (claims.text("iss"), claims.text("tid"));
+        let is_named =
+            |issuer: &Issuer| named.is_some_and(|named| issuer.is(&named, tenant.as_deref()));
+        self.issuer.as_ref().is_none_or(is_named)
     }
 
     fn fits(&self, token: &Jwt<'_>) -> bool {
@@ -316,7 +345,7 @@ mod tests {
         "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
     fn keys(document: &str) -> KeySet {
-        KeySet::of(&Members::of(document.as_bytes()).unwrap()).unwrap()
+        KeySet::of(&Members::of(document.as_bytes()).unwrap(), false).unwrap()
     }
 
     #[test]

@@ -5,18 +5,21 @@
 //! - `grant`: the token endpoint: codes and refresh tokens; `revoke`: its end
 //! - `id_token`: the claims of id tokens; `jwt`: their signatures, and the keys; `user`: the name of
 //!   their user
-//! - `http`: sending requests; `json`: reading the answers; `failure`: errors
+//! - `http`: sending requests; `retry`: which are sent again; `json`: reading the answers
+//! - `failure`: errors; `hide`: secrets in them
 //!
 //! It reads of each answer only what it needs: the specifications let a provider add members, and
 //! real ones do.
 
 pub(crate) mod failure;
 mod grant;
+pub(crate) mod hide;
 pub(crate) mod http;
 mod id_token;
 pub(crate) mod json;
 mod jwt;
 mod page;
+pub(crate) mod retry;
 mod revoke;
 pub(crate) mod user;
 
@@ -28,12 +31,13 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 pub(crate) use self::id_token::Issuer;
 
-use self::failure::{redact, unreadable};
+use self::failure::unreadable;
+use self::hide::hide_secrets;
 use self::http::{Answer, Http, HttpError, shown};
-use self::id_token::{Expected, Identity, IssuedFor, doubtful};
+use self::id_token::{Expected, Identity, IssuedFor, VerifyError, doubtful, false_token};
 use self::jwt::{Jwt, KeySet, Signed};
 use crate::auth::error::ProviderError;
-use crate::auth::secret::{self, RefreshToken};
+use crate::auth::secret;
 use crate::sync::Mutex;
 
 /// The endpoints of a provider.
@@ -86,8 +90,6 @@ pub(crate) struct OAuth {
     pub(crate) http: Http,
     pub(crate) registration: Registration,
     keys: Mutex<Option<KeySet>>,
-    /// A refresh token, and the one that has replaced it in an answer that could not be used.
-    replaced: Mutex<Option<(RefreshToken, RefreshToken)>>,
 }
 
 impl OAuth {
@@ -96,7 +98,6 @@ impl OAuth {
             http,
             registration,
             keys: Mutex::new(None),
-            replaced: Mutex::new(None),
         }
     }
 
@@ -108,34 +109,50 @@ impl OAuth {
         issued_for: IssuedFor<'_>,
     ) -> Result<Identity, VerifyError> {
         let token = Jwt::of(token).map_err(VerifyError::Refused)?;
-        let keys = self.keys(at).await.map_err(VerifyError::NoKeys)?;
-        let mut signed = keys.has_signed(&token);
-        if signed != Signed::Yes {
-            let newest = self.newest_keys(at).await.map_err(VerifyError::NoKeys)?;
-            signed = newest.has_signed(&token);
-        }
-        let by = token.signed_by();
-        let refused = match signed {
-            Signed::Yes => None,
-            Signed::Wrongly => Some(failure::rejected(
-                "IdToken",
-                &format!("the signature of the id token is wrong: it is made {by}"),
-            )),
-            Signed::ByUnknown => Some(doubtful(&format!(
-                "the id token is signed {by}, which is not among the keys at {}",
-                shown(&at.keys)
-            ))),
-        };
-        if let Some(refused) = refused {
-            return Err(VerifyError::Refused(refused));
-        }
         let expected = Expected {
             client_id: &self.registration.client_id,
             issuer: &at.issuer,
             trusted: &self.registration.trusted_audiences,
             issued_for,
         };
-        expected.check(token.claims).map_err(VerifyError::Refused)
+        let by = token.signed_by();
+        let unverified = match self.signed(at, &token).await {
+            Ok(Signed::Yes) => return expected.check(token.claims).map_err(VerifyError::Refused),
+            Ok(Signed::Wrongly) => {
+                return Err(VerifyError::Refused(false_token(&format!(
+                    "the signature of the id token is wrong: it is made {by}"
+                ))));
+            }
+            Ok(Signed::ForAnother) => {
+                return Err(VerifyError::Refused(false_token(&format!(
+                    "the id token is of an issuer for which its key is not kept: it is made {by}"
+                ))));
+            }
+            Ok(Signed::ByUnknown) => VerifyError::Refused(doubtful(&format!(
+                "the id token is signed {by}, which is not among the keys at {}",
+                shown(&at.keys)
+            ))),
+            Err(no_keys) => VerifyError::NoKeys(no_keys),
+        };
+        match issued_for {
+            IssuedFor::Refresh(_) => Err(expected.check_unverified(token.claims, unverified)),
+            _ => Err(unverified),
+        }
+    }
+
+    /// Whether the provider has signed a token. If the cached keys do not show it, the keys are
+    /// fetched again.
+    async fn signed(&self, at: &Endpoints, token: &Jwt<'_>) -> Result<Signed, ProviderError> {
+        let signed = self.keys(at).await?.has_signed(token);
+        if signed == Signed::Yes {
+            return Ok(signed);
+        }
+        match self.newest_keys(at).await {
+            Ok(newest) => Ok(newest.has_signed(token)),
+            Err(error) if signed == Signed::ByUnknown => Err(error),
+            // A signature that is known to be wrong stays so.
+            Err(_) => Ok(signed),
+        }
     }
 
     /// The claims of an id token that the provider has once issued to this application, whenever
@@ -146,8 +163,8 @@ impl OAuth {
         at: &Endpoints,
         token: &secret::IdToken,
     ) -> Result<T, ProviderError> {
-        let verified = self.verify(at, token.expose(), IssuedFor::Refresh).await;
-        verified.map_err(|(VerifyError::NoKeys(error) | VerifyError::Refused(error))| error)?;
+        let verified = self.verify(at, token.expose(), IssuedFor::Session).await;
+        verified.map_err(VerifyError::into_error)?;
         let claims = Jwt::claims_of(token.expose());
         let claims = claims.and_then(|json| serde_json::from_slice(&json).ok());
         // What serde says may repeat a claim.
@@ -168,7 +185,7 @@ impl OAuth {
 
     async fn newest_keys(&self, at: &Endpoints) -> Result<KeySet, ProviderError> {
         let document = self.http.json(&at.keys, None).await?;
-        let keys = KeySet::of(&document).ok_or_else(|| {
+        let keys = KeySet::of(&document, at.issuer.has_tenants()).ok_or_else(|| {
             unreadable(&format!("there is no set of keys at {}", shown(&at.keys)))
         })?;
         *self.keys.lock() = Some(keys.clone());
@@ -213,29 +230,36 @@ impl OAuth {
         (form.finish(), authorization)
     }
 
-    /// Removes these secrets, and that of the application, from an error.
+    /// Hides these secrets, and that of the application, in an error.
     fn redact(&self, error: ProviderError, sent: &[&str]) -> ProviderError {
-        let own = &self.registration.client_secret;
-        let own = own.as_ref().map(secret::ClientSecret::expose);
-        redact(error, sent.iter().copied().chain(own))
+        let Registration {
+            client_id,
+            client_secret,
+            ..
+        } = &self.registration;
+        let own = client_secret.as_ref();
+        let credentials = own.map(|secret| credentials(client_id, secret));
+        let own = own.map(secret::ClientSecret::expose);
+        let credentials = credentials
+            .as_deref()
+            .map(|text| text.trim_end_matches('='));
+        hide_secrets(error, sent.iter().copied().chain(own).chain(credentials))
     }
-}
-
-/// Why an id token is not verified.
-enum VerifyError {
-    /// The keys cannot be fetched.
-    NoKeys(ProviderError),
-    Refused(ProviderError),
 }
 
 /// HTTP Basic, with the client id and the secret each form-encoded ([RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 fn basic(client_id: &str, secret: &secret::ClientSecret) -> Option<HeaderValue> {
-    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
-    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
-    let mut header = HeaderValue::try_from(format!("Basic {}", BASE64.encode(pair))).ok()?;
+    let header = format!("Basic {}", credentials(client_id, secret));
+    let mut header = HeaderValue::try_from(header).ok()?;
     header.set_sensitive(true);
     Some(header)
+}
+
+fn credentials(client_id: &str, secret: &secret::ClientSecret) -> String {
+    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
+    BASE64.encode(pair)
 }
 
 /// A list of strings, for options.

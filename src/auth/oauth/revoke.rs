@@ -17,7 +17,6 @@ impl OAuth {
             .revocation
             .as_ref()
             .ok_or_else(|| rejected("Unsupported", "the provider has no revocation endpoint"))?;
-        let token = self.newest(token);
         let form = [
             ("token", token.expose()),
             ("token_type_hint", "refresh_token"),

@@ -128,3 +128,56 @@ fn client_auth(document: &Members) -> ClientAuth {
         ClientAuth::Basic
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::oidc::OidcProvider;
+
+    /// Reads the document of this issuer, in which a member is this address.
+    fn read(issuer: &str, member: &str, url: &str) -> Result<Endpoints, ProviderError> {
+        let provider = OidcProvider::builder()
+            .issuer(issuer)
+            .client_id("app")
+            .redirect_uris(["http://127.0.0.1/callback"])
+            .userinfo(true)
+            .build();
+        let mut document = json!({"issuer": issuer});
+        for endpoint in ENDPOINTS {
+            document[endpoint] = json!("https://id.example.org/endpoint");
+        }
+        document[member] = json!(url);
+        let document = Members::of(document.to_string().as_bytes()).unwrap();
+        let address = format!("{issuer}/.well-known/openid-configuration");
+        provider.inner.read(&document, &address)
+    }
+
+    const ENDPOINTS: [&str; 6] = [
+        "authorization_endpoint",
+        "end_session_endpoint",
+        "jwks_uri",
+        "revocation_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+    ];
+
+    #[test]
+    fn a_provider_elsewhere_has_nothing_on_this_machine() {
+        for member in ENDPOINTS {
+            for url in [
+                "http://127.0.0.1:8080/endpoint",
+                "http://[::1]/endpoint",
+                "http://localhost/endpoint",
+            ] {
+                let refused = read("https://id.example.org", member, url).map(drop);
+                let refused = refused.unwrap_err();
+                assert!(refused.message.contains(member), "{refused}");
+                assert!(refused.message.contains(url), "{refused}");
+                let own = read("http://127.0.0.1:9000", member, url);
+                assert!(own.is_ok(), "{member}, {url}");
+            }
+        }
+    }
+}

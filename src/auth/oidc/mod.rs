@@ -21,6 +21,7 @@ use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
+use super::provider::refresh::RefreshError;
 use super::secret::{AccessToken, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -106,7 +107,7 @@ impl IdentityProvider for OidcProvider {
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> Result<IssuedTokens, ProviderError> {
+    ) -> Result<IssuedTokens, RefreshError> {
         let at = self.inner.endpoints().await?;
         self.inner.oauth.refresh(&at, user, token).await
     }

@@ -40,7 +40,8 @@ pub struct OidcOptions {
     /// how the documents of [Microsoft
     /// Entra](https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc) name the issuer
     /// of all tenants. It needs a [`discovery_url`](OidcOptionsBuilder::discovery_url), and users of
-    /// *every* tenant can sign in.
+    /// *every* tenant can sign in. A subject is unique only within its tenant, so the `user_id` of such
+    /// a user is both, with a dot between them: `sub.tid`.
     ///
     /// ```
     /// use typed_hub::auth::oidc::OidcProvider;
@@ -136,7 +137,8 @@ pub struct OidcOptions {
     /// The sign-in fails if the endpoint does not answer, or answers with another user's claims.
     #[builder(default)]
     userinfo: bool,
-    /// How long to wait for each answer; unless set, 30 s.
+    /// How long to wait for each answer; unless set, 30 s. A request that certainly had no effect is sent
+    /// again within that time, up to twice.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
     /// Certificates to trust in addition to those of the system, in PEM.

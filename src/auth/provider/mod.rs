@@ -2,6 +2,7 @@
 //!
 //! - [`IdentityProvider`]: the calls for an open session
 //! - [`UserPool`]: sign-in and sign-up by password
+//! - `refresh`: the error of a refresh
 //! - `redirect`: sign-in by redirect
 //! - `callback`: the URL that the browser comes back with
 //! - `challenge`: what a provider may ask for during a sign-in
@@ -10,12 +11,14 @@
 pub(super) mod callback;
 pub(super) mod challenge;
 pub(super) mod redirect;
+pub(super) mod refresh;
 
 use std::collections::BTreeMap;
 use std::future::ready;
 
 use self::challenge::{Answer, OpenChallenge};
 use self::redirect::LogoutUrl;
+use self::refresh::RefreshError;
 use super::error::ProviderError;
 use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use super::tokens::IssuedTokens;
@@ -38,6 +41,8 @@ pub type Attributes = BTreeMap<String, String>;
 /// - [`ProviderErrorKind`](super::ProviderErrorKind) decides whether a session ends. If it is
 ///   unknown whether a request arrived, return [`InTransit`](super::ProviderErrorKind::InTransit):
 ///   it ends no session.
+/// - A refresh token that an answer has replaced is not lost, even if the answer cannot be used: see
+///   [`RefreshError`].
 /// - No name and no message of an error may carry a password, a token or a code.
 pub trait IdentityProvider: Send + Sync + 'static {
     /// Issues new tokens, and only of this user.
@@ -45,7 +50,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> impl Future<Output = Result<IssuedTokens, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<IssuedTokens, RefreshError>> + Send;
 
     /// Ends the session of this refresh token
     /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
@@ -77,7 +82,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 /// use typed_hub::auth::{
 ///     AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, IdentityProvider,
 ///     IssuedTokens, Lasting, OpenChallenge, Password, ProviderError, ProviderErrorKind,
-///     RefreshToken, SignInReply, SignUpStep, UserPool,
+///     RefreshError, RefreshToken, SignInReply, SignUpStep, UserPool,
 /// };
 ///
 /// struct OnlyAda;
@@ -91,8 +96,8 @@ pub trait IdentityProvider: Send + Sync + 'static {
 ///         &self,
 ///         _: &AuthUser,
 ///         _: &RefreshToken,
-///     ) -> Result<IssuedTokens, ProviderError> {
-///         Err(refused())
+///     ) -> Result<IssuedTokens, RefreshError> {
+///         Err(refused().into())
 ///     }
 ///
 ///     async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {

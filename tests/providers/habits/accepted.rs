@@ -371,6 +371,13 @@ const ROWS: &[Row] = &[
     row("PS512", "RFC 7518", |s| s.sign_by("PS512", Key::Rsa)),
     row("ES256", "Apple", |s| s.sign_by("ES256", Key::P256)),
     row("ES384", "RFC 7518", |s| s.sign_by("ES384", Key::P384)),
+    row("Ed25519, of a key for EdDSA", "RFC 9864", |s| {
+        s.sign_by("Ed25519", Key::Edwards(1));
+        s.keys["keys"][0]["alg"] = json!("EdDSA");
+    }),
+    row("EdDSA, of a key for Ed25519", "RFC 9864", |s| {
+        s.keys["keys"][0]["alg"] = json!("Ed25519");
+    }),
     row("Ed25519", "RFC 9864", |s| {
         s.sign_by("Ed25519", Key::Edwards(1));
     }),

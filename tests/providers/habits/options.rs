@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
-use typed_hub::auth::{ProviderErrorKind, RedirectError, SignOutScope};
+use typed_hub::auth::{ProviderErrorKind, RedirectError, SessionError, SignOutScope};
 
 use super::keys::Key;
 use super::provider::{CLIENT, Provider, Script};
@@ -71,22 +71,30 @@ async fn a_discovery_document_may_be_elsewhere() {
     assert_eq!(refused.1, "Unreadable");
 }
 
-/// The tenant of a user, in place of which the document of Entra has a name in braces.
+const TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// The document of Entra has a name in braces, in place of the tenant of a user.
+fn entra(script: &mut Script) {
+    "/common/v2.0/.well-known/openid-configuration".clone_into(&mut script.at);
+    script.document["issuer"] = json!(format!("{}/{{tenantid}}/v2.0", script.origin));
+    is_of(script, TENANT);
+}
+
+fn is_of(script: &mut Script, tenant: &str) {
+    script.claims["iss"] = json!(format!("{}/{tenant}/v2.0", script.origin));
+    script.claims["tid"] = json!(tenant);
+}
+
+fn for_all_tenants(provider: &Provider) -> OidcProvider {
+    let origin = &provider.origin;
+    let document = format!("{origin}{}", provider.script().at);
+    let issuer = format!("{origin}/{{tenantid}}/v2.0");
+    application!(issuer = issuer, discovery_url = document)
+}
+
 #[tokio::test]
 async fn an_issuer_may_be_that_of_the_users_tenant() {
-    const TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-    let entra = |script: &mut Script| {
-        script.at = "/common/v2.0/.well-known/openid-configuration".to_owned();
-        script.document["issuer"] = json!(format!("{}/{{tenantid}}/v2.0", script.origin));
-        script.claims["iss"] = json!(format!("{}/{TENANT}/v2.0", script.origin));
-        script.claims["tid"] = json!(TENANT);
-    };
-    let application = |provider: &Provider| {
-        let origin = &provider.origin;
-        let document = format!("{origin}{}", provider.script().at);
-        let issuer = format!("{origin}/{{tenantid}}/v2.0");
-        application!(issuer = issuer, discovery_url = document)
-    };
+    let application = for_all_tenants;
     let world = World::with(entra, application);
     world.sign_in().await.unwrap();
     world.client.refresh().await.unwrap();
@@ -135,6 +143,52 @@ async fn an_issuer_may_be_that_of_the_users_tenant() {
     assert_eq!(refused.0, ProviderErrorKind::Misconfigured);
 }
 
+/// Two tenants may have users of one subject.
+#[tokio::test]
+async fn f14_a_user_is_that_of_the_tenant() {
+    let world = World::with(entra, for_all_tenants);
+    let ada = world.sign_in().await.unwrap();
+    assert_eq!(ada.user_id, format!("sub-of-ada.{TENANT}"));
+    assert_eq!(ada.username, "sub-of-ada");
+    world.client.refresh().await.unwrap();
+    is_of(&mut world.provider.script(), "another");
+    let ended = world.client.refresh().await.unwrap_err();
+    assert!(
+        matches!(&ended, SessionError::Ended(why) if why.name == "IdToken"),
+        "{ended:?}"
+    );
+    assert!(world.stored().await.is_none());
+
+    let namesake = World::with(entra, for_all_tenants);
+    is_of(&mut namesake.provider.script(), "another");
+    assert_ne!(namesake.sign_in().await.unwrap().user_id, ada.user_id);
+}
+
+/// A key of Entra says for which tenant it is kept: one tenant cannot sign for another.
+#[tokio::test]
+async fn a_key_is_that_of_the_tenant() {
+    for (issuer, is_fine) in [
+        (json!("{origin}/{tenantid}/v2.0"), true),
+        (json!(format!("{{origin}}/{TENANT}/v2.0")), true),
+        (Value::Null, true),
+        (json!(7), true),
+        (json!("{origin}/another/v2.0"), false),
+        (json!("https://id.example.org/{tenantid}/v2.0"), false),
+    ] {
+        let script = |script: &mut Script| {
+            entra(script);
+            let issuer = issuer.to_string().replace("{origin}", &script.origin);
+            script.keys["keys"][0]["issuer"] = serde_json::from_str(&issuer).unwrap();
+        };
+        let signed_in = World::with(script, for_all_tenants).sign_in().await;
+        assert_eq!(signed_in.is_ok(), is_fine, "{issuer}: {signed_in:?}");
+        if let Err(error) = signed_in {
+            let refused = why(error, "for which its key is not kept");
+            assert_eq!(refused, (ProviderErrorKind::Rejected, "IdToken".to_owned()));
+        }
+    }
+}
+
 /// Zitadel names the project, and its other applications, beside this one.
 #[tokio::test]
 async fn other_audiences_may_be_trusted() {
@@ -170,6 +224,55 @@ async fn other_audiences_may_be_trusted() {
     ] {
         let refused = why(sign_in(audience, party).await.unwrap_err(), says);
         assert_eq!(refused.1, "IdToken");
+    }
+}
+
+/// At a refresh, an id token that does not say for which party it is ends no session.
+#[tokio::test]
+async fn f15_other_audiences_without_a_party_are_a_doubt() {
+    let script = |script: &mut Script| {
+        script.claims["aud"] = json!([CLIENT, "the-project"]);
+        script.claims["azp"] = json!(CLIENT);
+    };
+    let world = World::with(script, |provider| {
+        application!(
+            issuer = &provider.origin,
+            trusted_audiences = ["the-project"]
+        )
+    });
+    world.sign_in().await.unwrap();
+    world.provider.script().claims["azp"] = Value::Null;
+    let kept = world.client.refresh().await.unwrap_err();
+    check_message(&kept.to_string(), "(azp)").unwrap();
+    assert!(matches!(kept, SessionError::Unreachable(_)), "{kept:?}");
+    assert!(world.stored().await.is_some());
+}
+
+/// Google names itself with its scheme and without, in its callbacks and in its id tokens.
+#[tokio::test]
+async fn google_has_two_names() {
+    const GOOGLE: &str = "https://accounts.google.com";
+    let names = [GOOGLE, "accounts.google.com"];
+    let signed_in = async |in_callback: &str, in_token: &str| {
+        let script = |script: &mut Script| {
+            script.document["issuer"] = json!(GOOGLE);
+            script.callback = format!("&iss={in_callback}");
+            script.claims["iss"] = json!(in_token);
+        };
+        let world = World::with(script, |provider| {
+            let document = format!("{}{}", provider.origin, provider.script().at);
+            application!(issuer = GOOGLE, discovery_url = document)
+        });
+        world.sign_in().await.map(|_| world)
+    };
+    for in_callback in names {
+        for (in_token, later) in [(names[0], names[1]), (names[1], names[0])] {
+            let world = signed_in(in_callback, in_token).await.unwrap();
+            world.provider.script().claims["iss"] = json!(later);
+            world.client.refresh().await.unwrap();
+        }
+        let other = signed_in(in_callback, "http://accounts.google.com").await;
+        assert_eq!(why(other.err().unwrap(), "(iss)").1, "IdToken");
     }
 }
 
@@ -348,6 +451,50 @@ async fn a_secret_is_sent_as_the_provider_takes_it() {
     }
 }
 
+/// A provider may repeat what it was sent. That is hidden, and no word of its own is.
+#[tokio::test]
+async fn a_refusal_is_shown_without_the_secret_and_with_its_words() {
+    for (secret, refusal, says) in [
+        (
+            "s3cret",
+            r#"{"error":"invalid_client","error_description":"not Basic YXBwOnMzY3JldA=="}"#,
+            "not Basic …==",
+        ),
+        (
+            "a-secret-of-some-length",
+            r#"{"error":"invalid_client","error_description":"not YXBwOmEtc2VjcmV0LW9mLXNvbWUt"}"#,
+            "not …",
+        ),
+        (
+            "s3cret",
+            r#"{"error":"invalid_client","error_description":"(s3cret) is not it"}"#,
+            "(…) is not it",
+        ),
+        (
+            "a&b",
+            r#"{"error":"invalid_client","error_description":"client_secret=a%26b&c"}"#,
+            "client_secret=…&c",
+        ),
+        (
+            "client",
+            r#"{"error":"invalid_client","error_description":"the client is not known"}"#,
+            "the client is not known",
+        ),
+        (
+            "i",
+            r#"{"error":"invalid_client","error_description":"invalid"}"#,
+            "invalid (invalid_client)",
+        ),
+    ] {
+        let script = |script: &mut Script| script.refusal = Some((401, refusal));
+        let world = World::with(script, |provider| {
+            application!(issuer = &provider.origin, client_secret = secret)
+        });
+        let refused = world.sign_in().await.unwrap_err();
+        assert_eq!(why(refused, says).1, "invalid_client");
+    }
+}
+
 /// A server that writes down the first line of each connection.
 fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -374,6 +521,8 @@ async fn a_proxy_is_asked_for_other_machines_and_not_for_this_one() {
     check_message(&failed.to_string(), "https://id.example.org/.well-known/").unwrap();
     let line = lines.recv_timeout(Duration::from_secs(5)).unwrap();
     assert_eq!(line, "CONNECT id.example.org:443 HTTP/1.1\r\n");
+    let again: Vec<_> = lines.try_iter().collect();
+    assert_eq!(again, [&*line, &line], "there was no connection");
 
     let world = World::with(
         |_| {},

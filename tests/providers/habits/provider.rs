@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
-use std::time::SystemTime;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -13,6 +13,17 @@ use serde_json::{Value, json};
 use super::keys::Key;
 
 pub(crate) const CLIENT: &str = "app";
+
+/// What becomes of a request in place of its answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    /// The provider does nothing, and says so, and perhaps when to come back.
+    Status(u16, Option<&'static str>),
+    /// The provider does what is asked, and half of its answer comes through.
+    Cut,
+    /// The provider does what is asked, and closes the connection.
+    Closed,
+}
 
 /// What the provider answers. The bodies are JSON that may be changed as a value, and then as text.
 pub(crate) struct Script {
@@ -36,6 +47,11 @@ pub(crate) struct Script {
     pub(crate) token_as_text: fn(String) -> String,
     /// What the callback carries beside code and state.
     pub(crate) callback: String,
+    /// How long each answer takes.
+    pub(crate) takes: Duration,
+    /// What becomes of the next requests to a path.
+    failures: Vec<(&'static str, Failure)>,
+    is_stopped: bool,
     nonce: String,
     requests: Vec<Request>,
 }
@@ -101,6 +117,9 @@ impl Script {
             body_as_text: |body| body,
             token_as_text: |token| token,
             callback: String::new(),
+            takes: Duration::ZERO,
+            failures: Vec::new(),
+            is_stopped: false,
             nonce: String::new(),
             requests: Vec::new(),
         }
@@ -111,6 +130,16 @@ impl Script {
         self.signs_with = key;
         self.header["alg"] = algorithm.into();
         self.keys = json!({"keys": [key.shown("1")]});
+    }
+
+    /// Fails the next requests to this path, in this order.
+    pub(crate) fn fail(&mut self, path: &'static str, how: &[Failure]) {
+        self.failures.extend(how.iter().map(|how| (path, *how)));
+    }
+
+    fn next_failure(&mut self, path: &str) -> Option<Failure> {
+        let next = self.failures.iter().position(|(of, _)| *of == path)?;
+        Some(self.failures.remove(next).1)
     }
 
     /// The requests to this path so far.
@@ -154,6 +183,7 @@ impl Script {
 pub(crate) struct Provider {
     pub(crate) origin: String,
     script: Arc<Mutex<Script>>,
+    server: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Provider {
@@ -161,14 +191,31 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let script = Arc::new(Mutex::new(Script::plain(&origin)));
-        let served = Arc::clone(&script);
-        // It ends with the process.
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                serve(stream, &served);
-            }
-        });
-        Self { origin, script }
+        let server = Mutex::new(Some(serve_all(listener, Arc::clone(&script))));
+        Self {
+            origin,
+            script,
+            server,
+        }
+    }
+
+    /// From here on, nothing listens at its address.
+    pub(crate) fn stop(&self) {
+        self.script().is_stopped = true;
+        TcpStream::connect(self.address()).unwrap();
+        let server = self.server.lock().unwrap().take();
+        server.unwrap().join().unwrap();
+    }
+
+    pub(crate) fn restart(&self) {
+        self.script().is_stopped = false;
+        let listener = TcpListener::bind(self.address()).unwrap();
+        let server = serve_all(listener, Arc::clone(&self.script));
+        *self.server.lock().unwrap() = Some(server);
+    }
+
+    fn address(&self) -> &str {
+        self.origin.strip_prefix("http://").unwrap()
     }
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
@@ -190,6 +237,18 @@ impl Provider {
 
 pub(crate) fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+/// It ends when it is stopped, or with the process.
+fn serve_all(listener: TcpListener, script: Arc<Mutex<Script>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if script.lock().unwrap().is_stopped {
+                break;
+            }
+            serve(stream, &script);
+        }
+    })
 }
 
 fn serve(mut stream: TcpStream, script: &Mutex<Script>) {
@@ -217,10 +276,27 @@ fn serve(mut stream: TcpStream, script: &Mutex<Script>) {
         authorization,
         body: String::from_utf8(body).unwrap(),
     };
+    let takes = script.lock().unwrap().takes;
+    thread::sleep(takes);
     let mut script = script.lock().unwrap();
-    let (status, answer) = script.answer(request);
+    let failure = script.next_failure(&request.path);
+    let mut retry_after = String::new();
+    let (status, answer) = match failure {
+        Some(Failure::Status(status, asked)) => {
+            script.requests.push(request);
+            retry_after =
+                asked.map_or_else(String::new, |asked| format!("retry-after: {asked}\r\n"));
+            (status, String::new())
+        }
+        Some(Failure::Cut | Failure::Closed) | None => script.answer(request),
+    };
     let (kind, length) = (script.content_type, answer.len());
-    let head = format!("HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\n");
-    let rest = format!("content-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+    let sent = match failure {
+        Some(Failure::Closed) => return,
+        Some(Failure::Cut) => &answer[..length / 2],
+        _ => &answer,
+    };
+    let head = format!("HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\n{retry_after}");
+    let rest = format!("content-length: {length}\r\nconnection: close\r\n\r\n{sent}");
     let _ = write!(stream, "{head}{rest}");
 }

@@ -11,13 +11,22 @@ use super::{World, all, check_message};
 enum Outcome {
     /// F14: the session is removed.
     Ended,
-    /// F15: the session is kept.
+    /// F15: the session is kept, and the refresh token of the answer replaces the one that was sent.
     Kept,
+    /// F15: the session is kept as it is. The answer may be another user's.
+    Untouched,
     /// F15: the session is kept, and the application is to be corrected.
     Misconfigured,
 }
 
-use Outcome::{Ended, Kept, Misconfigured};
+use Outcome::{Ended, Kept, Misconfigured, Untouched};
+
+/// The key that signs is not shown, and newer keys cannot be had.
+fn without_keys(script: &mut Script) {
+    script.keys = json!({});
+    script.header["kid"] = json!("2");
+    script.signs_with = Key::Edwards(2);
+}
 
 struct Row {
     name: &'static str,
@@ -98,7 +107,69 @@ const ROWS: &[Row] = &[
         s.header = json!({"alg": "none"});
         s.signs_with = Key::None;
     }),
+    row(
+        Ended,
+        "IdToken",
+        "a forged signature, while newer keys cannot be had",
+        "a forgery",
+        |s| {
+            without_keys(s);
+            s.header["kid"] = json!("1");
+        },
+    ),
+    // False, by a token that nobody can verify.
+    row(
+        Untouched,
+        "IdToken",
+        "another user, while the keys cannot be had",
+        "OpenID Connect Core, 12.2",
+        |s| {
+            without_keys(s);
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another issuer, while the keys cannot be had",
+        "OpenID Connect Core, 12.2",
+        |s| {
+            without_keys(s);
+            s.claims["iss"] = json!("https://id.example.org");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another audience, while the keys cannot be had",
+        "OpenID Connect Core, 12.2",
+        |s| {
+            without_keys(s);
+            s.claims["aud"] = json!("other");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by a key that is not shown",
+        "OpenID Connect Core, 12.2",
+        |s| {
+            s.header["kid"] = json!("2");
+            s.signs_with = Key::Edwards(2);
+            s.claims["sub"] = json!("grace");
+        },
+    ),
     // Not understood.
+    row(
+        Kept,
+        "IdToken",
+        "no user, while the keys cannot be had",
+        "an extension that fails",
+        |s| {
+            without_keys(s);
+            s.claims["sub"] = Value::Null;
+        },
+    ),
     row(
         Kept,
         "IdToken",
@@ -145,6 +216,20 @@ const ROWS: &[Row] = &[
         "no audience",
         "an extension that fails",
         |s| s.claims["aud"] = json!(""),
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "an audience that cannot be read",
+        "an extension that fails",
+        |s| s.claims["aud"] = json!([super::provider::CLIENT, 7]),
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "a party that cannot be read",
+        "an extension that fails",
+        |s| s.claims["azp"] = json!(7),
     ),
     row(
         Kept,
@@ -281,6 +366,7 @@ async fn f14_f15_what_ends_a_session_and_what_does_not() {
             let shown = error.to_string();
             let (outcome, error) = match error {
                 SessionError::Ended(error) => (Ended, error),
+                SessionError::Unreachable(error) if row.outcome == Untouched => (Untouched, error),
                 SessionError::Unreachable(error) => (Kept, error),
                 SessionError::Misconfigured(error) => (Misconfigured, error),
                 other => return Err(format!("{other:?}")),
@@ -289,21 +375,25 @@ async fn f14_f15_what_ends_a_session_and_what_does_not() {
                 return Err(format!("{outcome:?}: {error}"));
             }
             check_message(&shown, "")?;
-            if shown.contains("try again later") != (outcome == Kept) {
+            if shown.contains("try again later") != matches!(outcome, Kept | Untouched) {
                 return Err(format!("wrong advice: {shown}"));
             }
             let (events, after) = ((world.trace)(), world.stored().await);
             let told = if outcome == Ended { "ended" } else { "kept" };
-            let is_right = if outcome == Ended {
-                after.is_none()
-            } else {
-                after == before
-            };
+            // An answer that cannot be used replaces the refresh token all the same.
+            let is_issued = world.provider.script().refusal.is_none();
+            let mut expected = before.filter(|_| outcome != Ended);
+            if let Some(kept) = &mut expected
+                && is_issued
+                && outcome != Untouched
+            {
+                kept.tokens.refresh = Some("refresh-2".into());
+            }
+            let is_right = after == expected;
             if events != [format!("tokenRefresh_failure, {told}")] || !is_right {
                 return Err(format!("{events:?}, {after:?}"));
             }
             // False tokens are ended at the provider as well; a doubt ends none.
-            let is_issued = world.provider.script().refusal.is_none();
             let expected = if outcome == Ended && is_issued {
                 vec!["refresh-2"]
             } else {
@@ -358,6 +448,31 @@ async fn f15_a_refresh_token_that_was_replaced_meanwhile_is_used() {
     let here = typed_hub::auth::SignOutScope::ThisDevice;
     world.client.sign_out(here).await.unwrap();
     assert_eq!(world.revoked(), ["refresh-2"]);
+}
+
+/// It outlives the process: the one that was sent may be spent, and sent again it may end the session.
+#[tokio::test]
+async fn f15_a_refresh_token_that_was_replaced_outlives_a_restart() {
+    let world = World::new(|_| {});
+    world.sign_in().await.unwrap();
+    let before = world.stored().await.unwrap().tokens;
+    {
+        let mut script = world.provider.script();
+        script.answer["refresh_token"] = json!("refresh-2");
+        script.header["kid"] = json!("2");
+    }
+    world.client.refresh().await.unwrap_err();
+    let world = world.restarted();
+    {
+        let mut script = world.provider.script();
+        script.answer["refresh_token"] = json!("refresh-3");
+        script.header["kid"] = json!("1");
+    }
+    let session = world.client.session().await.unwrap().unwrap();
+    assert_eq!(session.tokens.access, before.access, "it is still valid");
+    world.client.refresh().await.unwrap();
+    assert_eq!(sent_at_last(&world).as_deref(), Some("refresh-2"));
+    assert_eq!((world.trace)(), ["tokenRefresh"]);
 }
 
 /// Members that are empty count as absent, in an answer as in a file.

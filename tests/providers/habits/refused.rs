@@ -114,6 +114,12 @@ const ROWS: &[Row] = &[
         },
     ),
     row(
+        "an Ed25519 key that is for another algorithm",
+        (InTransit, "IdToken", "by EdDSA"),
+        "RFC 8725, 3.1",
+        |s| s.keys["keys"][0]["alg"] = json!("ES256"),
+    ),
+    row(
         "the public key as a secret",
         (Misconfigured, "Unsupported", "\"HS256\""),
         "RFC 8725, 2.1",
@@ -304,7 +310,7 @@ const ROWS: &[Row] = &[
     }),
     id_token(
         "an issuer that repeats a secret",
-        "not shown",
+        "of the issuer \"…\"",
         "a liar",
         |s| {
             s.claims["iss"] = json!("refresh-1");
@@ -468,6 +474,26 @@ fn check(error: RedirectError, row: &Row) -> Result<(), String> {
         return Err(format!("{:?}: {error}", error.kind));
     }
     check_message(&shown, says)
+}
+
+/// A signature that is known to be wrong is told as such, whatever becomes of the keys.
+#[tokio::test]
+async fn f33_a_wrong_signature_is_no_fault_of_the_network() {
+    let world = World::new(|_| {});
+    let callback = world.provider.visit(&world.page().await.unwrap());
+    {
+        let mut script = world.provider.script();
+        script.keys = json!({});
+        script.signs_with = Key::Edwards(2);
+    }
+    let refused = world.client.complete_redirect(&callback).await.unwrap_err();
+    check_message(
+        &refused.to_string(),
+        "the signature of the id token is wrong",
+    )
+    .unwrap();
+    let is_false = matches!(&refused, RedirectError::Provider(why) if why.kind == Rejected);
+    assert!(is_false, "{refused:?}");
 }
 
 #[tokio::test]

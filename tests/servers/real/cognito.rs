@@ -122,7 +122,7 @@ async fn f1_f5_f6_f19_by_srp_and_by_password_with_and_without_a_secret() {
             .await
             .unwrap_err();
         assert_ne!(
-            over.kind,
+            over.error.kind,
             ProviderErrorKind::InTransit,
             "it is revoked there: {over}"
         );

@@ -238,7 +238,7 @@ async fn f14_a_token_used_twice_ends_the_session() {
         .provider
         .refresh(&old.user, &old.tokens.refresh.unwrap())
         .await;
-    assert_eq!(stolen.unwrap_err().kind, ProviderErrorKind::Rejected);
+    assert_eq!(stolen.unwrap_err().error.kind, ProviderErrorKind::Rejected);
     let ended = world.client.refresh().await;
     assert!(matches!(&ended, Err(SessionError::Ended(why)) if why.name == "invalid_grant"));
     assert_eq!((world.trace)(), ["tokenRefresh_failure, ended"]);
@@ -263,7 +263,7 @@ async fn f19_a_signed_out_session_is_over_there_too_and_f20_when_nobody_is_there
         .refresh(&session.user, &refresh)
         .await
         .unwrap_err();
-    assert_eq!(refused.kind, ProviderErrorKind::Rejected);
+    assert_eq!(refused.error.kind, ProviderErrorKind::Rejected);
 
     let world = World::signed_in(3600).await;
     drop(world.server);
