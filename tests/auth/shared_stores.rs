@@ -1,5 +1,6 @@
 //! A store that several clients share, in one process and in several: rows F40 to F42.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,11 +12,11 @@ use proptest::sample::select;
 use typed_hub::auth::{
     AuthClient, DeleteUserError, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore,
     Operation, PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope,
-    StoreError, TokenStore,
+    StoreError, StoreLock, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
-use crate::world::{LIFETIME, PASSWORD, Trace, describe, start};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, Trace, describe, start};
 
 const HERE: SignOutScope = SignOutScope::ThisDevice;
 
@@ -63,6 +64,11 @@ struct Pair<S: TokenStore> {
 
 impl<S: TokenStore + Clone> Pair<S> {
     fn signed_in(store: &S) -> Self {
+        Self::over(store.clone(), store.clone())
+    }
+
+    /// Each client has its own handle of the store.
+    fn over(first: S, second: S) -> Self {
         let clock = ManualClock::default();
         let pool = MemoryProvider::builder()
             .clock(clock.clone())
@@ -70,8 +76,8 @@ impl<S: TokenStore + Clone> Pair<S> {
             .build();
         pool.add_user("ada", PASSWORD, []);
         pool.add_user("grace", PASSWORD, []);
-        let device = || Device::new(&pool, &clock, store.clone());
-        let (first, second) = (device(), device());
+        let device = |store| Device::new(&pool, &clock, store);
+        let (first, second) = (device(first), device(second));
         let step = block_on(first.client.sign_in("ada", PASSWORD)).unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
         assert!(second.is_signed_in());
@@ -281,6 +287,94 @@ impl TokenStore for Unlocked {
     }
 }
 
+/// A handle of a shared store that fails on demand.
+#[derive(Clone, Default)]
+struct Faulty {
+    inner: MemoryStore,
+    fault: Arc<Mutex<Option<StoreFault>>>,
+}
+
+impl Faulty {
+    /// Another handle of the same store, with faults of its own.
+    fn another(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            fault: Arc::default(),
+        }
+    }
+
+    fn fail(&self, fault: impl Into<Option<StoreFault>>) {
+        *self.fault.lock().unwrap() = fault.into();
+    }
+
+    fn check(&self, fault: StoreFault, error: StoreError) -> Result<(), StoreError> {
+        if *self.fault.lock().unwrap() == Some(fault) {
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+const UNREAD: StoreError = StoreError::Read(ErrorKind::PermissionDenied);
+const UNWRITTEN: StoreError = StoreError::Write(ErrorKind::StorageFull);
+
+impl TokenStore for Faulty {
+    async fn load(&self) -> Result<Option<Session>, StoreError> {
+        self.check(StoreFault::Read, UNREAD)?;
+        self.inner.load().await
+    }
+
+    async fn save(&self, session: &Session) -> Result<(), StoreError> {
+        self.check(StoreFault::Save, UNWRITTEN)?;
+        self.inner.save(session).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.check(StoreFault::Clear, UNWRITTEN)?;
+        self.inner.clear().await
+    }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        self.inner.load_redirect().await
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.inner.save_redirect(pending).await
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.inner.clear_redirect().await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lock(&self) -> Result<StoreLock, StoreError> {
+        self.inner.lock().await
+    }
+}
+
+#[test]
+fn f12_tokens_that_could_not_be_stored_do_not_replace_a_newer_session() {
+    let store = Faulty::default();
+    let pair = Pair::over(store.clone(), store.another());
+    pair.clock.advance(LIFETIME);
+    store.fail(StoreFault::Save);
+    let failed = block_on(pair.first.client.session());
+    assert_eq!(failed, Err(SessionError::Store(UNWRITTEN)));
+    store.fail(None);
+
+    // The same user, in another session.
+    block_on(pair.second.client.sign_out(HERE)).unwrap();
+    let _ = block_on(pair.second.client.sign_in("ada", PASSWORD)).unwrap();
+    let newer = block_on(store.load()).unwrap();
+    assert_eq!(block_on(pair.first.client.session()), Ok(newer.clone()));
+    assert_eq!(block_on(store.load()), Ok(newer));
+    assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
+    block_on(pair.first.client.refresh()).unwrap();
+}
+
 #[test]
 fn f41_a_refused_refresh_does_not_remove_newer_tokens() {
     for other_is_valid in [true, false] {
@@ -488,7 +582,7 @@ fn perform(client: &AuthClient<MemoryProvider, MemoryStore>, clock: &ManualClock
 mod processes {
     use std::env;
     use std::fs::{self, File};
-    use std::io::{BufRead, BufReader, ErrorKind, Write};
+    use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
     use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};

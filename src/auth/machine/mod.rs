@@ -123,12 +123,23 @@ pub(super) struct CallbackId(pub(super) u64);
 struct ActiveSession {
     id: SessionId,
     session: Session,
-    /// Whether the session is in the store. It is not if the provider has replaced the tokens and
-    /// then the store has failed: the next call saves them.
-    saved: bool,
+    /// What the store held when the provider replaced the tokens and then the store failed: the
+    /// next call saves the session if the store still holds that. `None` if the session is saved.
+    unsaved_over: Option<Session>,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
+}
+
+impl ActiveSession {
+    const fn is_saved(&self) -> bool {
+        self.unsaved_over.is_none()
+    }
+
+    /// Whether the store still holds what this client last saw there.
+    fn is_still(&self, stored: &Session) -> bool {
+        *stored == self.session || self.unsaved_over.as_ref() == Some(stored)
+    }
 }
 
 /// The number of a session, so that a reply for one session does not change another.
@@ -157,13 +168,13 @@ impl Machine {
         })
     }
 
-    /// The id of the active session.
     /// The user who is signed in, as far as is known without a look at the store.
     pub(crate) fn user_id(&self) -> Option<String> {
         let user = self.active().map(|active| &active.session.user);
         user.map(|user| user.user_id.clone())
     }
 
+    /// The id of the active session.
     pub(super) fn session_id(&self) -> Option<SessionId> {
         self.active().map(|active| active.id)
     }
@@ -269,7 +280,7 @@ impl Machine {
         self.session = SessionState::SignedIn(ActiveSession {
             id: SessionId(self.sessions),
             session,
-            saved: true,
+            unsaved_over: None,
             retried: false,
         });
     }

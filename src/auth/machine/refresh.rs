@@ -1,5 +1,6 @@
 //! The session, and its refresh: rows F11 to F18, F40 and F41.
 
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::{ActiveSession, Machine, Refreshes, SessionId, SessionState, Step};
@@ -116,16 +117,14 @@ impl Machine {
         let Some(active) = self.active().cloned() else {
             return Step::done(Ok(SessionLookup::SignedOut)); // F18
         };
-        if active.saved {
+        if active.is_saved() {
             return self.answer_saved(&active, force, now, Vec::new());
         }
         self.with_lock(move |machine, locked| match locked {
             Err(error) => Step::done(Err(SessionError::Store(error))),
             Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
-                // Another client has stored the same session before its tokens were renewed.
-                Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
-                    save_unsaved(active, now)
-                }
+                Ok(Some(stored)) if active.is_still(&stored) => save_unsaved(active, now),
+                // Another client has changed the store since, and that is newer.
                 Ok(stored) => {
                     let events = machine.take_over(stored, now);
                     machine.answer_session(false, now).with_events_first(events)
@@ -169,10 +168,10 @@ impl Machine {
         now: SystemTime,
     ) -> Step<RefreshStart> {
         if let Err(error) = locked {
-            return Step::done(RefreshStart::Done(self.refresh_not_begun(error)));
+            return Step::done(RefreshStart::Done(self.store_failed(error)));
         }
         Step::load(move |machine, stored| match stored {
-            Err(error) => Step::done(RefreshStart::Done(machine.refresh_not_begun(error))),
+            Err(error) => Step::done(RefreshStart::Done(machine.store_failed(error))),
             Ok(stored) => {
                 let mut events = machine.take_over(stored, now);
                 events.retain(|event| !call.is_quiet || *event != AuthEvent::TokenRefresh);
@@ -206,8 +205,8 @@ impl Machine {
         }
     }
 
-    /// The store has failed before the provider was asked.
-    fn refresh_not_begun(&mut self, error: StoreError) -> RefreshOutcome {
+    /// The store has failed, and the session is kept.
+    fn store_failed(&mut self, error: StoreError) -> RefreshOutcome {
         let error = SessionError::Store(error);
         self.record_refresh(Some(error.clone()));
         RefreshOutcome::Failed(error)
@@ -231,18 +230,20 @@ impl Machine {
             let Some(active) = machine.active_if(sent.id) else {
                 return Step::done(RefreshOutcome::Stale); // F24
             };
-            match (stored, &reply) {
-                (Ok(stored), _) if stored.as_ref() == Some(&active.session) => {
+            match (stored, reply) {
+                (Ok(stored), reply) if stored.as_ref() == Some(&active.session) => {
                     machine.apply_reply(&sent, reply, received)
                 }
-                (Ok(Some(stored)), Ok(_)) if stored.user.user_id == sent.user.user_id => {
-                    machine.apply_reply(&sent, reply, received)
+                (Ok(stored), reply) => {
+                    machine.on_store_changed(&sent, stored, reply.err(), received)
                 }
-                (Ok(stored), _) => machine.on_store_changed(&sent, stored, reply.err(), received),
-                (Err(_), Ok(_)) => machine.apply_reply(&sent, reply, received),
+                (Err(unread), Ok(issued)) => {
+                    let unread = Err(unread);
+                    machine.activate_renewed(&sent, issued, received, unread)
+                }
                 (Err(unread), Err(error)) => {
-                    let event = refresh_failure(error, false);
-                    Step::publish(event, machine.refresh_not_begun(unread))
+                    let event = refresh_failure(&error, false);
+                    Step::publish(event, machine.store_failed(unread))
                 }
             }
         })
@@ -279,16 +280,8 @@ impl Machine {
         reply: Result<IssuedTokens, ProviderError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
-        let Some(active) = self.active_if(sent.id) else {
-            return Step::done(RefreshOutcome::Stale); // F24
-        };
         match reply {
-            Ok(issued) => {
-                let mut active = active.clone();
-                active.session.tokens = sent.tokens.renewed(issued, received);
-                active.retried = false;
-                self.activate_renewed(active, sent.is_quiet) // F12
-            }
+            Ok(issued) => self.activate_renewed(sent, issued, received, Ok(())), // F12
             Err(error) if sent.is_quiet => {
                 Step::done(RefreshOutcome::Failed(if ends_session(&error) {
                     SessionError::Ended(error)
@@ -319,18 +312,33 @@ impl Machine {
         Step::publish(event, RefreshOutcome::Failed(error))
     }
 
-    fn activate_renewed(&mut self, active: ActiveSession, is_quiet: bool) -> Step<RefreshOutcome> {
-        let session = active.session.clone();
+    /// Saves the new tokens, unless the store could not be read: then the next call does so.
+    fn activate_renewed(
+        &mut self,
+        sent: &Refresh,
+        issued: IssuedTokens,
+        received: SystemTime,
+        read: Result<(), StoreError>,
+    ) -> Step<RefreshOutcome> {
         // Active before it is saved: the provider may have made the old refresh token useless, so
         // the new one must not be lost if the store fails.
-        self.session = SessionState::SignedIn(ActiveSession {
-            saved: false,
-            ..active
-        });
-        if is_quiet {
+        let SessionState::SignedIn(active) = &mut self.session else {
+            return Step::done(RefreshOutcome::Stale); // F24
+        };
+        let session = Session {
+            tokens: sent.tokens.renewed(issued, received),
+            ..active.session.clone()
+        };
+        let before = mem::replace(&mut active.session, session.clone());
+        active.unsaved_over.get_or_insert(before);
+        active.retried = false;
+        if sent.is_quiet {
             // The sign-out removes the session. If it fails, the next call saves the tokens.
             self.record_refresh(None);
             return Step::done(RefreshOutcome::Renewed(session));
+        }
+        if let Err(unread) = read {
+            return Step::done(self.store_failed(unread));
         }
         Step::save(session.clone(), |machine, saved| {
             machine.record_save(saved);
@@ -344,8 +352,10 @@ impl Machine {
     /// Records whether the renewed session is in the store.
     fn record_save(&mut self, saved: Result<(), StoreError>) {
         self.record_refresh(saved.err().map(SessionError::Store));
-        if let SessionState::SignedIn(active) = &mut self.session {
-            active.saved = saved.is_ok();
+        if let SessionState::SignedIn(active) = &mut self.session
+            && saved.is_ok()
+        {
+            active.unsaved_over = None;
         }
     }
 

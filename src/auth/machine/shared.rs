@@ -31,7 +31,7 @@ impl Machine {
     ) -> Step<A> {
         let is_known = match &self.session {
             SessionState::SignedOut => true,
-            SessionState::SignedIn(active) => active.saved,
+            SessionState::SignedIn(active) => active.is_saved(),
             SessionState::Unloaded | SessionState::Corrupt { .. } => false,
         };
         if !self.is_shared || !is_known {
@@ -60,7 +60,7 @@ impl Machine {
     /// Follows what the store holds, and returns the events of the change.
     pub(super) fn take_over(&mut self, stored: Option<Session>, now: SystemTime) -> Vec<AuthEvent> {
         match (&mut self.session, stored) {
-            (SessionState::SignedIn(active), Some(stored)) if active.session == stored => {
+            (SessionState::SignedIn(active), Some(stored)) if active.is_still(&stored) => {
                 Vec::new()
             }
             (SessionState::SignedIn(active), Some(stored))
@@ -68,7 +68,7 @@ impl Machine {
             {
                 let is_valid = stored.tokens.are_valid_at(now);
                 active.session = stored;
-                active.saved = true;
+                active.unsaved_over = None;
                 self.refreshes.failure = None;
                 is_valid
                     .then_some(AuthEvent::TokenRefresh)

@@ -266,7 +266,7 @@ impl Machine {
                 self.session = SessionState::SignedOut;
                 return self.signed_out(answer(Ok(token)));
             }
-            if active.saved {
+            if !active.is_still(&stored) {
                 active.session = stored;
             }
         }

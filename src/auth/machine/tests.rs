@@ -1402,6 +1402,75 @@ const ROWS: &[Row] = &[
         answer: "store: cannot be written; signed out",
         to: Out,
     },
+    Row {
+        name: "shared: F12 tokens that could not be stored do not replace newer ones",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.save_fails = true;
+            let failed = world.session();
+            world.save_fails = false;
+            world.refresh_elsewhere();
+            format!("{failed}; {}", world.access_token())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "lock",
+            "read",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be written; access of another process",
+        to: In,
+    },
+    Row {
+        name: "shared: F12 nor do tokens that come without the lock",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::refresh_elsewhere);
+            world.access_token()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "→tokenRefresh",
+            "read",
+        ],
+        answer: "access of another process",
+        to: In,
+    },
+    Row {
+        name: "shared: F12 a store that cannot be read is not written, and the tokens are kept",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(|world| world.read_fails = true);
+            let failed = world.session();
+            world.read_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "lock",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be read; session",
+        to: In,
+    },
 ];
 
 #[test]
@@ -1589,6 +1658,11 @@ impl World {
 
     fn session(&mut self) -> String {
         session(&self.session_of(false))
+    }
+
+    fn access_token(&mut self) -> String {
+        let session = self.session_of(false).unwrap().unwrap();
+        session.tokens.access.expose().to_owned()
     }
 
     fn forced_session(&mut self) -> String {
