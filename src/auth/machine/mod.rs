@@ -35,7 +35,7 @@ pub(super) use self::refresh::{Due, Refresh, RefreshOutcome, RefreshStart, Sessi
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
-pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan};
+pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan};
 pub(super) use self::step::{Step, Write};
 
 use std::mem;
@@ -62,9 +62,9 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been published.
     sign_out_count: u64,
-    /// The session whose sign-out waits for the provider. No session begins until then, even if that
-    /// one is over already.
-    is_signing_out: Option<SessionId>,
+    /// The latest sign-out that waits for the provider. No session begins until it ends, even if its
+    /// own is over already.
+    signing_out: Option<SignOut>,
     refreshes: Refreshes,
     redirect: Redirect,
     /// How often a redirect has begun, got its callback, or ended.

@@ -60,10 +60,15 @@ pub(crate) struct BrowserSession {
     pub(crate) id: Option<IdToken>,
 }
 
+/// The number of a sign-out, or of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignOutId(pub(crate) u64);
+
 /// A sign-out in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct SignOut {
-    id: SessionId,
+    pub(super) id: SignOutId,
+    session: SessionId,
     /// How many sign-outs had been published when this one began.
     sign_outs_before: u64,
 }
@@ -90,7 +95,12 @@ pub(crate) struct Deletion {
 
 impl Machine {
     /// A caller signs out. This supersedes a sign-in in progress.
-    pub(crate) fn sign_out(&mut self, scope: SignOutScope, now: SystemTime) -> Step<SignOutPlan> {
+    pub(crate) fn sign_out(
+        &mut self,
+        id: SignOutId,
+        scope: SignOutScope,
+        now: SystemTime,
+    ) -> Step<SignOutPlan> {
         self.cancel_sign_in();
         let known = self.user_id();
         // A store that cannot be read is emptied all the same.
@@ -103,18 +113,20 @@ impl Machine {
                     unread: None,
                     browser: None,
                 };
-                return machine.still_signed_in(done).with_events_first(events);
+                machine.end_sign_out(id);
+                return Step::done(done).with_events_first(events);
             }
             if machine.active().is_none() {
                 events.clear(); // this sign-out tells it (F22, F42)
             }
-            let plan = machine.plan_sign_out(scope, read, now);
+            let plan = machine.plan_sign_out(id, scope, read, now);
             plan.with_events_first(events)
         })
     }
 
     fn plan_sign_out(
         &mut self,
+        id: SignOutId,
         scope: SignOutScope,
         read: Result<(), StoreError>,
         now: SystemTime,
@@ -132,7 +144,7 @@ impl Machine {
         let Some(active) = machine.active() else {
             return machine.clear_session(done);
         };
-        let id = active.id;
+        let session = active.id;
         let tokens = &active.session.tokens;
         let call = match scope {
             SignOutScope::Everywhere => Some(SignOutCall::Everywhere {
@@ -147,14 +159,16 @@ impl Machine {
         };
         let sign_out = SignOut {
             id,
+            session,
             sign_outs_before: machine.sign_out_count,
         };
         // Otherwise its callback could begin a session during the call to the provider.
         machine.without_redirect(move |machine, cleared| {
             if let Err(error) = cleared {
-                return machine.still_signed_in(SignOutPlan::StillSignedIn(error));
+                machine.end_sign_out(id);
+                return Step::done(SignOutPlan::StillSignedIn(error));
             }
-            machine.is_signing_out = Some(id);
+            machine.signing_out = Some(sign_out.clone());
             Step::done(SignOutPlan::CallProvider {
                 sign_out,
                 call,
@@ -174,13 +188,15 @@ impl Machine {
     /// A caller deletes the user, and has asked for the session.
     pub(crate) fn delete_user(
         &mut self,
+        id: SignOutId,
         session: Result<Option<Session>, SessionError>,
     ) -> Step<Result<Deletion, DeleteUserError>> {
         Step::done(match (session, self.active()) {
             (Err(error), _) => Err(DeleteUserError::Session(error)),
             (Ok(Some(asked)), Some(active)) if asked.user == active.session.user => Ok(Deletion {
                 sign_out: SignOut {
-                    id: active.id,
+                    id,
+                    session: active.id,
                     sign_outs_before: self.sign_out_count,
                 },
                 token: active.session.tokens.access.clone(),
@@ -197,12 +213,11 @@ impl Machine {
         told: Option<RefreshToken>,
     ) -> Step<SignOutOutcome> {
         let is_over = match self.active() {
-            Some(active) => active.id != sign_out.id, // this is a later session
+            Some(active) => active.id != sign_out.session, // this is a later session
             None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
-            // Of this sign-out only: another one may be under way.
-            self.is_signing_out.take_if(|id| *id == sign_out.id);
+            self.end_sign_out(sign_out.id);
             return Step::done(SignOutOutcome::SignedOut);
         }
         self.clear_session(|cleared| match cleared {
@@ -214,18 +229,21 @@ impl Machine {
         })
     }
 
-    /// The lock of the store was not had, so the user is still signed in. The provider has not been
-    /// called.
-    pub(crate) fn abandon_sign_out(&mut self) -> Step<()> {
-        self.still_signed_in(())
+    /// This sign-out ends without an effect: the lock of the store was not had, and the provider has
+    /// not been called.
+    pub(crate) fn abandon_sign_out(&mut self, id: SignOutId) -> Step<()> {
+        self.end_sign_out(id);
+        Step::done(())
     }
 
-    /// The caller of a sign-out was dropped.
-    pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
-        if self.is_signing_out.is_some() {
-            self.clear_session(|cleared| cleared.map(drop))
-        } else {
-            Step::done(Ok(()))
+    /// The caller of this sign-out was dropped. If another one is under way, that one ends the
+    /// session.
+    pub(crate) fn finish_sign_out(&mut self, id: SignOutId) -> Step<()> {
+        match self.signing_out.clone() {
+            Some(sign_out) if sign_out.id == id => {
+                self.on_sign_out_reply(&sign_out, None).map(drop)
+            }
+            _ => Step::done(()),
         }
     }
 
@@ -290,13 +308,18 @@ impl Machine {
 
     /// The store has failed, so the user is still signed in.
     fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.is_signing_out = None;
+        self.signing_out = None;
         Step::done(answer)
+    }
+
+    /// This sign-out has ended. Another one may be under way.
+    fn end_sign_out(&mut self, id: SignOutId) {
+        self.signing_out.take_if(|sign_out| sign_out.id == id);
     }
 
     fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.is_signing_out = None;
+        self.signing_out = None;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

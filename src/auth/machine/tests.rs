@@ -791,8 +791,8 @@ const ROWS: &[Row] = &[
             let _ = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
-            let step = world.machine.finish_sign_out();
-            sign_out_result(world.run(step))
+            world.sign_out_dropped();
+            world.session()
         },
         trace: &[
             "ask revoke",
@@ -801,7 +801,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "out",
+        answer: "signed out",
         to: Out,
     },
     Row {
@@ -809,13 +809,12 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             let _ = world.sign_out_asked();
-            let step = world.machine.finish_sign_out();
-            let first = sign_out_result(world.run(step));
-            let step = world.machine.finish_sign_out();
-            format!("{first}; {}", sign_out_result(world.run(step)))
+            world.sign_out_dropped();
+            world.sign_out_dropped();
+            world.session()
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "out; out",
+        answer: "signed out",
         to: Out,
     },
     Row {
@@ -854,6 +853,86 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "a sign-out whose reply is late does not keep the next one from its end",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let second = world.signed_out(second);
+            world.sign_in();
+            let _third = world.sign_out_asked();
+            let first = world.signed_out(first);
+            world.sign_out_dropped();
+            format!("{second}; {first}; {}", world.session())
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out; out; signed out",
+        to: Out,
+    },
+    Row {
+        name: "a sign-out whose caller is gone does not end the next one",
+        from: In,
+        act: |world| {
+            let (first, _) = world.sign_out_asked();
+            world.sign_out();
+            world.sign_in();
+            let second = world.sign_out_asked();
+            let step = world.machine.finish_sign_out(first.id);
+            world.run(step);
+            world.trace.push("its caller is gone".to_owned());
+            world.signed_out(second)
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+            "ask revoke",
+            "its caller is gone",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "a sign-out whose caller is gone leaves the same session to the next one",
+        from: In,
+        act: |world| {
+            let (first, _) = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let step = world.machine.finish_sign_out(first.id);
+            world.run(step);
+            world.trace.push("its caller is gone".to_owned());
+            world.signed_out(second)
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "its caller is gone",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
         name: "F25 delete user, yes",
         from: In,
         act: World::delete_user,
@@ -878,7 +957,7 @@ const ROWS: &[Row] = &[
         act: |world| {
             let mut asked = stored();
             asked.user.user_id = "u-2".to_owned();
-            let step = world.machine.delete_user(Ok(Some(asked)));
+            let step = world.machine.delete_user(SignOutId(1), Ok(Some(asked)));
             format!("{:?}", world.run(step).unwrap_err())
         },
         trace: &[],
@@ -1510,6 +1589,8 @@ struct World {
     refresh_reply: Result<IssuedTokens, ProviderError>,
     /// What the provider says to everything else.
     told: Result<(), ProviderError>,
+    /// How many sign-outs have been asked for.
+    sign_outs: u64,
     /// What another client does while the refresh waits for the lock.
     meanwhile: Option<fn(&mut Self)>,
     /// What another client does, without the lock, while the provider is asked.
@@ -1531,6 +1612,7 @@ impl World {
             sign_in_reply: Ok(signed_in()),
             refresh_reply: Ok(issued()),
             told: Ok(()),
+            sign_outs: 0,
             meanwhile: None,
             unlocked: None,
         };
@@ -1758,8 +1840,22 @@ impl World {
         self.run(step)
     }
 
+    fn next_sign_out(&mut self) -> SignOutId {
+        self.sign_outs += 1;
+        SignOutId(self.sign_outs)
+    }
+
+    /// The caller of the latest sign-out is dropped.
+    fn sign_out_dropped(&mut self) {
+        let step = self.machine.finish_sign_out(SignOutId(self.sign_outs));
+        self.run(step);
+    }
+
     fn sign_out_asked(&mut self) -> (SignOut, Option<RefreshToken>) {
-        let step = self.machine.sign_out(SignOutScope::ThisDevice, self.now);
+        let id = self.next_sign_out();
+        let step = self
+            .machine
+            .sign_out(id, SignOutScope::ThisDevice, self.now);
         let SignOutPlan::CallProvider {
             sign_out,
             call: SignOutCall::Revoke(token),
@@ -1821,18 +1917,19 @@ impl World {
     }
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
-        let step = self.machine.sign_out(scope, self.now);
+        let id = self.next_sign_out();
+        let step = self.machine.sign_out(id, scope, self.now);
         let mut plan = self.run(step);
         if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
             if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
-                let step = self.machine.abandon_sign_out();
+                let step = self.machine.abandon_sign_out(id);
                 self.run(step);
                 return sign_out_result(Err(error));
             }
             if let Some(meanwhile) = self.meanwhile.take() {
                 meanwhile(self);
             }
-            let step = self.machine.sign_out(scope, self.now);
+            let step = self.machine.sign_out(id, scope, self.now);
             plan = self.run(step);
         }
         match plan {
@@ -1886,7 +1983,8 @@ impl World {
 
     fn delete_user(&mut self) -> String {
         let session = self.session_of(false);
-        let step = self.machine.delete_user(session);
+        let id = self.next_sign_out();
+        let step = self.machine.delete_user(id, session);
         match self.run(step) {
             Ok(deletion) => {
                 self.ask("delete");
