@@ -10,9 +10,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use typed_hub::auth::{
-    AuthClient, DeleteUserError, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore,
-    Operation, PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope,
-    StoreError, StoreLock, TokenStore,
+    Answer, AuthClient, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider, ManualClock,
+    MemoryChallenge, MemoryProvider, MemoryStore, Operation, PendingRedirect, Session,
+    SessionError, SignInError, SignInStep, SignOutScope, StoreError, StoreLock, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -352,6 +352,84 @@ impl TokenStore for Faulty {
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
         self.inner.lock().await
+    }
+}
+
+/// Two clients on one store, signed out.
+fn signed_out() -> (Pair<MemoryStore>, MemoryStore) {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    assert!(!pair.second.is_signed_in());
+    for device in [&pair.first, &pair.second] {
+        device.events.take();
+    }
+    (pair, store)
+}
+
+#[track_caller]
+fn assert_grace_stays(pair: &Pair<MemoryStore>, store: &MemoryStore) {
+    let stored = block_on(store.load()).unwrap().unwrap();
+    assert_eq!(stored.user.username, "grace");
+    assert_eq!(block_on(pair.first.client.session()), Ok(Some(stored)));
+    assert!(pair.second.is_signed_in());
+    assert_eq!(pair.second.events.take(), ["→signedIn"]);
+    // Her session is alive at the provider, too.
+    assert!(block_on(pair.second.client.refresh()).unwrap().is_some());
+}
+
+#[test]
+fn f6_a_sign_in_does_not_replace_one_that_another_client_has_completed_meanwhile() {
+    let (pair, store) = signed_out();
+    let revoked = pair.pool.count(Operation::Revoke);
+    pair.pool.fail(Operation::SignIn, Fault::NoAnswer);
+    let mut late = Box::pin(pair.first.client.sign_in("ada", PASSWORD));
+    start(late.as_mut());
+    pair.pool.clear_fault(Operation::SignIn);
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    assert_eq!(block_on(late), Err(SignInError::AlreadySignedIn));
+    assert_eq!(pair.first.events.take(), ["→signedIn"], "that of grace");
+    let revoked = pair.pool.count(Operation::Revoke) - revoked;
+    assert_eq!(revoked, 1, "what ada got is of no use");
+    assert_grace_stays(&pair, &store);
+}
+
+#[test]
+fn f6_nor_does_an_answer_to_a_challenge() {
+    let (pair, store) = signed_out();
+    let code = MemoryChallenge::Totp("123456".into());
+    pair.pool.add_user("mary", PASSWORD, [code]);
+    let step = block_on(pair.first.client.sign_in("mary", PASSWORD)).unwrap();
+    assert!(matches!(step, SignInStep::Challenge(_)));
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    let answer = Answer::Code("123456".into());
+    let answered = block_on(pair.first.client.confirm_sign_in(answer));
+    assert_eq!(answered, Err(ConfirmSignInError::AlreadySignedIn));
+    assert_eq!(pair.first.events.take(), ["→signedIn"], "that of grace");
+    assert_grace_stays(&pair, &store);
+}
+
+#[cfg(feature = "redirect")]
+#[test]
+fn f6_nor_does_a_callback() {
+    use typed_hub::auth::RedirectError;
+    use typed_hub::auth::redirect::RedirectOptions;
+
+    for user in ["ada", "grace"] {
+        let (pair, store) = signed_out();
+        let uri = "org.example.app://back";
+        let options = RedirectOptions::builder().redirect_uri(uri).build();
+        let page = block_on(pair.first.client.sign_in_with_redirect(options)).unwrap();
+        let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+        let revoked = pair.pool.count(Operation::Revoke);
+        let callback = pair.pool.visit(&page, user, PASSWORD).unwrap();
+        let completed = block_on(pair.first.client.complete_redirect(&callback));
+        assert_eq!(completed, Err(RedirectError::AlreadySignedIn));
+        let events = ["→signedIn", "→signInWithRedirect_failure"];
+        assert_eq!(pair.first.events.take(), events);
+        // The browser may have got the session that is stored.
+        assert_eq!(pair.pool.count(Operation::Revoke), revoked);
+        assert_grace_stays(&pair, &store);
     }
 }
 

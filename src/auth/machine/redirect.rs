@@ -134,7 +134,9 @@ impl Machine {
                         // F28, F29
                         Ok(_) => {
                             let redirected = [AuthEvent::SignInWithRedirect];
-                            publish.splice(0..0, custom_state.into_iter().chain(redirected));
+                            let signed_in = publish.len().saturating_sub(1); // the last one
+                            let redirected = custom_state.into_iter().chain(redirected);
+                            publish.splice(signed_in..signed_in, redirected);
                         }
                         Err(error) => publish.push(failure_event(error)),
                     }
@@ -233,6 +235,7 @@ impl From<SignInFailure> for RedirectError {
         match reason {
             SignInFailure::Provider(error) => Self::Provider(error),
             SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::AlreadySignedIn => Self::AlreadySignedIn,
             SignInFailure::Superseded => Self::Superseded,
         }
     }

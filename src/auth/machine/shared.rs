@@ -83,6 +83,13 @@ impl Machine {
                 events.extend(self.take_over(stored, now));
                 events
             }
+            (SessionState::Unloaded, stored) => {
+                match stored {
+                    Some(stored) => self.activate(stored),
+                    None => self.session = SessionState::SignedOut,
+                }
+                Vec::new() // F38
+            }
             (_, Some(stored)) => {
                 let user = stored.user.clone();
                 self.activate(stored);

@@ -1043,6 +1043,7 @@ const ROWS: &[Row] = &[
             "read",
             "ask sign-in",
             "lock",
+            "read",
             "store",
             "read",
             "→signedIn",
@@ -1056,6 +1057,79 @@ const ROWS: &[Row] = &[
         ],
         answer: "done; session",
         to: In,
+    },
+    Row {
+        name: "shared: F6 another process signs in while the provider is asked",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::sign_in_elsewhere);
+            format!("{}; {}", world.sign_in(), world.user_id())
+        },
+        trace: &["read", "ask sign-in", "lock", "read", "→signedIn"],
+        answer: "already signed in; u-2",
+        to: In,
+    },
+    Row {
+        name: "shared: F7 another process refreshes while the provider is asked",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.unlocked = Some(|world| world.unlocked = Some(World::refresh_elsewhere));
+            world.sign_in()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask sign-in",
+            "lock",
+            "read",
+            "→tokenRefresh",
+        ],
+        answer: "already signed in",
+        to: In,
+    },
+    Row {
+        name: "shared: F9 another process signs out while the provider is asked",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.unlocked = Some(|world| world.unlocked = Some(|world| world.stored = None));
+            world.sign_in()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "→signedOut",
+            "→signedIn",
+        ],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "shared: F1 a store that cannot be read under the lock is not written",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(|world| world.read_fails = true);
+            world.sign_in()
+        },
+        trace: &["read", "ask sign-in", "lock", "read"],
+        answer: "store: cannot be read",
+        to: Out,
     },
     Row {
         name: "F40 another process has refreshed before this one asks",
@@ -1747,6 +1821,10 @@ impl World {
         session.tokens.access.expose().to_owned()
     }
 
+    fn user_id(&self) -> String {
+        self.machine.user_id().unwrap()
+    }
+
     fn forced_session(&mut self) -> String {
         session(&self.session_of(true))
     }
@@ -1821,6 +1899,9 @@ impl World {
         match self.run(step) {
             Ok(()) => {
                 self.ask("sign-in");
+                if let Some(unlocked) = self.unlocked.take() {
+                    unlocked(self);
+                }
                 self.signed_in(attempt)
             }
             Err(error) => sign_in_error(&error),
