@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use typed_hub::auth::{
     Answer, AuthClient, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider, ManualClock,
-    MemoryChallenge, MemoryProvider, MemoryStore, Operation, PendingRedirect, Session,
-    SessionError, SignInError, SignInStep, SignOutScope, StoreError, StoreLock, TokenStore,
+    MemoryChallenge, MemoryProvider, MemoryStore, NotRevoked, Operation, PendingRedirect, Session,
+    SessionError, SignInError, SignInStep, SignOutError, SignOutScope, StoreError, StoreLock,
+    TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
@@ -291,7 +292,7 @@ impl TokenStore for Unlocked {
 #[derive(Clone, Default)]
 struct Faulty {
     inner: MemoryStore,
-    fault: Arc<Mutex<Option<StoreFault>>>,
+    faults: Arc<Mutex<Vec<StoreFault>>>,
 }
 
 impl Faulty {
@@ -299,16 +300,17 @@ impl Faulty {
     fn another(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            fault: Arc::default(),
+            faults: Arc::default(),
         }
     }
 
-    fn fail(&self, fault: impl Into<Option<StoreFault>>) {
-        *self.fault.lock().unwrap() = fault.into();
+    /// These and no others, from here on.
+    fn fail(&self, faults: &[StoreFault]) {
+        *self.faults.lock().unwrap() = faults.to_vec();
     }
 
     fn check(&self, fault: StoreFault, error: StoreError) -> Result<(), StoreError> {
-        if *self.fault.lock().unwrap() == Some(fault) {
+        if self.faults.lock().unwrap().contains(&fault) {
             return Err(error);
         }
         Ok(())
@@ -438,10 +440,10 @@ fn f12_tokens_that_could_not_be_stored_do_not_replace_a_newer_session() {
     let store = Faulty::default();
     let pair = Pair::over(store.clone(), store.another());
     pair.clock.advance(LIFETIME);
-    store.fail(StoreFault::Save);
+    store.fail(&[StoreFault::Save]);
     let failed = block_on(pair.first.client.session());
     assert_eq!(failed, Err(SessionError::Store(UNWRITTEN)));
-    store.fail(None);
+    store.fail(&[]);
 
     // The same user, in another session.
     block_on(pair.second.client.sign_out(HERE)).unwrap();
@@ -529,6 +531,35 @@ fn f19_no_other_client_refreshes_while_a_sign_out_tells_the_provider() {
     assert_eq!(block_on(out).unwrap().not_revoked, None);
     assert_eq!(block_on(refresh), Ok(None));
     assert_eq!(pair.second.events.take(), ["→signedOut"], "F42");
+}
+
+/// A client that is signed out and cannot read the store does not know whether another client has
+/// signed in there.
+#[test]
+fn f22_no_token_can_be_read_after_a_sign_out_that_could_not_read_the_store() {
+    for is_known in [true, false] {
+        let store = Faulty::default();
+        let pair = Pair::over(store.another(), store.clone());
+        if !is_known {
+            block_on(pair.first.client.sign_out(HERE)).unwrap();
+            assert!(!pair.second.is_signed_in());
+            let _ = block_on(pair.first.client.sign_in("ada", PASSWORD)).unwrap();
+        }
+        pair.second.events.take();
+
+        store.fail(&[StoreFault::Read, StoreFault::Clear]);
+        let failed = block_on(pair.second.client.sign_out(HERE));
+        assert_eq!(failed, Err(SignOutError::Store(UNWRITTEN)));
+        assert_eq!(pair.second.events.take(), [""; 0]);
+
+        store.fail(&[StoreFault::Read]);
+        let out = block_on(pair.second.client.sign_out(HERE)).unwrap();
+        assert_eq!(out.not_revoked, Some(NotRevoked::Store(UNREAD)));
+        assert_eq!(pair.second.events.take(), ["→signedOut"]);
+        store.fail(&[]);
+        assert_eq!(block_on(store.load()), Ok(None));
+        assert!(!pair.first.is_signed_in());
+    }
 }
 
 /// The user whom the events of a client tell of, and what was wrong with an event.
@@ -670,7 +701,7 @@ mod processes {
 
     use typed_hub::auth::{
         AccessToken, AuthUser, FileStore, IssuedTokens, LEEWAY, Lasting, ProviderError,
-        ProviderErrorKind, RefreshToken, SignOutError,
+        ProviderErrorKind, RefreshToken,
     };
 
     use super::*;

@@ -56,14 +56,15 @@ pub enum NotRevoked {
     /// provider has not ended the user's other sessions.
     #[error("the provider has ended this session, but not those on other devices: {0}")]
     Elsewhere(ProviderError),
-    /// The store could not be read, so it is not known which session it held.
+    /// The store could not be read, so it is not known which session it held. It has been emptied.
     #[error("the session to end is not known: {0}")]
     Store(StoreError),
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Signs out: tells the provider, removes the tokens from the store, and publishes `SignedOut`.
-    /// It is published even if no user is signed in.
+    /// It is published even if no user is signed in. A store that cannot be read is emptied all the
+    /// same, and [`SignedOut::not_revoked`] says so.
     ///
     /// To sign out [everywhere](SignOutScope::Everywhere), an access token that has expired is
     /// renewed first, which publishes nothing. If the provider cannot sign the user out everywhere,
@@ -175,10 +176,15 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             machine.on_sign_out_reply(&sign_out, told)
         });
         match outcome.outcome().await {
-            SignOutOutcome::SignedOut => {}
-            SignOutOutcome::AlsoRevoke(token) => {
-                let revoked = provider.revoke(&token).await;
-                not_revoked = not_revoked.or(revoked.err().map(NotRevoked::Provider));
+            SignOutOutcome::SignedOut {
+                also_revoke,
+                unread,
+            } => {
+                if let Some(token) = also_revoke {
+                    let revoked = provider.revoke(&token).await;
+                    not_revoked = not_revoked.or(revoked.err().map(NotRevoked::Provider));
+                }
+                not_revoked = not_revoked.or(unread.map(NotRevoked::Store));
             }
             SignOutOutcome::StillSignedIn(error) => return Err(error),
         }
@@ -275,7 +281,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             .inner
             .submit(move |machine, _| machine.on_sign_out_reply(&deletion.sign_out, None));
         match outcome.outcome().await {
-            SignOutOutcome::SignedOut | SignOutOutcome::AlsoRevoke(_) => Ok(()),
+            SignOutOutcome::SignedOut { .. } => Ok(()),
             SignOutOutcome::StillSignedIn(error) => Err(DeleteUserError::Store(error)),
         }
     }

@@ -47,11 +47,22 @@ pub(crate) enum SignOutPlan {
 /// How a sign-out has ended, once the provider has been called.
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutOutcome {
-    SignedOut,
-    /// A refresh has ended since the provider was called, so this token is to be revoked as well.
-    AlsoRevoke(RefreshToken),
+    SignedOut {
+        /// A refresh has ended since the provider was called, so this token is to be revoked as
+        /// well.
+        also_revoke: Option<RefreshToken>,
+        /// The read error of the store, if any: then the session it held is not known.
+        unread: Option<StoreError>,
+    },
     /// The store has failed.
     StillSignedIn(StoreError),
+}
+
+/// What a sign-out has removed from the store.
+struct Removed {
+    token: Option<RefreshToken>,
+    /// The read error of the store, if it has held a session that is not known.
+    unread: Option<StoreError>,
 }
 
 /// The browser's own session with the provider, after a sign-in by redirect.
@@ -136,13 +147,13 @@ impl Machine {
         let browser = machine.browser_session();
         let done = {
             let browser = browser.clone();
-            move |cleared: Result<_, _>| match cleared {
-                Ok(_) => SignOutPlan::SignedOut { unread, browser },
+            move |removed: Result<Removed, _>| match removed {
+                Ok(Removed { unread, .. }) => SignOutPlan::SignedOut { unread, browser },
                 Err(error) => SignOutPlan::StillSignedIn(error),
             }
         };
         let Some(active) = machine.active() else {
-            return machine.clear_session(done);
+            return machine.clear_session(unread, done);
         };
         let session = active.id;
         let tokens = &active.session.tokens;
@@ -155,7 +166,7 @@ impl Machine {
             SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
         };
         let Some(call) = call else {
-            return machine.clear_session(done);
+            return machine.clear_session(unread, done);
         };
         let sign_out = SignOut {
             id,
@@ -218,13 +229,16 @@ impl Machine {
         };
         if is_over {
             self.end_sign_out(sign_out.id);
-            return Step::done(SignOutOutcome::SignedOut);
+            return Step::done(SignOutOutcome::SignedOut {
+                also_revoke: None,
+                unread: None,
+            });
         }
-        self.clear_session(|cleared| match cleared {
-            Ok(Some(token)) if told.is_some_and(|told| told != token) => {
-                SignOutOutcome::AlsoRevoke(token)
-            }
-            Ok(_) => SignOutOutcome::SignedOut,
+        self.clear_session(None, |removed| match removed {
+            Ok(Removed { token, unread }) => SignOutOutcome::SignedOut {
+                also_revoke: token.filter(|token| told.is_some_and(|told| told != *token)),
+                unread,
+            },
             Err(error) => SignOutOutcome::StillSignedIn(error),
         })
     }
@@ -247,23 +261,28 @@ impl Machine {
         }
     }
 
-    /// Removes the session under the store's lock, and then publishes the sign-out. The answer gets
-    /// the refresh token of the removed session.
+    /// Removes the session under the store's lock, and then publishes the sign-out. If the store
+    /// could not be read (`unread`), it is emptied even if no user is known to be signed in.
     fn clear_session<A: 'static>(
         &mut self,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
         self.cancel_sign_in();
         self.refreshes.failure = None;
-        self.without_redirect(|machine, cleared| match cleared {
-            Ok(()) if matches!(machine.session, SessionState::SignedOut) => {
-                machine.signed_out(answer(Ok(None)))
+        self.without_redirect(move |machine, cleared| match cleared {
+            Ok(()) if unread.is_none() && matches!(machine.session, SessionState::SignedOut) => {
+                let nothing = Removed {
+                    token: None,
+                    unread: None,
+                };
+                machine.signed_out(answer(Ok(nothing)))
             } // F22
-            Ok(()) => machine.with_lock(|machine, locked| match locked {
+            Ok(()) => machine.with_lock(move |machine, locked| match locked {
                 Ok(()) if machine.is_shared => {
-                    Step::load(|machine, stored| machine.clear_latest(stored, answer))
+                    Step::load(move |machine, stored| machine.clear_latest(stored, unread, answer))
                 }
-                Ok(()) => machine.clear_known(answer),
+                Ok(()) => machine.clear_known(unread, answer),
                 Err(error) => machine.still_signed_in(answer(Err(error))),
             }),
             Err(error) => machine.still_signed_in(answer(Err(error))),
@@ -274,33 +293,42 @@ impl Machine {
     fn clear_latest<A: 'static>(
         &mut self,
         stored: Result<Option<Session>, StoreError>,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
-        if let SessionState::SignedIn(active) = &mut self.session
-            && let Ok(Some(stored)) = stored
-        {
-            if active.session.user.user_id != stored.user.user_id {
-                let token = active.session.tokens.refresh.clone();
-                self.session = SessionState::SignedOut;
-                return self.signed_out(answer(Ok(token)));
+        let unread = match (&mut self.session, stored) {
+            (_, Err(error)) => Some(error),
+            (SessionState::SignedIn(active), Ok(Some(stored))) => {
+                if active.session.user.user_id != stored.user.user_id {
+                    let removed = Removed {
+                        token: active.session.tokens.refresh.clone(),
+                        unread: None,
+                    };
+                    self.session = SessionState::SignedOut;
+                    return self.signed_out(answer(Ok(removed)));
+                }
+                if !active.is_still(&stored) {
+                    active.session = stored;
+                }
+                None
             }
-            if !active.is_still(&stored) {
-                active.session = stored;
-            }
-        }
-        self.clear_known(answer)
+            (_, Ok(None)) => None,
+            (_, Ok(Some(_))) => unread, // its tokens are not revoked
+        };
+        self.clear_known(unread, answer)
     }
 
     fn clear_known<A: 'static>(
         &self,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
         let token = self.active().map(|active| &active.session.tokens.refresh);
         let token = token.cloned().flatten();
         Step::clear(move |machine, cleared| match cleared {
             Ok(()) => {
                 machine.session = SessionState::SignedOut;
-                machine.signed_out(answer(Ok(token)))
+                machine.signed_out(answer(Ok(Removed { token, unread })))
             }
             Err(error) => machine.still_signed_in(answer(Err(error))),
         })

@@ -1520,6 +1520,55 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "shared: F19 a store that cannot be read is emptied all the same",
+        from: In,
+        act: |world| {
+            world.share();
+            world.read_fails = true;
+            world.sign_out()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask revoke",
+            "lock",
+            "read",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out, store: cannot be read",
+        to: Out,
+    },
+    Row {
+        name: "shared: F22 nor does a client claim of it that it holds no token",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            world.read_fails = true;
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "clear", "→signedOut"],
+        answer: "out, store: cannot be read",
+        to: Out,
+    },
+    Row {
+        name: "shared: F22 it can be neither read nor emptied: there is no sign-out",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            (world.read_fails, world.clear_fails) = (true, true);
+            let failed = world.sign_out();
+            world.read_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &["read", "lock", "read", "clear", "read", "→signedIn"],
+        answer: "store: cannot be written; session",
+        to: In,
+    },
+    Row {
         name: "shared: F1 the lock is not had",
         from: Out,
         act: |world| {
@@ -1952,10 +2001,14 @@ impl World {
     fn signed_out(&mut self, (sign_out, told): (SignOut, Option<RefreshToken>)) -> String {
         let step = self.machine.on_sign_out_reply(&sign_out, told);
         match self.run(step) {
-            SignOutOutcome::SignedOut => sign_out_result(Ok(())),
-            SignOutOutcome::AlsoRevoke(_) => {
-                self.ask("revoke");
-                sign_out_result(Ok(()))
+            SignOutOutcome::SignedOut {
+                also_revoke,
+                unread,
+            } => {
+                if also_revoke.is_some() {
+                    self.ask("revoke");
+                }
+                out(unread)
             }
             SignOutOutcome::StillSignedIn(error) => sign_out_result(Err(error)),
         }
@@ -2014,10 +2067,7 @@ impl World {
             plan = self.run(step);
         }
         match plan {
-            SignOutPlan::SignedOut { unread, .. } => {
-                let unread = unread.map(|error| format!(", {}", store_error(error)));
-                sign_out_result(Ok(())) + &unread.unwrap_or_default()
-            }
+            SignOutPlan::SignedOut { unread, .. } => out(unread),
             SignOutPlan::StillSignedIn(error) => sign_out_result(Err(error)),
             SignOutPlan::CallProvider { sign_out, call, .. } => {
                 let told = match call {
@@ -2124,6 +2174,11 @@ fn sign_in_error(error: &SignInError) -> String {
 
 fn sign_out_result(done: Result<(), StoreError>) -> String {
     done.map_or_else(store_error, |()| "out".to_owned())
+}
+
+fn out(unread: Option<StoreError>) -> String {
+    let unread = unread.map(|error| format!(", {}", store_error(error)));
+    sign_out_result(Ok(())) + &unread.unwrap_or_default()
 }
 
 fn store_error(error: StoreError) -> String {
