@@ -412,26 +412,106 @@ fn f6_nor_does_an_answer_to_a_challenge() {
 }
 
 #[cfg(feature = "redirect")]
-#[test]
-fn f6_nor_does_a_callback() {
-    use typed_hub::auth::RedirectError;
+mod redirects {
     use typed_hub::auth::redirect::RedirectOptions;
+    use typed_hub::auth::{AuthorizeUrl, RedirectError};
 
-    for user in ["ada", "grace"] {
+    use super::*;
+
+    const URI: &str = "org.example.app://back";
+
+    fn begin(device: &Device<MemoryStore>) -> AuthorizeUrl {
+        let options = RedirectOptions::builder().redirect_uri(URI).build();
+        block_on(device.client.sign_in_with_redirect(options)).unwrap()
+    }
+
+    #[test]
+    fn f6_nor_does_a_callback() {
+        for user in ["ada", "grace"] {
+            let (pair, store) = signed_out();
+            let page = begin(&pair.first);
+            let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+            let revoked = pair.pool.count(Operation::Revoke);
+            let callback = pair.pool.visit(&page, user, PASSWORD).unwrap();
+            let completed = block_on(pair.first.client.complete_redirect(&callback));
+            assert_eq!(completed, Err(RedirectError::AlreadySignedIn));
+            let events = ["→signedIn", "→signInWithRedirect_failure"];
+            assert_eq!(pair.first.events.take(), events);
+            // The browser may have got the session that is stored.
+            assert_eq!(pair.pool.count(Operation::Revoke), revoked);
+            assert_grace_stays(&pair, &store);
+        }
+    }
+
+    type Client = AuthClient<MemoryProvider, MemoryStore>;
+
+    /// Each way in which a client ends a sign-in by redirect.
+    const ENDS: [fn(&Client); 5] = [
+        |client| block_on(client.cancel_redirect()).unwrap(),
+        |client| drop(block_on(client.sign_out(HERE)).unwrap()),
+        |client| {
+            let refused = block_on(client.sign_in("ada", "a wrong password"));
+            assert!(matches!(refused, Err(SignInError::Provider(_))));
+        },
+        |client| {
+            let callback = format!("{URI}?code=1&state=another");
+            let refused = block_on(client.complete_redirect(&callback));
+            assert_eq!(refused, Err(RedirectError::StateMismatch));
+        },
+        |client| {
+            let callback = format!("{URI}?error=access_denied");
+            let refused = block_on(client.complete_redirect(&callback));
+            assert_eq!(refused, Err(RedirectError::Incomplete));
+        },
+    ];
+
+    #[test]
+    fn f37_the_end_of_a_redirect_leaves_alone_the_one_that_another_client_has_begun_since() {
+        for (number, end) in ENDS.iter().enumerate() {
+            let (pair, store) = signed_out();
+            let _ = begin(&pair.first);
+            let page = begin(&pair.second);
+            end(&pair.first.client);
+
+            // The second client is restarted by the callback (F39).
+            let again = Device::new(&pair.pool, &pair.clock, store);
+            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+            let user = block_on(again.client.complete_redirect(&callback));
+            assert!(user.is_ok(), "{number}: {user:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_begun_no_redirect_ends_none_of_another_client() {
+        for end in [ENDS[1], ENDS[2]] {
+            let (pair, store) = signed_out();
+            let page = begin(&pair.first);
+            let other = Device::new(&pair.pool, &pair.clock, store.clone());
+            end(&other.client);
+
+            let again = Device::new(&pair.pool, &pair.clock, store);
+            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+            let user = block_on(again.client.complete_redirect(&callback));
+            assert!(user.is_ok(), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn f35_a_callback_is_used_once_by_all_clients_that_know_of_it() {
         let (pair, store) = signed_out();
-        let uri = "org.example.app://back";
-        let options = RedirectOptions::builder().redirect_uri(uri).build();
-        let page = block_on(pair.first.client.sign_in_with_redirect(options)).unwrap();
-        let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
-        let revoked = pair.pool.count(Operation::Revoke);
-        let callback = pair.pool.visit(&page, user, PASSWORD).unwrap();
-        let completed = block_on(pair.first.client.complete_redirect(&callback));
-        assert_eq!(completed, Err(RedirectError::AlreadySignedIn));
-        let events = ["→signedIn", "→signInWithRedirect_failure"];
-        assert_eq!(pair.first.events.take(), events);
-        // The browser may have got the session that is stored.
-        assert_eq!(pair.pool.count(Operation::Revoke), revoked);
-        assert_grace_stays(&pair, &store);
+        let page = begin(&pair.first);
+        let device = || Device::new(&pair.pool, &pair.clock, store.clone());
+        let (third, fourth) = (device(), device());
+        assert!(!fourth.is_signed_in());
+        let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+        block_on(third.client.complete_redirect(&callback)).unwrap();
+        block_on(third.client.sign_out(HERE)).unwrap();
+        fourth.events.take();
+        let asked = pair.pool.count(Operation::Exchange);
+        let again = block_on(fourth.client.complete_redirect(&callback));
+        assert_eq!(again, Err(RedirectError::NothingUnderWay));
+        assert_eq!(fourth.events.take(), [""; 0]);
+        assert_eq!(pair.pool.count(Operation::Exchange), asked);
     }
 }
 

@@ -46,6 +46,7 @@ use super::channel::AuthEvent;
 use super::error::RedirectError;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
+use super::secret::RedirectState;
 use super::store::{PendingRedirect, Session};
 use super::user::AuthUser;
 
@@ -231,24 +232,49 @@ impl Machine {
         })
     }
 
-    /// Continues when the pending redirect, if any, has been removed, so that its callback is
-    /// ignored.
+    /// Continues when the pending redirect, if any, has ended, so that its callback is ignored. In a
+    /// shared store, the redirect of another client stays.
     fn without_redirect<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        match self.redirect {
-            Redirect::Unloaded if cfg!(feature = "redirect") => {}
-            Redirect::Pending { .. } => {}
-            Redirect::Unloaded | Redirect::Idle | Redirect::Exchanging(_) => {
+        let state = match &self.redirect {
+            Redirect::Idle | Redirect::Exchanging(_) => return then(self, Ok(())),
+            Redirect::Unloaded if !cfg!(feature = "redirect") => return then(self, Ok(())),
+            Redirect::Unloaded | Redirect::Pending { is_own: false, .. } if self.is_shared => {
+                self.end_redirect();
                 return then(self, Ok(()));
             }
-        }
-        Step::clear_redirect(|machine, cleared| {
-            if cleared.is_ok() {
+            Redirect::Unloaded => None,
+            Redirect::Pending { pending, .. } => Some(pending.state.clone()),
+        };
+        self.remove_redirect(state, |machine, removed| {
+            if removed.is_ok() {
                 machine.end_redirect();
             }
-            then(machine, cleared)
+            then(machine, removed.map(drop))
+        })
+    }
+
+    /// Removes the redirect of this state, or of any, from the store. Another client of a shared
+    /// store may have replaced it: that one stays. The continuation gets whether it was stored.
+    fn remove_redirect<A: 'static>(
+        &mut self,
+        state: Option<RedirectState>,
+        then: impl FnOnce(&mut Self, Result<bool, StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        let Some(state) = state.filter(|_| self.is_shared) else {
+            return Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)));
+        };
+        self.with_lock(move |machine, locked| match locked {
+            Err(error) => then(machine, Err(error)),
+            Ok(()) => Step::load_redirect(move |machine, stored| match stored {
+                Ok(Some(stored)) if stored.state == state => {
+                    Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)))
+                }
+                Ok(_) => then(machine, Ok(false)),
+                Err(error) => then(machine, Err(error)),
+            }),
         })
     }
 
