@@ -773,7 +773,7 @@ mod processes {
     use std::fs::{self, File};
     use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::{Child, Command, Stdio};
     use std::sync::atomic::AtomicUsize;
     use std::thread;
@@ -852,6 +852,94 @@ mod processes {
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert_eq!(pair.first.events.take(), [""; 0]);
         assert!(block_on(store.load()).unwrap().is_some());
+    }
+
+    fn a_session() -> Session {
+        let store = MemoryStore::new();
+        Pair::signed_in(&store);
+        block_on(store.load()).unwrap().unwrap()
+    }
+
+    /// What the call returns, unless it hangs.
+    fn in_time<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = std::sync::mpsc::channel();
+        thread::spawn(move || done.send(call()));
+        result
+            .recv_timeout(Duration::from_secs(10))
+            .expect("it hangs")
+    }
+
+    #[test]
+    fn a_lock_file_that_is_none_is_a_typed_error() {
+        let invalid = ErrorKind::InvalidData;
+        let makes: [fn(&Path); 2] = [
+            |path| fs::create_dir(path).unwrap(),
+            #[cfg(unix)]
+            |path| {
+                let made = Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            },
+            #[cfg(not(unix))]
+            |path| fs::create_dir(path).unwrap(),
+        ];
+        for make in makes {
+            let folder = Folder::new();
+            make(&folder.0.join("session.json.session.lock"));
+            let store = folder.store();
+            let locked = in_time(move || block_on(store.lock()).map(drop));
+            assert_eq!(locked, Err(StoreError::Lock(invalid)));
+
+            make(&folder.0.join("session.json.lock"));
+            let (store, session) = (folder.store(), a_session());
+            let saved = in_time(move || block_on(store.save(&session)));
+            assert_eq!(saved, Err(StoreError::Write(invalid)));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_was_deleted_and_made_anew_admits_one() {
+        let folder = Folder::new();
+        let path = folder.0.join("session.json.session.lock");
+        let old = File::create(&path).unwrap();
+        old.lock().unwrap();
+        let store = folder.store();
+        let waits = thread::spawn(move || block_on(store.lock()).unwrap());
+        thread::sleep(Duration::from_millis(100)); // it has opened the file
+        fs::remove_file(&path).unwrap();
+        let new = File::create(&path).unwrap();
+        new.lock().unwrap();
+        drop(old);
+        thread::sleep(Duration::from_millis(100));
+        assert!(!waits.is_finished(), "there are two holders");
+        drop(new);
+        let lock = waits.join().unwrap();
+        assert!(File::open(&path).unwrap().try_lock().is_err());
+        drop(lock);
+        assert!(File::open(&path).unwrap().try_lock().is_ok());
+    }
+
+    /// The last handle of a client is dropped during a write, and with it the lock.
+    #[test]
+    fn a_write_whose_caller_is_gone_keeps_the_lock_until_it_has_ended() {
+        let folder = Folder::new();
+        let session = a_session();
+        let store = folder.store();
+        let slow = File::create(folder.0.join("session.json.lock")).unwrap();
+        slow.lock().unwrap();
+        let lock = block_on(store.lock()).unwrap();
+        let mut save = Box::pin(store.save(&session));
+        start(save.as_mut());
+        drop(save);
+        drop(lock);
+
+        let other = folder.store().lock_limit(Duration::from_millis(200));
+        let locked = block_on(other.lock()).map(drop);
+        assert_eq!(locked, Err(StoreError::Lock(ErrorKind::TimedOut)));
+        assert_eq!(block_on(other.load()), Ok(None));
+        drop(slow);
+        let _lock = block_on(folder.store().lock()).unwrap();
+        assert_eq!(block_on(other.load()), Ok(Some(session)));
     }
 
     const PATH: &str = "TYPED_HUB_TEST_SHARED_PATH";
