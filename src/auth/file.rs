@@ -1,7 +1,7 @@
 //! The session in a file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 use super::error::StoreError;
 use super::record::Persist;
 use super::store::blocking::{on_own_thread, try_until};
-use super::store::lock_file::{self, owner_only, try_lock};
+use super::store::lock_file::{HeldLock, LockFile, check_regular, owner_only};
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// How long to wait for the lock of one write, which is held for a few milliseconds.
@@ -29,7 +29,8 @@ const MAX_LINKS: usize = 40;
 /// Next to it are the sign-in by redirect in progress (`<path>.redirect`), two empty lock files
 /// (`<path>.lock` admits one write at a time, `<path>.session.lock` one refresh, sign-in or
 /// sign-out), and, during a write, the replacement of the file (`<path>.new`,
-/// `<path>.redirect.new`). The folder must exist.
+/// `<path>.redirect.new`). The folder must exist. It should be one of the user's own: in a folder
+/// that others can write to, they can hold the locks.
 ///
 /// A symbolic link is followed: the file that it leads to is read, replaced and removed, the other
 /// files are next to that file, and the link stays.
@@ -40,7 +41,8 @@ const MAX_LINKS: usize = 40;
 /// Only a regular file of at most 1 MiB is read. A file that cannot be parsed, or is not a regular
 /// file, is [`StoreError::Read`] of [`InvalidData`](ErrorKind::InvalidData), and a longer one of
 /// [`FileTooLarge`](ErrorKind::FileTooLarge). A file that cannot be parsed stays until `save`
-/// replaces it or `clear` removes it; one that is not regular is neither replaced nor removed.
+/// replaces it or `clear` removes it; one that is not regular is neither replaced nor removed. A lock
+/// file that is not regular is an error of [`InvalidData`](ErrorKind::InvalidData), too.
 ///
 /// The tokens are not encrypted: any program that can read the user's files can read them. If the
 /// system has a keyring, prefer `KeyringStore`.
@@ -53,20 +55,24 @@ const MAX_LINKS: usize = 40;
 /// Processes that share a file share the session. One of them refreshes at a time, and the others
 /// take over its tokens, so that none is lost even if the provider rotates refresh tokens. A
 /// sign-out in one of them is a sign-out in all, which each notices at its next call. The locks are
-/// advisory, and end with their process. A process that waits 40 s for another gets
+/// advisory, and end with their process. Leave the lock files in place while a process may use them:
+/// a deleted one locks out no process that comes later. A process that waits 40 s for another gets
 /// [`StoreError::Lock`] of [`TimedOut`](ErrorKind::TimedOut); see
 /// [`lock_limit`](Self::lock_limit).
 ///
 /// ```
 /// use typed_hub::auth::{FileStore, TokenStore};
 ///
-/// let store = FileStore::new(std::env::temp_dir().join("typed-hub-example.json"));
+/// let home = std::env::home_dir().ok_or("there is no home folder")?;
+/// let store = FileStore::new(home.join(".typed-hub-example.json"));
 /// assert_eq!(pollster::block_on(store.load()), Ok(None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
     lock_limit: Duration,
+    held: HeldLock,
 }
 
 impl FileStore {
@@ -76,6 +82,7 @@ impl FileStore {
         Self {
             path: path.into(),
             lock_limit: LOCK_LIMIT,
+            held: HeldLock::new(),
         }
     }
 
@@ -102,11 +109,11 @@ impl TokenStore for FileStore {
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
         let json = session.to_json()?;
-        write(self.path.clone(), move |path| replace(path, &json)).await
+        self.write(move |path| replace(path, &json)).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        write(self.path.clone(), remove).await
+        self.write(remove).await
     }
 
     async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
@@ -115,12 +122,12 @@ impl TokenStore for FileStore {
 
     async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
         let json = pending.to_json()?;
-        let path = self.path.clone();
-        write(path, move |path| replace(&beside(path, REDIRECT), &json)).await
+        self.write(move |path| replace(&beside(path, REDIRECT), &json))
+            .await
     }
 
     async fn clear_redirect(&self) -> Result<(), StoreError> {
-        write(self.path.clone(), |path| remove(&beside(path, REDIRECT))).await
+        self.write(|path| remove(&beside(path, REDIRECT))).await
     }
 
     fn is_shared(&self) -> bool {
@@ -130,7 +137,27 @@ impl TokenStore for FileStore {
     async fn lock(&self) -> Result<StoreLock, StoreError> {
         let path = self.path.clone();
         let path = move || Ok(beside(&resolve(&path)?, ".session.lock"));
-        lock_file::lock(self.lock_limit, path).await
+        self.held.lock(self.lock_limit, path).await
+    }
+}
+
+impl FileStore {
+    /// Writes under the lock that admits one writer at a time across processes.
+    async fn write(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let (path, held) = (self.path.clone(), self.held.share());
+        let write = move || {
+            let path = resolve(&path)?;
+            let mut lock = LockFile::new(beside(&path, ".lock"));
+            let locked = try_until(WRITE_LOCK_LIMIT, || false, || lock.try_lock())?;
+            let written = work(&path);
+            drop((locked, held));
+            written
+        };
+        let written = on_own_thread(write).await.map_err(StoreError::Write)?;
+        written.map_err(|error| StoreError::Write(error.kind()))
     }
 }
 
@@ -146,25 +173,6 @@ async fn read<R: Persist + Send + 'static>(
         Err(error) => Err(StoreError::Read(error.kind())),
     };
     on_own_thread(read).await.map_err(StoreError::Read)?
-}
-
-/// Writes under the lock that admits one writer at a time across processes.
-async fn write(
-    path: PathBuf,
-    work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
-) -> Result<(), StoreError> {
-    let write = move || {
-        let path = resolve(&path)?;
-        let file = lock_file::open(&beside(&path, ".lock"))?;
-        try_until(
-            WRITE_LOCK_LIMIT,
-            || false,
-            || Ok(try_lock(&file)?.then_some(())),
-        )?;
-        work(&path)
-    };
-    let written = on_own_thread(write).await.map_err(StoreError::Write)?;
-    written.map_err(|error| StoreError::Write(error.kind()))
 }
 
 /// Follows symbolic links, also to a file that does not exist yet.
@@ -197,14 +205,6 @@ fn contents(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
         .read_to_end(&mut contents)?;
     check_length(contents.len())?;
     Ok(contents)
-}
-
-fn check_regular(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_file() {
-        Ok(())
-    } else {
-        Err(ErrorKind::InvalidData.into())
-    }
 }
 
 fn check_length(length: usize) -> io::Result<()> {

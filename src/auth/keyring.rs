@@ -10,7 +10,7 @@ use secrecy::zeroize::{Zeroize, Zeroizing};
 use super::error::StoreError;
 use super::record::Persist;
 use super::store::blocking::on_own_thread;
-use super::store::lock_file;
+use super::store::lock_file::HeldLock;
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// Keeps the session in the keyring of the operating system: the Secret Service on Linux and the
@@ -47,6 +47,7 @@ pub struct KeyringStore {
     service: String,
     account: String,
     lock: Option<PathBuf>,
+    held: HeldLock,
 }
 
 impl KeyringStore {
@@ -57,11 +58,13 @@ impl KeyringStore {
             service: service.into(),
             account: account.into(),
             lock: None,
+            held: HeldLock::new(),
         }
     }
 
     /// Shares the entry with other processes, which must name the same lock file. The file is empty,
-    /// is made when it is needed, and stays; its folder must exist.
+    /// is made when it is needed, and stays; its folder must exist. Choose a folder of the user's own:
+    /// in one that others can write to, such as that of temporary files, they can hold the lock.
     ///
     /// A process that waits 40 s for another gets [`StoreError::Lock`] of
     /// [`TimedOut`](ErrorKind::TimedOut).
@@ -69,8 +72,10 @@ impl KeyringStore {
     /// ```
     /// use typed_hub::auth::KeyringStore;
     ///
-    /// let lock = std::env::temp_dir().join("my-application.lock");
+    /// let home = std::env::home_dir().ok_or("there is no home folder")?;
+    /// let lock = home.join(".my-application.lock");
     /// let store = KeyringStore::new("my-application", "default").shared(lock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn shared(mut self, lock_file: impl Into<PathBuf>) -> Self {
@@ -99,11 +104,11 @@ impl TokenStore for KeyringStore {
     }
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
-        write(self.session(), session).await
+        self.write(self.session(), session).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        remove(self.session()).await
+        self.remove(self.session()).await
     }
 
     async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
@@ -111,11 +116,11 @@ impl TokenStore for KeyringStore {
     }
 
     async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
-        write(self.redirect(), pending).await
+        self.write(self.redirect(), pending).await
     }
 
     async fn clear_redirect(&self) -> Result<(), StoreError> {
-        remove(self.redirect()).await
+        self.remove(self.redirect()).await
     }
 
     fn is_shared(&self) -> bool {
@@ -124,9 +129,42 @@ impl TokenStore for KeyringStore {
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
         match self.lock.clone() {
-            Some(path) => lock_file::lock(LOCK_LIMIT, move || Ok(path.clone())).await,
+            Some(path) => {
+                let path = move || Ok(path.clone());
+                self.held.lock(LOCK_LIMIT, path).await
+            }
             None => Ok(StoreLock::none()),
         }
+    }
+}
+
+impl KeyringStore {
+    async fn write(&self, name: EntryName, record: &impl Persist) -> Result<(), StoreError> {
+        let json = record.to_json()?;
+        let set = move || name.entry()?.set_secret(&json);
+        self.change(set).await
+    }
+
+    async fn remove(&self, name: EntryName) -> Result<(), StoreError> {
+        let delete = move || match name.entry()?.delete_credential() {
+            Err(Error::NoEntry) => Ok(()),
+            deleted => deleted,
+        };
+        self.change(delete).await
+    }
+
+    /// Changes the keyring, and keeps the lock meanwhile.
+    async fn change(
+        &self,
+        work: impl FnOnce() -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let held = self.held.share();
+        let change = move || {
+            let changed = work().map_err(|error| StoreError::Write(kind(error)));
+            drop(held);
+            changed
+        };
+        on_own_thread(change).await.map_err(StoreError::Write)?
     }
 }
 
@@ -179,23 +217,6 @@ async fn read<R: Persist + Send + 'static>(name: EntryName) -> Result<Option<R>,
         Err(error) => Err(StoreError::Read(kind(error))),
     };
     on_own_thread(read).await.map_err(StoreError::Read)?
-}
-
-async fn write(name: EntryName, record: &impl Persist) -> Result<(), StoreError> {
-    let json = record.to_json()?;
-    let write = move || {
-        let written = name.entry().and_then(|entry| entry.set_secret(&json));
-        written.map_err(|error| StoreError::Write(kind(error)))
-    };
-    on_own_thread(write).await.map_err(StoreError::Write)?
-}
-
-async fn remove(name: EntryName) -> Result<(), StoreError> {
-    let remove = move || match name.entry().and_then(|entry| entry.delete_credential()) {
-        Ok(()) | Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(StoreError::Write(kind(error))),
-    };
-    on_own_thread(remove).await.map_err(StoreError::Write)?
 }
 
 /// Drops the message, which may quote the stored secret.

@@ -422,3 +422,25 @@ fn f31_the_limit_is_for_the_user_and_the_provider_together() {
         "the provider was waited for as long as the limit once more"
     );
 }
+
+/// Any web page can send a callback with some state.
+#[test]
+fn false_callbacks_do_not_crowd_out_the_real_one() {
+    let world = World::new();
+    let loopback = Loopback::bind().unwrap();
+    let open = |page: &AuthorizeUrl| {
+        for number in 0..40 {
+            get(&format!(
+                "{}?code={number}&state={number}",
+                loopback.redirect_uri()
+            ));
+        }
+        get(&world.pool.visit(page, "ada", PASSWORD).unwrap());
+        get(&format!("{}?code=1&state=1", loopback.redirect_uri()));
+        Ok(())
+    };
+    let signed_in = world
+        .client
+        .sign_in_in_browser(&loopback, options(&loopback), open, LIMIT / 4);
+    assert_eq!(block_on(signed_in).unwrap().username, "ada");
+}

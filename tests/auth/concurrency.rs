@@ -271,6 +271,30 @@ fn f24_no_sign_in_takes_the_place_of_a_session_that_ends_while_it_is_left() {
 }
 
 #[test]
+fn a_sign_out_that_is_dropped_late_does_not_end_the_next_one() {
+    let world = World::signed_in();
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut first = Box::pin(world.client.sign_out(HERE));
+    start(first.as_mut());
+    world.pool.clear_fault(Operation::Revoke);
+    block_on(world.client.sign_out(HERE)).unwrap();
+    let step = block_on(world.client.sign_in("ada", PASSWORD)).unwrap();
+    assert!(matches!(step, SignInStep::Done(_)));
+    world.trace.take();
+
+    world.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut second = Box::pin(world.client.sign_out(HERE));
+    start(second.as_mut());
+    drop(first);
+    let user = block_on(world.client.current_user()).unwrap();
+    assert!(user.is_some(), "the provider has not replied");
+    assert_eq!(world.trace.take(), [""; 0]);
+    world.pool.clear_fault(Operation::Revoke);
+    block_on(second).unwrap();
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
 fn f24_the_tokens_of_a_sign_in_that_comes_too_late_are_revoked() {
     let world = World::new();
     world.pool.fail(Operation::SignIn, Fault::NoAnswer);

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -617,4 +618,75 @@ fn callbacks_beyond_the_limit_are_dropped_and_the_first_kept() {
     nothing_came(&loopback);
     get(&authority, "/callback?code=again");
     assert!(block_on(loopback.callback(LONG)).is_ok());
+}
+
+#[test]
+fn a_callback_with_a_state_takes_the_place_of_one_without() {
+    let loopback = Loopback::bind().unwrap();
+    let authority = authority(&loopback);
+    for number in 0..CALLBACKS {
+        get(&authority, &format!("/callback?code={number}"));
+    }
+    get(&authority, "/callback?code=real&state=s");
+    let callbacks: Vec<_> = (0..CALLBACKS)
+        .map(|_| block_on(loopback.callback(LONG)).unwrap())
+        .collect();
+    nothing_came(&loopback);
+    assert!(callbacks[CALLBACKS - 1].ends_with("?code=real&state=s"));
+    let (first, last) = (&callbacks[0], &callbacks[CALLBACKS - 2]);
+    assert!(first.ends_with("?code=0") && last.ends_with("?code=14"));
+}
+
+/// It reads one byte at a time, and each time within the limit of one write.
+#[test]
+fn the_whole_answer_has_a_time_limit() {
+    let page = "x".repeat(16 * 1024 * 1024);
+    let loopback = Loopback::builder().page(page).build().unwrap();
+    let authority = authority(&loopback);
+    let mut slow = open(&authority);
+    let request = format!("GET /callback?code=1 HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+    slow.write_all(request.as_bytes()).unwrap();
+    let began = Instant::now();
+    let reader = thread::spawn(move || {
+        let mut some = [0; 256 * 1024];
+        while began.elapsed() < Duration::from_secs(6) {
+            if matches!(slow.read(&mut some), Ok(0) | Err(_)) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    });
+    assert!(block_on(loopback.callback(LONG)).is_ok());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    reader.join().unwrap();
+}
+
+/// As documented at `Loopback`, with a margin for a busy machine.
+#[test]
+fn dropping_it_does_not_wait_while_connections_queue_up() {
+    let loopback = Loopback::bind().unwrap();
+    let address = authority(&loopback).parse().unwrap();
+    let (refused, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    let soon = Duration::from_millis(2);
+                    if TcpStream::connect_timeout(&address, soon).is_err() {
+                        refused.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        let began = Instant::now();
+        while refused.load(Ordering::SeqCst) < 20 && began.elapsed() < LONG {
+            thread::yield_now();
+        }
+        let began = Instant::now();
+        drop(loopback);
+        let took = began.elapsed();
+        is_over.store(true, Ordering::SeqCst);
+        assert!(took < Duration::from_millis(600), "{took:?}");
+    });
 }

@@ -1,5 +1,6 @@
 //! A store that several clients share, in one process and in several: rows F40 to F42.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,13 +10,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use typed_hub::auth::{
-    AuthClient, DeleteUserError, Fault, IdentityProvider, ManualClock, MemoryProvider, MemoryStore,
-    Operation, PendingRedirect, Session, SessionError, SignInError, SignInStep, SignOutScope,
-    StoreError, TokenStore,
+    Answer, AuthClient, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider, ManualClock,
+    MemoryChallenge, MemoryProvider, MemoryStore, NotRevoked, Operation, PendingRedirect, Session,
+    SessionError, SignInError, SignInStep, SignOutError, SignOutScope, StoreError, StoreLock,
+    TokenStore,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
 
-use crate::world::{LIFETIME, PASSWORD, Trace, describe, start};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, Trace, describe, start};
 
 const HERE: SignOutScope = SignOutScope::ThisDevice;
 
@@ -63,6 +65,11 @@ struct Pair<S: TokenStore> {
 
 impl<S: TokenStore + Clone> Pair<S> {
     fn signed_in(store: &S) -> Self {
+        Self::over(store.clone(), store.clone())
+    }
+
+    /// Each client has its own handle of the store.
+    fn over(first: S, second: S) -> Self {
         let clock = ManualClock::default();
         let pool = MemoryProvider::builder()
             .clock(clock.clone())
@@ -70,8 +77,8 @@ impl<S: TokenStore + Clone> Pair<S> {
             .build();
         pool.add_user("ada", PASSWORD, []);
         pool.add_user("grace", PASSWORD, []);
-        let device = || Device::new(&pool, &clock, store.clone());
-        let (first, second) = (device(), device());
+        let device = |store| Device::new(&pool, &clock, store);
+        let (first, second) = (device(first), device(second));
         let step = block_on(first.client.sign_in("ada", PASSWORD)).unwrap();
         assert!(matches!(step, SignInStep::Done(_)));
         assert!(second.is_signed_in());
@@ -281,6 +288,253 @@ impl TokenStore for Unlocked {
     }
 }
 
+/// A handle of a shared store that fails on demand.
+#[derive(Clone, Default)]
+struct Faulty {
+    inner: MemoryStore,
+    faults: Arc<Mutex<Vec<StoreFault>>>,
+}
+
+impl Faulty {
+    /// Another handle of the same store, with faults of its own.
+    fn another(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            faults: Arc::default(),
+        }
+    }
+
+    /// These and no others, from here on.
+    fn fail(&self, faults: &[StoreFault]) {
+        *self.faults.lock().unwrap() = faults.to_vec();
+    }
+
+    fn check(&self, fault: StoreFault, error: StoreError) -> Result<(), StoreError> {
+        if self.faults.lock().unwrap().contains(&fault) {
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+const UNREAD: StoreError = StoreError::Read(ErrorKind::PermissionDenied);
+const UNWRITTEN: StoreError = StoreError::Write(ErrorKind::StorageFull);
+
+impl TokenStore for Faulty {
+    async fn load(&self) -> Result<Option<Session>, StoreError> {
+        self.check(StoreFault::Read, UNREAD)?;
+        self.inner.load().await
+    }
+
+    async fn save(&self, session: &Session) -> Result<(), StoreError> {
+        self.check(StoreFault::Save, UNWRITTEN)?;
+        self.inner.save(session).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.check(StoreFault::Clear, UNWRITTEN)?;
+        self.inner.clear().await
+    }
+
+    async fn load_redirect(&self) -> Result<Option<PendingRedirect>, StoreError> {
+        self.inner.load_redirect().await
+    }
+
+    async fn save_redirect(&self, pending: &PendingRedirect) -> Result<(), StoreError> {
+        self.inner.save_redirect(pending).await
+    }
+
+    async fn clear_redirect(&self) -> Result<(), StoreError> {
+        self.inner.clear_redirect().await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lock(&self) -> Result<StoreLock, StoreError> {
+        self.inner.lock().await
+    }
+}
+
+/// Two clients on one store, signed out.
+fn signed_out() -> (Pair<MemoryStore>, MemoryStore) {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    block_on(pair.first.client.sign_out(HERE)).unwrap();
+    assert!(!pair.second.is_signed_in());
+    for device in [&pair.first, &pair.second] {
+        device.events.take();
+    }
+    (pair, store)
+}
+
+#[track_caller]
+fn assert_grace_stays(pair: &Pair<MemoryStore>, store: &MemoryStore) {
+    let stored = block_on(store.load()).unwrap().unwrap();
+    assert_eq!(stored.user.username, "grace");
+    assert_eq!(block_on(pair.first.client.session()), Ok(Some(stored)));
+    assert!(pair.second.is_signed_in());
+    assert_eq!(pair.second.events.take(), ["→signedIn"]);
+    // Her session is alive at the provider, too.
+    assert!(block_on(pair.second.client.refresh()).unwrap().is_some());
+}
+
+#[test]
+fn f6_a_sign_in_does_not_replace_one_that_another_client_has_completed_meanwhile() {
+    let (pair, store) = signed_out();
+    let revoked = pair.pool.count(Operation::Revoke);
+    pair.pool.fail(Operation::SignIn, Fault::NoAnswer);
+    let mut late = Box::pin(pair.first.client.sign_in("ada", PASSWORD));
+    start(late.as_mut());
+    pair.pool.clear_fault(Operation::SignIn);
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    assert_eq!(block_on(late), Err(SignInError::AlreadySignedIn));
+    assert_eq!(pair.first.events.take(), ["→signedIn"], "that of grace");
+    let revoked = pair.pool.count(Operation::Revoke) - revoked;
+    assert_eq!(revoked, 1, "what ada got is of no use");
+    assert_grace_stays(&pair, &store);
+}
+
+#[test]
+fn f6_nor_does_an_answer_to_a_challenge() {
+    let (pair, store) = signed_out();
+    let code = MemoryChallenge::Totp("123456".into());
+    pair.pool.add_user("mary", PASSWORD, [code]);
+    let step = block_on(pair.first.client.sign_in("mary", PASSWORD)).unwrap();
+    assert!(matches!(step, SignInStep::Challenge(_)));
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    let answer = Answer::Code("123456".into());
+    let answered = block_on(pair.first.client.confirm_sign_in(answer));
+    assert_eq!(answered, Err(ConfirmSignInError::AlreadySignedIn));
+    assert_eq!(pair.first.events.take(), ["→signedIn"], "that of grace");
+    assert_grace_stays(&pair, &store);
+}
+
+#[cfg(feature = "redirect")]
+mod redirects {
+    use typed_hub::auth::redirect::RedirectOptions;
+    use typed_hub::auth::{AuthorizeUrl, RedirectError};
+
+    use super::*;
+
+    const URI: &str = "org.example.app://back";
+
+    fn begin(device: &Device<MemoryStore>) -> AuthorizeUrl {
+        let options = RedirectOptions::builder().redirect_uri(URI).build();
+        block_on(device.client.sign_in_with_redirect(options)).unwrap()
+    }
+
+    #[test]
+    fn f6_nor_does_a_callback() {
+        for user in ["ada", "grace"] {
+            let (pair, store) = signed_out();
+            let page = begin(&pair.first);
+            let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+            let revoked = pair.pool.count(Operation::Revoke);
+            let callback = pair.pool.visit(&page, user, PASSWORD).unwrap();
+            let completed = block_on(pair.first.client.complete_redirect(&callback));
+            assert_eq!(completed, Err(RedirectError::AlreadySignedIn));
+            let events = ["→signedIn", "→signInWithRedirect_failure"];
+            assert_eq!(pair.first.events.take(), events);
+            // The browser may have got the session that is stored.
+            assert_eq!(pair.pool.count(Operation::Revoke), revoked);
+            assert_grace_stays(&pair, &store);
+        }
+    }
+
+    type Client = AuthClient<MemoryProvider, MemoryStore>;
+
+    /// Each way in which a client ends a sign-in by redirect.
+    const ENDS: [fn(&Client); 5] = [
+        |client| block_on(client.cancel_redirect()).unwrap(),
+        |client| drop(block_on(client.sign_out(HERE)).unwrap()),
+        |client| {
+            let refused = block_on(client.sign_in("ada", "a wrong password"));
+            assert!(matches!(refused, Err(SignInError::Provider(_))));
+        },
+        |client| {
+            let callback = format!("{URI}?code=1&state=another");
+            let refused = block_on(client.complete_redirect(&callback));
+            assert_eq!(refused, Err(RedirectError::StateMismatch));
+        },
+        |client| {
+            let callback = format!("{URI}?error=access_denied");
+            let refused = block_on(client.complete_redirect(&callback));
+            assert_eq!(refused, Err(RedirectError::Incomplete));
+        },
+    ];
+
+    #[test]
+    fn f37_the_end_of_a_redirect_leaves_alone_the_one_that_another_client_has_begun_since() {
+        for (number, end) in ENDS.iter().enumerate() {
+            let (pair, store) = signed_out();
+            let _ = begin(&pair.first);
+            let page = begin(&pair.second);
+            end(&pair.first.client);
+
+            // The second client is restarted by the callback (F39).
+            let again = Device::new(&pair.pool, &pair.clock, store);
+            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+            let user = block_on(again.client.complete_redirect(&callback));
+            assert!(user.is_ok(), "{number}: {user:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_begun_no_redirect_ends_none_of_another_client() {
+        for end in [ENDS[1], ENDS[2]] {
+            let (pair, store) = signed_out();
+            let page = begin(&pair.first);
+            let other = Device::new(&pair.pool, &pair.clock, store.clone());
+            end(&other.client);
+
+            let again = Device::new(&pair.pool, &pair.clock, store);
+            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+            let user = block_on(again.client.complete_redirect(&callback));
+            assert!(user.is_ok(), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn f35_a_callback_is_used_once_by_all_clients_that_know_of_it() {
+        let (pair, store) = signed_out();
+        let page = begin(&pair.first);
+        let device = || Device::new(&pair.pool, &pair.clock, store.clone());
+        let (third, fourth) = (device(), device());
+        assert!(!fourth.is_signed_in());
+        let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+        block_on(third.client.complete_redirect(&callback)).unwrap();
+        block_on(third.client.sign_out(HERE)).unwrap();
+        fourth.events.take();
+        let asked = pair.pool.count(Operation::Exchange);
+        let again = block_on(fourth.client.complete_redirect(&callback));
+        assert_eq!(again, Err(RedirectError::NothingUnderWay));
+        assert_eq!(fourth.events.take(), [""; 0]);
+        assert_eq!(pair.pool.count(Operation::Exchange), asked);
+    }
+}
+
+#[test]
+fn f12_tokens_that_could_not_be_stored_do_not_replace_a_newer_session() {
+    let store = Faulty::default();
+    let pair = Pair::over(store.clone(), store.another());
+    pair.clock.advance(LIFETIME);
+    store.fail(&[StoreFault::Save]);
+    let failed = block_on(pair.first.client.session());
+    assert_eq!(failed, Err(SessionError::Store(UNWRITTEN)));
+    store.fail(&[]);
+
+    // The same user, in another session.
+    block_on(pair.second.client.sign_out(HERE)).unwrap();
+    let _ = block_on(pair.second.client.sign_in("ada", PASSWORD)).unwrap();
+    let newer = block_on(store.load()).unwrap();
+    assert_eq!(block_on(pair.first.client.session()), Ok(newer.clone()));
+    assert_eq!(block_on(store.load()), Ok(newer));
+    assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
+    block_on(pair.first.client.refresh()).unwrap();
+}
+
 #[test]
 fn f41_a_refused_refresh_does_not_remove_newer_tokens() {
     for other_is_valid in [true, false] {
@@ -357,6 +611,35 @@ fn f19_no_other_client_refreshes_while_a_sign_out_tells_the_provider() {
     assert_eq!(block_on(out).unwrap().not_revoked, None);
     assert_eq!(block_on(refresh), Ok(None));
     assert_eq!(pair.second.events.take(), ["→signedOut"], "F42");
+}
+
+/// A client that is signed out and cannot read the store does not know whether another client has
+/// signed in there.
+#[test]
+fn f22_no_token_can_be_read_after_a_sign_out_that_could_not_read_the_store() {
+    for is_known in [true, false] {
+        let store = Faulty::default();
+        let pair = Pair::over(store.another(), store.clone());
+        if !is_known {
+            block_on(pair.first.client.sign_out(HERE)).unwrap();
+            assert!(!pair.second.is_signed_in());
+            let _ = block_on(pair.first.client.sign_in("ada", PASSWORD)).unwrap();
+        }
+        pair.second.events.take();
+
+        store.fail(&[StoreFault::Read, StoreFault::Clear]);
+        let failed = block_on(pair.second.client.sign_out(HERE));
+        assert_eq!(failed, Err(SignOutError::Store(UNWRITTEN)));
+        assert_eq!(pair.second.events.take(), [""; 0]);
+
+        store.fail(&[StoreFault::Read]);
+        let out = block_on(pair.second.client.sign_out(HERE)).unwrap();
+        assert_eq!(out.not_revoked, Some(NotRevoked::Store(UNREAD)));
+        assert_eq!(pair.second.events.take(), ["→signedOut"]);
+        store.fail(&[]);
+        assert_eq!(block_on(store.load()), Ok(None));
+        assert!(!pair.first.is_signed_in());
+    }
 }
 
 /// The user whom the events of a client tell of, and what was wrong with an event.
@@ -488,9 +771,9 @@ fn perform(client: &AuthClient<MemoryProvider, MemoryStore>, clock: &ManualClock
 mod processes {
     use std::env;
     use std::fs::{self, File};
-    use std::io::{BufRead, BufReader, ErrorKind, Write};
+    use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::process::{Child, Command, Stdio};
     use std::sync::atomic::AtomicUsize;
     use std::thread;
@@ -498,7 +781,7 @@ mod processes {
 
     use typed_hub::auth::{
         AccessToken, AuthUser, FileStore, IssuedTokens, LEEWAY, Lasting, ProviderError,
-        ProviderErrorKind, RefreshError, RefreshToken, SignOutError,
+        ProviderErrorKind, RefreshError, RefreshToken,
     };
 
     use super::*;
@@ -569,6 +852,94 @@ mod processes {
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert_eq!(pair.first.events.take(), [""; 0]);
         assert!(block_on(store.load()).unwrap().is_some());
+    }
+
+    fn a_session() -> Session {
+        let store = MemoryStore::new();
+        Pair::signed_in(&store);
+        block_on(store.load()).unwrap().unwrap()
+    }
+
+    /// What the call returns, unless it hangs.
+    fn in_time<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = std::sync::mpsc::channel();
+        thread::spawn(move || done.send(call()));
+        result
+            .recv_timeout(Duration::from_secs(10))
+            .expect("it hangs")
+    }
+
+    #[test]
+    fn a_lock_file_that_is_none_is_a_typed_error() {
+        let invalid = ErrorKind::InvalidData;
+        let makes: [fn(&Path); 2] = [
+            |path| fs::create_dir(path).unwrap(),
+            #[cfg(unix)]
+            |path| {
+                let made = Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            },
+            #[cfg(not(unix))]
+            |path| fs::create_dir(path).unwrap(),
+        ];
+        for make in makes {
+            let folder = Folder::new();
+            make(&folder.0.join("session.json.session.lock"));
+            let store = folder.store();
+            let locked = in_time(move || block_on(store.lock()).map(drop));
+            assert_eq!(locked, Err(StoreError::Lock(invalid)));
+
+            make(&folder.0.join("session.json.lock"));
+            let (store, session) = (folder.store(), a_session());
+            let saved = in_time(move || block_on(store.save(&session)));
+            assert_eq!(saved, Err(StoreError::Write(invalid)));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_was_deleted_and_made_anew_admits_one() {
+        let folder = Folder::new();
+        let path = folder.0.join("session.json.session.lock");
+        let old = File::create(&path).unwrap();
+        old.lock().unwrap();
+        let store = folder.store();
+        let waits = thread::spawn(move || block_on(store.lock()).unwrap());
+        thread::sleep(Duration::from_millis(100)); // it has opened the file
+        fs::remove_file(&path).unwrap();
+        let new = File::create(&path).unwrap();
+        new.lock().unwrap();
+        drop(old);
+        thread::sleep(Duration::from_millis(100));
+        assert!(!waits.is_finished(), "there are two holders");
+        drop(new);
+        let lock = waits.join().unwrap();
+        assert!(File::open(&path).unwrap().try_lock().is_err());
+        drop(lock);
+        assert!(File::open(&path).unwrap().try_lock().is_ok());
+    }
+
+    /// The last handle of a client is dropped during a write, and with it the lock.
+    #[test]
+    fn a_write_whose_caller_is_gone_keeps_the_lock_until_it_has_ended() {
+        let folder = Folder::new();
+        let session = a_session();
+        let store = folder.store();
+        let slow = File::create(folder.0.join("session.json.lock")).unwrap();
+        slow.lock().unwrap();
+        let lock = block_on(store.lock()).unwrap();
+        let mut save = Box::pin(store.save(&session));
+        start(save.as_mut());
+        drop(save);
+        drop(lock);
+
+        let other = folder.store().lock_limit(Duration::from_millis(200));
+        let locked = block_on(other.lock()).map(drop);
+        assert_eq!(locked, Err(StoreError::Lock(ErrorKind::TimedOut)));
+        assert_eq!(block_on(other.load()), Ok(None));
+        drop(slow);
+        let _lock = block_on(folder.store().lock()).unwrap();
+        assert_eq!(block_on(other.load()), Ok(Some(session)));
     }
 
     const PATH: &str = "TYPED_HUB_TEST_SHARED_PATH";

@@ -21,7 +21,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// page, and waits for the browser on a loopback address ([RFC 8252, section
     /// 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Pass
     /// [`redirect::open`](crate::auth::redirect::open) to open the user's browser, and set
-    /// [`Loopback::redirect_uri`] in the options.
+    /// [`Loopback::redirect_uri`] in the options. `open` runs on the thread that polls the future, so
+    /// it should start the browser and return, and not wait for the user.
     ///
     /// The call ends when the user has signed in or declined, when the page cannot be opened, when
     /// another handle of the client ends or replaces the sign-in, and when `limit` is over. If the
@@ -63,7 +64,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             client: self,
             state: Some(state.clone()),
         };
-        loopback.forget_callbacks();
+        loopback.await_state(&state);
         if open(&page).is_err() {
             return guard
                 .end(RedirectAbort::NotOpened, RedirectError::NotOpened)

@@ -158,6 +158,9 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         std::mem::forget(guard);
         let (user, unused) = match begun.outcome().await {
             Ok(NewSession { user, replaced }) => (Ok(user), replaced),
+            // Another client has signed in. The browser may have got the same session again, and
+            // revoking would end it.
+            Err(RedirectError::AlreadySignedIn) => (Err(RedirectError::AlreadySignedIn), None),
             Err(error) => (Err(error), issued),
         };
         self.revoke_unused(unused).await;

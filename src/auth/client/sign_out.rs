@@ -8,7 +8,7 @@ use super::AuthClient;
 use super::store_lock::LockShare;
 use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
 use crate::auth::machine::{
-    Machine, SignOut, SignOutCall, SignOutOutcome, SignOutPlan, SignOutScope,
+    Machine, SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
 };
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
@@ -56,14 +56,15 @@ pub enum NotRevoked {
     /// provider has not ended the user's other sessions.
     #[error("the provider has ended this session, but not those on other devices: {0}")]
     Elsewhere(ProviderError),
-    /// The store could not be read, so it is not known which session it held.
+    /// The store could not be read, so it is not known which session it held. It has been emptied.
     #[error("the session to end is not known: {0}")]
     Store(StoreError),
 }
 
 impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Signs out: tells the provider, removes the tokens from the store, and publishes `SignedOut`.
-    /// It is published even if no user is signed in.
+    /// It is published even if no user is signed in. A store that cannot be read is emptied all the
+    /// same, and [`SignedOut::not_revoked`] says so.
     ///
     /// To sign out [everywhere](SignOutScope::Everywhere), an access token that has expired is
     /// renewed first, which publishes nothing. If the provider cannot sign the user out everywhere,
@@ -93,8 +94,9 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// [`SignOutError`] if the tokens cannot be removed from the store: the user is still signed
     /// in. A provider that refuses or is not reached is no error: see [`SignedOut::not_revoked`].
     pub async fn sign_out(&self, scope: SignOutScope) -> Result<SignedOut, SignOutError> {
-        let guard = SignOutGuard(self);
-        let signed_out = match self.plan_sign_out(scope).await {
+        let id = self.inner.next_sign_out();
+        let guard = SignOutGuard { client: self, id };
+        let signed_out = match self.plan_sign_out(id, scope).await {
             (SignOutPlan::SignedOut { unread, browser }, _) => {
                 Ok((unread.map(NotRevoked::Store), browser))
             }
@@ -125,9 +127,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
 
     /// Begins the sign-out. If the store is shared, it is locked from before the provider is called,
     /// so that no other client refreshes a session that is being revoked.
-    async fn plan_sign_out(&self, scope: SignOutScope) -> (SignOutPlan, Option<LockShare>) {
+    async fn plan_sign_out(
+        &self,
+        id: SignOutId,
+        scope: SignOutScope,
+    ) -> (SignOutPlan, Option<LockShare>) {
         let plan = || {
-            let plan = move |machine: &mut Machine, now| machine.sign_out(scope, now);
+            let plan = move |machine: &mut Machine, now| machine.sign_out(id, scope, now);
             self.inner.submit(plan)
         };
         let planned = plan().outcome().await;
@@ -138,7 +144,9 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
             Ok(lock) => (plan().outcome().await, Some(lock)),
             Err(error) => {
-                let abandoned = self.inner.submit(|machine, _| machine.abandon_sign_out());
+                let abandoned = self
+                    .inner
+                    .submit(move |machine, _| machine.abandon_sign_out(id));
                 abandoned.outcome().await;
                 (SignOutPlan::StillSignedIn(error), None)
             }
@@ -168,10 +176,15 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
             machine.on_sign_out_reply(&sign_out, told)
         });
         match outcome.outcome().await {
-            SignOutOutcome::SignedOut => {}
-            SignOutOutcome::AlsoRevoke(token) => {
-                let revoked = provider.revoke(&token).await;
-                not_revoked = not_revoked.or(revoked.err().map(NotRevoked::Provider));
+            SignOutOutcome::SignedOut {
+                also_revoke,
+                unread,
+            } => {
+                if let Some(token) = also_revoke {
+                    let revoked = provider.revoke(&token).await;
+                    not_revoked = not_revoked.or(revoked.err().map(NotRevoked::Provider));
+                }
+                not_revoked = not_revoked.or(unread.map(NotRevoked::Store));
             }
             SignOutOutcome::StillSignedIn(error) => return Err(error),
         }
@@ -256,9 +269,10 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             // Another client of the store has signed the user out, and another user in.
             return Err(DeleteUserError::SignedOut);
         }
+        let id = self.inner.next_sign_out();
         let deletion = self
             .inner
-            .submit(move |machine, _| machine.delete_user(session))
+            .submit(move |machine, _| machine.delete_user(id, session))
             .outcome()
             .await?;
         let deleted = self.inner.provider().delete_user(&deletion.token).await;
@@ -267,17 +281,21 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             .inner
             .submit(move |machine, _| machine.on_sign_out_reply(&deletion.sign_out, None));
         match outcome.outcome().await {
-            SignOutOutcome::SignedOut | SignOutOutcome::AlsoRevoke(_) => Ok(()),
+            SignOutOutcome::SignedOut { .. } => Ok(()),
             SignOutOutcome::StillSignedIn(error) => Err(DeleteUserError::Store(error)),
         }
     }
 }
 
 /// Completes the sign-out if the caller is dropped.
-struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore>(&'a AuthClient<P, S>);
+struct SignOutGuard<'a, P: IdentityProvider, S: TokenStore> {
+    client: &'a AuthClient<P, S>,
+    id: SignOutId,
+}
 
 impl<P: IdentityProvider, S: TokenStore> Drop for SignOutGuard<'_, P, S> {
     fn drop(&mut self) {
-        drop(self.0.inner.submit(|machine, _| machine.finish_sign_out()));
+        let (id, inner) = (self.id, &self.client.inner);
+        drop(inner.submit(move |machine, _| machine.finish_sign_out(id)));
     }
 }

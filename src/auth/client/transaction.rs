@@ -24,7 +24,7 @@ use crate::auth::error::RedirectError;
 use crate::auth::error::{NewClientError, SessionError, StoreError};
 #[cfg(feature = "redirect")]
 use crate::auth::machine::CallbackId;
-use crate::auth::machine::{Machine, SessionId, SessionLookup, Step, Write};
+use crate::auth::machine::{Machine, SessionId, SessionLookup, SignOutId, Step, Write};
 use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
@@ -45,9 +45,8 @@ pub(super) struct Inner<P, S> {
     pub(super) refresh: Mutex<SingleFlight>,
     #[cfg(feature = "redirect")]
     pub(super) redirect_wait: Duration,
-    /// How many callbacks have been passed in.
-    #[cfg(feature = "redirect")]
-    callbacks: Mutex<u64>,
+    /// How many numbers have been given out.
+    numbers: Mutex<u64>,
     _notify: NotifyOnDrop,
 }
 
@@ -91,8 +90,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             refresh: Mutex::new(SingleFlight::default()),
             #[cfg(feature = "redirect")]
             redirect_wait: Duration::ZERO,
-            #[cfg(feature = "redirect")]
-            callbacks: Mutex::new(0),
+            numbers: Mutex::new(0),
         })
     }
 
@@ -104,9 +102,17 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
 
     #[cfg(feature = "redirect")]
     pub(super) fn next_callback(&self) -> CallbackId {
-        let mut callbacks = self.callbacks.lock();
-        *callbacks += 1;
-        CallbackId(*callbacks)
+        CallbackId(self.next_number())
+    }
+
+    pub(super) fn next_sign_out(&self) -> SignOutId {
+        SignOutId(self.next_number())
+    }
+
+    fn next_number(&self) -> u64 {
+        let mut numbers = self.numbers.lock();
+        *numbers += 1;
+        *numbers
     }
 
     /// Ends when the session changes, and when the client is gone. The future does not hold the

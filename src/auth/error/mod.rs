@@ -144,6 +144,9 @@ pub enum ConfirmSignInError {
     /// The challenge asks for an answer of another kind. It is still open.
     #[error("the open challenge asks for another kind of answer: look at the challenge again")]
     UnfittingAnswer,
+    /// Another client of the token store has signed in meanwhile: sign out first.
+    #[error("somebody has signed in already: sign out first")]
+    AlreadySignedIn,
     /// The provider refused, or was not reached. The challenge is still open.
     #[error("the answer was not accepted: {0}")]
     Provider(ProviderError),

@@ -37,7 +37,7 @@ pub(super) use self::session::{Due, SessionLookup};
 pub use self::sign_in::SignInStep;
 pub(super) use self::sign_in::{Attempt, NewSession, SignInFailure, SignInResult};
 pub use self::sign_out::SignOutScope;
-pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutOutcome, SignOutPlan};
+pub(super) use self::sign_out::{SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan};
 pub(super) use self::step::{Step, Write};
 
 use std::mem;
@@ -48,7 +48,9 @@ use super::channel::AuthEvent;
 use super::error::RedirectError;
 use super::error::{AuthFailure, CurrentUserError, SessionError, StoreError};
 use super::provider::challenge::OpenChallenge;
+use super::secret::RedirectState;
 use super::store::{PendingRedirect, Session};
+use super::tokens::Tokens;
 use super::user::AuthUser;
 
 /// The state of the session and of the sign-in in progress.
@@ -64,9 +66,9 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been published.
     sign_out_count: u64,
-    /// The session whose sign-out waits for the provider. No session begins until then, even if that
-    /// one is over already.
-    is_signing_out: Option<SessionId>,
+    /// The latest sign-out that waits for the provider. No session begins until it ends, even if its
+    /// own is over already.
+    signing_out: Option<SignOut>,
     refreshes: Refreshes,
     redirect: Redirect,
     /// How often a redirect has begun, got its callback, or ended.
@@ -125,15 +127,42 @@ pub(super) struct CallbackId(pub(super) u64);
 struct ActiveSession {
     id: SessionId,
     session: Session,
-    /// Whether the session is in the store. It is not if the provider has replaced the tokens and
-    /// then the store has failed: the next call saves them.
-    saved: bool,
-    /// Whether `TokenRefresh` is due when the session is saved. It is not if only the refresh token
-    /// was replaced, by an answer that could not be used (F15).
-    is_renewed: bool,
+    /// Set while the store does not hold the session.
+    unsaved: Option<Unsaved>,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
+}
+
+/// The provider has replaced tokens, and then the store has failed. The next call saves the session.
+#[derive(Clone, Debug)]
+struct Unsaved {
+    /// What the store held before. If it holds another session by then, that one is newer.
+    over: Session,
+    /// Whether `TokenRefresh` is due when the session is saved. It is not if only the refresh token
+    /// was replaced, by an answer that could not be used (F15).
+    is_renewed: bool,
+}
+
+impl ActiveSession {
+    /// Whether the store still holds what this client last saw there.
+    fn is_still(&self, stored: &Session) -> bool {
+        let unsaved = self.unsaved.as_ref();
+        *stored == self.session || unsaved.is_some_and(|unsaved| unsaved.over == *stored)
+    }
+
+    /// Replaces the tokens before they are saved: the provider may have made the old refresh token
+    /// useless, so the new one must not be lost if the store fails. Returns the session to save.
+    fn replace_tokens(&mut self, tokens: Tokens, is_renewed: bool) -> Session {
+        let before = self.session.clone();
+        self.session.tokens = tokens;
+        let unsaved = self.unsaved.get_or_insert(Unsaved {
+            over: before,
+            is_renewed,
+        });
+        unsaved.is_renewed |= is_renewed;
+        self.session.clone()
+    }
 }
 
 /// The number of a session, so that a reply for one session does not change another.
@@ -162,13 +191,13 @@ impl Machine {
         })
     }
 
-    /// The id of the active session.
     /// The user who is signed in, as far as is known without a look at the store.
     pub(crate) fn user_id(&self) -> Option<String> {
         let user = self.active().map(|active| &active.session.user);
         user.map(|user| user.user_id.clone())
     }
 
+    /// The id of the active session.
     pub(super) fn session_id(&self) -> Option<SessionId> {
         self.active().map(|active| active.id)
     }
@@ -225,24 +254,49 @@ impl Machine {
         })
     }
 
-    /// Continues when the pending redirect, if any, has been removed, so that its callback is
-    /// ignored.
+    /// Continues when the pending redirect, if any, has ended, so that its callback is ignored. In a
+    /// shared store, the redirect of another client stays.
     fn without_redirect<A: 'static>(
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        match self.redirect {
-            Redirect::Unloaded if cfg!(feature = "redirect") => {}
-            Redirect::Pending { .. } => {}
-            Redirect::Unloaded | Redirect::Idle | Redirect::Exchanging(_) => {
+        let state = match &self.redirect {
+            Redirect::Idle | Redirect::Exchanging(_) => return then(self, Ok(())),
+            Redirect::Unloaded if !cfg!(feature = "redirect") => return then(self, Ok(())),
+            Redirect::Unloaded | Redirect::Pending { is_own: false, .. } if self.is_shared => {
+                self.end_redirect();
                 return then(self, Ok(()));
             }
-        }
-        Step::clear_redirect(|machine, cleared| {
-            if cleared.is_ok() {
+            Redirect::Unloaded => None,
+            Redirect::Pending { pending, .. } => Some(pending.state.clone()),
+        };
+        self.remove_redirect(state, |machine, removed| {
+            if removed.is_ok() {
                 machine.end_redirect();
             }
-            then(machine, cleared)
+            then(machine, removed.map(drop))
+        })
+    }
+
+    /// Removes the redirect of this state, or of any, from the store. Another client of a shared
+    /// store may have replaced it: that one stays. The continuation gets whether it was stored.
+    fn remove_redirect<A: 'static>(
+        &mut self,
+        state: Option<RedirectState>,
+        then: impl FnOnce(&mut Self, Result<bool, StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        let Some(state) = state.filter(|_| self.is_shared) else {
+            return Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)));
+        };
+        self.with_lock(move |machine, locked| match locked {
+            Err(error) => then(machine, Err(error)),
+            Ok(()) => Step::load_redirect(move |machine, stored| match stored {
+                Ok(Some(stored)) if stored.state == state => {
+                    Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)))
+                }
+                Ok(_) => then(machine, Ok(false)),
+                Err(error) => then(machine, Err(error)),
+            }),
         })
     }
 
@@ -274,8 +328,7 @@ impl Machine {
         self.session = SessionState::SignedIn(ActiveSession {
             id: SessionId(self.sessions),
             session,
-            saved: true,
-            is_renewed: false,
+            unsaved: None,
             retried: false,
         });
     }

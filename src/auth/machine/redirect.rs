@@ -43,29 +43,37 @@ impl Machine {
     /// The provider has returned the address of its page. This redirect replaces an earlier one
     /// (F37).
     pub(crate) fn on_authorize_url(
-        &self,
+        &mut self,
         attempt: Attempt,
         pending: PendingRedirect,
     ) -> Step<Result<(), RedirectError>> {
         if attempt != self.attempt {
             return Step::done(Err(RedirectError::Superseded));
         }
-        Step::write(Write::SaveRedirect(pending.clone()), |machine, saved| {
-            if let Err(error) = saved {
+        self.with_lock(|_, locked| {
+            if let Err(error) = locked {
                 return Step::done(Err(RedirectError::Store(error)));
             }
-            let earlier = machine.set_redirect(Redirect::Pending {
-                pending,
-                is_own: true,
-            }); // F27
-            if matches!(earlier, Redirect::Exchanging(_)) {
-                return Step::publish(failure_event(&RedirectError::Superseded), Ok(()));
-            }
-            machine
-                .finished_redirects
-                .add(earlier, RedirectError::Superseded); // F37
-            Step::done(Ok(()))
+            Step::write(Write::SaveRedirect(pending.clone()), |machine, saved| {
+                if let Err(error) = saved {
+                    return Step::done(Err(RedirectError::Store(error)));
+                }
+                machine.set_pending(pending)
+            })
         })
+    }
+
+    fn set_pending(&mut self, pending: PendingRedirect) -> Step<Result<(), RedirectError>> {
+        let earlier = self.set_redirect(Redirect::Pending {
+            pending,
+            is_own: true,
+        }); // F27
+        if matches!(earlier, Redirect::Exchanging(_)) {
+            return Step::publish(failure_event(&RedirectError::Superseded), Ok(()));
+        }
+        self.finished_redirects
+            .add(earlier, RedirectError::Superseded); // F37
+        Step::done(Ok(()))
     }
 
     /// The browser has come back.
@@ -75,34 +83,46 @@ impl Machine {
         callback: Callback,
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
-        self.with_pending(move |machine, pending| {
+        self.with_pending(move |machine, pending, is_own| {
             if machine.finished_redirects.contains(callback.state.as_ref()) {
                 return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {
                 return Step::done(Err(RedirectError::NotTheCallback));
             }
-            match validate(callback, pending, now) {
-                Err(error) => fail_redirect(error.clone()).map(|()| Err(error)), // F30, F31, F32
-                Ok((grant, custom_state)) => {
-                    // Used once: removed from the store before the code is sent.
-                    Step::clear_redirect(move |machine, cleared| {
-                        if let Err(error) = cleared {
-                            let error = RedirectError::Store(error);
-                            return fail_redirect(error.clone()).map(|()| Err(error));
-                        }
-                        let earlier = machine.set_redirect(Redirect::Exchanging(id));
-                        machine
-                            .finished_redirects
-                            .add(earlier, RedirectError::NothingUnderWay);
-                        Step::done(Ok(Exchange {
-                            attempt: machine.attempt.supersede(),
-                            grant,
-                            custom_state,
-                        }))
-                    })
+            let state = pending.state.clone();
+            let (grant, custom_state) = match validate(callback, pending, now) {
+                Err(error) => {
+                    return machine.fail_redirect(error.clone()).map(|()| Err(error)); // F30, F31, F32
                 }
-            }
+                Ok(grant) => grant,
+            };
+            // Used once: removed from the store before the code is sent.
+            machine.remove_redirect(Some(state), move |machine, removed| {
+                match removed {
+                    Ok(true) => {}
+                    // Another client has begun another since, and this client still knows its own.
+                    Ok(false) if is_own => {}
+                    // Another client has used it, or replaced it.
+                    Ok(false) => {
+                        machine.end_redirect();
+                        return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
+                    }
+                    Err(error) => {
+                        let error = RedirectError::Store(error);
+                        return machine.redirect_failed(error.clone()).map(|()| Err(error));
+                    }
+                }
+                let earlier = machine.set_redirect(Redirect::Exchanging(id));
+                machine
+                    .finished_redirects
+                    .add(earlier, RedirectError::NothingUnderWay);
+                Step::done(Ok(Exchange {
+                    attempt: machine.attempt.supersede(),
+                    grant,
+                    custom_state,
+                }))
+            })
         })
     }
 
@@ -134,7 +154,9 @@ impl Machine {
                         // F28, F29
                         Ok(_) => {
                             let redirected = [AuthEvent::SignInWithRedirect];
-                            publish.splice(0..0, custom_state.into_iter().chain(redirected));
+                            let signed_in = publish.len().saturating_sub(1); // the last one
+                            let redirected = custom_state.into_iter().chain(redirected);
+                            publish.splice(signed_in..signed_in, redirected);
                         }
                         Err(error) => publish.push(failure_event(error)),
                     }
@@ -153,21 +175,40 @@ impl Machine {
         }
     }
 
-    /// Continues with the pending redirect, or fails if there is none (F35).
+    /// Continues with the pending redirect, and whether this client has begun it; or fails if there
+    /// is none (F35).
     pub(super) fn with_pending<A: Send + 'static>(
         &mut self,
-        then: impl FnOnce(&mut Self, PendingRedirect) -> Step<Result<A, RedirectError>> + Send + 'static,
+        then: impl FnOnce(&mut Self, PendingRedirect, bool) -> Step<Result<A, RedirectError>>
+        + Send
+        + 'static,
     ) -> Step<Result<A, RedirectError>> {
         self.with_session(move |machine, _| {
             machine.with_redirect(move |machine, read| match (read, &machine.redirect) {
                 (Err(error), _) => Step::done(Err(RedirectError::Store(error))),
-                (Ok(()), Redirect::Pending { pending, .. }) => {
-                    let pending = pending.clone();
-                    then(machine, pending)
+                (Ok(()), Redirect::Pending { pending, is_own }) => {
+                    let (pending, is_own) = (pending.clone(), *is_own);
+                    then(machine, pending, is_own)
                 }
                 (Ok(()), _) => Step::done(Err(RedirectError::NothingUnderWay)),
             })
         })
+    }
+
+    /// Ends the pending redirect without a session, even if it cannot be removed from the store.
+    pub(super) fn fail_redirect(&mut self, error: RedirectError) -> Step<()> {
+        let state = match &self.redirect {
+            Redirect::Pending { pending, .. } => Some(pending.state.clone()),
+            _ => None,
+        };
+        self.remove_redirect(state, |machine, _| machine.redirect_failed(error))
+    }
+
+    fn redirect_failed(&mut self, error: RedirectError) -> Step<()> {
+        let event = failure_event(&error);
+        let ended = self.set_redirect(Redirect::Idle);
+        self.finished_redirects.add(ended, error);
+        Step::publish(event, ())
     }
 
     /// Ends the exchange of this callback. False if it has ended already; if true, the caller
@@ -208,16 +249,6 @@ fn validate(
     Ok((grant, pending.custom_state))
 }
 
-/// Ends the pending redirect without a session, even if it cannot be removed from the store.
-pub(super) fn fail_redirect(error: RedirectError) -> Step<()> {
-    Step::clear_redirect(move |machine, _| {
-        let event = failure_event(&error);
-        let ended = machine.set_redirect(Redirect::Idle);
-        machine.finished_redirects.add(ended, error);
-        Step::publish(event, ())
-    })
-}
-
 fn failed<A: 'static>(error: RedirectError) -> Step<Result<A, RedirectError>> {
     Step::publish(failure_event(&error), Err(error))
 }
@@ -233,6 +264,7 @@ impl From<SignInFailure> for RedirectError {
         match reason {
             SignInFailure::Provider(error) => Self::Provider(error),
             SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::AlreadySignedIn => Self::AlreadySignedIn,
             SignInFailure::Superseded => Self::Superseded,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use super::redirect::{LIFETIME, fail_redirect};
+use super::redirect::LIFETIME;
 use super::{Machine, Redirect, Step};
 use crate::auth::error::RedirectError;
 use crate::auth::secret::RedirectState;
@@ -72,12 +72,20 @@ impl Machine {
             Redirect::Unloaded | Redirect::Idle => Step::done(None),
             Redirect::Exchanging(_) => Step::done(Some(Duration::MAX)),
             Redirect::Pending { pending, is_own } => {
+                let state = pending.state.clone();
                 let took = now.duration_since(pending.begun_at).unwrap_or_default();
                 match (LIFETIME.checked_sub(took), is_own) {
                     (Some(left), true) => Step::done(Some(left)),
                     (Some(_), false) => Step::done(None),
-                    (None, true) => fail_redirect(RedirectError::TimedOut).map(|()| None), // F31
-                    (None, false) => machine.without_redirect(|_, _| Step::done(None)),
+                    (None, true) => machine
+                        .fail_redirect(RedirectError::TimedOut)
+                        .map(|()| None), // F31
+                    (None, false) => machine.remove_redirect(Some(state), |machine, removed| {
+                        if removed.is_ok() {
+                            machine.end_redirect();
+                        }
+                        Step::done(None)
+                    }),
                 }
             }
         })
@@ -113,16 +121,16 @@ impl Machine {
             }
             return Step::done(Ok(()));
         }
-        self.with_pending(move |_, pending| {
+        self.with_pending(move |machine, pending, _| {
             if !why.ends(&pending.state) {
                 return Step::done(Err(RedirectError::Superseded));
             }
-            fail_redirect(match why {
+            let why = match why {
                 RedirectAbort::Cancelled | RedirectAbort::GivenUp(_) => RedirectError::Cancelled,
                 RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
                 RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
-            })
-            .map(Ok)
+            };
+            machine.fail_redirect(why).map(Ok)
         })
     }
 }

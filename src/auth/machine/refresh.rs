@@ -52,10 +52,10 @@ impl Machine {
         now: SystemTime,
     ) -> Step<RefreshStart> {
         if let Err(error) = locked {
-            return Step::done(RefreshStart::Done(self.refresh_not_begun(error)));
+            return Step::done(RefreshStart::Done(self.store_failed(error)));
         }
         Step::load(move |machine, stored| match stored {
-            Err(error) => Step::done(RefreshStart::Done(machine.refresh_not_begun(error))),
+            Err(error) => Step::done(RefreshStart::Done(machine.store_failed(error))),
             Ok(stored) => {
                 let mut events = machine.take_over(stored, now);
                 events.retain(|event| !call.is_quiet || *event != AuthEvent::TokenRefresh);
@@ -89,8 +89,8 @@ impl Machine {
         }
     }
 
-    /// The store has failed before the provider was asked.
-    fn refresh_not_begun(&mut self, error: StoreError) -> RefreshOutcome {
+    /// The store has failed, and the session is kept.
+    fn store_failed(&mut self, error: StoreError) -> RefreshOutcome {
         let error = SessionError::Store(error);
         self.record_refresh(Some(error.clone()));
         RefreshOutcome::Failed(error)
@@ -116,22 +116,29 @@ impl Machine {
             let Some(active) = machine.active_if(sent.id) else {
                 return Step::done(RefreshOutcome::Stale); // F24
             };
-            match (stored, &reply) {
-                (Ok(stored), _) if stored.as_ref() == Some(&active.session) => {
+            match (stored, reply) {
+                (Ok(Some(stored)), reply) if active.is_still(&stored) => {
                     machine.apply_reply(&sent, reply, received)
                 }
-                (Ok(Some(stored)), Ok(_)) if stored.user.user_id == sent.user.user_id => {
-                    machine.apply_reply(&sent, reply, received)
-                }
-                (Ok(stored), _) => {
+                (Ok(stored), reply) => {
                     let refused = reply.err().map(|failed| failed.error);
                     machine.on_store_changed(&sent, stored, refused, received)
                 }
-                (Err(unread), Err(failed)) if ends_session(&failed.error) => {
-                    let event = refresh_failure(&failed.error, false);
-                    Step::publish(event, machine.refresh_not_begun(unread))
+                // The next call saves what the provider has replaced.
+                (Err(unread), Ok(issued)) => {
+                    machine.activate_renewed(&sent, issued, received, Err(unread))
                 }
-                (Err(_), _) => machine.apply_reply(&sent, reply, received),
+                (Err(unread), Err(failed)) if ends_session(&failed.error) => {
+                    let outcome = machine.store_failed(unread);
+                    if sent.is_quiet {
+                        return Step::done(outcome);
+                    }
+                    Step::publish(refresh_failure(&failed.error, false), outcome)
+                }
+                (Err(_), Err(failed)) => {
+                    machine.replace_refresh_token(failed.replacement);
+                    machine.refresh_kept(&sent, failed.error)
+                }
             }
         })
     }
@@ -149,7 +156,7 @@ impl Machine {
         let step = match (&mut self.session, refused) {
             (SessionState::SignedIn(active), Some(error)) if active.id == sent.id => {
                 if active.retried {
-                    self.refresh_kept(error)
+                    self.refresh_kept(sent, error)
                 } else {
                     active.retried = true;
                     Step::done(RefreshOutcome::Stale) // F41: the tokens are tried once
@@ -167,29 +174,24 @@ impl Machine {
         reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
     ) -> Step<RefreshOutcome> {
-        let Some(active) = self.active_if(sent.id) else {
-            return Step::done(RefreshOutcome::Stale); // F24
-        };
         let RefreshError { error, replacement } = match reply {
-            Ok(issued) => {
-                let mut active = active.clone();
-                active.session.tokens = sent.tokens.renewed(issued, received);
-                active.retried = false;
-                return self.activate_renewed(active, sent.is_quiet); // F12
-            }
+            Ok(issued) => return self.activate_renewed(sent, issued, received, Ok(())), // F12
             Err(failed) => failed,
         };
         match error.kind {
             ProviderErrorKind::InTransit | ProviderErrorKind::Misconfigured => {
-                let replaced = replacement.and_then(|token| self.replace_refresh_token(token));
-                match replaced {
-                    _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(kept(error))),
-                    // If it cannot be saved, the next call saves it.
-                    Some(session) => Step::save(session, move |machine, saved| {
-                        machine.set_saved(saved.is_ok());
-                        machine.refresh_kept(error)
-                    }),
-                    None => self.refresh_kept(error), // F15
+                let sent = sent.clone();
+                match self.replace_refresh_token(replacement) {
+                    // The sign-out removes the session.
+                    Some(session) if !sent.is_quiet => {
+                        Step::save(session, move |machine, saved| {
+                            if saved.is_ok() {
+                                machine.set_saved();
+                            }
+                            machine.refresh_kept(&sent, error)
+                        })
+                    }
+                    _ => self.refresh_kept(&sent, error), // F15
                 }
             }
             _ if sent.is_quiet => Step::done(RefreshOutcome::Failed(SessionError::Ended(error))),
@@ -205,61 +207,63 @@ impl Machine {
 
     /// The provider has replaced the refresh token in an answer that cannot be used otherwise.
     /// Returns the session to save, if the token is another one.
-    fn replace_refresh_token(&mut self, token: RefreshToken) -> Option<Session> {
+    fn replace_refresh_token(&mut self, replacement: Option<RefreshToken>) -> Option<Session> {
         let SessionState::SignedIn(active) = &mut self.session else {
             return None;
         };
-        let replaced = active.session.tokens.refresh.replace(token);
-        if replaced == active.session.tokens.refresh {
-            return None;
-        }
-        // As with renewed tokens: active before it is saved.
-        active.saved = false;
-        Some(active.session.clone())
+        let mut tokens = active.session.tokens.clone();
+        let replaced = tokens.refresh.replace(replacement?);
+        (replaced != tokens.refresh).then(|| active.replace_tokens(tokens, false))
     }
 
     /// The refresh has failed, and the session is kept.
-    fn refresh_kept(&mut self, error: ProviderError) -> Step<RefreshOutcome> {
+    fn refresh_kept(&mut self, sent: &Refresh, error: ProviderError) -> Step<RefreshOutcome> {
         let event = refresh_failure(&error, false);
         let error = kept(error);
+        if sent.is_quiet {
+            return Step::done(RefreshOutcome::Failed(error));
+        }
         self.record_refresh(Some(error.clone()));
         Step::publish(event, RefreshOutcome::Failed(error))
     }
 
-    fn activate_renewed(&mut self, active: ActiveSession, is_quiet: bool) -> Step<RefreshOutcome> {
-        let session = active.session.clone();
-        // Active before it is saved: the provider may have made the old refresh token useless, so
-        // the new one must not be lost if the store fails.
-        self.session = SessionState::SignedIn(ActiveSession {
-            saved: false,
-            is_renewed: true,
-            ..active
-        });
-        if is_quiet {
+    /// Saves the new tokens, unless the store could not be read: then the next call does so.
+    fn activate_renewed(
+        &mut self,
+        sent: &Refresh,
+        issued: IssuedTokens,
+        received: SystemTime,
+        read: Result<(), StoreError>,
+    ) -> Step<RefreshOutcome> {
+        let SessionState::SignedIn(active) = &mut self.session else {
+            return Step::done(RefreshOutcome::Stale); // F24
+        };
+        let session = active.replace_tokens(sent.tokens.renewed(issued, received), true);
+        active.retried = false;
+        if sent.is_quiet {
             // The sign-out removes the session. If it fails, the next call saves the tokens.
             self.record_refresh(None);
             return Step::done(RefreshOutcome::Renewed(session));
         }
+        if let Err(unread) = read {
+            return Step::done(self.store_failed(unread));
+        }
         Step::save(session.clone(), |machine, saved| {
-            machine.record_save(saved);
+            machine.record_refresh(saved.err().map(SessionError::Store));
             match saved {
-                Ok(()) => Step::publish(AuthEvent::TokenRefresh, RefreshOutcome::Renewed(session)),
+                Ok(()) => {
+                    machine.set_saved();
+                    Step::publish(AuthEvent::TokenRefresh, RefreshOutcome::Renewed(session))
+                }
                 Err(error) => Step::done(RefreshOutcome::Failed(SessionError::Store(error))),
             }
         })
     }
 
-    /// Records whether the renewed session is in the store.
-    pub(super) fn record_save(&mut self, saved: Result<(), StoreError>) {
-        self.record_refresh(saved.err().map(SessionError::Store));
-        self.set_saved(saved.is_ok());
-    }
-
-    /// Notes whether the session is in the store.
-    pub(super) fn set_saved(&mut self, is_saved: bool) {
+    /// The store holds the active session.
+    pub(super) fn set_saved(&mut self) {
         if let SessionState::SignedIn(active) = &mut self.session {
-            active.saved = is_saved;
-            active.is_renewed &= !is_saved;
+            active.unsaved = None;
         }
     }
 

@@ -84,16 +84,14 @@ impl Machine {
         let Some(active) = self.active().cloned() else {
             return Step::done(Ok(SessionLookup::SignedOut)); // F18
         };
-        if active.saved {
+        if active.unsaved.is_none() {
             return self.answer_saved(&active, force, now, Vec::new());
         }
         self.with_lock(move |machine, locked| match locked {
             Err(error) => Step::done(Err(SessionError::Store(error))),
             Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
-                // Another client has stored the same session before its tokens were renewed.
-                Ok(Some(stored)) if stored.user.user_id == active.session.user.user_id => {
-                    save_unsaved(active, force, now)
-                }
+                Ok(Some(stored)) if active.is_still(&stored) => save_unsaved(active, force, now),
+                // Another client has changed the store since, and that is newer.
                 Ok(stored) => {
                     let events = machine.take_over(stored, now);
                     machine.answer_session(false, now).with_events_first(events)
@@ -135,16 +133,18 @@ fn save_unsaved(
     force: bool,
     now: SystemTime,
 ) -> Step<Result<SessionLookup, SessionError>> {
+    let is_renewed = active.unsaved.as_ref().is_some_and(|it| it.is_renewed);
     Step::save(active.session.clone(), move |machine, saved| {
         let mut due = Vec::new();
-        if active.is_renewed {
-            machine.record_save(saved);
+        if is_renewed {
+            machine.record_refresh(saved.err().map(SessionError::Store));
             due.push(AuthEvent::TokenRefresh);
-        } else {
-            machine.set_saved(saved.is_ok());
         }
         match saved {
-            Ok(()) => machine.answer_saved(&active, force && !active.is_renewed, now, due),
+            Ok(()) => {
+                machine.set_saved();
+                machine.answer_saved(&active, force && !is_renewed, now, due)
+            }
             Err(error) => Step::done(Err(SessionError::Store(error))),
         }
     })

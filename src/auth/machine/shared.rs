@@ -19,30 +19,39 @@ impl Machine {
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         self.with_changes(now, |machine, read, events| {
+            // If the store cannot be read, the session stays as it is known.
+            let is_known = machine.is_known();
+            let read = if is_known { Ok(()) } else { read };
             then(machine, read).with_events_first(events)
         })
     }
 
-    /// Continues with the events of what other clients have done.
+    /// Continues when the store has been read or has failed, with the events of what other clients
+    /// have done.
     pub(super) fn with_changes<A: 'static>(
         &mut self,
         now: SystemTime,
         then: impl FnOnce(&mut Self, Result<(), StoreError>, Vec<AuthEvent>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        let is_known = match &self.session {
-            SessionState::SignedOut => true,
-            SessionState::SignedIn(active) => active.saved,
-            SessionState::Unloaded | SessionState::Corrupt { .. } => false,
-        };
-        if !self.is_shared || !is_known {
+        let is_unsaved = self.active().is_some_and(|active| active.unsaved.is_some());
+        if !self.is_shared || !self.is_known() || is_unsaved {
             return self.with_session(|machine, read| then(machine, read, Vec::new()));
         }
-        Step::load(move |machine, stored| {
-            // If the store cannot be read, the session stays as it is known.
-            let events =
-                stored.map_or_else(|_| Vec::new(), |stored| machine.take_over(stored, now));
-            then(machine, Ok(()), events)
+        Step::load(move |machine, stored| match stored {
+            Ok(stored) => {
+                let events = machine.take_over(stored, now);
+                then(machine, Ok(()), events)
+            }
+            Err(error) => then(machine, Err(error), Vec::new()),
         })
+    }
+
+    /// Whether it is known if a user is signed in.
+    const fn is_known(&self) -> bool {
+        matches!(
+            self.session,
+            SessionState::SignedOut | SessionState::SignedIn(_)
+        )
     }
 
     /// Continues under the lock of a shared store.
@@ -60,7 +69,7 @@ impl Machine {
     /// Follows what the store holds, and returns the events of the change.
     pub(super) fn take_over(&mut self, stored: Option<Session>, now: SystemTime) -> Vec<AuthEvent> {
         match (&mut self.session, stored) {
-            (SessionState::SignedIn(active), Some(stored)) if active.session == stored => {
+            (SessionState::SignedIn(active), Some(stored)) if active.is_still(&stored) => {
                 Vec::new()
             }
             (SessionState::SignedIn(active), Some(stored))
@@ -69,7 +78,7 @@ impl Machine {
                 let is_renewed = !stored.tokens.are_those(&active.session.tokens)
                     && stored.tokens.are_valid_at(now);
                 active.session = stored;
-                active.saved = true;
+                active.unsaved = None;
                 self.refreshes.failure = None;
                 is_renewed
                     .then_some(AuthEvent::TokenRefresh)
@@ -83,6 +92,13 @@ impl Machine {
                 let mut events = vec![AuthEvent::SignedOut]; // F42
                 events.extend(self.take_over(stored, now));
                 events
+            }
+            (SessionState::Unloaded, stored) => {
+                match stored {
+                    Some(stored) => self.activate(stored),
+                    None => self.session = SessionState::SignedOut,
+                }
+                Vec::new() // F38
             }
             (_, Some(stored)) => {
                 let user = stored.user.clone();

@@ -70,6 +70,8 @@ pub(crate) struct NewSession {
 pub(crate) enum SignInFailure {
     Provider(ProviderError),
     Store(StoreError),
+    /// Another client of the store has signed in.
+    AlreadySignedIn,
     Superseded,
 }
 
@@ -101,7 +103,7 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt || self.is_signing_out.is_some() {
+        if attempt != self.attempt || self.signing_out.is_some() {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {
@@ -166,13 +168,26 @@ impl Machine {
 
 impl Machine {
     /// Writes the session under the store's lock, reads it back, and then publishes that the user
-    /// is signed in.
+    /// is signed in. A session that another client of the store has begun meanwhile stays.
     pub(super) fn begin_session(
         &mut self,
         session: Session,
     ) -> Step<Result<NewSession, SignInFailure>> {
-        self.with_lock(|_, locked| match locked {
+        self.with_lock(|machine, locked| match locked {
             Err(error) => Step::done(Err(SignInFailure::Store(error))),
+            Ok(()) if machine.is_shared => Step::load(move |machine, stored| match stored {
+                Err(error) => Step::done(Err(SignInFailure::Store(error))),
+                Ok(stored) => {
+                    let now = session.tokens.received_at;
+                    let events = machine.take_over(stored, now);
+                    let step = if machine.is_valid(now) {
+                        Step::done(Err(SignInFailure::AlreadySignedIn)) // F6
+                    } else {
+                        save_new(session)
+                    };
+                    step.with_events_first(events)
+                }
+            }),
             Ok(()) => save_new(session),
         })
     }
@@ -221,6 +236,7 @@ impl From<SignInFailure> for SignInError {
         match reason {
             SignInFailure::Provider(error) => Self::Provider(error),
             SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::AlreadySignedIn => Self::AlreadySignedIn,
             SignInFailure::Superseded => Self::Superseded,
         }
     }
@@ -231,6 +247,7 @@ impl From<SignInFailure> for ConfirmSignInError {
         match reason {
             SignInFailure::Provider(error) => Self::Provider(error),
             SignInFailure::Store(error) => Self::Store(error),
+            SignInFailure::AlreadySignedIn => Self::AlreadySignedIn,
             SignInFailure::Superseded => Self::Superseded,
         }
     }

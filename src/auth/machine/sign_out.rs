@@ -47,11 +47,22 @@ pub(crate) enum SignOutPlan {
 /// How a sign-out has ended, once the provider has been called.
 #[derive(Clone, Debug)]
 pub(crate) enum SignOutOutcome {
-    SignedOut,
-    /// A refresh has ended since the provider was called, so this token is to be revoked as well.
-    AlsoRevoke(RefreshToken),
+    SignedOut {
+        /// A refresh has ended since the provider was called, so this token is to be revoked as
+        /// well.
+        also_revoke: Option<RefreshToken>,
+        /// The read error of the store, if any: then the session it held is not known.
+        unread: Option<StoreError>,
+    },
     /// The store has failed.
     StillSignedIn(StoreError),
+}
+
+/// What a sign-out has removed from the store.
+struct Removed {
+    token: Option<RefreshToken>,
+    /// The read error of the store, if it has held a session that is not known.
+    unread: Option<StoreError>,
 }
 
 /// The browser's own session with the provider, after a sign-in by redirect.
@@ -60,10 +71,15 @@ pub(crate) struct BrowserSession {
     pub(crate) id: Option<IdToken>,
 }
 
+/// The number of a sign-out, or of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignOutId(pub(crate) u64);
+
 /// A sign-out in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct SignOut {
-    id: SessionId,
+    pub(super) id: SignOutId,
+    session: SessionId,
     /// How many sign-outs had been published when this one began.
     sign_outs_before: u64,
 }
@@ -90,7 +106,12 @@ pub(crate) struct Deletion {
 
 impl Machine {
     /// A caller signs out. This supersedes a sign-in in progress.
-    pub(crate) fn sign_out(&mut self, scope: SignOutScope, now: SystemTime) -> Step<SignOutPlan> {
+    pub(crate) fn sign_out(
+        &mut self,
+        id: SignOutId,
+        scope: SignOutScope,
+        now: SystemTime,
+    ) -> Step<SignOutPlan> {
         self.cancel_sign_in();
         let known = self.user_id();
         // A store that cannot be read is emptied all the same.
@@ -103,18 +124,20 @@ impl Machine {
                     unread: None,
                     browser: None,
                 };
-                return machine.still_signed_in(done).with_events_first(events);
+                machine.end_sign_out(id);
+                return Step::done(done).with_events_first(events);
             }
             if machine.active().is_none() {
                 events.clear(); // this sign-out tells it (F22, F42)
             }
-            let plan = machine.plan_sign_out(scope, read, now);
+            let plan = machine.plan_sign_out(id, scope, read, now);
             plan.with_events_first(events)
         })
     }
 
     fn plan_sign_out(
         &mut self,
+        id: SignOutId,
         scope: SignOutScope,
         read: Result<(), StoreError>,
         now: SystemTime,
@@ -124,15 +147,15 @@ impl Machine {
         let browser = machine.browser_session();
         let done = {
             let browser = browser.clone();
-            move |cleared: Result<_, _>| match cleared {
-                Ok(_) => SignOutPlan::SignedOut { unread, browser },
+            move |removed: Result<Removed, _>| match removed {
+                Ok(Removed { unread, .. }) => SignOutPlan::SignedOut { unread, browser },
                 Err(error) => SignOutPlan::StillSignedIn(error),
             }
         };
         let Some(active) = machine.active() else {
-            return machine.clear_session(done);
+            return machine.clear_session(unread, done);
         };
-        let id = active.id;
+        let session = active.id;
         let tokens = &active.session.tokens;
         let call = match scope {
             SignOutScope::Everywhere => Some(SignOutCall::Everywhere {
@@ -143,18 +166,20 @@ impl Machine {
             SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
         };
         let Some(call) = call else {
-            return machine.clear_session(done);
+            return machine.clear_session(unread, done);
         };
         let sign_out = SignOut {
             id,
+            session,
             sign_outs_before: machine.sign_out_count,
         };
         // Otherwise its callback could begin a session during the call to the provider.
         machine.without_redirect(move |machine, cleared| {
             if let Err(error) = cleared {
-                return machine.still_signed_in(SignOutPlan::StillSignedIn(error));
+                machine.end_sign_out(id);
+                return Step::done(SignOutPlan::StillSignedIn(error));
             }
-            machine.is_signing_out = Some(id);
+            machine.signing_out = Some(sign_out.clone());
             Step::done(SignOutPlan::CallProvider {
                 sign_out,
                 call,
@@ -174,13 +199,15 @@ impl Machine {
     /// A caller deletes the user, and has asked for the session.
     pub(crate) fn delete_user(
         &mut self,
+        id: SignOutId,
         session: Result<Option<Session>, SessionError>,
     ) -> Step<Result<Deletion, DeleteUserError>> {
         Step::done(match (session, self.active()) {
             (Err(error), _) => Err(DeleteUserError::Session(error)),
             (Ok(Some(asked)), Some(active)) if asked.user == active.session.user => Ok(Deletion {
                 sign_out: SignOut {
-                    id: active.id,
+                    id,
+                    session: active.id,
                     sign_outs_before: self.sign_out_count,
                 },
                 token: active.session.tokens.access.clone(),
@@ -197,55 +224,65 @@ impl Machine {
         told: Option<RefreshToken>,
     ) -> Step<SignOutOutcome> {
         let is_over = match self.active() {
-            Some(active) => active.id != sign_out.id, // this is a later session
+            Some(active) => active.id != sign_out.session, // this is a later session
             None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
         };
         if is_over {
-            // Of this sign-out only: another one may be under way.
-            self.is_signing_out.take_if(|id| *id == sign_out.id);
-            return Step::done(SignOutOutcome::SignedOut);
+            self.end_sign_out(sign_out.id);
+            return Step::done(SignOutOutcome::SignedOut {
+                also_revoke: None,
+                unread: None,
+            });
         }
-        self.clear_session(|cleared| match cleared {
-            Ok(Some(token)) if told.is_some_and(|told| told != token) => {
-                SignOutOutcome::AlsoRevoke(token)
-            }
-            Ok(_) => SignOutOutcome::SignedOut,
+        self.clear_session(None, |removed| match removed {
+            Ok(Removed { token, unread }) => SignOutOutcome::SignedOut {
+                also_revoke: token.filter(|token| told.is_some_and(|told| told != *token)),
+                unread,
+            },
             Err(error) => SignOutOutcome::StillSignedIn(error),
         })
     }
 
-    /// The lock of the store was not had, so the user is still signed in. The provider has not been
-    /// called.
-    pub(crate) fn abandon_sign_out(&mut self) -> Step<()> {
-        self.still_signed_in(())
+    /// This sign-out ends without an effect: the lock of the store was not had, and the provider has
+    /// not been called.
+    pub(crate) fn abandon_sign_out(&mut self, id: SignOutId) -> Step<()> {
+        self.end_sign_out(id);
+        Step::done(())
     }
 
-    /// The caller of a sign-out was dropped.
-    pub(crate) fn finish_sign_out(&mut self) -> Step<Result<(), StoreError>> {
-        if self.is_signing_out.is_some() {
-            self.clear_session(|cleared| cleared.map(drop))
-        } else {
-            Step::done(Ok(()))
+    /// The caller of this sign-out was dropped. If another one is under way, that one ends the
+    /// session.
+    pub(crate) fn finish_sign_out(&mut self, id: SignOutId) -> Step<()> {
+        match self.signing_out.clone() {
+            Some(sign_out) if sign_out.id == id => {
+                self.on_sign_out_reply(&sign_out, None).map(drop)
+            }
+            _ => Step::done(()),
         }
     }
 
-    /// Removes the session under the store's lock, and then publishes the sign-out. The answer gets
-    /// the refresh token of the removed session.
+    /// Removes the session under the store's lock, and then publishes the sign-out. If the store
+    /// could not be read (`unread`), it is emptied even if no user is known to be signed in.
     fn clear_session<A: 'static>(
         &mut self,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
         self.cancel_sign_in();
         self.refreshes.failure = None;
-        self.without_redirect(|machine, cleared| match cleared {
-            Ok(()) if matches!(machine.session, SessionState::SignedOut) => {
-                machine.signed_out(answer(Ok(None)))
+        self.without_redirect(move |machine, cleared| match cleared {
+            Ok(()) if unread.is_none() && matches!(machine.session, SessionState::SignedOut) => {
+                let nothing = Removed {
+                    token: None,
+                    unread: None,
+                };
+                machine.signed_out(answer(Ok(nothing)))
             } // F22
-            Ok(()) => machine.with_lock(|machine, locked| match locked {
+            Ok(()) => machine.with_lock(move |machine, locked| match locked {
                 Ok(()) if machine.is_shared => {
-                    Step::load(|machine, stored| machine.clear_latest(stored, answer))
+                    Step::load(move |machine, stored| machine.clear_latest(stored, unread, answer))
                 }
-                Ok(()) => machine.clear_known(answer),
+                Ok(()) => machine.clear_known(unread, answer),
                 Err(error) => machine.still_signed_in(answer(Err(error))),
             }),
             Err(error) => machine.still_signed_in(answer(Err(error))),
@@ -256,33 +293,42 @@ impl Machine {
     fn clear_latest<A: 'static>(
         &mut self,
         stored: Result<Option<Session>, StoreError>,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
-        if let SessionState::SignedIn(active) = &mut self.session
-            && let Ok(Some(stored)) = stored
-        {
-            if active.session.user.user_id != stored.user.user_id {
-                let token = active.session.tokens.refresh.clone();
-                self.session = SessionState::SignedOut;
-                return self.signed_out(answer(Ok(token)));
+        let unread = match (&mut self.session, stored) {
+            (_, Err(error)) => Some(error),
+            (SessionState::SignedIn(active), Ok(Some(stored))) => {
+                if active.session.user.user_id != stored.user.user_id {
+                    let removed = Removed {
+                        token: active.session.tokens.refresh.clone(),
+                        unread: None,
+                    };
+                    self.session = SessionState::SignedOut;
+                    return self.signed_out(answer(Ok(removed)));
+                }
+                if !active.is_still(&stored) {
+                    active.session = stored;
+                }
+                None
             }
-            if active.saved {
-                active.session = stored;
-            }
-        }
-        self.clear_known(answer)
+            (_, Ok(None)) => None,
+            (_, Ok(Some(_))) => unread, // its tokens are not revoked
+        };
+        self.clear_known(unread, answer)
     }
 
     fn clear_known<A: 'static>(
         &self,
-        answer: impl FnOnce(Result<Option<RefreshToken>, StoreError>) -> A + Send + 'static,
+        unread: Option<StoreError>,
+        answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
         let token = self.active().map(|active| &active.session.tokens.refresh);
         let token = token.cloned().flatten();
         Step::clear(move |machine, cleared| match cleared {
             Ok(()) => {
                 machine.session = SessionState::SignedOut;
-                machine.signed_out(answer(Ok(token)))
+                machine.signed_out(answer(Ok(Removed { token, unread })))
             }
             Err(error) => machine.still_signed_in(answer(Err(error))),
         })
@@ -290,13 +336,18 @@ impl Machine {
 
     /// The store has failed, so the user is still signed in.
     fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.is_signing_out = None;
+        self.signing_out = None;
         Step::done(answer)
+    }
+
+    /// This sign-out has ended. Another one may be under way.
+    fn end_sign_out(&mut self, id: SignOutId) {
+        self.signing_out.take_if(|sign_out| sign_out.id == id);
     }
 
     fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.is_signing_out = None;
+        self.signing_out = None;
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

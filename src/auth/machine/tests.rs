@@ -899,8 +899,8 @@ const ROWS: &[Row] = &[
             let _ = world.sign_out_asked();
             world.refresh_reply = Err(failure(ProviderErrorKind::NotAuthorized));
             world.session();
-            let step = world.machine.finish_sign_out();
-            sign_out_result(world.run(step))
+            world.sign_out_dropped();
+            world.session()
         },
         trace: &[
             "ask revoke",
@@ -909,7 +909,7 @@ const ROWS: &[Row] = &[
             "→tokenRefresh_failure, ended",
             "→signedOut",
         ],
-        answer: "out",
+        answer: "signed out",
         to: Out,
     },
     Row {
@@ -917,13 +917,12 @@ const ROWS: &[Row] = &[
         from: In,
         act: |world| {
             let _ = world.sign_out_asked();
-            let step = world.machine.finish_sign_out();
-            let first = sign_out_result(world.run(step));
-            let step = world.machine.finish_sign_out();
-            format!("{first}; {}", sign_out_result(world.run(step)))
+            world.sign_out_dropped();
+            world.sign_out_dropped();
+            world.session()
         },
         trace: &["ask revoke", "clear", "→signedOut"],
-        answer: "out; out",
+        answer: "signed out",
         to: Out,
     },
     Row {
@@ -962,6 +961,86 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "a sign-out whose reply is late does not keep the next one from its end",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let second = world.signed_out(second);
+            world.sign_in();
+            let _third = world.sign_out_asked();
+            let first = world.signed_out(first);
+            world.sign_out_dropped();
+            format!("{second}; {first}; {}", world.session())
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out; out; signed out",
+        to: Out,
+    },
+    Row {
+        name: "a sign-out whose caller is gone does not end the next one",
+        from: In,
+        act: |world| {
+            let (first, _) = world.sign_out_asked();
+            world.sign_out();
+            world.sign_in();
+            let second = world.sign_out_asked();
+            let step = world.machine.finish_sign_out(first.id);
+            world.run(step);
+            world.trace.push("its caller is gone".to_owned());
+            world.signed_out(second)
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+            "ask revoke",
+            "its caller is gone",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "a sign-out whose caller is gone leaves the same session to the next one",
+        from: In,
+        act: |world| {
+            let (first, _) = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let step = world.machine.finish_sign_out(first.id);
+            world.run(step);
+            world.trace.push("its caller is gone".to_owned());
+            world.signed_out(second)
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "its caller is gone",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out",
+        to: Out,
+    },
+    Row {
         name: "F25 delete user, yes",
         from: In,
         act: World::delete_user,
@@ -986,7 +1065,7 @@ const ROWS: &[Row] = &[
         act: |world| {
             let mut asked = stored();
             asked.user.user_id = "u-2".to_owned();
-            let step = world.machine.delete_user(Ok(Some(asked)));
+            let step = world.machine.delete_user(SignOutId(1), Ok(Some(asked)));
             format!("{:?}", world.run(step).unwrap_err())
         },
         trace: &[],
@@ -1072,6 +1151,7 @@ const ROWS: &[Row] = &[
             "read",
             "ask sign-in",
             "lock",
+            "read",
             "store",
             "read",
             "→signedIn",
@@ -1085,6 +1165,79 @@ const ROWS: &[Row] = &[
         ],
         answer: "done; session",
         to: In,
+    },
+    Row {
+        name: "shared: F6 another process signs in while the provider is asked",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::sign_in_elsewhere);
+            format!("{}; {}", world.sign_in(), world.user_id())
+        },
+        trace: &["read", "ask sign-in", "lock", "read", "→signedIn"],
+        answer: "already signed in; u-2",
+        to: In,
+    },
+    Row {
+        name: "shared: F7 another process refreshes while the provider is asked",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.unlocked = Some(|world| world.unlocked = Some(World::refresh_elsewhere));
+            world.sign_in()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask sign-in",
+            "lock",
+            "read",
+            "→tokenRefresh",
+        ],
+        answer: "already signed in",
+        to: In,
+    },
+    Row {
+        name: "shared: F9 another process signs out while the provider is asked",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.refresh_reply = Err(failure(ProviderErrorKind::InTransit));
+            world.unlocked = Some(|world| world.unlocked = Some(|world| world.stored = None));
+            world.sign_in()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "→tokenRefresh_failure, kept",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "→signedOut",
+            "→signedIn",
+        ],
+        answer: "done",
+        to: In,
+    },
+    Row {
+        name: "shared: F1 a store that cannot be read under the lock is not written",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(|world| world.read_fails = true);
+            world.sign_in()
+        },
+        trace: &["read", "ask sign-in", "lock", "read"],
+        answer: "store: cannot be read",
+        to: Out,
     },
     Row {
         name: "F40 another process has refreshed before this one asks",
@@ -1536,6 +1689,55 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "shared: F19 a store that cannot be read is emptied all the same",
+        from: In,
+        act: |world| {
+            world.share();
+            world.read_fails = true;
+            world.sign_out()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask revoke",
+            "lock",
+            "read",
+            "clear",
+            "→signedOut",
+        ],
+        answer: "out, store: cannot be read",
+        to: Out,
+    },
+    Row {
+        name: "shared: F22 nor does a client claim of it that it holds no token",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            world.read_fails = true;
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "clear", "→signedOut"],
+        answer: "out, store: cannot be read",
+        to: Out,
+    },
+    Row {
+        name: "shared: F22 it can be neither read nor emptied: there is no sign-out",
+        from: Out,
+        act: |world| {
+            world.share();
+            world.sign_in_elsewhere();
+            (world.read_fails, world.clear_fails) = (true, true);
+            let failed = world.sign_out();
+            world.read_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &["read", "lock", "read", "clear", "read", "→signedIn"],
+        answer: "store: cannot be written; session",
+        to: In,
+    },
+    Row {
         name: "shared: F1 the lock is not had",
         from: Out,
         act: |world| {
@@ -1570,6 +1772,75 @@ const ROWS: &[Row] = &[
         ],
         answer: "store: cannot be written; signed out",
         to: Out,
+    },
+    Row {
+        name: "shared: F12 tokens that could not be stored do not replace newer ones",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.save_fails = true;
+            let failed = world.session();
+            world.save_fails = false;
+            world.refresh_elsewhere();
+            format!("{failed}; {}", world.access_token())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "store",
+            "lock",
+            "read",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be written; access of another process",
+        to: In,
+    },
+    Row {
+        name: "shared: F12 nor do tokens that come without the lock",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(World::refresh_elsewhere);
+            world.access_token()
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "→tokenRefresh",
+            "read",
+        ],
+        answer: "access of another process",
+        to: In,
+    },
+    Row {
+        name: "shared: F12 a store that cannot be read is not written, and the tokens are kept",
+        from: Expired,
+        act: |world| {
+            world.share();
+            world.unlocked = Some(|world| world.read_fails = true);
+            let failed = world.session();
+            world.read_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "read",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
+            "lock",
+            "read",
+            "store",
+            "→tokenRefresh",
+        ],
+        answer: "store: cannot be read; session",
+        to: In,
     },
 ];
 
@@ -1612,6 +1883,8 @@ struct World {
     replacement: Option<&'static str>,
     /// What the provider says to everything else.
     told: Result<(), ProviderError>,
+    /// How many sign-outs have been asked for.
+    sign_outs: u64,
     /// What another client does while the refresh waits for the lock.
     meanwhile: Option<fn(&mut Self)>,
     /// What another client does, without the lock, while the provider is asked.
@@ -1634,6 +1907,7 @@ impl World {
             refresh_reply: Ok(issued()),
             replacement: None,
             told: Ok(()),
+            sign_outs: 0,
             meanwhile: None,
             unlocked: None,
         };
@@ -1782,6 +2056,15 @@ impl World {
         session(&self.session_of(false))
     }
 
+    fn access_token(&mut self) -> String {
+        let session = self.session_of(false).unwrap().unwrap();
+        session.tokens.access.expose().to_owned()
+    }
+
+    fn user_id(&self) -> String {
+        self.machine.user_id().unwrap()
+    }
+
     fn forced_session(&mut self) -> String {
         session(&self.session_of(true))
     }
@@ -1856,6 +2139,9 @@ impl World {
         match self.run(step) {
             Ok(()) => {
                 self.ask("sign-in");
+                if let Some(unlocked) = self.unlocked.take() {
+                    unlocked(self);
+                }
                 self.signed_in(attempt)
             }
             Err(error) => sign_in_error(&error),
@@ -1875,8 +2161,22 @@ impl World {
         self.run(step)
     }
 
+    fn next_sign_out(&mut self) -> SignOutId {
+        self.sign_outs += 1;
+        SignOutId(self.sign_outs)
+    }
+
+    /// The caller of the latest sign-out is dropped.
+    fn sign_out_dropped(&mut self) {
+        let step = self.machine.finish_sign_out(SignOutId(self.sign_outs));
+        self.run(step);
+    }
+
     fn sign_out_asked(&mut self) -> (SignOut, Option<RefreshToken>) {
-        let step = self.machine.sign_out(SignOutScope::ThisDevice, self.now);
+        let id = self.next_sign_out();
+        let step = self
+            .machine
+            .sign_out(id, SignOutScope::ThisDevice, self.now);
         let SignOutPlan::CallProvider {
             sign_out,
             call: SignOutCall::Revoke(token),
@@ -1892,10 +2192,14 @@ impl World {
     fn signed_out(&mut self, (sign_out, told): (SignOut, Option<RefreshToken>)) -> String {
         let step = self.machine.on_sign_out_reply(&sign_out, told);
         match self.run(step) {
-            SignOutOutcome::SignedOut => sign_out_result(Ok(())),
-            SignOutOutcome::AlsoRevoke(_) => {
-                self.ask("revoke");
-                sign_out_result(Ok(()))
+            SignOutOutcome::SignedOut {
+                also_revoke,
+                unread,
+            } => {
+                if also_revoke.is_some() {
+                    self.ask("revoke");
+                }
+                out(unread)
             }
             SignOutOutcome::StillSignedIn(error) => sign_out_result(Err(error)),
         }
@@ -1938,25 +2242,23 @@ impl World {
     }
 
     fn sign_out_of(&mut self, scope: SignOutScope) -> String {
-        let step = self.machine.sign_out(scope, self.now);
+        let id = self.next_sign_out();
+        let step = self.machine.sign_out(id, scope, self.now);
         let mut plan = self.run(step);
         if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
             if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
-                let step = self.machine.abandon_sign_out();
+                let step = self.machine.abandon_sign_out(id);
                 self.run(step);
                 return sign_out_result(Err(error));
             }
             if let Some(meanwhile) = self.meanwhile.take() {
                 meanwhile(self);
             }
-            let step = self.machine.sign_out(scope, self.now);
+            let step = self.machine.sign_out(id, scope, self.now);
             plan = self.run(step);
         }
         match plan {
-            SignOutPlan::SignedOut { unread, .. } => {
-                let unread = unread.map(|error| format!(", {}", store_error(error)));
-                sign_out_result(Ok(())) + &unread.unwrap_or_default()
-            }
+            SignOutPlan::SignedOut { unread, .. } => out(unread),
             SignOutPlan::StillSignedIn(error) => sign_out_result(Err(error)),
             SignOutPlan::CallProvider { sign_out, call, .. } => {
                 let told = match call {
@@ -2003,7 +2305,8 @@ impl World {
 
     fn delete_user(&mut self) -> String {
         let session = self.session_of(false);
-        let step = self.machine.delete_user(session);
+        let id = self.next_sign_out();
+        let step = self.machine.delete_user(id, session);
         match self.run(step) {
             Ok(deletion) => {
                 self.ask("delete");
@@ -2062,6 +2365,11 @@ fn sign_in_error(error: &SignInError) -> String {
 
 fn sign_out_result(done: Result<(), StoreError>) -> String {
     done.map_or_else(store_error, |()| "out".to_owned())
+}
+
+fn out(unread: Option<StoreError>) -> String {
+    let unread = unread.map(|error| format!(", {}", store_error(error)));
+    sign_out_result(Ok(())) + &unread.unwrap_or_default()
 }
 
 fn store_error(error: StoreError) -> String {

@@ -11,14 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
 use thiserror::Error;
 
 use super::loopback_options::{LoopbackOptions, LoopbackOptionsBuilder};
 use super::request::{CallbackAddress, LOCALHOST, serve};
+use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::AuthorizeUrl;
+use crate::auth::secret::RedirectState;
 use crate::sync::Mutex;
 
 /// The most connections served at once, and how long each may take to send its request.
@@ -32,8 +34,12 @@ const HURRIED_READ_TIMEOUT: Duration = Duration::from_millis(75);
 /// The most connections with the further ones; the next ones wait to be accepted.
 const MAX_WITH_HURRIED: usize = 2 * MAX_CONNECTIONS;
 
-/// The most callbacks that wait to be read; further ones are dropped.
+/// The most callbacks that wait to be read.
 const MAX_CALLBACKS: usize = 16;
+
+/// How long `drop` tries to reach one listener, and how long it waits for all threads to end.
+const WAKE_LIMIT: Duration = Duration::from_millis(50);
+const END_LIMIT: Duration = Duration::from_millis(100);
 
 /// Waits on a loopback address for the browser to come back from a sign-in page.
 ///
@@ -44,7 +50,13 @@ const MAX_CALLBACKS: usize = 16;
 /// Any program on this machine, and any web page, can send it a callback. So pass the callback to
 /// the client, which recognises the answer to its request by the state.
 ///
-/// It runs a thread. Dropping it closes the port and ends the thread.
+/// At most 16 callbacks wait to be read. When there are more, the last that came without a state is
+/// dropped first. The answer to a sign-in of
+/// [`sign_in_in_browser`](crate::auth::AuthClient::sign_in_in_browser) is not dropped.
+///
+/// It runs a thread, two with [`localhost`](LoopbackOptionsBuilder::localhost). Dropping it closes
+/// the port and ends the threads. That takes a few milliseconds, at most 200 ms; a thread that has
+/// not ended by then ends with its next connection.
 ///
 /// ```
 /// use typed_hub::auth::redirect::Loopback;
@@ -70,8 +82,38 @@ struct Shared {
 
 #[derive(Default)]
 struct Inbox {
-    callbacks: VecDeque<String>,
+    callbacks: VecDeque<(Rank, String)>,
+    /// The state of the sign-in in progress, if it is known.
+    expected: Option<RedirectState>,
     waiting: Vec<Waker>,
+}
+
+/// How likely a callback answers the sign-in in progress: those that are less likely are dropped
+/// first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Stateless,
+    WithState,
+    Expected,
+}
+
+impl Inbox {
+    /// Adds a callback. If there are too many, the last of the least likely ones is dropped.
+    fn add(&mut self, url: String) {
+        let rank = match Callback::of(&url).state {
+            None => Rank::Stateless,
+            Some(state) if self.expected.as_ref() == Some(&state) => Rank::Expected,
+            Some(_) => Rank::WithState,
+        };
+        self.callbacks.push_back((rank, url));
+        if self.callbacks.len() <= MAX_CALLBACKS {
+            return;
+        }
+        let latest = self.callbacks.iter().enumerate().rev();
+        if let Some((worst, _)) = latest.min_by_key(|(_, (rank, _))| *rank) {
+            self.callbacks.remove(worst);
+        }
+    }
 }
 
 impl Loopback {
@@ -174,7 +216,7 @@ impl Loopback {
             {
                 let waker = context.waker().clone();
                 let mut inbox = self.shared.inbox.lock();
-                if let Some(callback) = inbox.callbacks.pop_front() {
+                if let Some((_, callback)) = inbox.callbacks.pop_front() {
                     return Poll::Ready(Ok(callback));
                 }
                 if !inbox.waiting.iter().any(|known| known.will_wake(&waker)) {
@@ -187,9 +229,11 @@ impl Loopback {
         .await
     }
 
-    /// Drops the callbacks that wait to be read.
-    pub(crate) fn forget_callbacks(&self) {
-        self.shared.inbox.lock().callbacks.clear();
+    /// Drops the callbacks that wait to be read, and keeps a place for one of this state.
+    pub(crate) fn await_state(&self, state: &RedirectState) {
+        let mut inbox = self.shared.inbox.lock();
+        inbox.callbacks.clear();
+        inbox.expected = Some(state.clone());
     }
 
     /// Prepares for a sign-in with this redirect URI, which may name this address `localhost`.
@@ -216,9 +260,16 @@ impl Loopback {
 impl Drop for Loopback {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        for (address, thread) in self.threads.drain(..) {
-            // Wakes the thread. If it cannot be reached, do not wait for it.
-            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        for (address, _) in &self.threads {
+            // Wakes the thread. It needs no waking if so many connections wait that this one fails.
+            let _ = TcpStream::connect_timeout(address, WAKE_LIMIT);
+        }
+        let deadline = Instant::now() + END_LIMIT;
+        for (_, thread) in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
                 let _ = thread.join();
             }
         }
@@ -234,6 +285,9 @@ impl fmt::Debug for Loopback {
 }
 
 /// Opens the page in the user's browser.
+///
+/// Blocks while the system starts a program that opens the browser, which takes some milliseconds
+/// on Linux and macOS and can take longer on Windows. It does not wait for the browser itself.
 ///
 /// # Errors
 ///
@@ -328,9 +382,7 @@ impl Shared {
     fn deliver(&self, callback: String) {
         let waiting = {
             let mut inbox = self.inbox.lock();
-            if inbox.callbacks.len() < MAX_CALLBACKS {
-                inbox.callbacks.push_back(callback);
-            }
+            inbox.add(callback);
             std::mem::take(&mut inbox.waiting)
         };
         waiting.into_iter().for_each(Waker::wake);

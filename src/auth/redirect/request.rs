@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// application on the same host along, whatever its port.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How long a connection may take to read the answer.
+/// How long a connection may take to read the whole answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const PAGE: &str = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -118,11 +118,7 @@ fn read_head(stream: &mut TcpStream, patience: Duration) -> Result<Vec<u8>, &'st
 }
 
 fn read_until(stream: &mut TcpStream, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
-    stream.set_read_timeout(Some(left))?;
+    stream.set_read_timeout(Some(time_left(deadline)?))?;
     stream.read(into)
 }
 
@@ -217,7 +213,6 @@ fn respond(stream: &mut TcpStream, status: &str, page: Option<&str>) -> io::Resu
         None => (PAGE, ""),
     };
     let length = page.len();
-    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let answer = format!(
         "HTTP/1.1 {status}\r\n\
          Content-Type: text/html; charset=utf-8\r\n\
@@ -229,7 +224,29 @@ fn respond(stream: &mut TcpStream, status: &str, page: Option<&str>) -> io::Resu
          X-Content-Type-Options: nosniff\r\n\
          Connection: close\r\n\r\n{page}"
     );
-    stream.write_all(answer.as_bytes())
+    write_until(stream, answer.as_bytes(), Instant::now() + WRITE_TIMEOUT)
+}
+
+fn write_until(stream: &mut TcpStream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.set_write_timeout(Some(time_left(deadline)?))?;
+        match stream.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The time until the deadline; an error if it is over.
+fn time_left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(left)
 }
 
 #[cfg(test)]

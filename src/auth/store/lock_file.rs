@@ -1,49 +1,124 @@
 //! A file whose advisory lock admits one process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::StoreLock;
 use super::blocking::acquire;
 use crate::auth::error::StoreError;
+use crate::sync::Mutex;
 
-/// Opens the file whose lock is taken. Closing it releases the lock, as the end of the process does.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    owner_only().create(true).open(path)
+/// A lock file, opened when its lock is asked for. The lock is released when the file that has it is
+/// closed, as at the end of the process.
+pub(crate) struct LockFile {
+    path: PathBuf,
+    file: Option<File>,
 }
 
-/// Takes the lock if it is free.
-// The features that need it have a minimum of their own: see the README.
-#[clippy::msrv = "1.89"]
-pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
+impl LockFile {
+    pub(crate) const fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    /// Takes the lock if it is free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidData`] if the path is not that of a regular file.
+    // The features that need it have a minimum of their own: see the README.
+    #[clippy::msrv = "1.89"]
+    pub(crate) fn try_lock(&mut self) -> io::Result<Option<File>> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => open(&self.path)?,
+        };
+        match file.try_lock() {
+            Ok(()) if is_at(&file, &self.path)? => return Ok(Some(file)),
+            // The file was deleted since it was opened, and another process may have the lock of
+            // the one that took its place: that one is opened at the next attempt.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => self.file = Some(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(None)
     }
 }
 
-/// Takes the lock of a shared store on a thread of its own.
-pub(crate) async fn lock(
-    limit: Duration,
-    path: impl Fn() -> io::Result<PathBuf> + Send + 'static,
-) -> Result<StoreLock, StoreError> {
-    let mut opened = None;
-    let attempt = move || {
-        let file = match opened.take() {
-            Some(file) => file,
-            None => open(&path()?)?,
+fn open(path: &Path) -> io::Result<File> {
+    // Checked before as well: opening a pipe may wait for its other end.
+    match fs::metadata(path) {
+        Ok(metadata) => check_regular(&metadata)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut options = owner_only();
+    // Also for reading: a pipe that has come there since is opened at once, and then refused.
+    options.read(true).create(true);
+    // Others may read and write the open file, and not delete it.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1 | 2);
+    let file = options.open(path)?;
+    check_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Whether the file of this path is still the open one.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let open = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere an open file is not deleted.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it is fallible on Unix")]
+const fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// The lock of a shared store while a client holds it. All clones of a store have the same.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldLock(Arc<Mutex<Weak<File>>>);
+
+impl HeldLock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Weak::new())))
+    }
+
+    /// Takes the lock on a thread of its own.
+    pub(crate) async fn lock(
+        &self,
+        limit: Duration,
+        path: impl Fn() -> io::Result<PathBuf> + Send + 'static,
+    ) -> Result<StoreLock, StoreError> {
+        let mut lock = None;
+        let attempt = move || {
+            let lock = match &mut lock {
+                Some(lock) => lock,
+                None => lock.insert(LockFile::new(path()?)),
+            };
+            lock.try_lock()
         };
-        if try_lock(&file)? {
-            return Ok(Some(file));
-        }
-        opened = Some(file);
-        Ok(None)
-    };
-    let locked = acquire(limit, attempt).await;
-    locked.map(StoreLock::new).map_err(StoreError::Lock)
+        let locked = acquire(limit, attempt).await.map_err(StoreError::Lock)?;
+        let locked = Arc::new(locked);
+        *self.0.lock() = Arc::downgrade(&locked);
+        Ok(StoreLock::new(locked))
+    }
+
+    /// A share of the lock, for a write to keep until it has ended: its caller may be dropped, and
+    /// with it the caller's share.
+    pub(crate) fn share(&self) -> Option<Arc<File>> {
+        self.0.lock().upgrade()
+    }
 }
 
 /// Options of a file that only its owner may read, from the first byte on.
@@ -53,4 +128,13 @@ pub(crate) fn owner_only() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Refuses a folder, a pipe or a device.
+pub(crate) fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(ErrorKind::InvalidData.into())
+    }
 }

@@ -102,14 +102,16 @@ impl PendingRedirect {
 /// calls; only [`lock`](Self::lock) may be in progress beside another call.
 ///
 /// A future of a store is dropped unfinished only if the last handle of its client is dropped; that
-/// of `lock` may be dropped at any time.
+/// of `lock` may be dropped at any time. A write that goes on after its future was dropped must keep
+/// the lock of a shared store until it has ended.
 ///
 /// # Shared stores
 ///
 /// Unless [`is_shared`](Self::is_shared) says otherwise, a client reads the store once, and from
 /// then on relies on being its only writer. A store that several clients share, in one process or
 /// in several, says so and implements [`lock`](Self::lock). Then the client reads the store at each
-/// use, follows what the others have done, and changes the session only under the lock.
+/// use, follows what the others have done, and changes the session and the sign-in by redirect only
+/// under the lock.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -192,8 +194,8 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Takes the lock of a shared store, which one client at a time can hold, until the returned
     /// guard is dropped. The default takes no lock.
     ///
-    /// A client holds the lock while it refreshes, the request included, and while it saves or
-    /// clears a session. So the lock must be free for the other methods of this store, it must not
+    /// A client holds the lock while it refreshes or signs out, the request included, and while it
+    /// saves or clears a session or a sign-in by redirect. So the lock must be free for the other methods of this store, it must not
     /// be waited for on the thread that polls, and waiting for it must have a time limit.
     ///
     /// # Errors
