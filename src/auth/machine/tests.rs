@@ -1340,13 +1340,15 @@ const ROWS: &[Row] = &[
         to: Expired,
     },
     Row {
-        name: "shared: F15 also if the store cannot be read meanwhile",
+        name: "shared: F15, and the next call stores the refresh token, if the store cannot be read",
         from: Expired,
         act: |world| {
             world.share();
             world.fail_and_replace();
             world.unlocked = Some(|world| world.read_fails = true);
-            format!("{}; {}", world.session(), world.stored_tokens())
+            let first = world.session();
+            world.read_fails = false;
+            format!("{first}; {}; {}", world.session(), world.stored_tokens())
         },
         trace: &[
             "read",
@@ -1354,10 +1356,17 @@ const ROWS: &[Row] = &[
             "read",
             "ask refresh",
             "read",
+            "→tokenRefresh_failure, kept",
+            "lock",
+            "read",
             "store",
+            "lock",
+            "read",
+            "ask refresh",
+            "read",
             "→tokenRefresh_failure, kept",
         ],
-        answer: "unreachable; access, another",
+        answer: "unreachable; unreachable; access, another",
         to: Expired,
     },
     Row {
