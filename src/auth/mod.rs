@@ -12,7 +12,7 @@
 //! | 5 | `cognito`: `CognitoProvider` · `oidc`: `OidcProvider` |
 //! | 4 | `machine`: the state machine, in pure code · `redirect`: options, secrets and loopback address of a redirect · `memory`: [`MemoryProvider`], an embedded user pool · `oauth`: a client of OAuth endpoints · `file`: `FileStore` · `keyring`: `KeyringStore`; both write the JSON of `record` |
 //! | 3 | `channel`: [`Auth`], its events and its key · `provider`: [`IdentityProvider`] · `store`: [`TokenStore`] |
-//! | 2 | `user`: [`AuthUser`] · `tokens`: [`Tokens`] |
+//! | 2 | `user`: [`AuthUser`], [`SignInDetails`] · `tokens`: [`Tokens`] |
 //! | 1 | `error` · `secret`: [`Password`] and the like · `clock`: [`Clock`] |
 
 mod channel;
@@ -62,11 +62,13 @@ pub use self::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, O
 pub use self::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
-pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
+pub use self::provider::{
+    Attributes, IdentityProvider, SignInReply, SignInRequest, SignUpStep, UserPool,
+};
 pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
     IdToken, Nonce, PasskeyCredential, Password, RedirectState, RefreshToken, TotpKey,
 };
 pub use self::store::{MemoryStore, PendingRedirect, Session, StoreLock, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
-pub use self::user::AuthUser;
+pub use self::user::{AuthFlowType, AuthUser, SignInDetails};
