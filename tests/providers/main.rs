@@ -4,6 +4,8 @@
 #[cfg(feature = "cognito")]
 mod cognito;
 #[cfg(feature = "cognito")]
+mod cognito_options;
+#[cfg(feature = "cognito")]
 mod cognito_service;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 mod forged;

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Proxy, Request};
+use reqwest::{Client, Method, Proxy, Request, Response};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -21,7 +21,7 @@ use crate::auth::error::ProviderError;
 use crate::auth::error::text::sanitize;
 
 /// The longest response body that is read.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
 
 /// How requests are sent.
 pub(crate) struct HttpOptions {
@@ -90,6 +90,7 @@ pub(super) enum Fault {
 /// A response that has ended.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -151,14 +152,30 @@ impl Http {
     async fn send(&self, mut request: Request) -> Result<Answer, HttpError> {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(ACCEPT, json);
-        let url = request.url().clone();
-        self.answer(request).await.map_err(|fault| HttpError {
-            fault,
-            address: shown(&url),
-        })
+        let address = shown(request.url());
+        let answer = async {
+            let response = self.respond(request).await?;
+            let status = response.status();
+            if status.is_server_error() || status.as_u16() == 429 {
+                return Err(Fault::Status(status.as_u16()));
+            }
+            if status.is_redirection() {
+                return Err(Fault::Redirected(status.as_u16()));
+            }
+            read(response).await
+        };
+        answer.await.map_err(|fault| HttpError { fault, address })
     }
 
-    async fn answer(&self, request: Request) -> Result<Answer, Fault> {
+    /// Sends a request, and returns the answer of any status.
+    #[cfg(feature = "cognito")]
+    pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, HttpError> {
+        let address = shown(request.url());
+        let answer = async { read(self.respond(request).await?).await };
+        answer.await.map_err(|fault| HttpError { fault, address })
+    }
+
+    async fn respond(&self, request: Request) -> Result<Response, Fault> {
         if !is_secure(request.url()) {
             return Err(Fault::NotSecure);
         }
@@ -168,25 +185,33 @@ impl Http {
         } else {
             &clients.outward
         };
-        let mut response = client.execute(request).await.map_err(|e| fault(&e))?;
-        let status = response.status();
-        if status.is_server_error() || status.as_u16() == 429 {
-            return Err(Fault::Status(status.as_u16()));
+        client.execute(request).await.map_err(|e| fault(&e))
+    }
+}
+
+async fn read(mut response: Response) -> Result<Answer, Fault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Fault::TooLong);
         }
-        if status.is_redirection() {
-            return Err(Fault::Redirected(status.as_u16()));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Fault::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer {
-            status: status.as_u16(),
-            body,
-        })
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
+}
+
+#[cfg(feature = "cognito")]
+impl HttpError {
+    /// Whether there was no connection to send the request on, so that it had no effect.
+    pub(crate) const fn is_unsent(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::NotReached(_) | Fault::NameNotFound | Fault::ConnectionRefused
+        )
     }
 }
 
