@@ -92,3 +92,8 @@ pub use hub::{Hub, HubReport, ListenerBuilder, Publisher, ReceiverOptions, WeakH
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The providers of `docs/providers.md`, as tests.
+#[cfg(all(doctest, feature = "cognito", feature = "loopback", feature = "oidc"))]
+#[doc = include_str!("../docs/providers.md")]
+struct Providers;

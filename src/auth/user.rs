@@ -77,8 +77,8 @@ pub struct SignInDetails {
     pub auth_flow_type: AuthFlowType,
 }
 
-/// A way of signing in with a user pool, by the names that front-end libraries use ([Amplify JS,
-/// `AuthFlowType`](https://docs.amplify.aws/javascript/build-a-backend/auth/concepts/)).
+/// A way of signing in with a user pool, by the names that front-end libraries use ([Amplify
+/// JS](https://docs.amplify.aws/react/frontend/auth/switching-authentication-flows/)).
 ///
 /// ```
 /// use typed_hub::auth::AuthFlowType;
