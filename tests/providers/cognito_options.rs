@@ -343,6 +343,7 @@ async fn f15_a_session_is_kept_when_the_proxy_is_none() {
 mod beside_oidc {
     use crate::habits::options::{CERTIFICATE, encrypted, proxy};
     use crate::liar::{CLIENT, Liar};
+    use crate::shown::Shown;
 
     use super::*;
 
@@ -380,6 +381,31 @@ mod beside_oidc {
             root_certificates = CERTIFICATE,
         ));
         assert_eq!(error.await.name, "Unreadable", "it has answered");
+    }
+
+    /// Not even at the finest level of the crates below.
+    #[tokio::test]
+    async fn no_token_and_no_password_is_logged() {
+        const ACCESS: &str = "an-access-token-that-is-not-logged";
+        const REFRESH: &str = "a-refresh-token-that-is-not-logged";
+        const SECRET: &str = "a-password-that-is-not-logged";
+        let service = Service::start(|_, _, _| {
+            let mut result = result();
+            result["AccessToken"] = json!(ACCESS);
+            result["RefreshToken"] = json!(REFRESH);
+            (200, json!({ "AuthenticationResult": result }))
+        });
+        let hub = Hub::new();
+        let shown = Shown::of(&hub);
+        let provider = pool!(
+            region = "eu-central-1",
+            endpoint = &*service.address,
+            flow = CognitoFlow::Password,
+        );
+        let client = AuthClient::new(hub, provider).unwrap();
+        let _ = client.sign_in("ada", SECRET).await.unwrap();
+        client.refresh().await.unwrap().unwrap();
+        assert!(!shown.any_of(&[ACCESS, REFRESH, SECRET].map(str::to_owned)));
     }
 
     #[tokio::test]

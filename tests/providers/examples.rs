@@ -210,8 +210,7 @@ fn pool(name: &str, before: usize, body: &Value) -> (u16, Value) {
                 _ => tokens(),
             }
         }
-        ("InitiateAuth", _) => tokens(),
-        ("GetTokensFromRefreshToken", _) => tokens(),
+        ("InitiateAuth" | "GetTokensFromRefreshToken", _) => tokens(),
         ("RevokeToken", _) => (200, json!({})),
         other => panic!("{other:?} {before}"),
     }

@@ -9,8 +9,9 @@ use aws_sdk_cognitoidentityprovider::error::{BoxError, ConnectorError};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
+use aws_smithy_types::body::SdkBody;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Method, Request};
+use reqwest::{Body, Method, Request};
 use url::Url;
 
 use crate::auth::oauth::http::{Answer, Http, HttpError};
@@ -53,7 +54,9 @@ fn to_send(request: &HttpRequest) -> Result<Request, BoxError> {
 }
 
 fn received(answer: Answer) -> Result<HttpResponse, BoxError> {
-    let mut converted = HttpResponse::new(answer.status.try_into()?, answer.body.into());
+    // The SDK logs what it receives, and of a body in memory the contents: tokens.
+    let body = SdkBody::from_body_1_x(Body::from(answer.body));
+    let mut converted = HttpResponse::new(answer.status.try_into()?, body);
     for (name, value) in &answer.headers {
         // The SDK takes text only, and reads none of the others.
         if let Ok(value) = value.to_str() {
