@@ -3,12 +3,14 @@
 //! Run it with `cargo run --example auth_events`. Nothing has to be set up: the identity provider
 //! is a user pool embedded in this program, and its clock is moved by hand.
 //!
-//! With `--cognito` it is a Cognito user pool of yours: see `cognito.rs`.
+//! With `--cognito` it is a Cognito user pool of yours: `--help` tells how.
 
 #[cfg(feature = "cognito")]
 mod cognito;
 
+use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use typed_hub::auth::{
@@ -25,20 +27,74 @@ impl CustomChannel for Diary {
     const NAME: &'static str = "diary";
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    match arguments.next().as_deref() {
-        None => in_the_embedded_pool(),
-        Some("--cognito") => in_a_cognito_pool(arguments),
-        Some(_) => Err("it takes no argument, or --cognito and what comes with it".into()),
+const HELP: &str = "\
+Shows the events of a session, from the sign-in to the sign-out.
+
+    cargo run --example auth_events
+
+With the user pool that is embedded in this program. There is nothing to set up.
+
+    cargo run --example auth_events --features cognito -- --cognito REGION USER_POOL_ID CLIENT_ID \
+USER_NAME [ENDPOINT]
+
+With a Cognito user pool of yours, which asks for the password and for what else it needs.
+
+REGION         the region of the pool: eu-central-1
+USER_POOL_ID   the pool: eu-central-1_Example
+CLIENT_ID      an app client of the pool that allows ALLOW_USER_SRP_AUTH
+USER_NAME      a user of the pool
+ENDPOINT       the URL of the service, if it is not Amazon's
+
+What is left out, from the right, is read from COGNITO_REGION, COGNITO_USER_POOL_ID,
+COGNITO_CLIENT_ID, COGNITO_USER_NAME and COGNITO_ENDPOINT. The secret of the app client, if it has
+one, is read from COGNITO_CLIENT_SECRET.
+";
+
+fn main() -> ExitCode {
+    let arguments: Option<Vec<String>> = env::args_os()
+        .skip(1)
+        .map(|argument| argument.into_string().ok())
+        .collect();
+    let Some(arguments) = arguments else {
+        eprintln!("Error: an argument is not UTF-8.\n\n{HELP}");
+        return ExitCode::from(2);
+    };
+    if arguments.iter().any(|a| a == "--help" || a == "-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
     }
+    let done = match arguments.split_first() {
+        None => in_the_embedded_pool(),
+        Some((first, settings)) if first == "--cognito" => in_a_cognito_pool(settings),
+        Some((other, _)) => {
+            Err(format!("{other:?} is no argument of this program.\n\n{HELP}").into())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes, in words.
+fn with_causes(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
 }
 
 #[cfg(feature = "cognito")]
 use cognito::in_a_cognito_pool;
 
 #[cfg(not(feature = "cognito"))]
-fn in_a_cognito_pool(_: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+fn in_a_cognito_pool(_: &[String]) -> Result<(), Box<dyn Error>> {
     Err("this takes the feature cognito: \
         cargo run --example auth_events --features cognito -- --cognito \
         REGION USER_POOL_ID CLIENT_ID USER_NAME [ENDPOINT]"

@@ -57,7 +57,7 @@ pub(super) const KEY: AuthKey = AuthKey(());
 /// use typed_hub::{AuthEvent, auth::AuthUser};
 ///
 /// let event = AuthEvent::SignedIn {
-///     user: AuthUser { username: "ada".into(), user_id: "u-1".into() },
+///     user: AuthUser::new("ada", "u-1"),
 /// };
 /// assert_eq!(
 ///     serde_json::to_string(&event)?,

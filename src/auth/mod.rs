@@ -116,11 +116,13 @@ pub use self::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
 pub use self::provider::refresh::RefreshError;
-pub use self::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
+pub use self::provider::{
+    Attributes, IdentityProvider, SignInReply, SignInRequest, SignUpStep, UserPool,
+};
 pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
     IdToken, Nonce, PasskeyCredential, Password, RedirectState, RefreshToken, TotpKey,
 };
 pub use self::store::{MemoryStore, PendingRedirect, Session, StoreLock, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
-pub use self::user::AuthUser;
+pub use self::user::{AuthFlowType, AuthUser, SignInDetails};

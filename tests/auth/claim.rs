@@ -94,10 +94,7 @@ fn f43_code_that_holds_a_hub_publishes_nothing_on_auth() {
     let long_ago = SystemTime::UNIX_EPOCH;
     let expired = long_ago + Duration::from_secs(9);
     let tokens = Tokens::restored("a".into(), None, Some("r".into()), long_ago, expired);
-    let user = AuthUser {
-        username: "ada".into(),
-        user_id: "1".into(),
-    };
+    let user = AuthUser::new("ada", "1");
     block_on(store.save(&Session::new(user, tokens))).unwrap();
     let forger = AuthClient::builder()
         .hub(hub)

@@ -6,9 +6,9 @@ use pollster::block_on;
 #[cfg(feature = "redirect")]
 use typed_hub::auth::RedirectError;
 use typed_hub::auth::{
-    Answer, Challenge, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider, ManualClock,
-    MemoryChallenge, MemoryProvider, NotRevoked, Operation, SessionError, SignInError, SignInStep,
-    SignOutScope, StoreError, TokenStore,
+    Answer, AuthFlowType, Challenge, ConfirmSignInError, DeleteUserError, Fault, IdentityProvider,
+    ManualClock, MemoryChallenge, MemoryProvider, NotRevoked, Operation, SessionError,
+    SignInDetails, SignInError, SignInStep, SignOutScope, StoreError, TokenStore,
 };
 use typed_hub::{Auth, AuthEvent};
 
@@ -442,6 +442,33 @@ fn f38_restart_with_a_stored_session() {
     assert!(world.trace.take().is_empty());
     assert!(block_on(world.client.refresh()).unwrap().is_some());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
+}
+
+#[test]
+fn f38_how_the_user_signed_in_is_told_and_survives_a_refresh_and_a_restart() {
+    let world = World::new();
+    let (send, events) = std::sync::mpsc::channel();
+    let guard = world.hub.listen_inline::<Auth>(move |event: &AuthEvent| {
+        if let AuthEvent::SignedIn { user } = event {
+            send.send(user.clone()).unwrap();
+        }
+    });
+    let _ = block_on(world.client.sign_in("grace", PASSWORD)).unwrap();
+    let step = block_on(world.client.confirm_sign_in(code())).unwrap();
+    let details = SignInDetails {
+        login_id: "grace".to_owned(),
+        auth_flow_type: AuthFlowType::UserPassword,
+    };
+    let told = events.recv().unwrap();
+    assert_eq!(told.sign_in_details.as_ref(), Some(&details));
+    assert_eq!(step, SignInStep::Done(told));
+    drop(guard);
+    assert!(block_on(world.client.refresh()).unwrap().is_some());
+    let world = world.restarted();
+    let user = block_on(world.client.current_user()).unwrap().unwrap();
+    assert_eq!(user.sign_in_details.as_ref(), Some(&details));
+    let session = block_on(world.client.session()).unwrap().unwrap();
+    assert_eq!(session.user, user);
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn f28_a_good_callback() {
     let (world, callback) = redirecting();
     let user = block_on(world.client.complete_redirect(&callback)).unwrap();
     assert_eq!(user.username, "ada");
+    assert_eq!(user.sign_in_details, None, "the page knows, not the client");
     assert_eq!(world.trace.take(), COMPLETED);
     assert_eq!(world.store.stored().unwrap().user, user);
     assert!(block_on(world.client.session()).unwrap().is_some());

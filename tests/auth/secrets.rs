@@ -256,9 +256,6 @@ mod log {
 #[test]
 fn this_test_would_find_one() {
     let mut shown = Shown::default();
-    shown.debug(&AuthUser {
-        username: "ada".to_owned(),
-        user_id: PASSWORD.to_owned(),
-    });
+    shown.debug(&AuthUser::new("ada", PASSWORD));
     assert!(shown.0.contains(PASSWORD));
 }

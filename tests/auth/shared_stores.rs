@@ -1022,10 +1022,7 @@ mod processes {
         reader.read_line(&mut request).unwrap();
         let (what, token) = request.trim().split_once(' ').unwrap();
         let token = RefreshToken::from(token);
-        let user = AuthUser {
-            username: "ada".to_owned(),
-            user_id: "user-0001".to_owned(),
-        };
+        let user = AuthUser::new("ada", "user-0001");
         let answer = if what == "revoke" {
             block_on(pool.revoke(&token)).unwrap();
             "revoked".to_owned()

@@ -5,15 +5,18 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use pollster::block_on;
-use typed_hub::auth::{AuthUser, MemoryStore, PendingRedirect, Session, TokenStore, Tokens};
+use typed_hub::auth::{
+    AuthFlowType, AuthUser, MemoryStore, PendingRedirect, Session, SignInDetails, TokenStore,
+    Tokens,
+};
 
 const SECRET: &str = "s3cret";
 
 fn session(mark: &str) -> Session {
-    let user = AuthUser {
-        username: format!("ada {mark}"),
-        user_id: mark.to_owned(),
-    };
+    let user = AuthUser::new(format!("ada {mark}"), mark).with_sign_in_details(SignInDetails {
+        login_id: format!("ada{mark}@example.org"),
+        auth_flow_type: AuthFlowType::UserSrp,
+    });
     let received_at = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_700);
     let tokens = Tokens::restored(
         format!("access-{SECRET}-{mark}").into(),
@@ -26,7 +29,7 @@ fn session(mark: &str) -> Session {
 }
 
 fn bare(access: &str) -> Session {
-    let user = session("").user;
+    let user = AuthUser::new("ada", "");
     let epoch = SystemTime::UNIX_EPOCH;
     let tokens = Tokens::restored(access.into(), None, None, epoch, epoch);
     Session::new(user, tokens).began_by_redirect(true)
@@ -403,6 +406,29 @@ mod file {
         assert!(!format!("{error} {error:?} {store:?}").contains(SECRET));
         block_on(store.clear_redirect()).unwrap();
         assert_eq!(block_on(store.load_redirect()), Ok(None));
+    }
+
+    #[test]
+    fn a_session_without_the_details_of_its_sign_in_or_with_those_of_a_later_version_is_kept() {
+        let folder = Folder::new();
+        let store = folder.store();
+        block_on(store.save(&session("old"))).unwrap();
+        let path = folder.file("session.json");
+        let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let mut earlier = whole.clone();
+        let details = earlier["user"]
+            .as_object_mut()
+            .unwrap()
+            .remove("signInDetails");
+        assert_eq!(details.unwrap()["authFlowType"], "USER_SRP_AUTH");
+        let mut later = whole;
+        later["user"]["signInDetails"]["authFlowType"] = "USER_PIGEON_AUTH".into();
+        for stored in [earlier, later] {
+            fs::write(&path, stored.to_string()).unwrap();
+            let read = block_on(store.load()).unwrap().unwrap();
+            assert_eq!(read.user, AuthUser::new("ada old", "old"));
+            assert_eq!(read.tokens, session("old").tokens);
+        }
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 use strum::{EnumCount, IntoEnumIterator};
-use typed_hub::auth::{AuthFailure, AuthUser, ProviderError, ProviderErrorKind, RedirectError};
+use typed_hub::auth::{
+    AuthFailure, AuthFlowType, AuthUser, ProviderError, ProviderErrorKind, RedirectError,
+    SignInDetails,
+};
 use typed_hub::{AuthEvent, AuthEventKind};
 
 fn user() -> AuthUser {
-    AuthUser {
-        username: "ada".to_owned(),
-        user_id: "u-1".to_owned(),
-    }
+    AuthUser::new("ada", "u-1")
 }
 
 fn failure() -> AuthFailure {
@@ -59,6 +59,29 @@ fn every_event_is_written_and_read_as_agreed() {
     }
 }
 
+/// As Amplify JS 6 names them: `AuthUser.signInDetails`.
+#[test]
+fn the_details_of_a_sign_in_are_written_and_read_as_agreed() {
+    for (flow, named) in [
+        (AuthFlowType::UserSrp, "USER_SRP_AUTH"),
+        (AuthFlowType::UserPassword, "USER_PASSWORD_AUTH"),
+        (AuthFlowType::CustomWithSrp, "CUSTOM_WITH_SRP"),
+        (AuthFlowType::CustomWithoutSrp, "CUSTOM_WITHOUT_SRP"),
+        (AuthFlowType::User, "USER_AUTH"),
+    ] {
+        let user = user().with_sign_in_details(SignInDetails {
+            login_id: "ada@example.org".to_owned(),
+            auth_flow_type: flow,
+        });
+        let event = AuthEvent::SignedIn { user };
+        let wire = format!(
+            r#"{{"event":"signedIn","data":{{"username":"ada","userId":"u-1","signInDetails":{{"loginId":"ada@example.org","authFlowType":"{named}"}}}}}}"#
+        );
+        assert_eq!(serde_json::to_string(&event).unwrap(), wire);
+        assert_eq!(serde_json::from_str::<AuthEvent>(&wire).unwrap(), event);
+    }
+}
+
 #[test]
 fn kinds_are_printed_and_parsed_by_their_names_on_the_wire() {
     let names = [
@@ -95,10 +118,19 @@ fn what_is_no_auth_event_is_not_read_as_one() {
 fn any_event() -> impl Strategy<Value = AuthEvent> {
     let failure = (any::<String>(), any::<String>())
         .prop_map(|(name, message)| AuthFailure { name, message });
+    let user = (any::<[String; 2]>(), any::<Option<String>>()).prop_map(
+        |([username, user_id], login_id)| {
+            let user = AuthUser::new(username, user_id);
+            let auth_flow_type = AuthFlowType::UserSrp;
+            let details = login_id.map(|login_id| SignInDetails {
+                login_id,
+                auth_flow_type,
+            });
+            details.map_or(user.clone(), |details| user.with_sign_in_details(details))
+        },
+    );
     prop_oneof![
-        (any::<String>(), any::<String>()).prop_map(|(username, user_id)| AuthEvent::SignedIn {
-            user: AuthUser { username, user_id }
-        }),
+        user.prop_map(|user| AuthEvent::SignedIn { user }),
         Just(AuthEvent::SignedOut),
         Just(AuthEvent::TokenRefresh),
         (failure.clone(), any::<bool>()).prop_map(|(error, session_ended)| {

@@ -1,32 +1,23 @@
-//! The table of events, `docs/auth-events.md`: every row that the code cites is there, and every row
-//! that is done is cited by a test.
+//! The table of events, `docs/auth-events.md`: every row that the code cites is there, and a test cites
+//! every row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the last column of the table says of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
-    Yes,
-    Partly,
-    No,
-}
-
 #[test]
 fn rows_are_numbered_without_a_gap() {
-    let numbers: Vec<_> = table().into_keys().collect();
     let first_to_last: Vec<_> = (1..=43).collect();
-    assert_eq!(numbers, first_to_last);
+    assert_eq!(rows(), first_to_last);
 }
 
 #[test]
 fn every_row_that_is_cited_is_in_the_table() {
-    let table = table();
+    let rows = rows();
     for file in files(&["src", "tests", "examples", "README.md", "CONTRIBUTING.md"]) {
         for row in cited(&fs::read_to_string(&file).unwrap()) {
             assert!(
-                table.contains_key(&row),
+                rows.contains(&row),
                 "{} cites F{row}, which is no row",
                 file.display()
             );
@@ -35,7 +26,7 @@ fn every_row_that_is_cited_is_in_the_table() {
 }
 
 #[test]
-fn a_row_that_is_done_is_cited_by_a_test_and_one_that_is_not_is_cited_by_none() {
+fn every_row_is_cited_by_a_test() {
     let tests = files(&["tests", "src/auth/machine/tests.rs"]);
     let this = Path::new(file!()).file_name().unwrap();
     let cited: BTreeSet<_> = tests
@@ -43,22 +34,8 @@ fn a_row_that_is_done_is_cited_by_a_test_and_one_that_is_not_is_cited_by_none() 
         .filter(|file| file.file_name() != Some(this))
         .flat_map(|file| cited(&fs::read_to_string(file).unwrap()))
         .collect();
-    for (row, done) in table() {
-        assert_eq!(cited.contains(&row), done != Done::No, "F{row} is {done:?}");
-    }
-}
-
-#[test]
-fn a_row_that_is_not_wholly_done_is_listed_as_such() {
-    let text = text();
-    let (_, missing) = text.split_once("## What is not done yet").unwrap();
-    let listed = cited(missing);
-    for (row, done) in table() {
-        assert_eq!(
-            listed.contains(&row),
-            done != Done::Yes,
-            "F{row} is {done:?}"
-        );
+    for row in rows() {
+        assert!(cited.contains(&row), "no test cites F{row}");
     }
 }
 
@@ -68,28 +45,14 @@ fn this_test_sees_a_citation() {
     assert_eq!(cited(citations), BTreeSet::from([1, 3, 4, 5, 6, 9]));
 }
 
-fn text() -> String {
-    fs::read_to_string(root().join("docs/auth-events.md")).unwrap()
-}
-
-/// The rows of the table, by number.
-fn table() -> BTreeMap<u32, Done> {
-    let mut rows = BTreeMap::new();
-    for line in text().lines().filter(|line| line.starts_with("| F")) {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [row, _, _, _, _, done] = cells[..] else {
-            panic!("a row has six cells: {line}");
-        };
-        let done = match done {
-            "yes" => Done::Yes,
-            "partly" => Done::Partly,
-            "no" => Done::No,
-            other => panic!("{other}: {line}"),
-        };
-        let number = row[1..].parse().unwrap();
-        assert!(rows.insert(number, done).is_none(), "F{number} twice");
-    }
-    rows
+/// The numbers of the table's rows.
+fn rows() -> Vec<u32> {
+    let text = fs::read_to_string(root().join("docs/auth-events.md")).unwrap();
+    let (_, table) = text.split_once("## The table").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| F"));
+    rows.map(|row| row.split_once(' ').unwrap().0.parse().unwrap())
+        .collect()
 }
 
 /// The rows that a text cites: `F24` anywhere, `f24` in the name of a test.

@@ -14,20 +14,20 @@ use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::{
     Answer, AuthClient, Challenge, ConfirmSignInError, FirstFactor, MfaMethod, ProviderError,
-    SessionError, SignInError, SignInStep, SignOutScope,
+    SessionError, SignInError, SignInStep, SignOutScope, SignUpStep,
 };
 
 type Client = AuthClient<CognitoProvider>;
 
 /// A service that answers each call by its name, how often it came before, and its body; and the
 /// calls that have come.
-struct Service {
-    address: String,
-    calls: Arc<Mutex<Vec<(String, Value)>>>,
+pub(crate) struct Service {
+    pub(crate) address: String,
+    pub(crate) calls: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Service {
-    fn start(answer: fn(&str, usize, &Value) -> (u16, Value)) -> Self {
+    pub(crate) fn start(answer: fn(&str, usize, &Value) -> (u16, Value)) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
     }
 
@@ -73,7 +73,7 @@ impl Service {
         Self { address, calls }
     }
 
-    fn client(&self, flow: CognitoFlow) -> Client {
+    pub(crate) fn client(&self, flow: CognitoFlow) -> Client {
         let provider = CognitoProvider::builder()
             .region("eu-central-1")
             .user_pool_id("eu-central-1_Example")
@@ -84,7 +84,7 @@ impl Service {
         AuthClient::new(Hub::new(), provider).unwrap()
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
         calls.iter().map(|(name, _)| name.clone()).collect()
     }
@@ -110,7 +110,7 @@ fn now() -> u64 {
 }
 
 /// The id token lasts two hours.
-fn result() -> Value {
+pub(crate) fn result() -> Value {
     let claims = json!({
         "sub": "1", "cognito:username": "ada", "iat": now(), "exp": now() + 7200,
     });
@@ -120,14 +120,14 @@ fn result() -> Value {
     })
 }
 
-fn tokens() -> (u16, Value) {
+pub(crate) fn tokens() -> (u16, Value) {
     (
         200,
         json!({ "AuthenticationResult": result(), "ChallengeParameters": {} }),
     )
 }
 
-fn challenge(name: &str, parameters: &Value) -> (u16, Value) {
+pub(crate) fn challenge(name: &str, parameters: &Value) -> (u16, Value) {
     (
         200,
         json!({ "ChallengeName": name, "Session": "s", "ChallengeParameters": parameters }),
@@ -323,7 +323,7 @@ async fn a_passkey_passes_through_as_json() {
     }
 }
 
-fn verifier(b: &str) -> (u16, Value) {
+pub(crate) fn verifier(b: &str) -> (u16, Value) {
     challenge(
         "PASSWORD_VERIFIER",
         &json!({
@@ -586,5 +586,91 @@ async fn a_request_that_may_have_had_an_effect_is_not_sent_again() {
         let failed = client.refresh().await;
         assert!(!matches!(failed, Ok(Some(_))), "{failed:?}");
         assert_eq!(service.names().len(), 2, "{failed:?}");
+    }
+}
+
+/// What the service says of where a code went, or must be filled in, is shown to the user.
+#[tokio::test]
+async fn what_a_challenge_shows_deceives_nobody() {
+    const DECEIVING: &str = "a\u{1b}[2Kb\n\u{202e}c";
+    let destination = |said: &str| {
+        let service = Service::start(|_, _, body| {
+            let said = &body["AuthParameters"]["USERNAME"];
+            challenge("SMS_MFA", &json!({"CODE_DELIVERY_DESTINATION": said}))
+        });
+        let (client, said) = (service.client(CognitoFlow::Password), said.to_owned());
+        async move {
+            match client.sign_in(&said, "correct horse").await {
+                Ok(SignInStep::Challenge(Challenge::SmsCode { destination })) => destination,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(destination("+*******1234").await.unwrap(), "+*******1234");
+    assert_eq!(destination(DECEIVING).await.unwrap(), "a [2Kb  c");
+    assert_eq!(destination(&"x".repeat(1_000)).await.unwrap().len(), 256);
+    assert_eq!(destination("\u{200b}").await, None);
+
+    let service = Service::start(|_, _, _| {
+        let missing = json!([
+            "userAttributes.name",
+            DECEIVING,
+            "",
+            "userAttributes.custom:größe"
+        ]);
+        let parameters = json!({"requiredAttributes": missing.to_string()});
+        challenge("NEW_PASSWORD_REQUIRED", &parameters)
+    });
+    let asked = sign_in(&service.client(CognitoFlow::Password)).await;
+    let missing_attributes = vec!["name".to_owned(), "custom:größe".to_owned()];
+    assert_eq!(asked, Challenge::NewPassword { missing_attributes });
+
+    let service = Service::start(|name, _, _| match name {
+        "InitiateAuth" => challenge("MFA_SETUP", &json!({})),
+        _ => (200, json!({"SecretCode": DECEIVING, "Session": "s2"})),
+    });
+    let error = refused(&service.client(CognitoFlow::Password)).await;
+    assert!(error.message.contains("no key"), "{error}");
+
+    let service = Service::start(|_, _, _| {
+        let sent = json!({"Destination": DECEIVING, "DeliveryMedium": "SMS"});
+        (200, json!({"CodeDeliveryDetails": sent, "UserSub": "1"}))
+    });
+    let client = service.client(CognitoFlow::Password);
+    let shown = Some("a [2Kb  c".to_owned());
+    assert_eq!(client.reset_password("ada").await, Ok(shown.clone()));
+    let confirm = SignUpStep::Confirm { destination: shown };
+    let resent = client.resend_sign_up_code("ada").await;
+    assert_eq!(resent, Ok(confirm.clone()));
+    let signed_up = client.sign_up("ada", "correct horse", [].into()).await;
+    assert_eq!(signed_up, Ok(confirm));
+}
+
+#[tokio::test]
+async fn what_is_not_offered_cannot_be_chosen() {
+    let service = Service::start(|_, _, _| selection(&json!(["EMAIL_OTP"])));
+    let client = service.client(CognitoFlow::Choice);
+    let _ = client.sign_in_without_password("ada").await.unwrap();
+    let unfit = client.confirm_sign_in(Answer::FirstFactor(FirstFactor::Password));
+    assert_eq!(unfit.await, Err(ConfirmSignInError::UnfittingAnswer));
+
+    for (name, list) in [
+        ("SELECT_MFA_TYPE", "MFAS_CAN_CHOOSE"),
+        ("MFA_SETUP", "MFAS_CAN_SETUP"),
+    ] {
+        let service = Service::start(|_, _, body| {
+            let name = body["AuthParameters"]["USERNAME"].as_str().unwrap();
+            let (name, list) = name.split_once(' ').unwrap();
+            challenge(
+                name,
+                &json!({list: "[\"SOFTWARE_TOKEN_MFA\",\"EMAIL_OTP\"]"}),
+            )
+        });
+        let client = service.client(CognitoFlow::Password);
+        let user = format!("{name} {list}");
+        let _ = client.sign_in(&user, "correct horse").await.unwrap();
+        let unfit = client.confirm_sign_in(Answer::Mfa(MfaMethod::Sms)).await;
+        assert_eq!(unfit, Err(ConfirmSignInError::UnfittingAnswer));
+        assert_eq!(service.names(), ["InitiateAuth"], "{name}");
     }
 }

@@ -6,7 +6,7 @@
 
 mod accepted;
 mod keys;
-mod options;
+pub(crate) mod options;
 mod provider;
 mod refreshed;
 mod refused;

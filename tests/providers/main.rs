@@ -4,7 +4,11 @@
 #[cfg(feature = "cognito")]
 mod cognito;
 #[cfg(feature = "cognito")]
+mod cognito_options;
+#[cfg(feature = "cognito")]
 mod cognito_service;
+#[cfg(all(feature = "cognito", feature = "loopback", feature = "oidc"))]
+mod examples;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 mod forged;
 #[cfg(feature = "oidc")]

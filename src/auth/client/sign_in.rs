@@ -4,7 +4,7 @@ use super::AuthClient;
 use crate::auth::error::{ConfirmSignInError, Field, InputError, ProviderError, SignInError};
 use crate::auth::machine::{Attempt, NewSession, SignInFailure, SignInResult, SignInStep};
 use crate::auth::provider::challenge::Answer;
-use crate::auth::provider::{IdentityProvider, SignInReply, UserPool};
+use crate::auth::provider::{IdentityProvider, SignInReply, SignInRequest, UserPool};
 use crate::auth::secret::{Password, RefreshToken};
 use crate::auth::store::TokenStore;
 
@@ -35,10 +35,8 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         username: &str,
         password: impl Into<Password> + Send,
     ) -> Result<SignInStep, SignInError> {
-        let password = password.into();
-        check(Field::Username, username)?;
-        check(Field::Password, password.expose())?;
-        self.begin_sign_in(username, Some(&password)).await
+        let request = SignInRequest::builder().username(username);
+        self.sign_in_with(request.password(password).build()).await
     }
 
     /// Begins a sign-in with the user name alone: the provider decides what to ask for, for example
@@ -51,15 +49,42 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
         &self,
         username: &str,
     ) -> Result<SignInStep, SignInError> {
-        check(Field::Username, username)?;
-        self.begin_sign_in(username, None).await
+        let request = SignInRequest::builder().username(username);
+        self.sign_in_with(request.build()).await
     }
 
-    async fn begin_sign_in(
-        &self,
-        username: &str,
-        password: Option<&Password>,
-    ) -> Result<SignInStep, SignInError> {
+    /// Begins a sign-in that asks for another way of signing in than the provider's own options, or
+    /// that carries metadata. Otherwise it works as [`sign_in`](Self::sign_in).
+    ///
+    /// ```
+    /// use typed_hub::Hub;
+    /// use typed_hub::auth::{AuthClient, AuthFlowType, MemoryProvider, SignInRequest, SignInStep};
+    ///
+    /// # pollster::block_on(async {
+    /// let pool = MemoryProvider::new();
+    /// pool.add_user("ada", "correct horse", []);
+    /// let client = AuthClient::new(Hub::new(), pool)?;
+    ///
+    /// let request = SignInRequest::builder()
+    ///     .username("ada")
+    ///     .password("correct horse")
+    ///     .auth_flow(AuthFlowType::UserSrp)
+    ///     .build();
+    /// let step = client.sign_in_with(request).await?;
+    /// assert!(matches!(step, SignInStep::Done(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]: this call has signed in no user. A provider that does not take such options
+    /// refuses them under the name `Unsupported`.
+    pub async fn sign_in_with(&self, request: SignInRequest) -> Result<SignInStep, SignInError> {
+        check(Field::Username, &request.username)?;
+        if let Some(password) = &request.password {
+            check(Field::Password, password.expose())?;
+        }
         let begun = self.inner.submit(|machine, _| machine.begin_sign_in());
         let attempt = begun.outcome().await;
         let session = self.current_session().await;
@@ -67,7 +92,7 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
             .submit(move |machine, now| machine.sign_in(attempt, &session, now))
             .outcome()
             .await?;
-        let reply = self.inner.provider().sign_in(username, password).await;
+        let reply = self.inner.provider().sign_in_with(&request).await;
         Ok(self.signed_in(attempt, reply).await?)
     }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::ChallengeNameType as Name;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{sanitize_name, unreadable, unsupported};
+use super::failure::{sanitize, sanitize_name, unreadable, unsupported};
+use super::sign_in::Begun;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod};
 use crate::auth::secret::Continuation;
@@ -20,8 +21,8 @@ pub(super) struct ChallengeState {
     /// The service's name for the user from here on.
     pub(super) username: String,
     /// Whether the service takes the password by SRP only.
-    #[serde(default)]
     pub(super) password_by_srp: bool,
+    pub(super) begun: Begun,
 }
 
 impl ChallengeState {
@@ -40,7 +41,7 @@ pub(super) fn to_challenge(
     parameters: &Parameters,
     available: &[Name],
 ) -> Result<Challenge, ProviderError> {
-    let destination = || parameters.get("CODE_DELIVERY_DESTINATION").cloned();
+    let destination = || destination(parameters.get("CODE_DELIVERY_DESTINATION").cloned());
     Ok(match name {
         Name::CustomChallenge => Challenge::Custom {
             parameters: parameters.clone().into_iter().collect(),
@@ -49,6 +50,7 @@ pub(super) fn to_challenge(
             missing_attributes: list(parameters, "requiredAttributes")
                 .into_iter()
                 .map(|name| name.trim_start_matches("userAttributes.").to_owned())
+                .filter(|name| !name.is_empty() && sanitize(name) == *name)
                 .collect(),
         },
         Name::SelectMfaType => Challenge::SelectMfa {
@@ -81,6 +83,12 @@ pub(super) fn to_challenge(
             return Err(unsupported(&message));
         }
     })
+}
+
+/// Where a code was sent to, as it may be shown.
+pub(super) fn destination(said: Option<String>) -> Option<String> {
+    let shown = said.map(|destination| sanitize(&destination));
+    shown.filter(|destination| !destination.trim().is_empty())
 }
 
 /// The second factors that a user can set up here. If the service names none, it means an
@@ -123,6 +131,16 @@ fn known<N: AsRef<str>, T: PartialEq>(
     Ok(all)
 }
 
+/// The service's name for a first factor.
+pub(super) const fn name_of(factor: FirstFactor) -> &'static str {
+    match factor {
+        FirstFactor::Password => "PASSWORD",
+        FirstFactor::SmsCode => "SMS_OTP",
+        FirstFactor::EmailCode => "EMAIL_OTP",
+        FirstFactor::Passkey => "WEB_AUTHN",
+    }
+}
+
 fn first_factor(name: &Name) -> Option<FirstFactor> {
     match name {
         Name::Password | Name::PasswordSrp => Some(FirstFactor::Password),
@@ -150,15 +168,7 @@ pub(super) fn to_responses(name: &str, answer: &Answer) -> Option<Vec<(String, S
                 MfaMethod::Email => "EMAIL_OTP",
             },
         ),
-        ("SELECT_CHALLENGE", Answer::FirstFactor(factor)) => one(
-            "ANSWER",
-            match factor {
-                FirstFactor::Password => "PASSWORD",
-                FirstFactor::SmsCode => "SMS_OTP",
-                FirstFactor::EmailCode => "EMAIL_OTP",
-                FirstFactor::Passkey => "WEB_AUTHN",
-            },
-        ),
+        ("SELECT_CHALLENGE", Answer::FirstFactor(factor)) => one("ANSWER", name_of(*factor)),
         ("SELECT_CHALLENGE", Answer::Password(password)) => Some(vec![
             ("ANSWER".to_owned(), "PASSWORD".to_owned()),
             ("PASSWORD".to_owned(), password.expose().to_owned()),

@@ -3,9 +3,10 @@
 use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 
+use super::http::http_error;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
-pub(super) use crate::auth::oauth::failure::{sanitize_name, unreadable};
+pub(super) use crate::auth::oauth::failure::{sanitize, sanitize_name, unreadable};
 
 /// Keeps the service's name and message of the error. For secrets in the message, see
 /// [`hide_secrets`](crate::auth::oauth::hide::hide_secrets).
@@ -25,8 +26,11 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
     let error = match error {
         SdkError::ServiceError(service) => service.into_err(),
         SdkError::TimeoutError(_) => return in_transit("TimedOut", "no answer in time"),
-        SdkError::DispatchFailure(_) => return in_transit("NotReached", "no connection"),
-        SdkError::ConstructionFailure(_) => return in_transit("Request", "it cannot be asked"),
+        SdkError::DispatchFailure(failure) => {
+            let error = failure.as_connector_error().and_then(http_error);
+            return error.map_or_else(unaddressed, failure::in_transit);
+        }
+        SdkError::ConstructionFailure(_) => return unaddressed(),
         _ => return no_answer(),
     };
     let (Some(name), Some(status)) = (error.code(), status) else {
@@ -34,11 +38,14 @@ pub(super) fn service_error<E: ProvideErrorMetadata>(
     };
     let message = error.message().unwrap_or("the service gives no reason");
     let kind = kind(name, status);
-    ProviderError::new(
-        kind,
-        sanitize_name(name),
-        failure::sanitize(hide_input(message)),
-    )
+    ProviderError::new(kind, sanitize_name(name), sanitize(hide_input(message)))
+}
+
+/// The error of a request that cannot be made.
+fn unaddressed() -> ProviderError {
+    let message = "no request can be made of the region and the endpoint: the region is one such as \
+                   eu-central-1, and the endpoint a URL that begins with https://";
+    failure::misconfigured("Endpoint", message)
 }
 
 /// Hides the message of a failed constraint, which repeats the input.
@@ -85,7 +92,9 @@ pub(super) fn refresh_error<E: ProvideErrorMetadata>(
 fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
     if ENDS_A_SESSION.contains(&name) {
         kind
-    } else if kind == ProviderErrorKind::Rejected && MISCONFIGURED.contains(&name) {
+    } else if kind == ProviderErrorKind::Misconfigured
+        || kind == ProviderErrorKind::Rejected && MISCONFIGURED.contains(&name)
+    {
         ProviderErrorKind::Misconfigured
     } else {
         ProviderErrorKind::InTransit

@@ -4,12 +4,11 @@
 //! - `options`: its options; `users`: its users; `sign_in`: sign-in, step by step; `srp`: by proof
 //!   of the password
 //! - `challenge`: converts the service's challenges; `tokens`: the tokens it issues
-//! - `failure`: its errors; `bounded`: the size limit of an answer; `retry`: which requests are
-//!   sent again
+//! - `http`: sends its requests; `retry`: which of them are sent again; `failure`: its errors
 
-mod bounded;
 mod challenge;
 mod failure;
+mod http;
 mod options;
 mod retry;
 mod sign_in;
@@ -17,24 +16,25 @@ mod srp;
 mod tokens;
 mod users;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use aws_sdk_cognitoidentityprovider::Client;
 
-pub use self::options::{CognitoFlow, CognitoOptions, CognitoOptionsBuilder};
+pub use self::options::{CognitoFlow, CognitoIssuer, CognitoOptions, CognitoOptionsBuilder};
 pub use super::oauth::ClientAuth;
 
-use self::failure::{another_user, refresh_error, service_error, unreadable, unsupported};
+use self::failure::{another_user, refresh_error, service_error, unreadable};
 use self::tokens::read_tokens;
 use super::error::ProviderError;
 use super::oauth::hide::hide_secrets;
 use super::oauth::{Endpoints, OAuth};
-use super::provider::IdentityProvider;
 use super::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, LogoutUrl, RedirectGrant, RedirectProvider,
 };
 use super::provider::refresh::RefreshError;
+use super::provider::{Attributes, IdentityProvider};
 use super::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -67,11 +67,12 @@ pub struct CognitoProvider {
 
 struct Inner {
     client: Client,
-    hosted: Result<Hosted, &'static str>,
+    hosted: Result<Hosted, ProviderError>,
     user_pool_id: String,
     client_id: String,
     client_secret: Option<ClientSecret>,
     flow: CognitoFlow,
+    client_metadata: Attributes,
 }
 
 /// The pool's sign-in pages.
@@ -91,13 +92,24 @@ impl CognitoProvider {
         self.inner.client_secret.as_ref().map(ClientSecret::expose)
     }
 
+    /// The metadata of every request and of this one, if there are any.
+    fn metadata(&self, of_this: &Attributes) -> Option<HashMap<String, String>> {
+        let every = &self.inner.client_metadata;
+        let metadata: HashMap<_, _> = every
+            .iter()
+            .chain(of_this)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Some(metadata).filter(|metadata| !metadata.is_empty())
+    }
+
     /// Hides this secret and that of the app client in an error.
     fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
         hide_secrets(error, [sent].into_iter().chain(self.secret()))
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
-        self.inner.hosted.as_ref().map_err(|why| unsupported(why))
+        self.inner.hosted.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -113,6 +125,7 @@ impl IdentityProvider for CognitoProvider {
             .get_tokens_from_refresh_token()
             .refresh_token(token.expose())
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await

@@ -7,19 +7,19 @@ use std::time::Duration;
 use aws_sdk_cognitoidentityprovider::config::timeout::TimeoutConfig;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Region};
 use aws_sdk_cognitoidentityprovider::{Client, Config};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use typed_builder::TypedBuilder;
 use url::Url;
 
-use super::bounded::Bounded;
 use super::retry::{self, OnlyWithoutEffect};
-use super::{CognitoProvider, Hosted, Inner};
-use crate::auth::oauth::http::{Http, HttpOptions};
+use super::{CognitoProvider, Hosted, Inner, http};
+use crate::auth::error::ProviderError;
+use crate::auth::oauth::failure::{misconfigured, sanitize};
+use crate::auth::oauth::http::{Http, HttpOptions, is_secure};
 use crate::auth::oauth::user::USERNAME_CLAIMS;
 use crate::auth::oauth::{ClientAuth, Endpoints, Issuer, OAuth, Registration, texts};
+use crate::auth::provider::Attributes;
 use crate::auth::secret::ClientSecret;
+use crate::auth::user::AuthFlowType;
 
 /// How a user signs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,31 @@ pub enum CognitoFlow {
     Custom,
     /// By a factor of the user's choice (`USER_AUTH`).
     Choice,
+}
+
+impl CognitoFlow {
+    pub(super) const fn with_password(self, there_is_one: bool) -> AuthFlowType {
+        match self {
+            Self::Srp => AuthFlowType::UserSrp,
+            Self::Password => AuthFlowType::UserPassword,
+            Self::Custom if there_is_one => AuthFlowType::CustomWithSrp,
+            Self::Custom => AuthFlowType::CustomWithoutSrp,
+            Self::Choice => AuthFlowType::User,
+        }
+    }
+}
+
+/// Which form the issuer of a user pool has ([Amazon Cognito API reference,
+/// `IssuerConfigurationType`
+/// ](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_IssuerConfigurationType.html)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CognitoIssuer {
+    /// `https://cognito-idp.{region}.amazonaws.com/{pool}` (`ORIGINAL`).
+    #[default]
+    Original,
+    /// `https://issuer-cognito-idp.{region}.amazonaws.com/{pool}` (`UPDATED`), as of a pool that is
+    /// replicated in several regions.
+    Updated,
 }
 
 /// The options of a [`CognitoProvider`].
@@ -68,10 +93,24 @@ pub struct CognitoOptions {
     /// How the secret is sent to the token endpoint; unless set, by HTTP Basic.
     #[builder(default)]
     client_auth: ClientAuth,
-    /// How a user signs in; unless set, by SRP.
+    /// How a user signs in, unless the sign-in itself says it
+    /// ([`SignInRequest`](crate::auth::SignInRequest)); unless set, by SRP.
     #[builder(default)]
     flow: CognitoFlow,
-    /// The endpoint of the service; unless set, that of the region.
+    /// What the service passes to the Lambda functions of the pool with each request ([Amazon Cognito
+    /// API reference, `ClientMetadata`
+    /// ](https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_InitiateAuth.html));
+    /// unless set, nothing. The metadata of a sign-in is sent as well, and takes precedence. Metadata
+    /// is not protected, so it must not carry secrets.
+    #[builder(
+        default,
+        setter(transform = |metadata: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>| {
+            metadata.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+        })
+    )]
+    client_metadata: Attributes,
+    /// The endpoint of the service, an https URL, or one of a loopback address; unless set, that of
+    /// the region.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     endpoint: Option<String>,
     /// How long to wait for each answer; unless set, 30 s. Within that time, a request that
@@ -79,10 +118,22 @@ pub struct CognitoOptions {
     /// sent again, up to twice, after a growing, jittered pause.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
-    /// The domain of the pool's sign-in pages, for signing in by redirect:
+    /// Certificates to trust in addition to those of the system, in PEM.
+    #[builder(default, setter(transform = |pem: impl Into<Vec<u8>>| Some(pem.into())))]
+    root_certificates: Option<Vec<u8>>,
+    /// The http:// or https:// URL of the proxy by which requests are sent; unless set, the
+    /// environment names it (`HTTPS_PROXY` and `NO_PROXY`). A request to a loopback address is sent
+    /// by none.
+    #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
+    proxy: Option<String>,
+    /// The domain of the pool's sign-in pages, for signing in by redirect, as an https URL:
     /// `https://example.auth.eu-central-1.amazoncognito.com`.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     domain: Option<String>,
+    /// The form of the pool's issuer, which the id token of a sign-in by redirect names; unless set,
+    /// the original one. In China and in the European Sovereign Cloud it ends as the hosts there do.
+    #[builder(default)]
+    issuer: CognitoIssuer,
     /// The redirect URIs, as configured for the app client.
     #[builder(
         default,
@@ -101,56 +152,60 @@ pub struct CognitoOptions {
 }
 
 impl CognitoOptions {
-    fn client(&self) -> Client {
+    fn client(&self, http: Http) -> Client {
         let time_limit = TimeoutConfig::builder().operation_timeout(self.time_limit);
-        let tls = Provider::Rustls(CryptoMode::Ring);
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
-            .http_client(Builder::new().tls_provider(tls).build_https())
+            .http_client(http::client(http))
             .retry_config(retry::config())
             .retry_classifier(OnlyWithoutEffect)
             .timeout_config(time_limit.build())
-            .interceptor(Bounded)
             .allow_no_auth();
         config.set_endpoint_url(self.endpoint.clone());
         Client::from_conf(config.build())
     }
 
     /// The pool's sign-in pages, or why there are none.
-    fn hosted(&self) -> Result<Hosted, &'static str> {
+    fn hosted(&self, http: Http) -> Result<Hosted, ProviderError> {
         let Some(domain) = &self.domain else {
-            return Err("the domain of the sign-in pages is not known");
+            let message = "the domain of the sign-in pages is not known";
+            return Err(misconfigured("Domain", message));
         };
-        let domain = Url::parse(domain).ok().filter(Url::has_host);
-        let domain = domain.and_then(|domain| self.hosted_at(&domain));
-        domain.ok_or("the domain of the sign-in pages is no URL: begin it with https://")
+        let url = Url::parse(domain).ok().filter(Url::has_host);
+        let url = url.filter(is_secure).ok_or_else(|| {
+            let message = format!(
+                "the domain of the sign-in pages is no secure URL, begin it with https://: {:?}",
+                sanitize(domain)
+            );
+            misconfigured("Domain", &message)
+        })?;
+        self.hosted_at(&url, http).ok_or_else(|| {
+            let message = "the region, the pool or the domain cannot be part of a URL";
+            misconfigured("Domain", message)
+        })
     }
 
-    fn hosted_at(&self, domain: &Url) -> Option<Hosted> {
-        let service = format!("https://cognito-idp.{}.amazonaws.com", self.region);
-        let pool = &self.user_pool_id;
-        let at = self
-            .endpoint
-            .as_ref()
-            .unwrap_or(&service)
-            .trim_end_matches('/');
+    fn hosted_at(&self, domain: &Url, http: Http) -> Option<Hosted> {
+        let (region, pool) = (&self.region, &self.user_pool_id);
+        let host = match self.issuer {
+            CognitoIssuer::Original => "cognito-idp",
+            CognitoIssuer::Updated => "issuer-cognito-idp",
+        };
+        let issuer = format!("https://{host}.{region}.{}", dns_suffix(region));
+        let keys = self.endpoint.as_ref().unwrap_or(&issuer);
+        let keys = keys.trim_end_matches('/');
         let endpoints = Endpoints {
-            issuer: Issuer::new(format!("{service}/{pool}")),
+            issuer: Issuer::new(format!("{issuer}/{pool}")),
             authorize: domain.join("/oauth2/authorize").ok()?,
             token: domain.join("/oauth2/token").ok()?,
             revocation: domain.join("/oauth2/revoke").ok(),
             sends_issuer: false,
             end_session: domain.join("/logout").ok(),
             userinfo: None,
-            keys: Url::parse(&format!("{at}/{pool}/.well-known/jwks.json")).ok()?,
+            keys: Url::parse(&format!("{keys}/{pool}/.well-known/jwks.json")).ok()?,
             client_auth: self.client_auth,
         };
-        let http = Http::new(&HttpOptions {
-            time_limit: self.time_limit,
-            root_certificates: None,
-            proxy: None,
-        });
         let registration = Registration {
             client_id: self.client_id.clone(),
             client_secret: self.client_secret.clone(),
@@ -168,16 +223,33 @@ impl CognitoOptions {
     }
 }
 
+/// The end of the names of the service's hosts in the partition of this region ([AWS partitions
+/// ](https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html)).
+fn dns_suffix(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "amazonaws.com.cn",
+        Some("eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
+    }
+}
+
 impl From<CognitoOptions> for CognitoProvider {
-    fn from(options: CognitoOptions) -> Self {
+    fn from(mut options: CognitoOptions) -> Self {
+        options.endpoint = options.endpoint.filter(|endpoint| !endpoint.is_empty());
+        let http = Http::new(&HttpOptions {
+            time_limit: options.time_limit,
+            root_certificates: options.root_certificates.take(),
+            proxy: options.proxy.take(),
+        });
         Self {
             inner: Arc::new(Inner {
-                client: options.client(),
-                hosted: options.hosted(),
+                client: options.client(http.clone()),
+                hosted: options.hosted(http),
                 user_pool_id: options.user_pool_id,
                 client_id: options.client_id,
                 client_secret: options.client_secret,
                 flow: options.flow,
+                client_metadata: options.client_metadata,
             }),
         }
     }

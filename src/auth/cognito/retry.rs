@@ -1,13 +1,12 @@
 //! Which requests are sent again.
 
-use std::error::Error;
-use std::io::{self, ErrorKind};
-
 use aws_sdk_cognitoidentityprovider::config::http::HttpResponse;
 use aws_sdk_cognitoidentityprovider::config::interceptors::InterceptorContext;
 use aws_sdk_cognitoidentityprovider::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use serde::Deserialize;
 
+use super::http::http_error;
+use crate::auth::oauth::http::HttpError;
 use crate::auth::oauth::retry;
 
 /// The policy of [`retry`], carried out by the SDK.
@@ -32,7 +31,8 @@ impl ClassifyRetry for OnlyWithoutEffect {
             Some(response) => is_unserved(response),
             None => error
                 .as_connector_error()
-                .is_some_and(|error| is_unconnected(error)),
+                .and_then(http_error)
+                .is_some_and(HttpError::is_unsent),
         };
         if had_no_effect {
             RetryAction::transient_error()
@@ -61,22 +61,4 @@ fn is_unserved(response: &HttpResponse) -> bool {
     exception.is_some_and(|Exception { name }| {
         name.rsplit('#').next() == Some("TooManyRequestsException")
     })
-}
-
-/// Whether there was no connection to send the request on.
-fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                ErrorKind::ConnectionRefused
-                    | ErrorKind::HostUnreachable
-                    | ErrorKind::NetworkUnreachable
-                    | ErrorKind::AddrNotAvailable
-            );
-        }
-        cause = error.source();
-    }
-    false
 }

@@ -4,18 +4,29 @@ use std::collections::HashMap;
 
 use aws_cognito_srp::{SrpClient, User};
 use aws_sdk_cognitoidentityprovider::types::{
-    AuthFlowType, AuthenticationResultType, ChallengeNameType, VerifySoftwareTokenResponseType,
+    AuthFlowType as SdkFlow, AuthenticationResultType, ChallengeNameType,
+    VerifySoftwareTokenResponseType,
 };
+use serde::{Deserialize, Serialize};
 
 use super::CognitoProvider;
-use super::challenge::{ChallengeState, can_set_up, to_challenge, to_responses};
+use super::challenge::{ChallengeState, can_set_up, name_of, to_challenge, to_responses};
 use super::failure::{service_error, unreadable, unsupported};
-use super::options::CognitoFlow;
 use super::tokens::read_tokens;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
-use crate::auth::provider::SignInReply;
+use crate::auth::oauth::failure;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod, OpenChallenge};
+use crate::auth::provider::{Attributes, SignInReply, SignInRequest};
 use crate::auth::secret::{Code, Password};
+use crate::auth::user::{AuthFlowType, SignInDetails};
+
+/// What a sign-in keeps from its first request to its last.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct Begun {
+    pub(super) login_id: String,
+    flow: AuthFlowType,
+    metadata: Attributes,
+}
 
 /// The service's reply to a step of a sign-in.
 #[derive(Default)]
@@ -30,36 +41,49 @@ pub(super) struct Reply {
 impl CognitoProvider {
     pub(super) async fn initiate(
         &self,
-        username: &str,
-        password: Option<&Password>,
+        request: &SignInRequest,
     ) -> Result<SignInReply, ProviderError> {
-        let srp = password.map(|password| self.srp(username, password));
+        let (username, password) = (&*request.username, request.password.as_ref());
+        let flow = request
+            .auth_flow
+            .unwrap_or_else(|| self.inner.flow.with_password(password.is_some()));
+        if request.preferred_factor.is_some() && flow != AuthFlowType::User {
+            let message = format!("the flow {flow} takes no preferred factor: choose USER_AUTH");
+            return Err(failure::unsupported(&message));
+        }
         let mut parameters = vec![("USERNAME", username.to_owned())];
-        let flow = match (self.inner.flow, password, &srp) {
-            (CognitoFlow::Srp, Some(_), Some(srp)) => {
-                parameters.push(("SRP_A", srp.get_auth_parameters().a));
-                AuthFlowType::UserSrpAuth
+        let mut srp = None;
+        let by_srp = |password| {
+            let client = self.srp(username, password);
+            let a = client.get_auth_parameters().a;
+            (("SRP_A", a), Some(client))
+        };
+        let sdk_flow = match (flow, password) {
+            (AuthFlowType::UserSrp, Some(password)) => {
+                let (a, client) = by_srp(password);
+                parameters.push(a);
+                srp = client;
+                SdkFlow::UserSrpAuth
             }
-            (CognitoFlow::Password, Some(password), _) => {
+            (AuthFlowType::UserPassword, Some(password)) => {
                 parameters.push(("PASSWORD", password.expose().to_owned()));
-                AuthFlowType::UserPasswordAuth
+                SdkFlow::UserPasswordAuth
             }
-            (CognitoFlow::Choice, password, _) => {
-                if let Some(password) = password {
-                    parameters.push(("PREFERRED_CHALLENGE", "PASSWORD".to_owned()));
-                    parameters.push(("PASSWORD", password.expose().to_owned()));
-                }
-                AuthFlowType::UserAuth
+            (AuthFlowType::CustomWithSrp, Some(password)) => {
+                let (a, client) = by_srp(password);
+                parameters.extend([("CHALLENGE_NAME", "SRP_A".to_owned()), a]);
+                srp = client;
+                SdkFlow::CustomAuth
             }
-            (CognitoFlow::Custom, _, srp) => {
-                if let Some(srp) = srp {
-                    parameters.push(("CHALLENGE_NAME", "SRP_A".to_owned()));
-                    parameters.push(("SRP_A", srp.get_auth_parameters().a));
-                }
-                AuthFlowType::CustomAuth
+            (AuthFlowType::CustomWithoutSrp, _) => SdkFlow::CustomAuth,
+            (AuthFlowType::User, password) => {
+                parameters.extend(preference(request.preferred_factor, password)?);
+                SdkFlow::UserAuth
             }
-            (CognitoFlow::Srp | CognitoFlow::Password, None, _)
-            | (CognitoFlow::Srp, Some(_), None) => {
+            (
+                AuthFlowType::UserSrp | AuthFlowType::UserPassword | AuthFlowType::CustomWithSrp,
+                None,
+            ) => {
                 return Err(unsupported(
                     "this flow takes a password: choose another flow",
                 ));
@@ -72,8 +96,9 @@ impl CognitoProvider {
             .inner
             .client
             .initiate_auth()
-            .auth_flow(flow)
+            .auth_flow(sdk_flow)
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&request.client_metadata))
             .set_auth_parameters(Some(owned(parameters)))
             .send()
             .await;
@@ -87,23 +112,27 @@ impl CognitoProvider {
             },
             Err(error) => return challenge_or_error(username, service_error(error)),
         };
-        self.next_step(username, username.to_owned(), srp, reply)
-            .await
+        let begun = Begun {
+            login_id: username.to_owned(),
+            flow,
+            metadata: request.client_metadata.clone(),
+        };
+        self.next_step(begun, username.to_owned(), srp, reply).await
     }
 
     /// Proves the password if the service asks for that, and otherwise takes the next challenge.
     async fn next_step(
         &self,
-        username: &str,
+        begun: Begun,
         known_as: String,
         srp: Option<SrpClient<User>>,
         reply: Reply,
     ) -> Result<SignInReply, ProviderError> {
         match (&reply.name, srp) {
             (Some(ChallengeNameType::PasswordVerifier), Some(srp)) => {
-                self.prove_password(username, &srp, reply).await
+                self.prove_password(begun, &srp, reply).await
             }
-            _ => self.next_challenge(username, known_as, reply).await,
+            _ => self.next_challenge(begun, known_as, reply).await,
         }
     }
 
@@ -157,7 +186,7 @@ impl CognitoProvider {
         };
         match self.respond(&state, responses).await {
             Ok(reply) => {
-                self.next_step(&open.username, state.username, srp, reply)
+                self.next_step(state.begun, state.username, srp, reply)
                     .await
             }
             Err(error) => challenge_or_error(&open.username, error),
@@ -175,9 +204,13 @@ impl CognitoProvider {
             .await
             .map_err(service_error)?;
         *session = set_up.session;
+        // Amazon Cognito API reference, `AssociateSoftwareToken`.
+        let is_key =
+            |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let key = set_up
             .secret_code
-            .ok_or_else(|| unreadable("there is no key"))?;
+            .filter(is_key)
+            .ok_or_else(|| unreadable("there is no key for an authenticator"))?;
         Ok(Challenge::SetUpTotp { key: key.into() })
     }
 
@@ -222,6 +255,7 @@ impl CognitoProvider {
             .respond_to_auth_challenge()
             .client_id(&self.inner.client_id)
             .challenge_name(ChallengeNameType::from(&*state.name))
+            .set_client_metadata(self.metadata(&state.begun.metadata))
             .set_session(state.session.clone())
             .set_challenge_responses(Some(responses))
             .send()
@@ -239,12 +273,16 @@ impl CognitoProvider {
     /// Returns the tokens or the next challenge. `known_as` is the service's name for the user.
     pub(super) async fn next_challenge(
         &self,
-        username: &str,
+        begun: Begun,
         known_as: String,
         mut reply: Reply,
     ) -> Result<SignInReply, ProviderError> {
         if let Some(result) = reply.result {
             let (user, tokens) = read_tokens(result)?;
+            let user = user.with_sign_in_details(SignInDetails {
+                login_id: begun.login_id,
+                auth_flow_type: begun.flow,
+            });
             return Ok(SignInReply::SignedIn { user, tokens });
         }
         let name = reply
@@ -268,18 +306,39 @@ impl CognitoProvider {
             .get("USER_ID_FOR_SRP")
             .cloned()
             .unwrap_or(known_as);
+        let username = begun.login_id.clone();
         let state = ChallengeState {
             name: name.as_str().to_owned(),
             session: reply.session,
             username: known_as,
             password_by_srp,
+            begun,
         };
         Ok(SignInReply::Challenged(OpenChallenge {
-            username: username.to_owned(),
+            username,
             challenge,
             continuation: state.to_continuation(),
         }))
     }
+}
+
+/// The parameters for the first factor that is to be asked for.
+fn preference(
+    preferred: Option<FirstFactor>,
+    password: Option<&Password>,
+) -> Result<Vec<(&'static str, String)>, ProviderError> {
+    let preferred = preferred.or_else(|| password.map(|_| FirstFactor::Password));
+    let Some(preferred) = preferred else {
+        return Ok(Vec::new());
+    };
+    let mut parameters = vec![("PREFERRED_CHALLENGE", name_of(preferred).to_owned())];
+    if preferred == FirstFactor::Password {
+        let password = password.ok_or_else(|| {
+            failure::unsupported("there is no password, and it is the preferred factor")
+        })?;
+        parameters.push(("PASSWORD", password.expose().to_owned()));
+    }
+    Ok(parameters)
 }
 
 /// Converts two errors of a sign-in to challenges.

@@ -6,7 +6,7 @@ use aws_cognito_srp::{SrpClient, User};
 use super::CognitoProvider;
 use super::challenge::ChallengeState;
 use super::failure::unreadable;
-use super::sign_in::{Reply, challenge_or_error, owned};
+use super::sign_in::{Begun, Reply, challenge_or_error, owned};
 use crate::auth::error::ProviderError;
 use crate::auth::provider::SignInReply;
 use crate::auth::secret::Password;
@@ -15,7 +15,7 @@ impl CognitoProvider {
     /// Proves knowledge of the password without sending it.
     pub(super) async fn prove_password(
         &self,
-        username: &str,
+        begun: Begun,
         srp: &SrpClient<User>,
         reply: Reply,
     ) -> Result<SignInReply, ProviderError> {
@@ -47,10 +47,14 @@ impl CognitoProvider {
             session: reply.session,
             username: id,
             password_by_srp: false,
+            begun,
         };
         match self.respond(&state, owned(responses)).await {
-            Ok(reply) => self.next_challenge(username, state.username, reply).await,
-            Err(error) => challenge_or_error(username, error),
+            Ok(reply) => {
+                self.next_challenge(state.begun, state.username, reply)
+                    .await
+            }
+            Err(error) => challenge_or_error(&state.begun.login_id, error),
         }
     }
 

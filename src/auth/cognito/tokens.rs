@@ -38,10 +38,8 @@ pub(super) fn read_tokens(
         .or(id_lifetime)
         .unwrap_or(DEFAULT_LIFETIME);
     let names = USERNAME_CLAIMS.map(str::to_owned);
-    let user = AuthUser {
-        username: name_in(&[&claims], &names).unwrap_or_else(|| user_id.clone()),
-        user_id,
-    };
+    let username = name_in(&[&claims], &names).unwrap_or_else(|| user_id.clone());
+    let user = AuthUser::new(username, user_id);
     let tokens = IssuedTokens {
         access: Lasting {
             token: access.into(),

@@ -1,12 +1,12 @@
 //! The users of the pool.
 
-use aws_sdk_cognitoidentityprovider::types::AttributeType;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, CodeDeliveryDetailsType};
 
-use super::CognitoProvider;
 use super::failure::{service_error, unsupported};
+use super::{CognitoProvider, challenge};
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
-use crate::auth::provider::{Attributes, SignInReply, SignUpStep, UserPool};
+use crate::auth::provider::{Attributes, SignInReply, SignInRequest, SignUpStep, UserPool};
 use crate::auth::secret::{AccessToken, Code, Password};
 
 impl UserPool for CognitoProvider {
@@ -25,6 +25,7 @@ impl UserPool for CognitoProvider {
             .client
             .sign_up()
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .password(password.expose())
@@ -38,9 +39,7 @@ impl UserPool for CognitoProvider {
             SignUpStep::Done
         } else {
             SignUpStep::Confirm {
-                destination: signed_up
-                    .code_delivery_details
-                    .and_then(|sent| sent.destination),
+                destination: destination(signed_up.code_delivery_details),
             }
         })
     }
@@ -51,6 +50,7 @@ impl UserPool for CognitoProvider {
             .client
             .confirm_sign_up()
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .confirmation_code(code.expose());
@@ -64,13 +64,14 @@ impl UserPool for CognitoProvider {
             .client
             .resend_confirmation_code()
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .send()
             .await
             .map_err(service_error)?;
         Ok(SignUpStep::Confirm {
-            destination: sent.code_delivery_details.and_then(|sent| sent.destination),
+            destination: destination(sent.code_delivery_details),
         })
     }
 
@@ -79,8 +80,19 @@ impl UserPool for CognitoProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        let begun = self.initiate(username, password).await;
-        begun.map_err(|error| self.redact(error, password.map_or("", Password::expose)))
+        let request = SignInRequest::builder().username(username).build();
+        let password = password.cloned();
+        self.sign_in_with(&SignInRequest {
+            password,
+            ..request
+        })
+        .await
+    }
+
+    async fn sign_in_with(&self, request: &SignInRequest) -> Result<SignInReply, ProviderError> {
+        let password = request.password.as_ref().map_or("", Password::expose);
+        let begun = self.initiate(request).await;
+        begun.map_err(|error| self.redact(error, password))
     }
 
     async fn answer(
@@ -98,12 +110,13 @@ impl UserPool for CognitoProvider {
             .client
             .forgot_password()
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .send()
             .await
             .map_err(service_error)?;
-        Ok(sent.code_delivery_details.and_then(|sent| sent.destination))
+        Ok(destination(sent.code_delivery_details))
     }
 
     async fn confirm_reset_password(
@@ -117,6 +130,7 @@ impl UserPool for CognitoProvider {
             .client
             .confirm_forgot_password()
             .client_id(&self.inner.client_id)
+            .set_client_metadata(self.metadata(&Attributes::new()))
             .set_secret_hash(self.secret_hash(username))
             .username(username)
             .confirmation_code(code.expose())
@@ -133,6 +147,10 @@ impl UserPool for CognitoProvider {
         let deleted = deleted.send().await.map(drop);
         deleted.map_err(|error| self.redact(service_error(error), token.expose()))
     }
+}
+
+fn destination(sent: Option<CodeDeliveryDetailsType>) -> Option<String> {
+    challenge::destination(sent.and_then(|sent| sent.destination))
 }
 
 /// The secret part of an answer.

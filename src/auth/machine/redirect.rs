@@ -145,6 +145,11 @@ impl Machine {
         match reply {
             Err(error) => failed(RedirectError::Provider(error)), // F33, F34
             Ok((user, tokens)) => {
+                // How the user signed in is known to the page alone.
+                let user = AuthUser {
+                    sign_in_details: None,
+                    ..user
+                };
                 let session = Session::new(user, Tokens::received(tokens, received));
                 let custom_state = custom_state.map(|state| AuthEvent::CustomOAuthState { state });
                 let begun = self.begin_session(session.began_by_redirect(true));

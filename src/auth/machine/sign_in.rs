@@ -160,7 +160,8 @@ impl Machine {
     fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
         let earlier = &self.active()?.session;
         // The browser may have got the same session again, and revoking would end it.
-        let may_be_same = session.by_redirect && earlier.user == session.user;
+        let is_same_user = earlier.user.user_id == session.user.user_id;
+        let may_be_same = session.by_redirect && is_same_user;
         let token = earlier.tokens.refresh.clone();
         token.filter(|token| !may_be_same && session.tokens.refresh.as_ref() != Some(token))
     }

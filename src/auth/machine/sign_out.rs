@@ -204,14 +204,18 @@ impl Machine {
     ) -> Step<Result<Deletion, DeleteUserError>> {
         Step::done(match (session, self.active()) {
             (Err(error), _) => Err(DeleteUserError::Session(error)),
-            (Ok(Some(asked)), Some(active)) if asked.user == active.session.user => Ok(Deletion {
-                sign_out: SignOut {
-                    id,
-                    session: active.id,
-                    sign_outs_before: self.sign_out_count,
-                },
-                token: active.session.tokens.access.clone(),
-            }),
+            (Ok(Some(asked)), Some(active))
+                if asked.user.user_id == active.session.user.user_id =>
+            {
+                Ok(Deletion {
+                    sign_out: SignOut {
+                        id,
+                        session: active.id,
+                        sign_outs_before: self.sign_out_count,
+                    },
+                    token: active.session.tokens.access.clone(),
+                })
+            }
             (Ok(_), _) => Err(DeleteUserError::SignedOut),
         })
     }

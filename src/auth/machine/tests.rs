@@ -2415,10 +2415,7 @@ fn challenged(challenge: Challenge) -> SignInReply {
 }
 
 fn user() -> AuthUser {
-    AuthUser {
-        username: "ada".to_owned(),
-        user_id: "u-1".to_owned(),
-    }
+    AuthUser::new("ada", "u-1")
 }
 
 fn issued() -> IssuedTokens {

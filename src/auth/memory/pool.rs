@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use super::grants::{Grants, TokenPolicy};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::provider::challenge::{Answer, Challenge, OpenChallenge};
-use crate::auth::provider::{Attributes, SignInReply};
+use crate::auth::provider::{Attributes, SignInReply, SignInRequest};
 use crate::auth::secret::{Code, Continuation, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
-use crate::auth::user::AuthUser;
+use crate::auth::user::{AuthFlowType, AuthUser, SignInDetails};
 
 /// A challenge that follows the password at each sign-in.
 ///
@@ -53,6 +53,7 @@ struct User {
 /// A sign-in that waits for an answer.
 struct SignIn {
     continuation: Continuation,
+    flow: AuthFlowType,
     /// The remaining challenges, the open one first.
     remaining: Vec<MemoryChallenge>,
 }
@@ -149,13 +150,13 @@ impl Pool {
 
     pub(super) fn sign_in(
         &mut self,
-        username: &str,
-        password: Option<&Password>,
+        request: &SignInRequest,
         policy: TokenPolicy,
         now: SystemTime,
     ) -> Result<SignInReply, ProviderError> {
+        let username = &request.username;
         let user = self.user(username)?;
-        if password != Some(&user.password) {
+        if request.password.as_ref() != Some(&user.password) {
             return Err(not_authorized("the user name or the password is wrong"));
         }
         if user.unconfirmed.is_some() {
@@ -166,7 +167,8 @@ impl Pool {
             }));
         }
         let remaining = user.challenges.clone();
-        self.next_challenge(username, remaining, policy, now)
+        let flow = request.auth_flow.unwrap_or(AuthFlowType::UserPassword);
+        self.next_challenge(username, flow, remaining, policy, now)
     }
 
     pub(super) fn answer(
@@ -193,9 +195,12 @@ impl Pool {
             }
             _ => return Err(wrong_code()),
         }
-        let mut remaining = self.sign_ins.remove(position).remaining;
-        remaining.remove(0);
-        self.next_challenge(&open.username, remaining, policy, now)
+        let mut sign_in = self.sign_ins.remove(position);
+        sign_in.remaining.remove(0);
+        let SignIn {
+            flow, remaining, ..
+        } = sign_in;
+        self.next_challenge(&open.username, flow, remaining, policy, now)
     }
 
     pub(super) fn refresh(
@@ -218,6 +223,7 @@ impl Pool {
     fn next_challenge(
         &mut self,
         username: &str,
+        flow: AuthFlowType,
         remaining: Vec<MemoryChallenge>,
         policy: TokenPolicy,
         now: SystemTime,
@@ -233,6 +239,7 @@ impl Pool {
             let continuation = Continuation::from(self.grants.secret("continuation"));
             self.sign_ins.push(SignIn {
                 continuation: continuation.clone(),
+                flow,
                 remaining,
             });
             return Ok(SignInReply::Challenged(OpenChallenge {
@@ -241,10 +248,11 @@ impl Pool {
                 continuation,
             }));
         }
-        let user = AuthUser {
-            username: username.to_owned(),
-            user_id: self.user(username)?.id.clone(),
-        };
+        let user = AuthUser::new(username, &self.user(username)?.id);
+        let user = user.with_sign_in_details(SignInDetails {
+            login_id: username.to_owned(),
+            auth_flow_type: flow,
+        });
         let tokens = self.grants.grant(username, policy, now);
         Ok(SignInReply::SignedIn { user, tokens })
     }

@@ -6,7 +6,9 @@ use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::refresh::RefreshError;
-use crate::auth::provider::{Attributes, IdentityProvider, SignInReply, SignUpStep, UserPool};
+use crate::auth::provider::{
+    Attributes, IdentityProvider, SignInReply, SignInRequest, SignUpStep, UserPool,
+};
 use crate::auth::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
@@ -81,8 +83,19 @@ impl UserPool for MemoryProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
+        let request = SignInRequest::builder().username(username).build();
+        let password = password.cloned();
+        self.sign_in_with(&SignInRequest {
+            password,
+            ..request
+        })
+        .await
+    }
+
+    /// Any way of signing in takes the password, and no metadata is used.
+    async fn sign_in_with(&self, request: &SignInRequest) -> Result<SignInReply, ProviderError> {
         self.call(Operation::SignIn, |pool, now| {
-            pool.sign_in(username, password, self.policy, now)
+            pool.sign_in(request, self.policy, now)
         })
         .await
     }

@@ -9,10 +9,10 @@ use super::MemoryProvider;
 use super::fault::Operation;
 use super::pool::{Pool, not_authorized, rejected};
 use crate::auth::error::ProviderError;
-use crate::auth::provider::SignInReply;
 use crate::auth::provider::redirect::{
     AuthorizeRequest, AuthorizeUrl, RedirectGrant, RedirectProvider,
 };
+use crate::auth::provider::{SignInReply, SignInRequest};
 use crate::auth::secret::{AuthorizationCode, Password};
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
@@ -43,10 +43,11 @@ impl MemoryProvider {
         password: impl Into<Password>,
     ) -> Result<String, ProviderError> {
         let page = parse(page.as_str())?;
-        let password = password.into();
+        let request = SignInRequest::builder().username(username);
+        let request = request.password(password).build();
         let now = self.clock.now();
         let pool = &mut self.state().pool;
-        match pool.sign_in(username, Some(&password), self.policy, now)? {
+        match pool.sign_in(&request, self.policy, now)? {
             SignInReply::Challenged(_) => Err(rejected(
                 "UnsupportedChallenge",
                 "this page asks for a password and nothing else",

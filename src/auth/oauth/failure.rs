@@ -46,7 +46,7 @@ fn kind_of(name: &str) -> ProviderErrorKind {
     }
 }
 
-pub(super) fn in_transit(error: &HttpError) -> ProviderError {
+pub(crate) fn in_transit(error: &HttpError) -> ProviderError {
     use ProviderErrorKind::{InTransit, Misconfigured};
     let (kind, name) = match error.fault {
         Fault::TimedOut => (InTransit, "TimedOut"),

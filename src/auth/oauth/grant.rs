@@ -225,10 +225,8 @@ impl OAuth {
         }
         let sources: Vec<_> = info.iter().chain([&identity.claims]).collect();
         let name = name_in(&sources, &self.registration.username_claims);
-        Ok(AuthUser {
-            username: name.unwrap_or_else(|| identity.subject.clone()),
-            user_id: identity.user_id.clone(),
-        })
+        let name = name.unwrap_or_else(|| identity.subject.clone());
+        Ok(AuthUser::new(name, &identity.user_id))
     }
 }
 

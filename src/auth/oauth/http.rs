@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_timer::Delay;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Proxy, Request};
+use reqwest::{Client, Method, Proxy, Request, Response};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -23,7 +23,7 @@ use crate::auth::error::ProviderError;
 use crate::auth::error::text::sanitize;
 
 /// The longest response body that is read.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
 
 /// How requests are sent.
 pub(crate) struct HttpOptions {
@@ -98,6 +98,7 @@ pub(super) enum Fault {
 /// A response that has ended.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -160,11 +161,9 @@ impl Http {
     async fn send(&self, mut request: Request) -> Result<Answer, HttpError> {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(ACCEPT, json);
-        let url = request.url().clone();
-        self.answer(request).await.map_err(|fault| HttpError {
-            fault,
-            address: shown(&url),
-        })
+        let address = shown(request.url());
+        let answer = self.answer(request).await;
+        answer.map_err(|fault| HttpError { fault, address })
     }
 
     /// Sends a request, and sends it again if it certainly had no effect.
@@ -192,16 +191,7 @@ impl Http {
     }
 
     async fn attempt(&self, request: Request) -> Result<Answer, Fault> {
-        if !is_secure(request.url()) {
-            return Err(Fault::NotSecure);
-        }
-        let clients = self.clients.as_ref().map_err(Fault::clone)?;
-        let client = if is_loopback(request.url()) {
-            &clients.loopback
-        } else {
-            &clients.outward
-        };
-        let mut response = client.execute(request).await.map_err(|e| fault(&e))?;
+        let response = self.respond(request).await?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(Fault::Status {
@@ -212,27 +202,69 @@ impl Http {
         if status.is_redirection() {
             return Err(Fault::Redirected(status.as_u16()));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Fault::TooLong);
-            }
-            body.extend_from_slice(&chunk);
+        read(response).await
+    }
+
+    /// Sends a request once, and returns the answer of any status.
+    #[cfg(feature = "cognito")]
+    pub(crate) async fn exchange(&self, mut request: Request) -> Result<Answer, HttpError> {
+        let address = shown(request.url());
+        *request.timeout_mut() = Some(self.time_limit);
+        let answer = async { read(self.respond(request).await?).await };
+        answer.await.map_err(|fault| HttpError { fault, address })
+    }
+
+    async fn respond(&self, request: Request) -> Result<Response, Fault> {
+        if !is_secure(request.url()) {
+            return Err(Fault::NotSecure);
         }
-        Ok(Answer {
-            status: status.as_u16(),
-            body,
-        })
+        let clients = self.clients.as_ref().map_err(Fault::clone)?;
+        let client = if is_loopback(request.url()) {
+            &clients.loopback
+        } else {
+            &clients.outward
+        };
+        client.execute(request).await.map_err(|e| fault(&e))
+    }
+}
+
+async fn read(mut response: Response) -> Result<Answer, Fault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| fault(&e))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Fault::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
+}
+
+#[cfg(feature = "cognito")]
+impl HttpError {
+    /// Whether there was no connection to send the request on, so that it had no effect.
+    pub(crate) const fn is_unsent(&self) -> bool {
+        self.fault.is_unsent()
     }
 }
 
 impl Fault {
+    /// Whether there was no connection to send the request on.
+    const fn is_unsent(&self) -> bool {
+        matches!(
+            self,
+            Self::NotReached(_) | Self::NameNotFound | Self::ConnectionRefused
+        )
+    }
+
     /// Whether the server has certainly not acted.
     const fn had_no_effect(&self) -> bool {
         match self {
-            Self::NotReached(_) | Self::NameNotFound | Self::ConnectionRefused => true,
             Self::Status { status, .. } => retry::is_unserved(*status),
-            _ => false,
+            fault => fault.is_unsent(),
         }
     }
 

@@ -36,7 +36,7 @@ use crate::auth::secret::{Code, Continuation, CustomAnswer, PasskeyCredential, P
 pub enum Challenge {
     /// A custom question of the application. Takes [`Answer::Custom`].
     Custom {
-        /// Parameters from the application's server.
+        /// Parameters from the application's own server, as they came: of any characters and length.
         parameters: Attributes,
     },
     /// The password must be changed now. Takes [`Answer::NewPassword`].
@@ -97,7 +97,7 @@ pub enum Challenge {
 }
 
 impl Challenge {
-    /// Whether this challenge asks for an answer of this kind.
+    /// Whether this challenge asks for an answer of this kind, and offers what the answer chooses.
     ///
     /// ```
     /// use typed_hub::auth::{Answer, Challenge};
@@ -106,12 +106,12 @@ impl Challenge {
     /// assert!(!Challenge::ConfirmSignUp.takes(&Answer::Code("123456".into())));
     /// ```
     #[must_use]
-    pub const fn takes(&self, answer: &Answer) -> bool {
+    pub fn takes(&self, answer: &Answer) -> bool {
         match self {
             Self::Custom { .. } => matches!(answer, Answer::Custom(_)),
             Self::NewPassword { .. } => matches!(answer, Answer::NewPassword { .. }),
-            Self::SelectMfa { .. } | Self::SelectMfaSetUp { .. } => {
-                matches!(answer, Answer::Mfa(_))
+            Self::SelectMfa { allowed } | Self::SelectMfaSetUp { allowed } => {
+                matches!(answer, Answer::Mfa(method) if allowed.contains(method))
             }
             Self::SetUpEmail => matches!(answer, Answer::Email(_)),
             Self::Passkey { .. } => matches!(answer, Answer::Passkey(_)),
@@ -119,7 +119,9 @@ impl Challenge {
             | Self::SmsCode { .. }
             | Self::EmailCode { .. }
             | Self::SetUpTotp { .. } => matches!(answer, Answer::Code(_)),
-            Self::SelectFirstFactor { .. } => matches!(answer, Answer::FirstFactor(_)),
+            Self::SelectFirstFactor { available } => {
+                matches!(answer, Answer::FirstFactor(factor) if available.contains(factor))
+            }
             Self::Password => matches!(answer, Answer::Password(_)),
             Self::ResetPassword | Self::ConfirmSignUp => false,
         }

@@ -5,6 +5,7 @@
 //! - `refresh`: the error of a refresh
 //! - `redirect`: sign-in by redirect
 //! - `callback`: the URL that the browser comes back with
+//! - `sign_in`: a sign-in by password, and the replies to it
 //! - `challenge`: what a provider may ask for during a sign-in
 
 #[cfg(feature = "redirect")]
@@ -12,14 +13,17 @@ pub(super) mod callback;
 pub(super) mod challenge;
 pub(super) mod redirect;
 pub(super) mod refresh;
+mod sign_in;
 
 use std::collections::BTreeMap;
 use std::future::ready;
 
+pub use self::sign_in::{SignInReply, SignInRequest};
+
 use self::challenge::{Answer, OpenChallenge};
 use self::redirect::LogoutUrl;
 use self::refresh::RefreshError;
-use super::error::ProviderError;
+use super::error::{ProviderError, ProviderErrorKind};
 use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
@@ -119,7 +123,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
 ///             return Err(refused());
 ///         }
 ///         Ok(SignInReply::SignedIn {
-///             user: AuthUser { username: name.to_owned(), user_id: "1".to_owned() },
+///             user: AuthUser::new(name, "1"),
 ///             tokens: IssuedTokens {
 ///                 access: Lasting { token: "…".into(), lifetime: Duration::from_secs(60 * 60) },
 ///                 id: None,
@@ -197,6 +201,26 @@ pub trait UserPool: IdentityProvider {
         password: Option<&Password>,
     ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
 
+    /// Begins a sign-in with options. The default refuses a request that
+    /// [has any](SignInRequest::has_options): a provider that ignored the flow could send a password
+    /// that was not to be sent.
+    fn sign_in_with(
+        &self,
+        request: &SignInRequest,
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send {
+        async {
+            if request.has_options() {
+                return Err(ProviderError::new(
+                    ProviderErrorKind::Misconfigured,
+                    "Unsupported",
+                    "this provider takes no options of a sign-in",
+                ));
+            }
+            self.sign_in(&request.username, request.password.as_ref())
+                .await
+        }
+    }
+
     /// Answers a challenge, with an answer that the challenge [takes](challenge::Challenge::takes).
     /// After an error, the same challenge may be answered again.
     fn answer(
@@ -225,20 +249,6 @@ pub trait UserPool: IdentityProvider {
         &self,
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), ProviderError>> + Send;
-}
-
-/// The reply of a provider to a sign-in, or to the answer to a challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignInReply {
-    /// The user is signed in.
-    SignedIn {
-        /// The user.
-        user: AuthUser,
-        /// Their tokens.
-        tokens: IssuedTokens,
-    },
-    /// The user has to answer this challenge first.
-    Challenged(OpenChallenge),
 }
 
 /// The next step of a sign-up.

@@ -496,7 +496,7 @@ async fn a_refusal_is_shown_without_the_secret_and_with_its_words() {
 }
 
 /// A server that writes down the first line of each connection.
-fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+pub(crate) fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (lines, received) = std::sync::mpsc::channel();
@@ -597,7 +597,7 @@ async fn why_a_server_is_not_reached_is_said() {
 }
 
 /// A server on this machine that speaks TLS, with a certificate of its own.
-fn encrypted() -> String {
+pub(crate) fn encrypted() -> String {
     use rustls::pki_types::pem::PemObject as _;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -624,7 +624,7 @@ fn encrypted() -> String {
     origin
 }
 
-const CERTIFICATE: &str = include_str!("tls.pem");
+pub(crate) const CERTIFICATE: &str = include_str!("tls.pem");
 
 #[tokio::test]
 async fn a_certificate_is_trusted_if_the_application_says_so() {

@@ -14,6 +14,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 
+use crate::pages::plain_client;
 use crate::server::{Folder, Server, free_port, installed};
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
@@ -210,17 +211,13 @@ impl Ministack {
 
 /// Does what a user does on the pool's own sign-in page, and returns the callback.
 pub(crate) async fn visit(page: &str, origin: &str, user: &str) -> String {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
     let page = reqwest::Url::parse(page).unwrap();
     let mut form = reqwest::Url::parse(origin).unwrap();
     form.query_pairs_mut()
         .extend_pairs(page.query_pairs())
         .append_pair("username", user)
         .append_pair("password", PASSWORD);
-    let filled_in = client
+    let filled_in = plain_client()
         .post(format!("{origin}/login"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form.query().unwrap().to_owned());

@@ -2,9 +2,25 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
+use rustls::{ClientConfig, RootCertStore};
+
+/// A client that follows no redirect, for plain HTTP. Its TLS is that of `ring` and trusts no
+/// certificate: `reqwest` alone would bring a second implementation, or take one that is global to
+/// the process.
+pub(crate) fn plain_client() -> Client {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let client = Client::builder().tls_backend_preconfigured(tls);
+    client.redirect(Policy::none()).build().unwrap()
+}
 
 pub(crate) struct Browser {
     client: Client,
@@ -15,9 +31,8 @@ pub(crate) struct Browser {
 impl Browser {
     /// One that stops where it is sent back to the application.
     pub(crate) fn new(back: &str) -> Self {
-        let client = Client::builder().redirect(Policy::none()).build().unwrap();
         Self {
-            client,
+            client: plain_client(),
             cookies: BTreeMap::new(),
             back: back.to_owned(),
         }

@@ -6,14 +6,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::{AuthorizeUrl, IdentityProvider, RedirectProvider, Session, SignInStep};
 
 use crate::ministack::{Ministack, PASSWORD, Pool};
 use crate::oracle::Client;
-use crate::pages::Browser;
+use crate::pages::{Browser, plain_client};
 use crate::server::OidcServer;
 
 pub(crate) const BACK: &str = "http://127.0.0.1:49153/callback";
@@ -121,8 +120,7 @@ impl Stage for Cognito {
         form.insert("password".into(), PASSWORD.into());
         let mut body = login.clone();
         body.query_pairs_mut().extend_pairs(form);
-        let client = reqwest::Client::builder().redirect(Policy::none()).build();
-        let request = client.unwrap().post(login);
+        let request = plain_client().post(login);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let request = request.body(body.query().unwrap().to_owned());
         let response = request.send().await.unwrap();

@@ -1,0 +1,69 @@
+//! Sends the requests of the SDK by the HTTP client of all providers, with its proxy, its
+//! certificates and its limits, and uses plain HTTP only with loopback addresses.
+
+use std::error::Error;
+
+use aws_sdk_cognitoidentityprovider::config::SharedHttpClient;
+use aws_sdk_cognitoidentityprovider::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_cognitoidentityprovider::error::{BoxError, ConnectorError};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_types::body::SdkBody;
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Body, Method, Request};
+use url::Url;
+
+use crate::auth::oauth::http::{Answer, Http, HttpError};
+
+pub(super) fn client(http: Http) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector(http));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+#[derive(Clone, Debug)]
+struct Connector(Http);
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let http = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = to_send(&request).map_err(ConnectorError::user)?;
+            let answer = http.exchange(request).await;
+            let answer = answer.map_err(|error| ConnectorError::io(error.into()))?;
+            received(answer).map_err(ConnectorError::user)
+        })
+    }
+}
+
+/// Why the request of an error has got no answer.
+pub(super) fn http_error(error: &ConnectorError) -> Option<&HttpError> {
+    error.source()?.downcast_ref()
+}
+
+fn to_send(request: &HttpRequest) -> Result<Request, BoxError> {
+    let method = Method::try_from(request.method())?;
+    let mut converted = Request::new(method, Url::parse(request.uri())?);
+    for (name, value) in request.headers() {
+        let (name, value) = (HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        converted.headers_mut().append(name, value);
+    }
+    let body = request.body().bytes();
+    *converted.body_mut() = body.map(|body| body.to_vec().into());
+    Ok(converted)
+}
+
+fn received(answer: Answer) -> Result<HttpResponse, BoxError> {
+    // The SDK logs what it receives, and of a body in memory the contents: tokens.
+    let body = SdkBody::from_body_1_x(Body::from(answer.body));
+    let mut converted = HttpResponse::new(answer.status.try_into()?, body);
+    for (name, value) in &answer.headers {
+        // The SDK takes text only, and reads none of the others.
+        if let Ok(value) = value.to_str() {
+            converted
+                .headers_mut()
+                .append(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    Ok(converted)
+}
