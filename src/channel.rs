@@ -52,7 +52,7 @@ pub trait Channel: 'static {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "nobody but its owner publishes on `{Self}`: it is not an open channel",
+    message = "only the holder of its key publishes on `{Self}`: it is not an open channel",
     label = "`{Self}` is protected: publishing on it takes its key",
     note = "listen to it with `hub.listen::<{Self}>(…)`; the holder of its key publishes with `hub.publish_protected::<{Self}>(&key, event)`",
     note = "to publish events of your own, implement `CustomChannel` for a type `T` and publish on `Custom<T>`"

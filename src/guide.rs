@@ -10,6 +10,7 @@ pub mod how_do_i {
     use crate::delivery::listener::subscription_set::SubscriptionSet;
     use crate::delivery::queued::dispatcher::Worker;
     use crate::delivery::receiver::Receiver;
+    use crate::delivery::receiver::log::Overflow;
     use crate::delivery::shared::panic_report::PanicReport;
     use crate::hub::HubReport;
 }

@@ -1,14 +1,15 @@
-//! A typed, compile-time event hub with a real auth category.
+//! A typed, in-process event bus (publish/subscribe) with an auth category.
 //!
 //! A channel is a type, and its associated type is the type of its events: the compiler checks both
-//! listeners and publishers. The channel [`Auth`] carries the events of the auth lifecycle. An
+//! listeners and publishers. Callbacks run in order on one thread of the hub, and `publish` returns when
+//! the event is accepted. The channel [`Auth`] carries the events of the auth lifecycle. An
 //! [`auth::AuthClient`] publishes them: only it holds the key to that channel.
 //!
 //! ```
 //! use typed_hub::{Auth, AuthEvent, Custom, CustomChannel, Hub, Subscription};
 //!
 //! /// A channel of our own: a marker type with an associated payload enum.
-//! struct Cart;
+//! enum Cart {}
 //!
 //! enum CartEvent {
 //!     CheckedOut,
@@ -30,9 +31,12 @@
 //!     AuthEvent::CustomOAuthState { state } => println!("{state} came back"),
 //! }); // no `_` arm: a missing arm does not compile
 //!
+//! let cart = hub.listen::<Custom<Cart>>(|event| match event {
+//!     CartEvent::CheckedOut => println!("checked out"),
+//! });
 //! hub.publish::<Custom<Cart>>(CartEvent::CheckedOut);
 //! hub.flush(); // everything accepted so far has been delivered
-//! drop(auth); // stops listening
+//! drop((auth, cart)); // stops listening
 //! ```
 //!
 //! [How do I …](guide::how_do_i) has a program for each task. The [guide] also has the promises and their
@@ -53,13 +57,13 @@
 //! - An [`Envelope`] is an event with its metadata; an [`AnyEnvelope`] one of any channel.
 //! - A [`HubReport`] lists a hub's channels, listeners and counts. A [`PanicReport`] describes a
 //!   panic that a hub has caught, and its [`PanicOrigin`] names the code that panicked.
-//! - Each operation that can fail has an error of its own: [`TryPublishError`], [`RecvError`],
-//!   [`TryRecvError`], [`RecvTimeoutError`], [`WaitTimeout`].
+//! - The errors of publishing, receiving and waiting are [`TryPublishError`], [`RecvError`],
+//!   [`TryRecvError`], [`RecvTimeoutError`], [`Lagged`] and [`WaitTimeout`].
 //! - [`auth`] is the category that publishes on [`Auth`].
 //!
 //! # Features
 //!
-//! A feature only adds to the crate. `auth` is on by default.
+//! Features are additive. `auth` is on by default.
 //!
 //! - `auth`: the auth category and an embedded user pool. Without it the crate is a hub alone.
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.

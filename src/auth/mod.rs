@@ -12,32 +12,33 @@
 //!
 //! let pool = MemoryProvider::new(); // or an OidcProvider, a CognitoProvider
 //! pool.add_user("ada", "correct horse", []);
-//! let client = AuthClient::new(hub, pool)?;
+//! let client = AuthClient::new(hub.clone(), pool)?;
 //!
-//! match client.sign_in("ada", "correct horse").await? {
-//!     SignInStep::Done(user) => println!("welcome, {}", user.username),
-//!     SignInStep::Challenge(challenge) => {
-//!         println!("one more step: {challenge:?}");
-//!         client.confirm_sign_in(Answer::Code("123456".into())).await?;
-//!     }
+//! let mut step = client.sign_in("ada", "correct horse").await?;
+//! while let SignInStep::Challenge(challenge) = step {
+//!     println!("one more step: {challenge:?}");
+//!     step = client.confirm_sign_in(Answer::Code("123456".into())).await?;
 //! }
 //! if let Some(session) = client.session().await? {
 //!     println!("call the API as {}", session.user.username); // with session.tokens.access
 //! }
+//! hub.flush(); // the listener has had its events
 //! # drop(listener);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
 //!
-//! The rest of the application only listens, wherever it has the hub.
+//! The rest of the application only listens, wherever it has the hub. A hub has one client: make it before
+//! other code has the hub, and clone it to share it.
 //!
 //! | to … | call |
 //! |---|---|
 //! | sign in by password | [`AuthClient::sign_in`], then [`confirm_sign_in`](AuthClient::confirm_sign_in) for each challenge |
-//! | sign in by redirect | `AuthClient::sign_in_with_redirect` and `complete_redirect`; `sign_in_in_browser` does both on this machine |
+//! | sign in by redirect | `AuthClient::sign_in_with_redirect` and `complete_redirect` (feature `redirect`); `sign_in_in_browser` does both on this machine (feature `loopback`) |
 //! | get the session, refreshed if it has expired | [`AuthClient::session`] |
 //! | refresh now, or ahead of time | [`AuthClient::refresh`], [`AuthClient::keep_fresh`] |
-//! | sign out | [`AuthClient::sign_out`] |
+//! | know the user, without the tokens | [`AuthClient::current_user`] |
+//! | sign out, delete the user | [`AuthClient::sign_out`], [`AuthClient::delete_user`] |
 //! | sign up, replace a forgotten password | [`AuthClient::sign_up`], [`AuthClient::reset_password`] |
 //!
 //! | identity provider | feature |
@@ -45,7 +46,7 @@
 //! | [`MemoryProvider`], an embedded user pool | `auth` |
 //! | `OidcProvider`, any OpenID provider | `oidc` |
 //! | `CognitoProvider`, an Amazon Cognito user pool | `cognito` |
-//! | your own | implements [`IdentityProvider`] |
+//! | your own | implements [`IdentityProvider`], and [`UserPool`] (passwords), [`RedirectProvider`] or both |
 //!
 //! | token store | feature |
 //! |---|---|

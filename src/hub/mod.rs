@@ -62,7 +62,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
 /// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
 /// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
-/// | look | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
+/// | inspect | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
 ///
 /// # Order
 ///
@@ -76,8 +76,9 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// # Shutdown
 ///
 /// Dropping the last handle delivers the accepted events, then ends the hub's thread. The drop
-/// waits for that, unless it happens inside a queued callback of any hub. A [`Publisher`] is a
-/// handle too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
+/// waits for that, unless it happens inside a queued callback of any hub. A [`Publisher`] and an `AuthClient` are
+/// handles too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not. If the hub has a [`Worker`],
+/// the worker delivers what is left.
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,

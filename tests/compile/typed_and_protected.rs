@@ -55,7 +55,7 @@ fn cases_in(folder: &str) -> BTreeSet<String> {
 fn the_error_for_publishing_on_auth_names_the_channel_and_says_what_to_do() {
     let words = include_str!("fails/publish_on_auth.stderr");
     assert!(
-        words.contains("nobody but its owner publishes on `Auth`"),
+        words.contains("only the holder of its key publishes on `Auth`"),
         "{words}"
     );
     assert!(

@@ -107,7 +107,7 @@ pub enum SignInError {
     #[error(transparent)]
     Input(#[from] InputError),
     /// A user is signed in already: sign out first.
-    #[error("somebody is signed in already: sign out first")]
+    #[error("a user is signed in already: sign out first")]
     AlreadySignedIn,
     /// The provider refused, or was not reached.
     #[error("not signed in: {0}")]
@@ -145,7 +145,7 @@ pub enum ConfirmSignInError {
     #[error("the open challenge asks for another kind of answer: look at the challenge again")]
     UnfittingAnswer,
     /// Another client of the token store has signed in meanwhile: sign out first.
-    #[error("somebody has signed in already: sign out first")]
+    #[error("a user has signed in already: sign out first")]
     AlreadySignedIn,
     /// The provider refused, or was not reached. The challenge is still open.
     #[error("the answer was not accepted: {0}")]
@@ -240,7 +240,7 @@ pub enum SignOutError {
 #[non_exhaustive]
 pub enum DeleteUserError {
     /// No user is signed in: sign in as the user to delete.
-    #[error("nobody is signed in: sign in as the user to delete")]
+    #[error("no user is signed in: sign in as the user to delete")]
     SignedOut,
     /// The session had expired and could not be refreshed.
     #[error("the user was not deleted: {0}")]

@@ -22,7 +22,7 @@ pub enum RedirectError {
     #[error(transparent)]
     Input(#[from] InputError),
     /// A user is signed in already: sign out first.
-    #[error("somebody is signed in already: sign out first")]
+    #[error("a user is signed in already: sign out first")]
     AlreadySignedIn,
     /// No sign-in by redirect is in progress, or no longer. Nothing was published.
     #[error("no sign-in by redirect is under way: begin one with `sign_in_with_redirect`")]
@@ -56,7 +56,7 @@ pub enum RedirectError {
     #[error("the sign-in was cancelled: begin again")]
     Cancelled,
     /// The user did not come back in time.
-    #[error("nobody came back from the sign-in page in time: begin again")]
+    #[error("the user did not come back from the sign-in page in time: begin again")]
     TimedOut,
     /// A sign-out or another sign-in has begun since.
     #[error("not signed in: a sign-out or another sign-in began meanwhile")]

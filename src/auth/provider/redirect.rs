@@ -94,7 +94,7 @@ pub struct AuthorizeRequest {
 /// assert_eq!(format!("{page:?}"), "AuthorizeUrl(https://id.example.org/authorize?…)");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-#[must_use = "nobody signs in until this is opened in a browser"]
+#[must_use = "the user signs in only when this is opened in a browser"]
 pub struct AuthorizeUrl(String);
 
 impl AuthorizeUrl {
