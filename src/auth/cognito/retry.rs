@@ -8,6 +8,7 @@ use aws_sdk_cognitoidentityprovider::config::interceptors::InterceptorContext;
 use aws_sdk_cognitoidentityprovider::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use serde::Deserialize;
 
+use crate::auth::oauth::http::is_name_not_found;
 use crate::auth::oauth::retry;
 
 /// The policy of [`retry`], carried out by the SDK.
@@ -67,6 +68,9 @@ fn is_unserved(response: &HttpResponse) -> bool {
 fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
+        if is_name_not_found(error) {
+            return true;
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return matches!(
                 error.kind(),

@@ -339,8 +339,13 @@ fn known_cause(error: &(dyn StdError + 'static)) -> Option<Fault> {
         return (error.kind() == io::ErrorKind::ConnectionRefused)
             .then_some(Fault::ConnectionRefused);
     }
-    // Its type is private.
-    (error.to_string() == "dns error").then_some(Fault::NameNotFound)
+    is_name_not_found(error).then_some(Fault::NameNotFound)
+}
+
+/// Whether the name of a server was not found, by an error of the connector that all providers use.
+/// Its type is private.
+pub(crate) fn is_name_not_found(error: &(dyn StdError + 'static)) -> bool {
+    error.to_string() == "dns error"
 }
 
 /// An address as it may be shown: without a password and a query.
