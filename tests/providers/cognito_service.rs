@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -557,6 +557,26 @@ async fn a_request_without_a_connection_is_sent_again() {
     let step = attempts.await.unwrap();
     assert!(matches!(step, Ok(SignInStep::Done(_))), "{step:?}");
     assert_eq!(service.names(), ["InitiateAuth"]);
+}
+
+/// A name that is not found leads to no connection either. It tells by the pauses between attempts,
+/// which are at random.
+#[tokio::test]
+async fn a_request_to_a_name_that_is_not_found_is_sent_again() {
+    let since = Instant::now();
+    for _ in 0..4 {
+        let service = Service {
+            address: "http://cognito.typed-hub.invalid".to_owned(),
+            calls: Arc::default(),
+        };
+        let client = service.client(CognitoFlow::Password);
+        let failed = client.sign_in("ada", "correct horse").await;
+        assert!(
+            matches!(&failed, Err(SignInError::Provider(why)) if why.name == "NotReached"),
+            "{failed:?}"
+        );
+    }
+    assert!(since.elapsed() > Duration::from_millis(150));
 }
 
 /// The service may have acted: a refresh may have replaced the refresh token.

@@ -439,11 +439,11 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "F15 a refresh token that could not be stored is stored before the next refresh",
-        from: Expired,
+        from: In,
         act: |world| {
             world.fail_and_replace();
             world.save_fails = true;
-            let failed = world.session();
+            let failed = world.forced_session();
             world.save_fails = false;
             let next = world.refresh_asked().tokens.refresh;
             let next = next.unwrap().expose().to_owned();
@@ -457,7 +457,7 @@ const ROWS: &[Row] = &[
             "ask refresh",
         ],
         answer: "unreachable; another; access, another",
-        to: Expired,
+        to: In,
     },
     Row {
         name: "F15 it is stored without an event while the tokens are valid",

@@ -41,7 +41,10 @@ fn kind_of(name: &str) -> ProviderErrorKind {
         | "unauthorized_client"
         | "invalid_request"
         | "unsupported_grant_type"
-        | "invalid_scope" => ProviderErrorKind::Misconfigured,
+        | "invalid_scope"
+        // RFC 9449, sections 5 and 8: DPoP, which is not supported.
+        | "invalid_dpop_proof"
+        | "use_dpop_nonce" => ProviderErrorKind::Misconfigured,
         _ => ProviderErrorKind::InTransit,
     }
 }

@@ -167,26 +167,25 @@ impl Http {
     }
 
     /// Sends a request, and sends it again if it certainly had no effect.
-    async fn answer(&self, request: Request) -> Result<Answer, Fault> {
+    async fn answer(&self, mut request: Request) -> Result<Answer, Fault> {
         let since = Instant::now();
-        let (mut request, mut attempts) = (Some(request), 0);
+        let left = || self.time_limit.saturating_sub(since.elapsed());
+        let mut attempts = 0;
         loop {
-            let Some(mut sent) = request else {
-                return Err(Fault::Broken); // its body is no stream, so there is another
-            };
-            request = sent.try_clone();
-            let left = self.time_limit.saturating_sub(since.elapsed());
-            *sent.timeout_mut() = Some(left);
+            let again = request.try_clone(); // only a streamed body, of which there is none, has no clone
+            *request.timeout_mut() = Some(left());
             attempts += 1;
-            let fault = match self.attempt(sent).await {
-                Err(fault) if fault.had_no_effect() && attempts < retry::ATTEMPTS => fault,
-                end => return end,
+            let end = self.attempt(request).await;
+            let (Err(fault), Some(next)) = (&end, again) else {
+                return end;
             };
             let pause = retry::pause(attempts, fault.retry_after());
-            if pause >= self.time_limit.saturating_sub(since.elapsed()) {
-                return Err(fault);
+            let is_last = !fault.had_no_effect() || attempts == retry::ATTEMPTS;
+            if is_last || pause >= left() {
+                return end;
             }
             Delay::new(pause).await;
+            request = next;
         }
     }
 
@@ -371,8 +370,13 @@ fn known_cause(error: &(dyn StdError + 'static)) -> Option<Fault> {
         return (error.kind() == io::ErrorKind::ConnectionRefused)
             .then_some(Fault::ConnectionRefused);
     }
-    // Its type is private.
-    (error.to_string() == "dns error").then_some(Fault::NameNotFound)
+    is_name_not_found(error).then_some(Fault::NameNotFound)
+}
+
+/// Whether the name of a server was not found, by an error of the connector that all providers use.
+/// Its type is private.
+fn is_name_not_found(error: &(dyn StdError + 'static)) -> bool {
+    error.to_string() == "dns error"
 }
 
 /// An address as it may be shown: without a password and a query.

@@ -333,6 +333,12 @@ const ROWS: &[Row] = &[
             s.refusal = Some((400, r#"{"error":"unsupported_grant_type"}"#));
         },
     ),
+    named(Misconfigured, "invalid_dpop_proof", "RFC 9449, 5", |s| {
+        s.refusal = Some((400, r#"{"error":"invalid_dpop_proof"}"#));
+    }),
+    named(Misconfigured, "use_dpop_nonce", "RFC 9449, 8", |s| {
+        s.refusal = Some((400, r#"{"error":"use_dpop_nonce"}"#));
+    }),
     named(Misconfigured, "invalid_scope", "RFC 6749, 5.2", |s| {
         s.refusal = Some((400, r#"{"error":"invalid_scope"}"#));
     }),

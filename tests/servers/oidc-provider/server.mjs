@@ -1,6 +1,12 @@
 // An OpenID provider for the tests: on loopback, with short tokens, rotation and revocation.
 //
-// Environment: PORT, ACCESS_TTL (seconds), PROXY (another origin it is reached by, if any).
+// Environment: PORT, ACCESS_TTL (seconds), PROXY (another origin it is reached by, if any), SETTINGS
+// (a JSON object, all of it optional):
+//   idTokens        the algorithm that signs them
+//   accessTokens    "jwt", or else opaque
+//   refreshTokens   "offline_access": issued only for that scope, or else always
+//   pushedRequests  whether each request must be pushed
+//   client          further metadata of the client
 // Standard output: a line of JSON per server-side event; the first says that it is ready.
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
@@ -8,8 +14,16 @@ import { Provider } from 'oidc-provider';
 const port = Number(process.env.PORT);
 const issuer = process.env.PROXY ?? `http://127.0.0.1:${port}`;
 const say = (event, detail = {}) => console.log(JSON.stringify({ event, ...detail }));
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'test' };
+const settings = JSON.parse(process.env.SETTINGS ?? '{}');
+const alg = settings.idTokens ?? 'RS256';
+const kind = {
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  ES512: ['ec', { namedCurve: 'P-521' }],
+  EdDSA: ['ed25519'],
+  Ed25519: ['ed25519'],
+}[alg] ?? ['rsa', { modulusLength: 2048 }];
+const { privateKey } = generateKeyPairSync(...kind);
+const key = { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg, kid: 'test' };
 
 const provider = new Provider(issuer, {
   clients: [{
@@ -20,6 +34,8 @@ const provider = new Provider(issuer, {
     post_logout_redirect_uris: ['http://127.0.0.1/bye'],
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
+    id_token_signed_response_alg: alg,
+    ...settings.client,
   }],
   jwks: { keys: [key] },
   cookies: { keys: ['only a test'] },
@@ -27,7 +43,23 @@ const provider = new Provider(issuer, {
   scopes: ['openid', 'offline_access', 'email', 'profile'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['preferred_username'] },
   conformIdTokenClaims: false,
+  subjectTypes: ['public', 'pairwise'],
+  pairwiseIdentifier: async (_, id, client) => `pairwise of ${id} for ${client.clientId}`,
+  enabledJWA: {
+    idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES512', 'EdDSA', 'Ed25519'],
+  },
   features: {
+    dPoP: { enabled: true },
+    pushedAuthorizationRequests: {
+      enabled: true,
+      requirePushedAuthorizationRequests: settings.pushedRequests ?? false,
+    },
+    resourceIndicators: {
+      enabled: settings.accessTokens === 'jwt',
+      defaultResource: async () => 'https://api.example.org',
+      getResourceServerInfo: async () => ({ scope: '', accessTokenFormat: 'jwt' }),
+      useGrantedResource: async () => true,
+    },
     devInteractions: { enabled: true },
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: true },
@@ -41,7 +73,8 @@ const provider = new Provider(issuer, {
     Interaction: 3600,
     AuthorizationCode: 60,
   },
-  issueRefreshToken: async () => true,
+  issueRefreshToken: async (_, client, code) =>
+    settings.refreshTokens !== 'offline_access' || code.scopes.has('offline_access'),
   rotateRefreshToken: true,
   findAccount: async (_, id) => ({
     accountId: id,

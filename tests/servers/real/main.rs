@@ -16,6 +16,7 @@ mod pages;
 #[path = "../../shared/proxy.rs"]
 mod proxy;
 mod server;
+mod settings;
 #[path = "../../shared/shown.rs"]
 mod shown;
 mod stages;

@@ -1,10 +1,14 @@
 //! The auth category on a real OpenID provider: the rows of the table it can show.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crate::pages::Browser;
-use crate::server::OidcServer;
+use crate::proxy::Proxy;
+use crate::server::{OidcServer, free_port};
 use crate::trace::trace;
 use typed_hub::Hub;
 use typed_hub::auth::oidc::OidcProvider;
@@ -244,6 +248,67 @@ async fn f14_a_token_used_twice_ends_the_session() {
     assert_eq!((world.trace)(), ["tokenRefresh_failure, ended"]);
     assert_eq!(world.client.session().await, Ok(None), "F18");
     assert_eq!((world.trace)(), [""; 0]);
+}
+
+/// The keys lag behind at a refresh, and the process restarts before the next. The provider has taken
+/// the first refresh token: sent again, it would end the session there.
+#[tokio::test]
+#[ignore = "needs oidc-provider: tests/run servers installs it"]
+async fn f15_a_refresh_token_that_was_replaced_in_an_answer_in_doubt_outlives_a_restart() {
+    let port = free_port();
+    let proxy = Proxy::to(port);
+    let server = OidcServer::start_behind(port, &proxy.url(), 3600);
+    let store = MemoryStore::new();
+    // Each is a process of its own, which knows no keys and no tokens but those of the store.
+    let process = || {
+        let provider = OidcProvider::builder()
+            .issuer(proxy.url())
+            .client_id("app")
+            .redirect_uris(["http://127.0.0.1/callback"])
+            .time_limit(Duration::from_secs(10))
+            .build();
+        let hub = Hub::new();
+        let trace = trace(&hub);
+        (client(&hub, &provider, &store), trace)
+    };
+    let (client, _) = process();
+    let page = client.sign_in_with_redirect(options()).await.unwrap();
+    let callback = Browser::new(BACK).sign_in(page.as_str(), "ada").await;
+    client.complete_redirect(&callback).await.unwrap();
+
+    let (client, trace) = process();
+    proxy.send_elsewhere("jwks_uri", &without_keys());
+    let doubt = client.refresh().await.unwrap_err();
+    assert!(
+        matches!(&doubt, SessionError::Unreachable(why) if why.name == "IdToken"),
+        "{doubt:?}"
+    );
+    assert_eq!(trace(), ["tokenRefresh_failure, kept"]);
+    assert_eq!(server.count("refresh_token.consumed"), 1);
+
+    let (client, trace) = process();
+    proxy.clear_fault();
+    assert!(client.refresh().await.unwrap().is_some());
+    assert_eq!(trace(), ["tokenRefresh"]);
+    assert_eq!(server.count("refresh_token.consumed"), 2);
+    assert_eq!(server.count("grant.revoked"), 0);
+}
+
+/// A server that shows an empty set of keys, and its origin.
+fn without_keys() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            let _ = write!(
+                stream,
+                "{head}\r\ncontent-length: 11\r\n\r\n{{\"keys\":[]}}"
+            );
+        }
+    });
+    origin
 }
 
 #[tokio::test]

@@ -95,8 +95,18 @@ impl OidcServer {
         Self::start_behind(port, &format!("http://127.0.0.1:{port}"), access_ttl)
     }
 
+    /// Set up in this way.
+    pub fn start_as(settings: &serde_json::Value) -> Self {
+        let port = free_port();
+        Self::start_at(port, &format!("http://127.0.0.1:{port}"), 3600, settings)
+    }
+
     /// At this port, and reached by its users at this origin.
     pub fn start_behind(port: u16, origin: &str, access_ttl: u32) -> Self {
+        Self::start_at(port, origin, access_ttl, &serde_json::json!({}))
+    }
+
+    fn start_at(port: u16, origin: &str, access_ttl: u32, settings: &serde_json::Value) -> Self {
         let mut command = Command::new("node");
         command
             .arg("server.mjs")
@@ -104,6 +114,7 @@ impl OidcServer {
             .env("PORT", port.to_string())
             .env("PROXY", origin)
             .env("ACCESS_TTL", access_ttl.to_string())
+            .env("SETTINGS", settings.to_string())
             .env("NODE_NO_WARNINGS", "1")
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
