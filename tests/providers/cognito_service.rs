@@ -566,13 +566,13 @@ async fn a_request_to_a_name_that_is_not_found_is_sent_again() {
     let since = Instant::now();
     for _ in 0..4 {
         let service = Service {
-            address: "http://cognito.typed-hub.invalid".to_owned(),
+            address: "https://cognito.typed-hub.invalid".to_owned(),
             calls: Arc::default(),
         };
         let client = service.client(CognitoFlow::Password);
         let failed = client.sign_in("ada", "correct horse").await;
         assert!(
-            matches!(&failed, Err(SignInError::Provider(why)) if why.name == "NotReached"),
+            matches!(&failed, Err(SignInError::Provider(why)) if why.name == "NameNotFound"),
             "{failed:?}"
         );
     }
