@@ -196,7 +196,8 @@ pub trait TokenStore: Send + Sync + 'static {
     ///
     /// A client holds the lock while it refreshes or signs out, the request included, and while it
     /// saves or clears a session or a sign-in by redirect. So the lock must be free for the other methods of this store, it must not
-    /// be waited for on the thread that polls, and waiting for it must have a time limit.
+    /// be waited for on the thread that polls, and waiting for it must have a time limit. The guard may
+    /// be dropped on another thread than that which has taken it.
     ///
     /// # Errors
     ///
