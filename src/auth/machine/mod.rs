@@ -126,7 +126,7 @@ struct ActiveSession {
     session: Session,
     /// What the store held when the provider replaced the tokens and then the store failed: the
     /// next call saves the session if the store still holds that. `None` if the session is saved.
-    unsaved_over: Option<Session>,
+    unsaved_over: Option<Box<Session>>,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
@@ -139,7 +139,7 @@ impl ActiveSession {
 
     /// Whether the store still holds what this client last saw there.
     fn is_still(&self, stored: &Session) -> bool {
-        *stored == self.session || self.unsaved_over.as_ref() == Some(stored)
+        *stored == self.session || self.unsaved_over.as_deref() == Some(stored)
     }
 }
 

@@ -330,7 +330,7 @@ impl Machine {
             ..active.session.clone()
         };
         let before = mem::replace(&mut active.session, session.clone());
-        active.unsaved_over.get_or_insert(before);
+        active.unsaved_over.get_or_insert_with(|| Box::new(before));
         active.retried = false;
         if sent.is_quiet {
             // The sign-out removes the session. If it fails, the next call saves the tokens.
