@@ -23,6 +23,7 @@ const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// The kind of the failure if no thread is available, and [`ErrorKind::Other`] if the work panics.
+#[cfg(any(feature = "file-store", feature = "keyring"))]
 pub(crate) async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ErrorKind> {
