@@ -497,6 +497,17 @@ mod redirects {
     }
 
     #[test]
+    fn f36_a_session_of_another_client_does_not_wait_for_the_end_of_a_redirect() {
+        let (pair, _) = signed_out();
+        let _ = begin(&pair.first);
+        let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+        let begun = Instant::now();
+        assert!(pair.first.is_signed_in());
+        assert!(begun.elapsed() < Duration::from_secs(5), "it waits");
+        assert_eq!(pair.first.events.take(), ["→signedIn"]);
+    }
+
+    #[test]
     fn f35_a_callback_is_used_once_by_all_clients_that_know_of_it() {
         let (pair, store) = signed_out();
         let page = begin(&pair.first);

@@ -175,8 +175,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Refreshes the tokens first if they have expired. Concurrent callers share one request, one write
     /// to the store, one event (`TokenRefresh` or `TokenRefreshFailure`) and one answer. If a sign-out
     /// completes meanwhile, the answer is `None`, or the session that has begun since. If this process
-    /// has begun a sign-in by redirect, the call waits for it to end, at most 10 s (`redirect_wait` in
-    /// the builder).
+    /// has begun a sign-in by redirect, and no session is valid, the call waits for it to end, at most
+    /// 10 s (`redirect_wait` in the builder).
     ///
     /// ```
     /// use typed_hub::Hub;
