@@ -648,7 +648,7 @@ fn the_whole_answer_has_a_time_limit() {
     slow.write_all(request.as_bytes()).unwrap();
     let began = Instant::now();
     let reader = thread::spawn(move || {
-        let mut some = [0; 256 * 1024];
+        let mut some = vec![0; 256 * 1024];
         while began.elapsed() < Duration::from_secs(6) {
             if matches!(slow.read(&mut some), Ok(0) | Err(_)) {
                 break;

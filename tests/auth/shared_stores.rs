@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use proptest::collection::vec;
@@ -497,6 +497,17 @@ mod redirects {
     }
 
     #[test]
+    fn f36_a_session_of_another_client_does_not_wait_for_the_end_of_a_redirect() {
+        let (pair, _) = signed_out();
+        let _ = begin(&pair.first);
+        let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+        let begun = Instant::now();
+        assert!(pair.first.is_signed_in());
+        assert!(begun.elapsed() < Duration::from_secs(5), "it waits");
+        assert_eq!(pair.first.events.take(), ["→signedIn"]);
+    }
+
+    #[test]
     fn f35_a_callback_is_used_once_by_all_clients_that_know_of_it() {
         let (pair, store) = signed_out();
         let page = begin(&pair.first);
@@ -642,6 +653,100 @@ fn f22_no_token_can_be_read_after_a_sign_out_that_could_not_read_the_store() {
     }
 }
 
+/// Longer than a call that is not polled keeps the lock, and much shorter than others wait for it.
+const FREE_AGAIN: Duration = Duration::from_secs(12);
+
+/// A caller may keep a future and not poll it.
+#[test]
+fn f40_a_refresh_that_is_not_polled_gives_up_the_lock() {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    pair.pool.clear_fault(Operation::Refresh);
+    let begun = Instant::now();
+    let session = block_on(pair.second.client.session()).unwrap();
+    assert!(session.is_some());
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    // The other one goes on in the end, and keeps what is newer.
+    assert_eq!(block_on(kept), Ok(session.clone()));
+    assert_eq!(block_on(store.load()), Ok(session));
+    for device in [&pair.first, &pair.second] {
+        assert_eq!(device.events.take(), ["→tokenRefresh"]);
+        assert!(block_on(device.client.refresh()).unwrap().is_some());
+    }
+}
+
+#[test]
+fn f19_a_sign_out_that_is_not_polled_gives_up_the_lock() {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Revoke, Fault::NoAnswer);
+    let mut kept = Box::pin(pair.first.client.sign_out(HERE));
+    start(kept.as_mut());
+    pair.pool.clear_fault(Operation::Revoke);
+    let begun = Instant::now();
+    let session = block_on(pair.second.client.session()).unwrap();
+    assert!(session.is_some());
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    assert_eq!(pair.second.events.take(), ["→tokenRefresh"]);
+    assert_eq!(block_on(kept).unwrap().not_revoked, None);
+    assert_eq!(pair.first.events.take(), ["→signedOut"]);
+    assert_eq!(block_on(store.load()), Ok(None));
+    assert!(!pair.second.is_signed_in());
+}
+
+/// A refresh that is polled keeps the lock for as long as it takes.
+#[test]
+fn f40_a_refresh_that_takes_long_keeps_the_lock() {
+    let pair = Pair::signed_in(&MemoryStore::new());
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| block_on(pair.first.client.session()));
+        while pair.pool.count(Operation::Refresh) == 0 {
+            std::thread::yield_now();
+        }
+        let other = scope.spawn(|| block_on(pair.second.client.session()));
+        std::thread::sleep(Duration::from_secs(8));
+        assert!(!other.is_finished());
+        pair.pool.clear_fault(Operation::Refresh);
+        assert_eq!(slow.join().unwrap(), other.join().unwrap());
+    });
+    assert_eq!(pair.pool.count(Operation::Refresh), 1);
+}
+
+/// The lock comes after the caller has stopped polling.
+#[test]
+fn a_caller_that_does_not_poll_for_the_lock_does_not_keep_it() {
+    let store = MemoryStore::new();
+    let held = block_on(store.lock()).unwrap();
+    let mut kept = Box::pin(store.lock());
+    start(kept.as_mut());
+    drop(held);
+    std::thread::sleep(Duration::from_millis(100));
+    let begun = Instant::now();
+    let lock = block_on(store.lock()).unwrap();
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    drop(lock);
+    let late = block_on(kept).map(drop);
+    assert_eq!(late, Err(StoreError::Lock(ErrorKind::TimedOut)));
+
+    // If it is dropped, the lock is free at once.
+    let held = block_on(store.lock()).unwrap();
+    let mut dropped = Box::pin(store.lock());
+    start(dropped.as_mut());
+    drop(held);
+    std::thread::sleep(Duration::from_millis(100));
+    let begun = Instant::now();
+    drop(dropped);
+    let _lock = block_on(store.lock()).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
 /// The user whom the events of a client tell of, and what was wrong with an event.
 #[derive(Default)]
 struct Told {
@@ -777,7 +882,6 @@ mod processes {
     use std::process::{Child, Command, Stdio};
     use std::sync::atomic::AtomicUsize;
     use std::thread;
-    use std::time::Instant;
 
     use typed_hub::auth::{
         AccessToken, AuthUser, FileStore, IssuedTokens, LEEWAY, Lasting, ProviderError,

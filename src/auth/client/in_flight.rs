@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use super::queue::{JobHandle, Queue};
+use super::store_lock::{LockShare, attend, until_lost};
 use super::transaction::{CHANGE, Inner};
 use crate::auth::machine::{Machine, Refresh, RefreshOutcome, RefreshStart, SessionId};
 use crate::auth::provider::IdentityProvider;
@@ -65,31 +66,38 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 
     async fn run_refresh(&self, call: Refresh) -> RefreshOutcome {
-        let id = call.id;
-        let (call, lock) = if self.is_shared() {
-            let Some(lock) = self.while_open(id, self.lock_store()).await else {
+        let mut next = call;
+        let (call, lock, reply) = 'request: loop {
+            let (call, mut lock) = match self.begin_refresh(next).await {
+                Ok(begun) => begun,
+                Err(outcome) => return outcome,
+            };
+            let Some(token) = &call.tokens.refresh else {
                 return RefreshOutcome::Stale;
             };
-            let (locked, lock) = match lock {
-                Ok(lock) => (Ok(()), Some(lock)),
-                Err(error) => (Err(error), None),
-            };
-            let start = move |machine: &mut Machine, now| machine.begin_refresh(call, locked, now);
-            match self.submit(start).outcome().await {
-                RefreshStart::Send(call) => (call, lock),
-                RefreshStart::Done(outcome) => {
-                    self.end_flight(id);
-                    return outcome;
+            let reply = self.provider().refresh(&call.user, token);
+            let mut reply = pin!(self.while_open(call.id, reply));
+            loop {
+                if let Some(reply) = until_lost(lock.as_ref(), reply.as_mut()).await {
+                    break 'request (call.clone(), lock, reply);
+                }
+                // The lock is lost. The request goes on under it, or ends: sent now, a token that
+                // another client has used since could end the session.
+                let again = match self.begin_refresh(call.clone()).await {
+                    Ok((again, locked)) => {
+                        lock = locked;
+                        again
+                    }
+                    Err(outcome) => return outcome,
+                };
+                if again.tokens != call.tokens {
+                    next = again;
+                    continue 'request;
                 }
             }
-        } else {
-            (call, None)
         };
-        let Some(token) = &call.tokens.refresh else {
-            return RefreshOutcome::Stale;
-        };
-        let reply = self.provider().refresh(&call.user, token);
-        let Some(reply) = self.while_open(id, reply).await else {
+        let id = call.id;
+        let Some(reply) = reply else {
             return RefreshOutcome::Stale;
         };
         let received = self.now();
@@ -103,6 +111,34 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             })
         };
         refreshed.outcome().await
+    }
+
+    /// Takes the lock of a shared store, and reads there what is to be sent. The error is the
+    /// outcome without a request.
+    async fn begin_refresh(
+        &self,
+        call: Refresh,
+    ) -> Result<(Refresh, Option<LockShare>), RefreshOutcome> {
+        if !self.is_shared() {
+            return Ok((call, None));
+        }
+        let Some(lock) = self.while_open(call.id, self.lock_store()).await else {
+            return Err(RefreshOutcome::Stale);
+        };
+        let (locked, lock) = match lock {
+            Ok(lock) => (Ok(()), Some(lock)),
+            Err(error) => (Err(error), None),
+        };
+        let id = call.id;
+        let start = move |machine: &mut Machine, now| machine.begin_refresh(call, locked, now);
+        let started = self.submit(start);
+        match attend(lock.as_ref(), started.outcome()).await {
+            RefreshStart::Send(call) => Ok((call, lock)),
+            RefreshStart::Done(outcome) => {
+                self.end_flight(id);
+                Err(outcome)
+            }
+        }
     }
 
     fn end_flight(&self, id: SessionId) {

@@ -44,8 +44,9 @@ use crate::hub::Hub;
 
 /// The session of a user: signs in, refreshes and signs out, and publishes each change on [`Auth`].
 ///
-/// A handle: all clones are one client. The client has no runtime and no thread of its own: it
-/// works while one of its futures is polled, on any executor.
+/// A handle: all clones are one client. The client has no runtime: it works while one of its futures
+/// is polled, on any executor. It has a thread only while a call waits for the provider under the
+/// lock of a shared store; the thread watches over the lock.
 ///
 /// ```
 /// use typed_hub::auth::{AuthClient, MemoryProvider, SignInStep, SignOutScope};
@@ -103,6 +104,10 @@ use crate::hub::Hub;
 /// limit. Once the provider has replied, the effects of the reply (a write to the store, an event)
 /// will happen: the next call of any handle completes them. A [`sign_out`](Self::sign_out) that has
 /// begun always completes.
+///
+/// A future that is kept and not polled goes on no more than a dropped one. If it holds the lock of a
+/// shared store, the lock is free for other clients after 5 s. When the future is polled again, it
+/// takes the lock anew, and follows what the others have done.
 ///
 /// # From inside a listener
 ///
@@ -170,8 +175,8 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// Refreshes the tokens first if they have expired. Concurrent callers share one request, one write
     /// to the store, one event (`TokenRefresh` or `TokenRefreshFailure`) and one answer. If a sign-out
     /// completes meanwhile, the answer is `None`, or the session that has begun since. If this process
-    /// has begun a sign-in by redirect, the call waits for it to end, at most 10 s (`redirect_wait` in
-    /// the builder).
+    /// has begun a sign-in by redirect, and no session is valid, the call waits for it to end, at most
+    /// 10 s (`redirect_wait` in the builder).
     ///
     /// ```
     /// use typed_hub::Hub;

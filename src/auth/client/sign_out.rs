@@ -5,7 +5,7 @@ use std::mem;
 use thiserror::Error;
 
 use super::AuthClient;
-use super::store_lock::LockShare;
+use super::store_lock::{LockShare, attend};
 use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
 use crate::auth::machine::{
     Machine, SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
@@ -142,7 +142,10 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         }
         match self.inner.lock_store().await {
             // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
-            Ok(lock) => (plan().outcome().await, Some(lock)),
+            Ok(lock) => {
+                let plan = plan();
+                (attend(Some(&lock), plan.outcome()).await, Some(lock))
+            }
             Err(error) => {
                 let abandoned = self
                     .inner
@@ -161,17 +164,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         lock: Option<LockShare>,
     ) -> Result<Option<NotRevoked>, StoreError> {
         let provider = self.inner.provider();
-        let (mut not_revoked, told) = match call {
-            SignOutCall::Revoke(token) => {
-                let revoked = provider.revoke(&token).await;
-                (revoked.err().map(NotRevoked::Provider), Some(token))
+        let told = async {
+            match call {
+                SignOutCall::Revoke(token) => {
+                    let revoked = provider.revoke(&token).await;
+                    (revoked.err().map(NotRevoked::Provider), Some(token))
+                }
+                SignOutCall::Everywhere {
+                    access,
+                    refresh,
+                    needs_refresh,
+                } => self.end_everywhere(access, refresh, needs_refresh).await,
             }
-            SignOutCall::Everywhere {
-                access,
-                refresh,
-                needs_refresh,
-            } => self.end_everywhere(access, refresh, needs_refresh).await,
         };
+        let (mut not_revoked, told) = attend(lock.as_ref(), told).await;
         let outcome = self.inner.submit_locked(lock, move |machine, _| {
             machine.on_sign_out_reply(&sign_out, told)
         });

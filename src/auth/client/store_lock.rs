@@ -1,21 +1,38 @@
-//! The lock of the store: taken once for all calls of one client that need it.
+//! The lock of the store: taken once for all calls of one client that need it, and given up when
+//! none of them is polled.
+//!
+//! A call holds the lock while it waits for the provider. A caller may keep the future of the call
+//! and not poll it, and then nothing goes on, so a thread watches: it wakes the calls that hold the
+//! lock once a second, and releases the lock when none of them has been polled for [`LIMIT`].
 
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use super::queue::{JobHandle, Queue};
+use super::wakers::WakerSet;
 use crate::auth::error::StoreError;
 use crate::auth::store::{StoreLock, TokenStore};
 use crate::sync::Mutex;
+
+/// How long the lock is held while no call that holds it is polled.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How often those calls are woken.
+const PING: Duration = Duration::from_secs(1);
+
+/// The one topic of [`Slot::wakers`].
+const PINGED: u64 = 0;
 
 /// The lock that calls of this client hold, or wait for. The machine orders the calls of one
 /// client, so they share the lock.
 pub(super) struct SharedLock(Mutex<Weak<LockJob>>);
 
-type LockJob = JobHandle<Result<Arc<StoreLock>, StoreError>>;
-
-/// A share of the lock, which is released when the last share is dropped.
-#[must_use = "dropping it releases the lock"]
-pub(super) struct LockShare(#[expect(dead_code, reason = "held, not read")] Arc<LockJob>);
+type LockJob = JobHandle<Result<Arc<Held>, StoreError>>;
 
 impl SharedLock {
     pub(super) fn new() -> Self {
@@ -28,16 +45,17 @@ impl SharedLock {
         &self,
         store: &Arc<S>,
     ) -> Result<LockShare, StoreError> {
-        let job = self.job(store);
-        match job.outcome().await {
-            Ok(_) => Ok(LockShare(job)),
-            Err(error) => {
-                let mut current = self.0.lock();
-                if std::ptr::eq(current.as_ptr(), Arc::as_ptr(&job)) {
-                    *current = Weak::new(); // the next caller tries again
-                }
-                Err(error)
+        loop {
+            let job = self.job(store);
+            let outcome = job.outcome().await;
+            if let Ok(held) = &outcome
+                && !held.0.is_released()
+            {
+                let slot = Arc::clone(&held.0);
+                return Ok(LockShare { slot, _job: job });
             }
+            self.forget(&job);
+            outcome?;
         }
     }
 
@@ -50,10 +68,172 @@ impl SharedLock {
         }
         let store = Arc::clone(store);
         let job = Arc::new(Queue::new().push(|completer| async move {
-            completer.complete(store.lock().await.map(Arc::new));
+            let locked = store.lock().await;
+            completer.complete(locked.map(|lock| Arc::new(Held(Slot::new(lock)))));
             Vec::new()
         }));
         *current = Arc::downgrade(&job);
         job
+    }
+
+    /// The next caller tries again.
+    fn forget(&self, job: &Arc<LockJob>) {
+        let mut current = self.0.lock();
+        if std::ptr::eq(current.as_ptr(), Arc::as_ptr(job)) {
+            *current = Weak::new();
+        }
+    }
+}
+
+/// A share of the lock, which is released when the last share is dropped.
+#[must_use = "dropping it releases the lock"]
+pub(super) struct LockShare {
+    slot: Arc<Slot>,
+    _job: Arc<LockJob>,
+}
+
+impl LockShare {
+    /// Whether the lock was released because no call that holds it was polled.
+    pub(super) fn is_lost(&self) -> bool {
+        self.slot.is_released()
+    }
+}
+
+/// Accesses the store. Under a lock that is lost, the access fails.
+pub(super) async fn access<R>(
+    lock: Option<&LockShare>,
+    access: impl Future<Output = Result<R, StoreError>>,
+) -> Result<R, StoreError> {
+    if lock.is_some_and(LockShare::is_lost) {
+        return Err(StoreError::Lock(ErrorKind::TimedOut));
+    }
+    attend(lock, access).await
+}
+
+/// Runs the future, which holds the lock: the lock is kept while the future is polled.
+pub(super) async fn attend<F: Future>(lock: Option<&LockShare>, future: F) -> F::Output {
+    let Some(LockShare { slot, .. }) = lock else {
+        return future.await;
+    };
+    let mut future = pin!(future);
+    let waiter = slot.wakers.waiter(PINGED);
+    poll_fn(|context| {
+        slot.state.lock().polls += 1;
+        waiter.register(context.waker());
+        let polled = future.as_mut().poll(context);
+        slot.polled(polled.is_pending());
+        polled
+    })
+    .await
+}
+
+/// Runs the future, which holds the lock, and polls it only while the lock is held. `None` if the
+/// lock is lost.
+pub(super) async fn until_lost<F: Future>(
+    lock: Option<&LockShare>,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let held = poll_fn(|context| {
+        if lock.is_some_and(LockShare::is_lost) {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(context).map(Some)
+    });
+    attend(lock, held).await
+}
+
+/// Releases the lock when it is dropped.
+struct Held(Arc<Slot>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (lock, watch) = {
+            let mut state = self.0.state.lock();
+            (state.lock.take(), state.watch.take())
+        };
+        drop(lock);
+        if let Some(watch) = watch {
+            watch.unpark();
+        }
+    }
+}
+
+/// The lock until it is released.
+struct Slot {
+    state: Mutex<State>,
+    wakers: Arc<WakerSet>,
+}
+
+struct State {
+    lock: Option<StoreLock>,
+    /// How many polls are going on.
+    polls: usize,
+    /// When the last of them has ended.
+    polled_at: Instant,
+    is_watched: bool,
+    watch: Option<Thread>,
+}
+
+impl Slot {
+    fn new(lock: StoreLock) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                lock: Some(lock),
+                polls: 0,
+                polled_at: Instant::now(),
+                is_watched: false,
+                watch: None,
+            }),
+            wakers: WakerSet::new(),
+        })
+    }
+
+    fn is_released(&self) -> bool {
+        self.state.lock().lock.is_none()
+    }
+}
+
+impl Slot {
+    /// A poll has ended. If another one is to come, the lock is watched from here on.
+    fn polled(self: &Arc<Self>, is_pending: bool) {
+        {
+            let mut state = self.state.lock();
+            state.polls -= 1;
+            state.polled_at = Instant::now();
+            if !is_pending || state.is_watched || state.lock.is_none() {
+                return;
+            }
+            state.is_watched = true;
+        }
+        let slot = Arc::clone(self);
+        let thread = thread::Builder::new().name("typed-hub lock".to_owned());
+        // Without a thread, the lock is held until its last share is dropped.
+        if let Ok(thread) = thread.spawn(move || slot.watch()) {
+            let mut state = self.state.lock();
+            if state.lock.is_some() {
+                state.watch = Some(thread.thread().clone());
+            } else {
+                thread.thread().unpark();
+            }
+        }
+    }
+
+    fn watch(&self) {
+        loop {
+            thread::park_timeout(PING);
+            let lost = {
+                let mut state = self.state.lock();
+                if state.lock.is_none() {
+                    return;
+                }
+                let is_idle = state.polls == 0 && state.polled_at.elapsed() >= LIMIT;
+                if is_idle { state.lock.take() } else { None }
+            };
+            if lost.is_some() {
+                return;
+            }
+            self.wakers.notify_all();
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use super::in_flight::SingleFlight;
 use super::queue::{Completer, JobHandle, PublishJob, Queue};
-use super::store_lock::{LockShare, SharedLock};
+use super::store_lock::{LockShare, SharedLock, access};
 use super::wakers::WakerSet;
 use crate::auth::channel::{Auth, AuthEvent, KEY};
 use crate::auth::clock::Clock;
@@ -246,6 +246,10 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
         mut lock: Option<LockShare>,
         first: impl FnOnce(&mut Machine, SystemTime) -> Step<A>,
     ) -> (Vec<AuthEvent>, A) {
+        if lock.as_ref().is_some_and(LockShare::is_lost) {
+            // Nothing has been read under it so far.
+            lock = self.store_lock.share(&self.store).await.ok().or(lock);
+        }
         let now = self.clock.now();
         let mut step = self.step(|machine| first(machine, now));
         loop {
@@ -256,21 +260,15 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
                     self.step(|machine| then(machine, locked))
                 }
                 Step::Load(then) => {
-                    let stored = self.store.load().await;
+                    let stored = access(lock.as_ref(), self.store.load()).await;
                     self.step(|machine| then(machine, stored))
                 }
                 Step::LoadRedirect(then) => {
-                    let stored = self.store.load_redirect().await;
+                    let stored = access(lock.as_ref(), self.store.load_redirect()).await;
                     self.step(|machine| then(machine, stored))
                 }
                 Step::Write(write, then) => {
-                    let written = match write {
-                        Write::Save(session) => self.store.save(&session).await,
-                        Write::Clear => self.store.clear().await,
-                        #[cfg(feature = "redirect")]
-                        Write::SaveRedirect(pending) => self.store.save_redirect(&pending).await,
-                        Write::ClearRedirect => self.store.clear_redirect().await,
-                    };
+                    let written = access(lock.as_ref(), self.write(write)).await;
                     self.step(|machine| then(machine, written))
                 }
                 Step::End { publish, answer } => {
@@ -278,6 +276,16 @@ impl<P: IdentityProvider, S: TokenStore> Driver<P, S> {
                     return (publish, answer);
                 }
             };
+        }
+    }
+
+    async fn write(&self, write: Write) -> Result<(), StoreError> {
+        match write {
+            Write::Save(session) => self.store.save(&session).await,
+            Write::Clear => self.store.clear().await,
+            #[cfg(feature = "redirect")]
+            Write::SaveRedirect(pending) => self.store.save_redirect(&pending).await,
+            Write::ClearRedirect => self.store.clear_redirect().await,
         }
     }
 

@@ -115,6 +115,8 @@ enum SessionState {
     /// that ends a session, so that an event is due.
     Corrupt {
         was_signed_in: bool,
+        /// What the sign-in has left there: the session, or what was read back in its place.
+        left: Vec<Session>,
     },
 }
 
@@ -128,7 +130,7 @@ struct ActiveSession {
     id: SessionId,
     session: Session,
     /// Set while the store does not hold the session.
-    unsaved: Option<Unsaved>,
+    unsaved: Option<Box<Unsaved>>,
     /// Whether a refresh was refused although the store held other tokens, and none has succeeded
     /// since (F41).
     retried: bool,
@@ -156,10 +158,13 @@ impl ActiveSession {
     fn replace_tokens(&mut self, tokens: Tokens, is_renewed: bool) -> Session {
         let before = self.session.clone();
         self.session.tokens = tokens;
-        let unsaved = self.unsaved.get_or_insert(Unsaved {
-            over: before,
-            is_renewed,
-        });
+        let new = || {
+            Box::new(Unsaved {
+                over: before,
+                is_renewed,
+            })
+        };
+        let unsaved = self.unsaved.get_or_insert_with(new);
         unsaved.is_renewed |= is_renewed;
         self.session.clone()
     }
@@ -213,7 +218,7 @@ impl Machine {
         &mut self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
-        match self.session {
+        match &self.session {
             SessionState::SignedOut | SessionState::SignedIn(_) => then(self, Ok(())),
             SessionState::Unloaded => Step::load(|machine, stored| {
                 let read = stored.map(|stored| match stored {
@@ -222,16 +227,43 @@ impl Machine {
                 });
                 machine.with_redirect(move |machine, _| then(machine, read))
             }),
-            SessionState::Corrupt { was_signed_in } => Step::clear(move |machine, cleared| {
-                if cleared.is_err() {
-                    return then(machine, cleared);
-                }
-                machine.session = SessionState::SignedOut;
-                let step = then(machine, Ok(()));
-                let lost = was_signed_in.then(session_lost);
-                step.with_events_first(lost.into_iter().collect())
-            }),
+            SessionState::Corrupt { left, .. } if self.is_shared => {
+                let left = left.clone();
+                self.with_lock(|machine, locked| match locked {
+                    Err(error) => then(machine, Err(error)),
+                    Ok(()) => Step::load(move |machine, stored| match stored {
+                        Err(error) => then(machine, Err(error)),
+                        Ok(Some(stored)) if left.contains(&stored) => machine.clear_corrupt(then),
+                        Ok(stored) => {
+                            let mut events = machine.end_corrupt();
+                            events.extend(stored.map(|stored| machine.follow(stored)));
+                            then(machine, Ok(())).with_events_first(events)
+                        }
+                    }),
+                })
+            }
+            SessionState::Corrupt { .. } => self.clear_corrupt(then),
         }
+    }
+
+    fn clear_corrupt<A: 'static>(
+        &self,
+        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
+    ) -> Step<A> {
+        Step::clear(move |machine, cleared| {
+            if cleared.is_err() {
+                return then(machine, cleared);
+            }
+            let events = machine.end_corrupt();
+            then(machine, Ok(())).with_events_first(events)
+        })
+    }
+
+    /// The store holds no corrupt data any more. Returns the event of the session that it replaced.
+    fn end_corrupt(&mut self) -> Vec<AuthEvent> {
+        let before = mem::replace(&mut self.session, SessionState::SignedOut);
+        let lost = matches!(before, SessionState::Corrupt { was_signed_in, .. } if was_signed_in);
+        lost.then(session_lost).into_iter().collect()
     }
 
     /// Continues when the stored redirect has been read. Only callers that need the redirect report

@@ -65,30 +65,40 @@ impl RedirectAbort {
 
 impl Machine {
     /// How long a caller that asks for the session may wait for the redirect in progress; `None` if
-    /// there is none. No caller waits for a redirect of an earlier process: its user may be gone
-    /// too.
+    /// there is none, or a valid session. No caller waits for a redirect of an earlier process: its
+    /// user may be gone too.
     pub(crate) fn redirect_wait(&mut self, now: SystemTime) -> Step<Option<Duration>> {
         self.with_session(move |machine, _| match &machine.redirect {
             Redirect::Unloaded | Redirect::Idle => Step::done(None),
-            Redirect::Exchanging(_) => Step::done(Some(Duration::MAX)),
-            Redirect::Pending { pending, is_own } => {
-                let state = pending.state.clone();
-                let took = now.duration_since(pending.begun_at).unwrap_or_default();
-                match (LIFETIME.checked_sub(took), is_own) {
-                    (Some(left), true) => Step::done(Some(left)),
-                    (Some(_), false) => Step::done(None),
-                    (None, true) => machine
-                        .fail_redirect(RedirectError::TimedOut)
-                        .map(|()| None), // F31
-                    (None, false) => machine.remove_redirect(Some(state), |machine, removed| {
-                        if removed.is_ok() {
-                            machine.end_redirect();
-                        }
-                        Step::done(None)
-                    }),
-                }
+            // Another client of the store may have signed in meanwhile.
+            Redirect::Pending { .. } | Redirect::Exchanging(_) => {
+                machine.with_latest_session(now, move |machine, _| {
+                    if machine.is_valid(now) {
+                        return Step::done(None);
+                    }
+                    machine.time_left_to_redirect(now)
+                })
             }
         })
+    }
+
+    fn time_left_to_redirect(&mut self, now: SystemTime) -> Step<Option<Duration>> {
+        let Redirect::Pending { pending, is_own } = &self.redirect else {
+            return Step::done(Some(Duration::MAX)); // its code is being exchanged
+        };
+        let state = pending.state.clone();
+        let took = now.duration_since(pending.begun_at).unwrap_or_default();
+        match (LIFETIME.checked_sub(took), is_own) {
+            (Some(left), true) => Step::done(Some(left)),
+            (Some(_), false) => Step::done(None),
+            (None, true) => self.fail_redirect(RedirectError::TimedOut).map(|()| None), // F31
+            (None, false) => self.remove_redirect(Some(state), |machine, removed| {
+                if removed.is_ok() {
+                    machine.end_redirect();
+                }
+                Step::done(None)
+            }),
+        }
     }
 
     /// Whether a redirect of this process is in progress.

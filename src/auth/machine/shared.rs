@@ -100,12 +100,15 @@ impl Machine {
                 }
                 Vec::new() // F38
             }
-            (_, Some(stored)) => {
-                let user = stored.user.clone();
-                self.activate(stored);
-                vec![AuthEvent::SignedIn { user }]
-            }
+            (_, Some(stored)) => vec![self.follow(stored)],
             (_, None) => Vec::new(),
         }
+    }
+
+    /// Another client has signed in.
+    pub(super) fn follow(&mut self, stored: Session) -> AuthEvent {
+        let user = stored.user.clone();
+        self.activate(stored);
+        AuthEvent::SignedIn { user }
     }
 }

@@ -208,19 +208,25 @@ fn save_new(session: Session) -> Step<Result<NewSession, SignInFailure>> {
                     Ok(NewSession { user, replaced }),
                 )
             }
-            Ok(_) => roll_back(StoreError::NotReadBack),
-            Err(error) => roll_back(error),
+            Ok(stored) => {
+                let left = stored.into_iter().chain([session]).collect();
+                roll_back(left, StoreError::NotReadBack)
+            }
+            Err(error) => roll_back(vec![session], error),
         }),
     })
 }
 
-/// Removes a session that could not be read back (F10).
-fn roll_back(error: StoreError) -> Step<Result<NewSession, SignInFailure>> {
+/// Removes a session that could not be read back (F10), or what was read in its place.
+fn roll_back(left: Vec<Session>, error: StoreError) -> Step<Result<NewSession, SignInFailure>> {
     Step::clear(move |machine, cleared| {
         let was_signed_in = machine.active().is_some();
         let failed = Err(SignInFailure::Store(error));
         if cleared.is_err() {
-            machine.session = SessionState::Corrupt { was_signed_in };
+            machine.session = SessionState::Corrupt {
+                was_signed_in,
+                left,
+            };
             return Step::done(failed);
         }
         machine.session = SessionState::SignedOut;

@@ -1240,6 +1240,57 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "shared: F10 what could not be removed is removed by the next call",
+        from: Out,
+        act: |world| {
+            world.share();
+            (world.garbles, world.clear_fails) = (true, true);
+            let failed = world.sign_in();
+            world.clear_fails = false;
+            format!("{failed}; {}", world.session())
+        },
+        trace: &[
+            "read",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "clear",
+            "lock",
+            "read",
+            "clear",
+        ],
+        answer: "store: not read back; signed out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F10 but not the session of another process, which has replaced it",
+        from: Out,
+        act: |world| {
+            world.share();
+            (world.garbles, world.clear_fails) = (true, true);
+            let failed = world.sign_in();
+            (world.garbles, world.clear_fails) = (false, false);
+            world.sign_in_elsewhere();
+            format!("{failed}; {}; {}", world.session(), world.user_id())
+        },
+        trace: &[
+            "read",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "clear",
+            "lock",
+            "read",
+            "→signedIn",
+        ],
+        answer: "store: not read back; session; u-2",
+        to: In,
+    },
+    Row {
         name: "F40 another process has refreshed before this one asks",
         from: Expired,
         act: |world| {

@@ -195,8 +195,9 @@ pub trait TokenStore: Send + Sync + 'static {
     /// guard is dropped. The default takes no lock.
     ///
     /// A client holds the lock while it refreshes or signs out, the request included, and while it
-    /// saves or clears a session or a sign-in by redirect. So the lock must be free for the other methods of this store, it must not
-    /// be waited for on the thread that polls, and waiting for it must have a time limit.
+    /// saves or clears a session or a sign-in by redirect. So the lock must be free for the other
+    /// methods of this store, it must not be waited for on the thread that polls, and waiting for it
+    /// must have a time limit. The guard may be dropped on any thread.
     ///
     /// # Errors
     ///
