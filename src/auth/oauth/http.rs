@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Proxy, Request, Response};
 use rustls::ClientConfig;
@@ -90,7 +90,8 @@ pub(super) enum Fault {
 /// A response that has ended.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    #[cfg(feature = "cognito")]
+    pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -199,6 +200,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
     }
     Ok(Answer {
         status: response.status().as_u16(),
+        #[cfg(feature = "cognito")]
         headers: std::mem::take(response.headers_mut()),
         body,
     })
