@@ -117,6 +117,26 @@ async fn the_way_of_signing_in_is_that_of_the_sign_in_or_else_of_the_provider() 
 }
 
 #[tokio::test]
+async fn a_way_that_takes_a_password_is_refused_without_one() {
+    for flow in [
+        AuthFlowType::UserSrp,
+        AuthFlowType::UserPassword,
+        AuthFlowType::CustomWithSrp,
+    ] {
+        let service = Service::start(|_, _, _| tokens());
+        let request = SignInRequest::builder().username("ada").auth_flow(flow);
+        let refused = service.client(CognitoFlow::Choice);
+        let refused = refused.sign_in_with(request.build()).await;
+        let Err(SignInError::Provider(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
+        assert!(error.message.contains(flow.as_ref()), "{error}");
+        assert_eq!(service.names(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn the_details_of_a_sign_in_are_kept_from_challenge_to_challenge() {
     let service = Service::start(|_, before, body| match before {
         0 if body["ChallengeName"].is_null() => {
