@@ -321,6 +321,22 @@ async fn a_domain_that_is_not_secure_is_a_wrong_set_up() {
     }
 }
 
+#[tokio::test]
+async fn an_option_that_is_empty_is_one_that_is_not_set() {
+    let service = Service::start(|_, _, _| tokens());
+    let client = client(pool!(
+        region = "eu-central-1",
+        endpoint = &*service.address,
+        flow = CognitoFlow::Password,
+        client_secret = "",
+        domain = "",
+        logout_uri = "",
+    ));
+    let _ = client.sign_in("ada", "correct horse").await.unwrap();
+    let (_, body) = service.calls.lock().unwrap()[0].clone();
+    assert!(body["AuthParameters"]["SECRET_HASH"].is_null(), "{body}");
+}
+
 /// As with `OidcProvider`: kind and name tell the cause, and the message the address.
 #[tokio::test]
 async fn why_the_service_is_not_reached_is_said() {
@@ -332,6 +348,20 @@ async fn why_the_service_is_not_reached_is_said() {
     assert_eq!(error.kind, ProviderErrorKind::InTransit);
     assert_eq!(error.name, "ConnectionRefused");
     assert!(error.message.contains(&closed), "{error}");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let provider = CognitoProvider::builder()
+        .region("eu-central-1")
+        .user_pool_id("eu-central-1_Example")
+        .client_id("app")
+        .endpoint(&*silent)
+        .time_limit(Duration::from_millis(300))
+        .build();
+    let error = refused(provider).await;
+    assert_eq!(error.kind, ProviderErrorKind::InTransit);
+    assert_eq!(error.name, "TimedOut");
+    assert!(error.message.contains(&silent), "{error}");
 }
 
 /// A refresh keeps the session when the application is set up wrongly (F15).
