@@ -13,9 +13,10 @@ use std::time::Duration;
 use crate::world::{PASSWORD, Trace, World, poll_once, start};
 use pollster::block_on;
 use typed_hub::auth::{
-    AccessToken, Answer, Attributes, AuthClient, AuthUser, Code, Fault, IdentityProvider,
-    IssuedTokens, MemoryProvider, MemoryStore, OpenChallenge, Operation, Password, PendingRedirect,
-    ProviderError, RefreshError, RefreshToken, Session, SignInReply, SignOutScope, SignUpStep,
+    AccessToken, Answer, Attributes, AuthClient, AuthFlowType, AuthUser, Code, Fault, FirstFactor,
+    IdentityProvider, IssuedTokens, MemoryProvider, MemoryStore, OpenChallenge, Operation,
+    Password, PendingRedirect, ProviderError, ProviderErrorKind, RefreshError, RefreshToken,
+    Session, SignInError, SignInReply, SignInRequest, SignInStep, SignOutScope, SignUpStep,
     StoreError, TokenStore, UserPool,
 };
 use typed_hub::{Auth, AuthEvent, Hub};
@@ -428,6 +429,41 @@ impl UserPool for Panicky {
         let pool = &self.pool;
         pool.confirm_reset_password(username, code, password).await
     }
+}
+
+/// A provider that ignored the flow could send a password that was not to be sent.
+#[test]
+fn a_provider_that_takes_no_options_of_a_sign_in_refuses_them() {
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", PASSWORD, []);
+    let mode = Arc::default();
+    let (provider, hub) = (
+        Panicky {
+            pool: pool.clone(),
+            mode,
+        },
+        Hub::new(),
+    );
+    let client = AuthClient::new(hub, provider).unwrap();
+    let request = || {
+        let request = SignInRequest::builder().username("ada");
+        request.password(PASSWORD)
+    };
+    for request in [
+        request().auth_flow(AuthFlowType::UserSrp).build(),
+        request().preferred_factor(FirstFactor::EmailCode).build(),
+        request().client_metadata([("a", "b")]).build(),
+    ] {
+        let refused = block_on(client.sign_in_with(request));
+        let Err(SignInError::Provider(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
+        assert_eq!(error.name, "Unsupported");
+    }
+    assert_eq!(pool.count(Operation::SignIn), 0);
+    let step = block_on(client.sign_in_with(request().build())).unwrap();
+    assert!(matches!(step, SignInStep::Done(_)));
 }
 
 /// A task of an executor that polls it on the stack of whoever wakes it.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use pollster::block_on;
 use typed_hub::Hub;
 use typed_hub::auth::{
-    AuthClient, AuthUser, ConfirmSignUpError, Fault, IdentityProvider, IssuedTokens, ManualClock,
-    MemoryProvider, Operation, ProviderError, ProviderErrorKind, RefreshToken, SignInReply,
-    SignUpStep, UserPool,
+    AuthClient, AuthFlowType, AuthUser, ConfirmSignUpError, Fault, IdentityProvider, IssuedTokens,
+    ManualClock, MemoryProvider, Operation, ProviderError, ProviderErrorKind, RefreshToken,
+    SignInReply, SignInRequest, SignUpStep, UserPool,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -220,4 +220,22 @@ fn a_password_that_was_reset_replaces_the_old_one() {
         "NotAuthorizedException",
     );
     assert!(reset(code).is_err(), "a code is good once");
+}
+
+#[test]
+fn a_sign_in_tells_the_way_that_it_has_asked_for() {
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", "correct horse", []);
+    for (asked, told) in [
+        (None, AuthFlowType::UserPassword),
+        (Some(AuthFlowType::UserSrp), AuthFlowType::UserSrp),
+    ] {
+        let client = AuthClient::new(Hub::new(), pool.clone()).unwrap();
+        let request = SignInRequest::builder().username("ada");
+        let mut request = request.password("correct horse").build();
+        request.auth_flow = asked;
+        let _ = block_on(client.sign_in_with(request)).unwrap();
+        let user = block_on(client.current_user()).unwrap().unwrap();
+        assert_eq!(user.sign_in_details.unwrap().auth_flow_type, told);
+    }
 }

@@ -117,6 +117,26 @@ async fn the_way_of_signing_in_is_that_of_the_sign_in_or_else_of_the_provider() 
 }
 
 #[tokio::test]
+async fn a_way_that_takes_a_password_is_refused_without_one() {
+    for flow in [
+        AuthFlowType::UserSrp,
+        AuthFlowType::UserPassword,
+        AuthFlowType::CustomWithSrp,
+    ] {
+        let service = Service::start(|_, _, _| tokens());
+        let request = SignInRequest::builder().username("ada").auth_flow(flow);
+        let refused = service.client(CognitoFlow::Choice);
+        let refused = refused.sign_in_with(request.build()).await;
+        let Err(SignInError::Provider(error)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
+        assert!(error.message.contains(flow.as_ref()), "{error}");
+        assert_eq!(service.names(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn the_details_of_a_sign_in_are_kept_from_challenge_to_challenge() {
     let service = Service::start(|_, before, body| match before {
         0 if body["ChallengeName"].is_null() => {
@@ -301,6 +321,22 @@ async fn a_domain_that_is_not_secure_is_a_wrong_set_up() {
     }
 }
 
+#[tokio::test]
+async fn an_option_that_is_empty_is_one_that_is_not_set() {
+    let service = Service::start(|_, _, _| tokens());
+    let client = client(pool!(
+        region = "eu-central-1",
+        endpoint = &*service.address,
+        flow = CognitoFlow::Password,
+        client_secret = "",
+        domain = "",
+        logout_uri = "",
+    ));
+    let _ = client.sign_in("ada", "correct horse").await.unwrap();
+    let (_, body) = service.calls.lock().unwrap()[0].clone();
+    assert!(body["AuthParameters"]["SECRET_HASH"].is_null(), "{body}");
+}
+
 /// As with `OidcProvider`: kind and name tell the cause, and the message the address.
 #[tokio::test]
 async fn why_the_service_is_not_reached_is_said() {
@@ -312,6 +348,20 @@ async fn why_the_service_is_not_reached_is_said() {
     assert_eq!(error.kind, ProviderErrorKind::InTransit);
     assert_eq!(error.name, "ConnectionRefused");
     assert!(error.message.contains(&closed), "{error}");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let provider = CognitoProvider::builder()
+        .region("eu-central-1")
+        .user_pool_id("eu-central-1_Example")
+        .client_id("app")
+        .endpoint(&*silent)
+        .time_limit(Duration::from_millis(300))
+        .build();
+    let error = refused(provider).await;
+    assert_eq!(error.kind, ProviderErrorKind::InTransit);
+    assert_eq!(error.name, "TimedOut");
+    assert!(error.message.contains(&silent), "{error}");
 }
 
 /// A refresh keeps the session when the application is set up wrongly (F15).

@@ -41,11 +41,12 @@ use super::user::AuthUser;
 
 /// A Cognito user pool, through its API (with the official SDK) and its sign-in pages.
 ///
-/// Sign-in is by SRP unless the options say otherwise. Each challenge of the service that can be
-/// answered is a [`Challenge`](super::Challenge); any other is an error of the name `Unsupported`,
-/// which names it. The options and the credential of a passkey pass through as JSON. Devices are not remembered: in a pool that always remembers them, a refresh needs a device key
-/// that this provider lacks, so leave device tracking off. No AWS credentials are needed. Needs a
-/// tokio runtime.
+/// Sign-in is by SRP, unless the options or the [`SignInRequest`](super::SignInRequest) of one
+/// sign-in say otherwise. Each challenge of the service that can be answered is a
+/// [`Challenge`](super::Challenge); any other is an error of the name `Unsupported`, which names it.
+/// The options and the credential of a passkey pass through as JSON. Devices are not remembered: in
+/// a pool that always remembers them, a refresh needs a device key that this provider lacks, so
+/// leave device tracking off. No AWS credentials are needed. Needs a tokio runtime.
 ///
 /// ```
 /// use typed_hub::Hub;

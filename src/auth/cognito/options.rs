@@ -153,7 +153,9 @@ pub struct CognitoOptions {
 
 impl CognitoOptions {
     fn client(&self, http: Http) -> Client {
-        let time_limit = TimeoutConfig::builder().operation_timeout(self.time_limit);
+        // The limit of one request comes first: its error names the address.
+        let time_limit = self.time_limit.saturating_add(Duration::from_millis(100));
+        let time_limit = TimeoutConfig::builder().operation_timeout(time_limit);
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
@@ -235,7 +237,12 @@ fn dns_suffix(region: &str) -> &'static str {
 
 impl From<CognitoOptions> for CognitoProvider {
     fn from(mut options: CognitoOptions) -> Self {
-        options.endpoint = options.endpoint.filter(|endpoint| !endpoint.is_empty());
+        let said = |text: &String| !text.is_empty();
+        options.endpoint = options.endpoint.filter(said);
+        options.domain = options.domain.filter(said);
+        options.logout_uri = options.logout_uri.filter(said);
+        let secret = options.client_secret;
+        options.client_secret = secret.filter(|secret| !secret.expose().is_empty());
         let http = Http::new(&HttpOptions {
             time_limit: options.time_limit,
             root_certificates: options.root_certificates.take(),

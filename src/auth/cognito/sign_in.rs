@@ -51,28 +51,22 @@ impl CognitoProvider {
             let message = format!("the flow {flow} takes no preferred factor: choose USER_AUTH");
             return Err(failure::unsupported(&message));
         }
+        let by_srp = matches!(flow, AuthFlowType::UserSrp | AuthFlowType::CustomWithSrp);
+        let srp = password.filter(|_| by_srp);
+        let srp = srp.map(|password| self.srp(username, password));
         let mut parameters = vec![("USERNAME", username.to_owned())];
-        let mut srp = None;
-        let by_srp = |password| {
-            let client = self.srp(username, password);
-            let a = client.get_auth_parameters().a;
-            (("SRP_A", a), Some(client))
-        };
+        parameters.extend(
+            srp.as_ref()
+                .map(|srp| ("SRP_A", srp.get_auth_parameters().a)),
+        );
         let sdk_flow = match (flow, password) {
-            (AuthFlowType::UserSrp, Some(password)) => {
-                let (a, client) = by_srp(password);
-                parameters.push(a);
-                srp = client;
-                SdkFlow::UserSrpAuth
-            }
+            (AuthFlowType::UserSrp, Some(_)) => SdkFlow::UserSrpAuth,
             (AuthFlowType::UserPassword, Some(password)) => {
                 parameters.push(("PASSWORD", password.expose().to_owned()));
                 SdkFlow::UserPasswordAuth
             }
-            (AuthFlowType::CustomWithSrp, Some(password)) => {
-                let (a, client) = by_srp(password);
-                parameters.extend([("CHALLENGE_NAME", "SRP_A".to_owned()), a]);
-                srp = client;
+            (AuthFlowType::CustomWithSrp, Some(_)) => {
+                parameters.push(("CHALLENGE_NAME", "SRP_A".to_owned()));
                 SdkFlow::CustomAuth
             }
             (AuthFlowType::CustomWithoutSrp, _) => SdkFlow::CustomAuth,
@@ -84,9 +78,8 @@ impl CognitoProvider {
                 AuthFlowType::UserSrp | AuthFlowType::UserPassword | AuthFlowType::CustomWithSrp,
                 None,
             ) => {
-                return Err(unsupported(
-                    "this flow takes a password: choose another flow",
-                ));
+                let message = format!("the flow {flow} takes a password: choose another flow");
+                return Err(failure::unsupported(&message));
             }
         };
         if let Some(hash) = self.secret_hash(username) {

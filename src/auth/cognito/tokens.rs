@@ -6,8 +6,9 @@ use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 
-use super::failure::unreadable;
+use super::failure::{sanitize, unreadable};
 use crate::auth::error::ProviderError;
+use crate::auth::oauth::failure;
 use crate::auth::oauth::json::Members;
 use crate::auth::oauth::user::{is_subject, name_in};
 use crate::auth::tokens::{IssuedTokens, Lasting};
@@ -23,7 +24,14 @@ const USERNAME_CLAIMS: [&str; 2] = ["cognito:username", "username"];
 pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
-    let said = |token: Option<String>| token.filter(|token| !token.is_empty());
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    if let Some(kind) = said(result.token_type)
+        && !kind.eq_ignore_ascii_case("bearer")
+    {
+        let kind = sanitize(&kind);
+        let message = format!("the tokens are of the type {kind:?}, and only Bearer is supported");
+        return Err(failure::unsupported(&message));
+    }
     let access = said(result.access_token).ok_or_else(|| unreadable("there is no access token"))?;
     let id = said(result.id_token).ok_or_else(|| unreadable("there is no id token"))?;
     let claims = payload(&id).ok_or_else(|| unreadable("the id token is none"))?;
@@ -107,6 +115,23 @@ mod tests {
         for name in [r"a\u0000b", r"\u202eada", &"a".repeat(100_000)] {
             let claims = format!(r#"{{"sub":"1","cognito:username":"{name}"}}"#);
             assert_eq!(read(&claims).unwrap().0.username, "1");
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_not_of_a_bearer_are_refused() {
+        for (kind, is_refused) in [
+            ("", false),
+            ("bearer", false),
+            ("DPoP", true),
+            ("mac", true),
+        ] {
+            let result = AuthenticationResultType::builder()
+                .access_token("opaque")
+                .id_token(format!("e30.{}.e30", BASE64.encode(r#"{"sub":"1"}"#)))
+                .token_type(kind);
+            let read = read_tokens(result.build());
+            assert_eq!(read.is_err(), is_refused, "{kind}: {read:?}");
         }
     }
 

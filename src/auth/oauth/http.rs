@@ -98,6 +98,7 @@ pub(super) enum Fault {
 /// A response that has ended.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    #[cfg(feature = "cognito")]
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
@@ -237,6 +238,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
     }
     Ok(Answer {
         status: response.status().as_u16(),
+        #[cfg(feature = "cognito")]
         headers: std::mem::take(response.headers_mut()),
         body,
     })

@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::UserPoolMfaType;
 use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::{
-    Answer, AuthClient, Challenge, ConfirmSignInError, IdentityProvider, MemoryStore,
+    Answer, AuthClient, AuthFlowType, Challenge, ConfirmSignInError, IdentityProvider, MemoryStore,
     ProviderErrorKind, SessionError, SignInError, SignInStep, SignOutScope, SignUpStep, TokenStore,
 };
 
@@ -108,6 +108,12 @@ async fn f1_f5_f6_f19_by_srp_and_by_password_with_and_without_a_secret() {
         world.client.refresh().await.unwrap().unwrap();
         assert_eq!((world.trace)(), ["tokenRefresh"], "F12");
         let session = world.store.load().await.unwrap().unwrap();
+        let details = session.user.sign_in_details.clone().unwrap();
+        let told = match flow {
+            CognitoFlow::Srp => AuthFlowType::UserSrp,
+            _ => AuthFlowType::UserPassword,
+        };
+        assert_eq!((&*details.login_id, details.auth_flow_type), ("ada", told));
         let out = world
             .client
             .sign_out(SignOutScope::ThisDevice)
