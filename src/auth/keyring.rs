@@ -191,20 +191,23 @@ fn system_store() -> Result<Arc<CredentialStore>, Error> {
     if let Some(store) = &*store {
         return Ok(Arc::clone(store));
     }
+    Ok(store.insert(connect()?).clone())
+}
+
+fn connect() -> Result<Arc<CredentialStore>, Error> {
     #[cfg(target_os = "macos")]
-    let connected = apple_native_keyring_store::keychain::Store::new()?;
+    return Ok(apple_native_keyring_store::keychain::Store::new()?);
     #[cfg(target_os = "ios")]
-    let connected = apple_native_keyring_store::protected::Store::new()?;
+    return Ok(apple_native_keyring_store::protected::Store::new()?);
     #[cfg(windows)]
-    let connected = windows_native_keyring_store::Store::new()?;
+    return Ok(windows_native_keyring_store::Store::new()?);
     #[cfg(all(
         unix,
         not(any(target_os = "macos", target_os = "ios", target_os = "android"))
     ))]
-    let connected = zbus_secret_service_keyring_store::Store::new()?;
+    return Ok(zbus_secret_service_keyring_store::Store::new()?);
     #[cfg(any(target_os = "android", not(any(unix, windows))))]
-    let connected: Arc<CredentialStore> = return Err(Error::NoDefaultStore);
-    Ok(store.insert(connected).clone())
+    return Err(Error::NoDefaultStore);
 }
 
 // Each access runs on its own thread: the user may take long to unlock the keyring, and some

@@ -11,6 +11,7 @@ use typed_hub::auth::{
     RedirectError, SessionError, SignInError, SignInRequest, SignInStep,
 };
 
+use crate::closed::Closed;
 use crate::cognito_service::{Service, challenge, result, tokens, verifier};
 
 /// The options of a provider, and those of this test.
@@ -340,10 +341,8 @@ async fn an_option_that_is_empty_is_one_that_is_not_set() {
 /// As with `OidcProvider`: kind and name tell the cause, and the message the address.
 #[tokio::test]
 async fn why_the_service_is_not_reached_is_said() {
-    let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let port = Closed::new();
+    let closed = format!("http://{}", port.address());
     let error = refused(pool!(region = "eu-central-1", endpoint = &*closed)).await;
     assert_eq!(error.kind, ProviderErrorKind::InTransit);
     assert_eq!(error.name, "ConnectionRefused");

@@ -16,6 +16,8 @@ mod habits;
 #[cfg(feature = "oidc")]
 mod oidc;
 
+#[path = "../shared/closed.rs"]
+mod closed;
 #[cfg(all(feature = "cognito", feature = "oidc"))]
 #[path = "../shared/liar.rs"]
 mod liar;

@@ -17,6 +17,7 @@ use typed_hub::auth::{ProviderErrorKind, RedirectError, SessionError, SignOutSco
 use super::keys::Key;
 use super::provider::{CLIENT, Provider, Script};
 use super::{BACK, World, check_message};
+use crate::closed::Closed;
 
 type Habit = fn(&mut Script);
 
@@ -550,10 +551,7 @@ async fn a_proxy_is_asked_for_other_machines_and_not_for_this_one() {
 /// What fails on the way is told by its cause and its address.
 #[tokio::test]
 async fn why_a_server_is_not_reached_is_said() {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let closed = Closed::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent
         .local_addr()
@@ -562,7 +560,7 @@ async fn why_a_server_is_not_reached_is_said() {
     let (plain, _lines) = proxy();
     for (issuer, name, says) in [
         (
-            format!("http://127.0.0.1:{closed}"),
+            format!("http://{}", closed.address()),
             "ConnectionRefused",
             "refuses the connection",
         ),
