@@ -233,7 +233,7 @@ impl Machine {
                     Err(error) => then(machine, Err(error)),
                     Ok(()) => Step::load(move |machine, stored| match stored {
                         Err(error) => then(machine, Err(error)),
-                        Ok(Some(stored)) if left.contains(&stored) => machine.clear_corrupt(then),
+                        Ok(Some(stored)) if left.contains(&stored) => Self::clear_corrupt(then),
                         Ok(stored) => {
                             let mut events = machine.end_corrupt();
                             events.extend(stored.map(|stored| machine.follow(stored)));
@@ -242,12 +242,11 @@ impl Machine {
                     }),
                 })
             }
-            SessionState::Corrupt { .. } => self.clear_corrupt(then),
+            SessionState::Corrupt { .. } => Self::clear_corrupt(then),
         }
     }
 
     fn clear_corrupt<A: 'static>(
-        &self,
         then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         Step::clear(move |machine, cleared| {
