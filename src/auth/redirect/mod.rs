@@ -5,6 +5,12 @@
 //! - `loopback`: a loopback address for the callback, and opening the browser; `loopback_options`:
 //!   its options; `request`: one request to that address
 
+#[cfg(all(feature = "loopback", target_family = "wasm"))]
+compile_error!(
+    "the feature `loopback` needs a socket and a browser on this machine, which this platform has not: \
+     use the feature `redirect`, and pass the callback to `AuthClient::complete_redirect`"
+);
+
 #[cfg(feature = "loopback")]
 mod loopback;
 #[cfg(feature = "loopback")]
