@@ -14,7 +14,8 @@ use typed_hub::Hub;
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 use typed_hub::auth::{
     Answer, AuthClient, Challenge, ConfirmSignInError, FirstFactor, MfaMethod, ProviderError,
-    SessionError, SignInError, SignInStep, SignOutScope, SignUpStep,
+    ProviderErrorKind, SessionError, SignInError, SignInStep, SignOutScope, SignUpError,
+    SignUpStep,
 };
 
 type Client = AuthClient<CognitoProvider>;
@@ -699,4 +700,38 @@ async fn what_is_not_offered_cannot_be_chosen() {
         assert_eq!(unfit, Err(ConfirmSignInError::UnfittingAnswer));
         assert_eq!(service.names(), ["InitiateAuth"], "{name}");
     }
+}
+
+/// A wrong set-up is told from a wrong password, which the user can correct.
+#[tokio::test]
+async fn a_pool_that_is_set_up_otherwise_is_a_wrong_set_up_at_a_sign_in_too() {
+    use ProviderErrorKind::{InTransit, Misconfigured, NotAuthorized, Rejected};
+    for (name, kind) in [
+        ("ResourceNotFoundException", Misconfigured),
+        ("InvalidParameterException", Misconfigured), // the flow is not enabled
+        ("InvalidUserPoolConfigurationException", Misconfigured),
+        ("UnsupportedOperationException", Misconfigured),
+        ("NotAuthorizedException", NotAuthorized),
+        ("UserNotFoundException", Rejected),
+        ("UserLambdaValidationException", Rejected),
+        ("TooManyRequestsException", InTransit),
+    ] {
+        let service = Service::start(|_, _, body| {
+            let name = &body["AuthParameters"]["USERNAME"];
+            (400, json!({"__type": name, "message": "why"}))
+        });
+        let client = service.client(CognitoFlow::Password);
+        match client.sign_in(name, "correct horse").await {
+            Err(SignInError::Provider(error)) => assert_eq!(error.kind, kind, "{name}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Here the user has entered it.
+    let service = Service::start(|_, _, _| (400, json!({"__type": "InvalidParameterException"})));
+    let client = service.client(CognitoFlow::Password);
+    let refused = client.sign_up("ada", "correct horse", [].into()).await;
+    assert!(
+        matches!(&refused, Err(SignUpError::Provider(error)) if error.kind == Rejected),
+        "{refused:?}"
+    );
 }

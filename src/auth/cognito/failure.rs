@@ -69,20 +69,32 @@ const ENDS_A_SESSION: [&str; 6] = [
 ];
 
 /// The errors that say that the user pool or its app client is set up differently (F15).
-const MISCONFIGURED: [&str; 6] = [
+const MISCONFIGURED: [&str; 5] = [
     "FeatureUnavailableInTierException",
-    "InvalidParameterException",
     "InvalidUserPoolConfigurationException",
     "OperationNotEnabledException",
     "ResourceNotFoundException",
     "UnsupportedOperationException",
 ];
 
+/// Converts an error of a request that carries nothing which the user has entered but a name and a
+/// password: a parameter that is not valid is one that the application has set.
+pub(super) fn set_up_error(error: ProviderError) -> ProviderError {
+    let is_set_up =
+        error.kind == ProviderErrorKind::Rejected && error.name == "InvalidParameterException";
+    let kind = if is_set_up {
+        ProviderErrorKind::Misconfigured
+    } else {
+        error.kind
+    };
+    ProviderError { kind, ..error }
+}
+
 /// Converts an error of a refresh.
 pub(super) fn refresh_error<E: ProvideErrorMetadata>(
     error: SdkError<E, HttpResponse>,
 ) -> ProviderError {
-    let error = service_error(error);
+    let error = set_up_error(service_error(error));
     ProviderError {
         kind: kind_of_refresh(&error.name, error.kind),
         ..error
@@ -90,12 +102,8 @@ pub(super) fn refresh_error<E: ProvideErrorMetadata>(
 }
 
 fn kind_of_refresh(name: &str, kind: ProviderErrorKind) -> ProviderErrorKind {
-    if ENDS_A_SESSION.contains(&name) {
+    if kind == ProviderErrorKind::Misconfigured || ENDS_A_SESSION.contains(&name) {
         kind
-    } else if kind == ProviderErrorKind::Misconfigured
-        || kind == ProviderErrorKind::Rejected && MISCONFIGURED.contains(&name)
-    {
-        ProviderErrorKind::Misconfigured
     } else {
         ProviderErrorKind::InTransit
     }
@@ -111,6 +119,7 @@ fn kind(name: &str, status: u16) -> ProviderErrorKind {
         | "ServiceUnavailableException" => ProviderErrorKind::InTransit,
         _ if is_unavailable(status) => ProviderErrorKind::InTransit,
         "NotAuthorizedException" => ProviderErrorKind::NotAuthorized,
+        _ if MISCONFIGURED.contains(&name) => ProviderErrorKind::Misconfigured,
         _ => ProviderErrorKind::Rejected,
     }
 }
@@ -136,20 +145,16 @@ mod tests {
 
     #[test]
     fn a_refusal_that_is_not_of_the_session_does_not_end_it() {
-        for (name, meaning) in [
-            ("ForbiddenException", ProviderErrorKind::InTransit),
-            (
-                "InvalidParameterException",
-                ProviderErrorKind::Misconfigured,
-            ),
-            (
-                "ResourceNotFoundException",
-                ProviderErrorKind::Misconfigured,
-            ),
+        use ProviderErrorKind::{InTransit, Misconfigured, Rejected};
+        for (name, of_a_call, of_a_refresh) in [
+            ("ForbiddenException", Rejected, InTransit),
+            ("InvalidParameterException", Rejected, Misconfigured),
+            ("ResourceNotFoundException", Misconfigured, Misconfigured),
         ] {
-            let kind = kind(name, 400);
-            assert_eq!(kind, ProviderErrorKind::Rejected, "{name}");
-            assert_eq!(kind_of_refresh(name, kind), meaning, "{name}");
+            let error = ProviderError::new(kind(name, 400), name, "?");
+            assert_eq!(error.kind, of_a_call, "{name}");
+            let kind = kind_of_refresh(name, set_up_error(error).kind);
+            assert_eq!(kind, of_a_refresh, "{name}");
         }
     }
 

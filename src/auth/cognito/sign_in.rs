@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CognitoProvider;
 use super::challenge::{ChallengeState, can_set_up, name_of, to_challenge, to_responses};
-use super::failure::{service_error, unreadable, unsupported};
+use super::failure::{service_error, set_up_error, unreadable, unsupported};
 use super::tokens::read_tokens;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
@@ -103,7 +103,9 @@ impl CognitoProvider {
                 parameters: begun.challenge_parameters.unwrap_or_default(),
                 available: begun.available_challenges.unwrap_or_default(),
             },
-            Err(error) => return challenge_or_error(username, service_error(error)),
+            Err(error) => {
+                return challenge_or_error(username, set_up_error(service_error(error)));
+            }
         };
         let begun = Begun {
             login_id: username.to_owned(),
