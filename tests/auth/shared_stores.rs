@@ -872,6 +872,185 @@ fn perform(client: &AuthClient<MemoryProvider, MemoryStore>, clock: &ManualClock
     }
 }
 
+/// Futures of several clients on one thread, which are polled, kept and dropped in any order.
+#[cfg(feature = "redirect")]
+mod interleaved {
+    use typed_hub::auth::RedirectError;
+    use typed_hub::auth::redirect::RedirectOptions;
+
+    use super::*;
+    use crate::world::poll_once;
+
+    type Call<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Start(usize, Act),
+        Redirect(usize),
+        Poll(usize),
+        Drop(usize),
+        /// The provider answers no call of this kind from here on, or answers again.
+        Silence(Operation),
+        Answer(Operation),
+        Wait,
+    }
+
+    const OPERATIONS: [Operation; 4] = [
+        Operation::SignIn,
+        Operation::Refresh,
+        Operation::Revoke,
+        Operation::Exchange,
+    ];
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..2_usize, select(&ACTS[..])).prop_map(|(client, act)| Step::Start(client, act)),
+            2 => (0..2_usize).prop_map(Step::Redirect),
+            6 => (0..4_usize).prop_map(Step::Poll),
+            2 => (0..4_usize).prop_map(Step::Drop),
+            3 => select(&OPERATIONS[..]).prop_map(Step::Silence),
+            1 => select(&OPERATIONS[..]).prop_map(Step::Answer),
+            1 => Just(Step::Wait),
+        ]
+    }
+
+    async fn act(device: &Device<MemoryStore>, act: Act) {
+        let client = &device.client;
+        match act {
+            Act::Session | Act::Wait => assert_eq!(client.session().await.err(), None),
+            Act::Refresh => assert_eq!(client.refresh().await.err(), None),
+            Act::CurrentUser => assert_eq!(client.current_user().await.err(), None),
+            Act::SignIn(name) => {
+                let step = client.sign_in(name, PASSWORD).await;
+                let is_right = matches!(
+                    step,
+                    Ok(SignInStep::Done(_))
+                        | Err(SignInError::AlreadySignedIn | SignInError::Superseded)
+                );
+                assert!(is_right, "{step:?}");
+            }
+            Act::SignOut => drop(client.sign_out(HERE).await.unwrap()),
+        }
+    }
+
+    async fn redirect(device: &Device<MemoryStore>, pool: &MemoryProvider) {
+        let uri = "org.example.app://back";
+        let options = RedirectOptions::builder().redirect_uri(uri).build();
+        let done = match device.client.sign_in_with_redirect(options).await {
+            Ok(page) => {
+                let callback = pool.visit(&page, "ada", PASSWORD).unwrap();
+                device.client.complete_redirect(&callback).await.err()
+            }
+            Err(error) => Some(error),
+        };
+        let is_right = matches!(
+            done,
+            None | Some(
+                RedirectError::AlreadySignedIn
+                    | RedirectError::Superseded
+                    | RedirectError::NothingUnderWay
+            )
+        );
+        assert!(is_right, "{done:?}");
+    }
+
+    fn begin<'a>(calls: &mut Vec<Call<'a>>, call: impl Future<Output = ()> + 'a) {
+        let mut call: Call<'a> = Box::pin(call);
+        if poll_once(call.as_mut()).is_pending() {
+            calls.push(call);
+        }
+    }
+
+    fn run(steps: Vec<Step>) {
+        let (store, clock) = (MemoryStore::new(), ManualClock::default());
+        let pool = MemoryProvider::builder()
+            .clock(clock.clone())
+            .access_lifetime(LIFETIME)
+            .build();
+        pool.add_user("ada", PASSWORD, []);
+        pool.add_user("grace", PASSWORD, []);
+        let devices = [(); 2].map(|()| Device::new(&pool, &clock, store.clone()));
+        let _ = block_on(devices[0].client.sign_in("ada", PASSWORD)).unwrap();
+        clock.advance(LIFETIME);
+        let told = devices.each_ref().map(|device| {
+            let user = block_on(device.client.current_user()).unwrap();
+            let told = Arc::new(Mutex::new(Told {
+                user: user.map(|user| user.username),
+                ..Told::default()
+            }));
+            let tells = Arc::clone(&told);
+            device
+                .hub
+                .listen_inline::<Auth>(move |event| match event {
+                    AuthEvent::SignInWithRedirect | AuthEvent::SignInWithRedirectFailure { .. } => {
+                    }
+                    _ => tells.lock().unwrap().follow(event),
+                })
+                .detach();
+            told
+        });
+        let mut calls: Vec<Call<'_>> = Vec::new();
+        for step in steps {
+            let count = calls.len();
+            match step {
+                Step::Start(client, of) => {
+                    told[client].lock().unwrap().signs_in |= matches!(of, Act::SignIn(_));
+                    begin(&mut calls, act(&devices[client], of));
+                }
+                Step::Redirect(client) => {
+                    told[client].lock().unwrap().signs_in = true;
+                    begin(&mut calls, redirect(&devices[client], &pool));
+                }
+                Step::Poll(_) | Step::Drop(_) if count == 0 => {}
+                Step::Poll(call) => {
+                    if poll_once(calls[call % count].as_mut()).is_ready() {
+                        drop(calls.remove(call % count));
+                    }
+                }
+                Step::Drop(call) => drop(calls.remove(call % count)),
+                Step::Silence(operation) => pool.fail(operation, Fault::NoAnswer),
+                Step::Answer(operation) => pool.clear_fault(operation),
+                Step::Wait => clock.advance(LIFETIME / 2),
+            }
+        }
+        for operation in OPERATIONS {
+            pool.clear_fault(operation);
+        }
+        let begun = Instant::now();
+        while !calls.is_empty() {
+            calls.retain_mut(|call| poll_once(call.as_mut()).is_pending());
+            std::thread::sleep(Duration::from_millis(1));
+            assert!(begun.elapsed() < Duration::from_secs(30), "they hang");
+        }
+        for (device, told) in devices.iter().zip(told) {
+            let user = block_on(device.client.current_user()).unwrap();
+            let told = told.lock().unwrap();
+            assert_eq!(told.wrong, [""; 0]);
+            assert_eq!(user.map(|user| user.username), told.user);
+        }
+        if let Some(session) = block_on(store.load()).unwrap() {
+            let token = session.tokens.refresh.unwrap();
+            let alive = block_on(pool.refresh(&session.user, &token));
+            assert!(alive.is_ok(), "{alive:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 400,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn calls_that_are_kept_and_dropped_lose_nothing_and_tell_the_truth(
+            steps in vec(step(), 1..40),
+        ) {
+            run(steps);
+        }
+    }
+}
+
 #[cfg(feature = "file-store")]
 mod processes {
     use std::env;

@@ -233,7 +233,7 @@ impl Machine {
                     Err(error) => then(machine, Err(error)),
                     Ok(()) => Step::load(move |machine, stored| match stored {
                         Err(error) => then(machine, Err(error)),
-                        Ok(Some(stored)) if left.contains(&stored) => Self::clear_corrupt(then),
+                        Ok(Some(stored)) if left.contains(&stored) => clear_corrupt(then),
                         Ok(stored) => {
                             let mut events = machine.end_corrupt();
                             events.extend(stored.map(|stored| machine.follow(stored)));
@@ -242,20 +242,8 @@ impl Machine {
                     }),
                 })
             }
-            SessionState::Corrupt { .. } => Self::clear_corrupt(then),
+            SessionState::Corrupt { .. } => clear_corrupt(then),
         }
-    }
-
-    fn clear_corrupt<A: 'static>(
-        then: impl FnOnce(&mut Self, Result<(), StoreError>) -> Step<A> + Send + 'static,
-    ) -> Step<A> {
-        Step::clear(move |machine, cleared| {
-            if cleared.is_err() {
-                return then(machine, cleared);
-            }
-            let events = machine.end_corrupt();
-            then(machine, Ok(())).with_events_first(events)
-        })
     }
 
     /// The store holds no corrupt data any more. Returns the event of the session that it replaced.
@@ -375,6 +363,19 @@ impl Machine {
     fn active_if(&self, id: SessionId) -> Option<&ActiveSession> {
         self.active().filter(|active| active.id == id)
     }
+}
+
+/// Removes what a failed sign-in has left in the store, and continues.
+fn clear_corrupt<A: 'static>(
+    then: impl FnOnce(&mut Machine, Result<(), StoreError>) -> Step<A> + Send + 'static,
+) -> Step<A> {
+    Step::clear(move |machine, cleared| {
+        if cleared.is_err() {
+            return then(machine, cleared);
+        }
+        let events = machine.end_corrupt();
+        then(machine, Ok(())).with_events_first(events)
+    })
 }
 
 /// The event of a session that was lost while a sign-in replaced it in the store.
