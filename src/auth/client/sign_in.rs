@@ -26,6 +26,8 @@ impl<P: UserPool, S: TokenStore> AuthClient<P, S> {
     /// sign-in or sign-out supersedes this one. Tokens that a superseded sign-in receives are
     /// revoked if the provider supports it; so are the tokens of a session that the new one
     /// replaces. While a sign-out waits for the provider, no new session begins.
+    /// A session that another client of a shared store has begun meanwhile stays, and the sign-in
+    /// fails with [`SignInError::AlreadySignedIn`].
     ///
     /// # Errors
     ///
