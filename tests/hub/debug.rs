@@ -142,6 +142,11 @@ fn a_subscription_says_its_listener_and_whether_that_still_listens() {
     assert_eq!(shown(&queued), queued_shown(true));
     assert_eq!(shown(&inline), inline_shown(true));
     assert!(shown(&once).ends_with("listening: true }"));
+    let every_channel = shown(&hub.listen_any(|_| {}));
+    assert!(
+        every_channel.contains(r#"channel: "any", kind: queued"#),
+        "{every_channel}"
+    );
     hub.publish::<Numbers>(1);
     hub.flush();
     assert!(shown(&once).ends_with("listening: false }"), "it has ended");
