@@ -42,7 +42,7 @@ pub type Attributes = BTreeMap<String, String>;
 ///   provider does.
 /// - Methods are called from several threads, but [`refresh`](Self::refresh) only once at a time
 ///   per session.
-/// - [`ProviderErrorKind`](super::ProviderErrorKind) decides whether a session ends. If it is
+/// - [`ProviderErrorKind`] decides whether a session ends. If it is
 ///   unknown whether a request arrived, return [`InTransit`](super::ProviderErrorKind::InTransit):
 ///   it ends no session.
 /// - A refresh token that an answer has replaced is not lost, even if the answer cannot be used: see
