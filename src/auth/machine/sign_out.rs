@@ -89,6 +89,7 @@ pub(crate) struct SignOut {
 pub(crate) enum SignOutCall {
     Revoke(RefreshToken),
     Everywhere {
+        user_id: String,
         access: AccessToken,
         /// The token to revoke if the call fails.
         refresh: Option<RefreshToken>,
@@ -153,12 +154,13 @@ impl Machine {
             }
         };
         let Some(active) = machine.active() else {
-            return machine.clear_session(unread, done);
+            return machine.clear_session(id, unread, done);
         };
         let session = active.id;
         let tokens = &active.session.tokens;
         let call = match scope {
             SignOutScope::Everywhere => Some(SignOutCall::Everywhere {
+                user_id: active.session.user.user_id.clone(),
                 access: tokens.access.clone(),
                 refresh: tokens.refresh.clone(),
                 needs_refresh: tokens.refresh.is_some() && !tokens.are_valid_at(now),
@@ -166,7 +168,7 @@ impl Machine {
             SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
         };
         let Some(call) = call else {
-            return machine.clear_session(unread, done);
+            return machine.clear_session(id, unread, done);
         };
         let sign_out = SignOut {
             id,
@@ -238,7 +240,7 @@ impl Machine {
                 unread: None,
             });
         }
-        self.clear_session(None, |removed| match removed {
+        self.clear_session(sign_out.id, None, |removed| match removed {
             Ok(Removed { token, unread }) => SignOutOutcome::SignedOut {
                 also_revoke: token.filter(|token| told.is_some_and(|told| told != *token)),
                 unread,
@@ -269,6 +271,7 @@ impl Machine {
     /// could not be read (`unread`), it is emptied even if no user is known to be signed in.
     fn clear_session<A: 'static>(
         &mut self,
+        id: SignOutId,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
@@ -280,22 +283,23 @@ impl Machine {
                     token: None,
                     unread: None,
                 };
-                machine.signed_out(answer(Ok(nothing)))
+                machine.signed_out(id, answer(Ok(nothing)))
             } // F22
             Ok(()) => machine.with_lock(move |machine, locked| match locked {
-                Ok(()) if machine.is_shared => {
-                    Step::load(move |machine, stored| machine.clear_latest(stored, unread, answer))
-                }
-                Ok(()) => machine.clear_known(unread, answer),
-                Err(error) => machine.still_signed_in(answer(Err(error))),
+                Ok(()) if machine.is_shared => Step::load(move |machine, stored| {
+                    machine.clear_latest(id, stored, unread, answer)
+                }),
+                Ok(()) => machine.clear_known(id, unread, answer),
+                Err(error) => machine.still_signed_in(id, answer(Err(error))),
             }),
-            Err(error) => machine.still_signed_in(answer(Err(error))),
+            Err(error) => machine.still_signed_in(id, answer(Err(error))),
         })
     }
 
     /// Removes what a shared store holds, unless another user has signed in there since.
     fn clear_latest<A: 'static>(
         &mut self,
+        id: SignOutId,
         stored: Result<Option<Session>, StoreError>,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
@@ -309,7 +313,7 @@ impl Machine {
                         unread: None,
                     };
                     self.session = SessionState::SignedOut;
-                    return self.signed_out(answer(Ok(removed)));
+                    return self.signed_out(id, answer(Ok(removed)));
                 }
                 if !active.is_still(&stored) {
                     active.session = stored;
@@ -319,11 +323,12 @@ impl Machine {
             (_, Ok(None)) => None,
             (_, Ok(Some(_))) => unread, // its tokens are not revoked
         };
-        self.clear_known(unread, answer)
+        self.clear_known(id, unread, answer)
     }
 
     fn clear_known<A: 'static>(
         &self,
+        id: SignOutId,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
@@ -332,15 +337,15 @@ impl Machine {
         Step::clear(move |machine, cleared| match cleared {
             Ok(()) => {
                 machine.session = SessionState::SignedOut;
-                machine.signed_out(answer(Ok(Removed { token, unread })))
+                machine.signed_out(id, answer(Ok(Removed { token, unread })))
             }
-            Err(error) => machine.still_signed_in(answer(Err(error))),
+            Err(error) => machine.still_signed_in(id, answer(Err(error))),
         })
     }
 
     /// The store has failed, so the user is still signed in.
-    fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.signing_out = None;
+    fn still_signed_in<A: 'static>(&mut self, id: SignOutId, answer: A) -> Step<A> {
+        self.end_sign_out(id);
         Step::done(answer)
     }
 
@@ -349,9 +354,9 @@ impl Machine {
         self.signing_out.take_if(|sign_out| sign_out.id == id);
     }
 
-    fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
+    fn signed_out<A: 'static>(&mut self, id: SignOutId, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.signing_out = None;
+        self.end_sign_out(id);
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

@@ -990,6 +990,46 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "F24 no session begins while a later sign-out waits, even if the session has ended",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let first = world.signed_out(first);
+            let refused = world.sign_in();
+            let second = world.signed_out(second);
+            format!("{first}; {refused}; {second}; {}", world.sign_in())
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "out; superseded; out; done",
+        to: In,
+    },
+    Row {
+        name: "F24 the same, and the store has failed the earlier one",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            world.clear_fails = true;
+            let first = world.signed_out(first);
+            world.clear_fails = false;
+            world.sign_out_dropped();
+            format!("{first}; {}", world.signed_out(second))
+        },
+        trace: &["ask revoke", "ask revoke", "clear", "clear", "→signedOut"],
+        answer: "store: cannot be written; out",
+        to: Out,
+    },
+    Row {
         name: "a sign-out whose caller is gone does not end the next one",
         from: In,
         act: |world| {
