@@ -8,7 +8,7 @@ use super::AuthClient;
 use super::store_lock::{LockShare, attend};
 use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
 use crate::auth::machine::{
-    Machine, SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
+    SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
 };
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
@@ -133,18 +133,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         id: SignOutId,
         scope: SignOutScope,
     ) -> (SignOutPlan, Option<LockShare>) {
-        let plan = || {
-            let plan = move |machine: &mut Machine, now| machine.sign_out(id, scope, now);
-            self.inner.submit(plan)
+        let planned = self
+            .inner
+            .submit(move |machine, now| machine.sign_out(id, scope, now))
+            .outcome()
+            .await;
+        let sign_out = match planned {
+            SignOutPlan::CallProvider { sign_out, .. } if self.inner.is_shared() => sign_out,
+            planned => return (planned, None),
         };
-        let planned = plan().outcome().await;
-        if !self.inner.is_shared() || !matches!(planned, SignOutPlan::CallProvider { .. }) {
-            return (planned, None);
-        }
         match self.inner.lock_store().await {
-            // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
             Ok(lock) => {
-                let plan = plan();
+                let plan = self
+                    .inner
+                    .submit(move |machine, now| machine.sign_out_locked(sign_out, scope, now));
                 (attend(Some(&lock), plan.outcome()).await, Some(lock))
             }
             Err(error) => {

@@ -136,6 +136,37 @@ impl Machine {
         })
     }
 
+    /// This sign-out has waited for the lock of a shared store. Another client may have refreshed
+    /// meanwhile: its tokens are the ones to revoke. If it has ended the session, nothing is left to
+    /// do, even if another user has signed in since.
+    pub(crate) fn sign_out_locked(
+        &mut self,
+        sign_out: SignOut,
+        scope: SignOutScope,
+        now: SystemTime,
+    ) -> Step<SignOutPlan> {
+        self.with_changes(now, move |machine, read, events| {
+            let plan = if machine.is_over(&sign_out) {
+                machine.end_sign_out(sign_out.id);
+                Step::done(SignOutPlan::SignedOut {
+                    unread: None,
+                    browser: None,
+                })
+            } else {
+                machine.plan_sign_out(sign_out.id, scope, read, now)
+            };
+            plan.with_events_first(events)
+        })
+    }
+
+    /// Whether the session of this sign-out has ended, and that was published.
+    fn is_over(&self, sign_out: &SignOut) -> bool {
+        match self.active() {
+            Some(active) => active.id != sign_out.session, // this is a later session
+            None => self.sign_out_count > sign_out.sign_outs_before,
+        }
+    }
+
     fn plan_sign_out(
         &mut self,
         id: SignOutId,
@@ -229,11 +260,7 @@ impl Machine {
         sign_out: &SignOut,
         told: Option<RefreshToken>,
     ) -> Step<SignOutOutcome> {
-        let is_over = match self.active() {
-            Some(active) => active.id != sign_out.session, // this is a later session
-            None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
-        };
-        if is_over {
+        if self.is_over(sign_out) {
             self.end_sign_out(sign_out.id);
             return Step::done(SignOutOutcome::SignedOut {
                 also_revoke: None,

@@ -1919,6 +1919,36 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "shared: F19 a user who has signed in during the wait for the lock stays",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| {
+                world.sign_in_elsewhere();
+                world.current_user();
+            });
+            format!("{}, {}", world.sign_out(), world.user_id())
+        },
+        trace: &["read", "lock", "read", "→signedOut", "→signedIn", "read"],
+        answer: "out, u-2",
+        to: In,
+    },
+    Row {
+        name: "shared: F42 a sign-out during the wait for the lock is published once",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| {
+                world.stored = None;
+                world.current_user();
+            });
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "→signedOut", "read"],
+        answer: "out",
+        to: Out,
+    },
+    Row {
         name: "shared: F12 a store that cannot be read is not written, and the tokens are kept",
         from: Expired,
         act: |world| {
@@ -2345,7 +2375,9 @@ impl World {
         let id = self.next_sign_out();
         let step = self.machine.sign_out(id, scope, self.now);
         let mut plan = self.run(step);
-        if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
+        if self.machine.is_shared
+            && let SignOutPlan::CallProvider { sign_out, .. } = plan.clone()
+        {
             if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
                 let step = self.machine.abandon_sign_out(id);
                 self.run(step);
@@ -2354,7 +2386,7 @@ impl World {
             if let Some(meanwhile) = self.meanwhile.take() {
                 meanwhile(self);
             }
-            let step = self.machine.sign_out(id, scope, self.now);
+            let step = self.machine.sign_out_locked(sign_out, scope, self.now);
             plan = self.run(step);
         }
         match plan {
