@@ -318,6 +318,7 @@ impl Faulty {
 }
 
 const UNREAD: StoreError = StoreError::Read(ErrorKind::PermissionDenied);
+const UNLOCKED: StoreError = StoreError::Lock(ErrorKind::PermissionDenied);
 const UNWRITTEN: StoreError = StoreError::Write(ErrorKind::StorageFull);
 
 impl TokenStore for Faulty {
@@ -353,6 +354,7 @@ impl TokenStore for Faulty {
     }
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
+        self.check(StoreFault::Lock, UNLOCKED)?;
         self.inner.lock().await
     }
 }
@@ -697,6 +699,33 @@ fn f19_a_sign_out_that_is_not_polled_gives_up_the_lock() {
     assert_eq!(pair.first.events.take(), ["→signedOut"]);
     assert_eq!(block_on(store.load()), Ok(None));
     assert!(!pair.second.is_signed_in());
+}
+
+/// The request was sent under the lock, and its answer may be the last that the provider gives for
+/// the token.
+#[test]
+fn f12_an_answer_is_kept_when_the_lock_is_lost_and_cannot_be_had_again() {
+    let store = Faulty::default();
+    let pair = Pair::over(store.clone(), store.another());
+    let before = block_on(store.load()).unwrap();
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    let begun = Instant::now();
+    drop(block_on(store.another().lock()).unwrap());
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    store.fail(&[StoreFault::Lock]);
+    start(kept.as_mut());
+    pair.pool.clear_fault(Operation::Refresh);
+    assert_eq!(block_on(kept), Err(SessionError::Store(UNLOCKED)));
+    assert_eq!(block_on(store.load()), Ok(before), "there is no lock");
+    store.fail(&[]);
+    let session = block_on(pair.first.client.session()).unwrap();
+    assert!(session.is_some());
+    assert_eq!(block_on(store.load()), Ok(session));
+    assert_eq!(pair.pool.count(Operation::Refresh), 1);
+    assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
 }
 
 /// A refresh that is polled keeps the lock for as long as it takes.
