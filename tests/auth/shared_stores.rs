@@ -728,6 +728,25 @@ fn f12_an_answer_is_kept_when_the_lock_is_lost_and_cannot_be_had_again() {
     assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
 }
 
+/// A call that waits for the lock and is not polled does not hold what another call has had.
+#[test]
+fn f19_the_lock_is_free_when_the_call_that_had_it_has_ended() {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    pair.clock.advance(LIFETIME);
+    let held = block_on(store.lock()).unwrap();
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    let mut out = Box::pin(pair.first.client.sign_out(HERE));
+    start(out.as_mut());
+    drop(held);
+    block_on(out).unwrap();
+    let begun = Instant::now();
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    assert_eq!(block_on(kept), Ok(block_on(store.load()).unwrap()));
+}
+
 /// A refresh that is polled keeps the lock for as long as it takes.
 #[test]
 fn f40_a_refresh_that_takes_long_keeps_the_lock() {
