@@ -526,6 +526,21 @@ mod redirects {
         assert_eq!(fourth.events.take(), [""; 0]);
         assert_eq!(pair.pool.count(Operation::Exchange), asked);
     }
+
+    #[test]
+    fn f35_nor_does_the_client_that_has_begun_it_use_it_again() {
+        let (pair, store) = signed_out();
+        let page = begin(&pair.first);
+        let again = Device::new(&pair.pool, &pair.clock, store);
+        let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+        block_on(again.client.complete_redirect(&callback)).unwrap();
+        block_on(again.client.sign_out(HERE)).unwrap();
+        let asked = pair.pool.count(Operation::Exchange);
+        let second = block_on(pair.first.client.complete_redirect(&callback));
+        assert_eq!(second, Err(RedirectError::NothingUnderWay));
+        assert_eq!(pair.pool.count(Operation::Exchange), asked);
+        assert_eq!(pair.first.events.take(), [""; 0]);
+    }
 }
 
 #[test]

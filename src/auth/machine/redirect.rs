@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Attempt, CallbackId, Machine, NewSession, Redirect, SignInFailure, Step, Write};
+use super::{
+    Attempt, CallbackId, Machine, NewSession, Redirect, Removal, SignInFailure, Step, Write,
+};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -100,11 +102,10 @@ impl Machine {
             // Used once: removed from the store before the code is sent.
             machine.remove_redirect(Some(state), move |machine, removed| {
                 match removed {
-                    Ok(true) => {}
-                    // Another client has begun another since, and this client still knows its own.
-                    Ok(false) if is_own => {}
-                    // Another client has used it, or replaced it.
-                    Ok(false) => {
+                    Ok(Removal::Done) => {}
+                    // This client still knows its own.
+                    Ok(Removal::Replaced) if is_own => {}
+                    Ok(Removal::Replaced | Removal::Gone) => {
                         machine.end_redirect();
                         return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
                     }
