@@ -541,6 +541,26 @@ mod redirects {
         assert_eq!(pair.pool.count(Operation::Exchange), asked);
         assert_eq!(pair.first.events.take(), [""; 0]);
     }
+
+    /// The client that has ended it publishes that.
+    #[test]
+    fn f35_the_end_of_a_redirect_of_another_client_is_published_once() {
+        for end in [ENDS[3], ENDS[4]] {
+            let (pair, store) = signed_out();
+            let _ = begin(&pair.first);
+            let other = Device::new(&pair.pool, &pair.clock, store);
+            assert!(!other.is_signed_in());
+            end(&pair.first.client);
+            assert_eq!(pair.first.events.take(), ["→signInWithRedirect_failure"]);
+            for url in ["?code=1&state=another", "?error=access_denied"] {
+                let late = block_on(other.client.complete_redirect(&format!("{URI}{url}")));
+                assert_eq!(late, Err(RedirectError::NothingUnderWay));
+            }
+            let late = block_on(other.client.cancel_redirect());
+            assert_eq!(late, Err(RedirectError::NothingUnderWay));
+            assert_eq!(other.events.take(), [""; 0]);
+        }
+    }
 }
 
 #[test]

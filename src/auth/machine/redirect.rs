@@ -95,7 +95,8 @@ impl Machine {
             let state = pending.state.clone();
             let (grant, custom_state) = match validate(callback, pending, now) {
                 Err(error) => {
-                    return machine.fail_redirect(error.clone()).map(|()| Err(error)); // F30, F31, F32
+                    let ended = machine.fail_redirect(error.clone());
+                    return ended.map(|ended| Err(ended.err().unwrap_or(error))); // F30, F31, F32
                 }
                 Ok(grant) => grant,
             };
@@ -202,12 +203,23 @@ impl Machine {
     }
 
     /// Ends the pending redirect without a session, even if it cannot be removed from the store.
-    pub(super) fn fail_redirect(&mut self, error: RedirectError) -> Step<()> {
-        let state = match &self.redirect {
-            Redirect::Pending { pending, .. } => Some(pending.state.clone()),
-            _ => None,
+    /// If another client of the store has begun it and it has ended already, nothing is under way
+    /// (F35).
+    pub(super) fn fail_redirect(
+        &mut self,
+        error: RedirectError,
+    ) -> Step<Result<(), RedirectError>> {
+        let (state, is_own) = match &self.redirect {
+            Redirect::Pending { pending, is_own } => (Some(pending.state.clone()), *is_own),
+            _ => (None, true),
         };
-        self.remove_redirect(state, |machine, _| machine.redirect_failed(error))
+        self.remove_redirect(state, move |machine, removed| match removed {
+            Ok(Removal::Replaced | Removal::Gone) if !is_own => {
+                machine.end_redirect();
+                Step::done(Err(RedirectError::NothingUnderWay))
+            }
+            _ => machine.redirect_failed(error).map(Ok),
+        })
     }
 
     fn redirect_failed(&mut self, error: RedirectError) -> Step<()> {
