@@ -561,6 +561,44 @@ mod redirects {
             assert_eq!(other.events.take(), [""; 0]);
         }
     }
+
+    #[test]
+    fn f39_a_callback_after_a_restart_and_a_sign_in_that_has_failed() {
+        for is_known in [true, false] {
+            for end in [ENDS[1], ENDS[2]] {
+                let (pair, store) = signed_out();
+                let page = begin(&pair.first);
+                let again = Device::new(&pair.pool, &pair.clock, store);
+                if is_known {
+                    assert!(!again.is_signed_in());
+                }
+                end(&again.client);
+                let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+                block_on(again.client.complete_redirect(&callback)).unwrap();
+                assert!(again.is_signed_in());
+            }
+        }
+    }
+
+    #[test]
+    fn f24_no_callback_begins_a_session_while_the_provider_is_told_of_a_sign_out() {
+        let store = MemoryStore::new();
+        let pair = Pair::signed_in(&store);
+        pair.clock.advance(LIFETIME);
+        pair.pool.fail(Operation::Refresh, Fault::NetworkDown);
+        let page = begin(&pair.first);
+        let callback = pair.pool.visit(&page, "ada", PASSWORD).unwrap();
+        pair.pool.fail(Operation::Revoke, Fault::NoAnswer);
+        let again = Device::new(&pair.pool, &pair.clock, store.clone());
+        let mut out = Box::pin(again.client.sign_out(HERE));
+        start(out.as_mut());
+        let completed = block_on(again.client.complete_redirect(&callback));
+        assert_eq!(completed, Err(RedirectError::NothingUnderWay));
+        pair.pool.clear_fault(Operation::Revoke);
+        block_on(out).unwrap();
+        assert_eq!(block_on(store.load()), Ok(None));
+        assert_eq!(again.events.take(), ["→signedOut"]);
+    }
 }
 
 #[test]

@@ -291,9 +291,12 @@ impl Machine {
     ) -> Step<A> {
         let state = match &self.redirect {
             Redirect::Idle | Redirect::Exchanging(_) => return then(self, Ok(())),
-            Redirect::Unloaded if !cfg!(feature = "redirect") => return then(self, Ok(())),
-            Redirect::Unloaded | Redirect::Pending { is_own: false, .. } if self.is_shared => {
-                self.end_redirect();
+            Redirect::Unloaded if !cfg!(feature = "redirect") || self.is_shared => {
+                return then(self, Ok(()));
+            }
+            // Its callback still completes it (F39).
+            Redirect::Pending { is_own: false, .. } if self.is_shared => {
+                self.set_redirect(Redirect::Unloaded);
                 return then(self, Ok(()));
             }
             Redirect::Unloaded => None,

@@ -86,8 +86,9 @@ impl Machine {
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
         self.with_pending(move |machine, pending, is_own| {
-            if machine.finished_redirects.contains(callback.state.as_ref()) {
-                return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
+            let is_over = machine.finished_redirects.contains(callback.state.as_ref());
+            if is_over || machine.signing_out.is_some() {
+                return Step::done(Err(RedirectError::NothingUnderWay)); // F24, F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {
                 return Step::done(Err(RedirectError::NotTheCallback));
