@@ -217,7 +217,8 @@ pub(super) async fn run_until_cancelled<T>(
     .await
 }
 
-/// Ends the sign-in by redirect if the caller is dropped before it has the page, or while it waits for the user.
+/// Ends the sign-in by redirect if the caller is dropped before it has the page, or while it waits
+/// for the user.
 pub(super) struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
     pub(super) client: &'a AuthClient<P, S>,
     pub(super) state: Option<RedirectState>,
