@@ -297,7 +297,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::auth::MemoryStore;
+    use crate::auth::store::MemoryStore;
 
     #[test]
     fn a_poll_that_panics_has_ended() {
