@@ -113,7 +113,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
                     machine.on_refresh_reply(call, reply, received)
                 }),
                 Err(failed) => self.submit(move |machine, _| {
-                    machine.on_reply_unread(call, reply, received, failed)
+                    machine.on_reply_unread(&call, reply, received, failed)
                 }),
             }
         };

@@ -124,7 +124,7 @@ impl Machine {
                     let refused = reply.err().map(|failed| failed.error);
                     machine.on_store_changed(&sent, stored, refused, received)
                 }
-                (Err(unread), reply) => machine.on_reply_unread(sent, reply, received, unread),
+                (Err(unread), reply) => machine.on_reply_unread(&sent, reply, received, unread),
             }
         })
     }
@@ -133,7 +133,7 @@ impl Machine {
     /// cannot be read. The store is not changed; the next call saves what the provider has replaced.
     pub(crate) fn on_reply_unread(
         &mut self,
-        sent: Refresh,
+        sent: &Refresh,
         reply: Result<IssuedTokens, RefreshError>,
         received: SystemTime,
         failed: StoreError,
@@ -142,7 +142,7 @@ impl Machine {
             return Step::done(RefreshOutcome::Stale); // F24
         }
         match reply {
-            Ok(issued) => self.activate_renewed(&sent, issued, received, Err(failed)),
+            Ok(issued) => self.activate_renewed(sent, issued, received, Err(failed)),
             Err(refused) if ends_session(&refused.error) => {
                 let outcome = self.store_failed(failed);
                 if sent.is_quiet {
@@ -152,7 +152,7 @@ impl Machine {
             }
             Err(refused) => {
                 self.replace_refresh_token(refused.replacement);
-                self.refresh_kept(&sent, refused.error)
+                self.refresh_kept(sent, refused.error)
             }
         }
     }
