@@ -347,6 +347,19 @@ impl Machine {
                 }
                 None
             }
+            // Another client has replaced what a failed sign-in had left.
+            (SessionState::Corrupt { left, .. }, Ok(Some(stored)))
+                if left
+                    .iter()
+                    .all(|left| left.user.user_id != stored.user.user_id) =>
+            {
+                let removed = Removed {
+                    token: None,
+                    unread: None,
+                };
+                self.session = SessionState::SignedOut;
+                return self.signed_out(id, answer(Ok(removed)));
+            }
             (_, Ok(None)) => None,
             (_, Ok(Some(_))) => unread, // its tokens are not revoked
         };

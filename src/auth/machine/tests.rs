@@ -1949,6 +1949,50 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "shared: F22 a sign-out after a failed sign-in leaves alone another user's session",
+        from: Out,
+        act: |world| {
+            world.share();
+            (world.garbles, world.clear_fails) = (true, true);
+            let failed = world.sign_in();
+            (world.garbles, world.clear_fails) = (false, false);
+            world.sign_in_elsewhere();
+            let id = world.next_sign_out();
+            let step = world
+                .machine
+                .sign_out(id, SignOutScope::ThisDevice, world.now);
+            let Step::Lock(locked) = step else {
+                panic!("the data to remove is not compared");
+            };
+            let Step::Load(read) = locked(&mut world.machine, Ok(())) else {
+                panic!("the data to remove is not compared");
+            };
+            let unread = read(&mut world.machine, Err(READ_FAILS));
+            let SignOutPlan::SignedOut { unread, .. } = world.run(unread) else {
+                panic!("the provider is told of another user's session");
+            };
+            let out = out(unread);
+            let session = world.session();
+            format!("{failed}; {out}; {session}, {}", world.user_id())
+        },
+        trace: &[
+            "read",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "clear",
+            "lock",
+            "read",
+            "→signedOut",
+            "read",
+            "→signedIn",
+        ],
+        answer: "store: not read back; out; session, u-2",
+        to: In,
+    },
+    Row {
         name: "shared: F12 a store that cannot be read is not written, and the tokens are kept",
         from: Expired,
         act: |world| {
