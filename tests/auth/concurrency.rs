@@ -448,6 +448,35 @@ fn a_global_sign_out_without_an_answer_is_completed_by_the_next_call() {
     assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
 }
 
+/// The other sign-out has ended the session here, and not on other devices.
+#[test]
+fn f21_a_sign_out_everywhere_does_not_claim_what_another_sign_out_has_not_done() {
+    let world = World::expired();
+    hold_refreshes(&world);
+    let mut everywhere = pin!(world.client.sign_out(SignOutScope::Everywhere));
+    start(everywhere.as_mut());
+    block_on(world.client.sign_out(HERE)).unwrap();
+    world.pool.clear_fault(Operation::Refresh);
+    let out = block_on(everywhere).unwrap();
+    assert!(out.not_revoked.is_some());
+    assert_eq!(world.trace.take(), ["clear", "→signedOut"]);
+}
+
+#[test]
+fn f21_a_sign_out_everywhere_ends_no_later_session_of_another_user() {
+    let world = World::expired();
+    world.pool.add_user("mary", PASSWORD, []);
+    hold_refreshes(&world);
+    let mut everywhere = pin!(world.client.sign_out(SignOutScope::Everywhere));
+    start(everywhere.as_mut());
+    block_on(world.client.sign_out(HERE)).unwrap();
+    world.pool.clear_fault(Operation::Refresh);
+    let _ = block_on(world.client.sign_in("mary", PASSWORD)).unwrap();
+    block_on(everywhere).unwrap();
+    let session = block_on(world.client.refresh()).unwrap().unwrap();
+    assert_eq!(session.user.username, "mary");
+}
+
 #[test]
 fn a_sign_out_that_is_dropped_while_it_waits_for_its_turn_happens() {
     let world = World::expired();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::world::{LIFETIME, PASSWORD, World};
+use crate::world::{LIFETIME, PASSWORD, StoreFault, World};
 use pollster::block_on;
 use typed_hub::auth::{Fault, Operation, SignOutScope};
 
@@ -107,6 +107,25 @@ fn a_refresh_that_fails_in_transit_is_tried_again_later_and_later() {
     world.pool.clear_fault(Operation::Refresh);
     assert!(task.run().is_pending());
     assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
+}
+
+#[test]
+fn tokens_that_the_store_has_refused_are_saved_soon_after() {
+    let world = World::signed_in();
+    world.store.fail(StoreFault::Save);
+    world.clock.advance(BEFORE);
+    let (mut task, sleeps) = task(&world);
+    for seconds in [5, 10] {
+        assert!(task.run().is_pending());
+        assert_eq!(sleeps.taken(), [Duration::from_secs(seconds)]);
+        assert_eq!(world.trace.take(), [""; 0]);
+        sleeps.wake();
+    }
+    world.store.clear_fault();
+    assert!(task.run().is_pending());
+    assert_eq!(world.trace.take(), ["store", "→tokenRefresh"]);
+    assert_eq!(sleeps.taken(), [BEFORE]);
+    assert_eq!(world.refreshes(), 1);
 }
 
 #[test]

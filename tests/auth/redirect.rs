@@ -214,6 +214,24 @@ fn f31_cancelled() {
 }
 
 #[test]
+fn f31_a_caller_that_is_gone_before_it_has_the_page_leaves_no_redirect() {
+    let world = World::new();
+    world.store.pause();
+    let options = RedirectOptions::builder().redirect_uri(BACK).build();
+    {
+        let mut begun = pin!(world.client.sign_in_with_redirect(options));
+        start(begun.as_mut());
+    }
+    world.store.resume();
+    let nothing = block_on(world.client.cancel_redirect());
+    assert_eq!(nothing, Err(RedirectError::NothingUnderWay));
+    let trace = world.trace.take();
+    assert_eq!(trace[0], "store redirect");
+    assert_eq!(trace[1..], FAILED);
+    assert_over(&world);
+}
+
+#[test]
 fn f31_too_late() {
     let (world, callback) = redirecting();
     world.clock.advance(Duration::from_secs(3601));

@@ -318,6 +318,7 @@ impl Faulty {
 }
 
 const UNREAD: StoreError = StoreError::Read(ErrorKind::PermissionDenied);
+const UNLOCKED: StoreError = StoreError::Lock(ErrorKind::PermissionDenied);
 const UNWRITTEN: StoreError = StoreError::Write(ErrorKind::StorageFull);
 
 impl TokenStore for Faulty {
@@ -353,6 +354,7 @@ impl TokenStore for Faulty {
     }
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
+        self.check(StoreFault::Lock, UNLOCKED)?;
         self.inner.lock().await
     }
 }
@@ -523,6 +525,79 @@ mod redirects {
         assert_eq!(again, Err(RedirectError::NothingUnderWay));
         assert_eq!(fourth.events.take(), [""; 0]);
         assert_eq!(pair.pool.count(Operation::Exchange), asked);
+    }
+
+    #[test]
+    fn f35_nor_does_the_client_that_has_begun_it_use_it_again() {
+        let (pair, store) = signed_out();
+        let page = begin(&pair.first);
+        let again = Device::new(&pair.pool, &pair.clock, store);
+        let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+        block_on(again.client.complete_redirect(&callback)).unwrap();
+        block_on(again.client.sign_out(HERE)).unwrap();
+        let asked = pair.pool.count(Operation::Exchange);
+        let second = block_on(pair.first.client.complete_redirect(&callback));
+        assert_eq!(second, Err(RedirectError::NothingUnderWay));
+        assert_eq!(pair.pool.count(Operation::Exchange), asked);
+        assert_eq!(pair.first.events.take(), [""; 0]);
+    }
+
+    /// The client that has ended it publishes that.
+    #[test]
+    fn f35_the_end_of_a_redirect_of_another_client_is_published_once() {
+        for end in [ENDS[3], ENDS[4]] {
+            let (pair, store) = signed_out();
+            let _ = begin(&pair.first);
+            let other = Device::new(&pair.pool, &pair.clock, store);
+            assert!(!other.is_signed_in());
+            end(&pair.first.client);
+            assert_eq!(pair.first.events.take(), ["→signInWithRedirect_failure"]);
+            for url in ["?code=1&state=another", "?error=access_denied"] {
+                let late = block_on(other.client.complete_redirect(&format!("{URI}{url}")));
+                assert_eq!(late, Err(RedirectError::NothingUnderWay));
+            }
+            let late = block_on(other.client.cancel_redirect());
+            assert_eq!(late, Err(RedirectError::NothingUnderWay));
+            assert_eq!(other.events.take(), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn f39_a_callback_after_a_restart_and_a_sign_in_that_has_failed() {
+        for is_known in [true, false] {
+            for end in [ENDS[1], ENDS[2]] {
+                let (pair, store) = signed_out();
+                let page = begin(&pair.first);
+                let again = Device::new(&pair.pool, &pair.clock, store);
+                if is_known {
+                    assert!(!again.is_signed_in());
+                }
+                end(&again.client);
+                let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
+                block_on(again.client.complete_redirect(&callback)).unwrap();
+                assert!(again.is_signed_in());
+            }
+        }
+    }
+
+    #[test]
+    fn f24_no_callback_begins_a_session_while_the_provider_is_told_of_a_sign_out() {
+        let store = MemoryStore::new();
+        let pair = Pair::signed_in(&store);
+        pair.clock.advance(LIFETIME);
+        pair.pool.fail(Operation::Refresh, Fault::NetworkDown);
+        let page = begin(&pair.first);
+        let callback = pair.pool.visit(&page, "ada", PASSWORD).unwrap();
+        pair.pool.fail(Operation::Revoke, Fault::NoAnswer);
+        let again = Device::new(&pair.pool, &pair.clock, store.clone());
+        let mut out = Box::pin(again.client.sign_out(HERE));
+        start(out.as_mut());
+        let completed = block_on(again.client.complete_redirect(&callback));
+        assert_eq!(completed, Err(RedirectError::NothingUnderWay));
+        pair.pool.clear_fault(Operation::Revoke);
+        block_on(out).unwrap();
+        assert_eq!(block_on(store.load()), Ok(None));
+        assert_eq!(again.events.take(), ["→signedOut"]);
     }
 }
 
@@ -697,6 +772,52 @@ fn f19_a_sign_out_that_is_not_polled_gives_up_the_lock() {
     assert_eq!(pair.first.events.take(), ["→signedOut"]);
     assert_eq!(block_on(store.load()), Ok(None));
     assert!(!pair.second.is_signed_in());
+}
+
+/// The request was sent under the lock, and its answer may be the last that the provider gives for
+/// the token.
+#[test]
+fn f12_an_answer_is_kept_when_the_lock_is_lost_and_cannot_be_had_again() {
+    let store = Faulty::default();
+    let pair = Pair::over(store.clone(), store.another());
+    let before = block_on(store.load()).unwrap();
+    pair.clock.advance(LIFETIME);
+    pair.pool.fail(Operation::Refresh, Fault::NoAnswer);
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    let begun = Instant::now();
+    drop(block_on(store.another().lock()).unwrap());
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    store.fail(&[StoreFault::Lock]);
+    start(kept.as_mut());
+    pair.pool.clear_fault(Operation::Refresh);
+    assert_eq!(block_on(kept), Err(SessionError::Store(UNLOCKED)));
+    assert_eq!(block_on(store.load()), Ok(before), "there is no lock");
+    store.fail(&[]);
+    let session = block_on(pair.first.client.session()).unwrap();
+    assert!(session.is_some());
+    assert_eq!(block_on(store.load()), Ok(session));
+    assert_eq!(pair.pool.count(Operation::Refresh), 1);
+    assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
+}
+
+/// A call that waits for the lock and is not polled does not hold what another call has had.
+#[test]
+fn f19_the_lock_is_free_when_the_call_that_had_it_has_ended() {
+    let store = MemoryStore::new();
+    let pair = Pair::signed_in(&store);
+    pair.clock.advance(LIFETIME);
+    let held = block_on(store.lock()).unwrap();
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    let mut out = Box::pin(pair.first.client.sign_out(HERE));
+    start(out.as_mut());
+    drop(held);
+    block_on(out).unwrap();
+    let begun = Instant::now();
+    let _ = block_on(pair.second.client.sign_in("grace", PASSWORD)).unwrap();
+    assert!(begun.elapsed() < FREE_AGAIN, "{:?}", begun.elapsed());
+    assert_eq!(block_on(kept), Ok(block_on(store.load()).unwrap()));
 }
 
 /// A refresh that is polled keeps the lock for as long as it takes.

@@ -167,6 +167,8 @@ pub enum StoreFault {
     Read,
     Save,
     Clear,
+    /// Of a store that is shared.
+    Lock,
     /// What is saved from now on is not given back.
     Forget,
     /// Saving panics.

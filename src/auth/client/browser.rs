@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::redirect::run_until_cancelled;
+use super::redirect::{RedirectGuard, run_until_cancelled};
 use crate::auth::error::RedirectError;
 use crate::auth::machine::RedirectAbort;
 use crate::auth::provider::IdentityProvider;
@@ -59,11 +59,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         limit: Duration,
     ) -> Result<AuthUser, RedirectError> {
         loopback.expect(&options.redirect_uri);
-        let (page, state) = self.begin_redirect(options).await?;
-        let mut guard = RedirectGuard {
-            client: self,
-            state: Some(state.clone()),
-        };
+        let (page, state, mut guard) = self.begin_redirect(options).await?;
         loopback.await_state(&state);
         if open(&page).is_err() {
             return guard
@@ -85,7 +81,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
                 }
                 Some(Err(_)) => return Err(RedirectError::Cancelled),
                 None => {
-                    guard.state = None;
+                    guard.disarm();
                     return Err(error.unwrap_or(RedirectError::Superseded));
                 }
             };
@@ -96,18 +92,12 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             match self.complete(&callback, left).await {
                 Err(RedirectError::NotTheCallback | RedirectError::NothingUnderWay) => {}
                 completed => {
-                    guard.state = None;
+                    guard.disarm();
                     return completed;
                 }
             }
         }
     }
-}
-
-/// Ends the sign-in by redirect if the caller is dropped while it waits for the user.
-struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
-    client: &'a AuthClient<P, S>,
-    state: Option<RedirectState>,
 }
 
 impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
@@ -124,15 +114,5 @@ impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
             ended.outcome().await?;
         }
         Err(error)
-    }
-}
-
-impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {
-    fn drop(&mut self) {
-        if let Some(state) = self.state.take() {
-            let why = RedirectAbort::GivenUp(state);
-            let inner = &self.client.inner;
-            drop(inner.submit(move |machine, _| machine.abort_redirect(why)));
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use super::queue::{JobHandle, Queue};
 use super::store_lock::{LockShare, attend, until_lost};
 use super::transaction::{CHANGE, Inner};
+use crate::auth::error::SessionError;
 use crate::auth::machine::{Machine, Refresh, RefreshOutcome, RefreshStart, SessionId};
 use crate::auth::provider::IdentityProvider;
 use crate::auth::store::TokenStore;
@@ -68,9 +69,10 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     async fn run_refresh(&self, call: Refresh) -> RefreshOutcome {
         let mut next = call;
         let (call, lock, reply) = 'request: loop {
+            let id = next.id;
             let (call, mut lock) = match self.begin_refresh(next).await {
-                Ok(begun) => begun,
-                Err(outcome) => return outcome,
+                Ok((call, lock)) => (call, Ok(lock)),
+                Err(outcome) => return self.end_flight(id, outcome),
             };
             let Some(token) = &call.tokens.refresh else {
                 return RefreshOutcome::Stale;
@@ -78,21 +80,21 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             let reply = self.provider().refresh(&call.user, token);
             let mut reply = pin!(self.while_open(call.id, reply));
             loop {
-                if let Some(reply) = until_lost(lock.as_ref(), reply.as_mut()).await {
+                let held = lock.as_ref().ok().and_then(Option::as_ref);
+                if let Some(reply) = until_lost(held, reply.as_mut()).await {
                     break 'request (call.clone(), lock, reply);
                 }
                 // The lock is lost. The request goes on under it, or ends: sent now, a token that
                 // another client has used since could end the session.
-                let again = match self.begin_refresh(call.clone()).await {
-                    Ok((again, locked)) => {
-                        lock = locked;
-                        again
+                match self.begin_refresh(call.clone()).await {
+                    Ok((again, _)) if again.tokens != call.tokens => {
+                        next = again;
+                        continue 'request;
                     }
-                    Err(outcome) => return outcome,
-                };
-                if again.tokens != call.tokens {
-                    next = again;
-                    continue 'request;
+                    Ok((_, locked)) => lock = Ok(locked),
+                    // The answer may have the only token that is good from now on.
+                    Err(RefreshOutcome::Failed(SessionError::Store(error))) => lock = Err(error),
+                    Err(outcome) => return self.end_flight(call.id, outcome),
                 }
             }
         };
@@ -105,10 +107,15 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         let refreshed = {
             let mut refresh = self.refresh.lock();
             refresh.end(id);
-            // The transaction keeps the lock until the new tokens are stored.
-            self.submit_locked(lock, move |machine, _| {
-                machine.on_refresh_reply(call, reply, received)
-            })
+            match lock {
+                // The transaction keeps the lock until the new tokens are stored.
+                Ok(lock) => self.submit_locked(lock, move |machine, _| {
+                    machine.on_refresh_reply(call, reply, received)
+                }),
+                Err(failed) => self.submit(move |machine, _| {
+                    machine.on_reply_unread(&call, reply, received, failed)
+                }),
+            }
         };
         refreshed.outcome().await
     }
@@ -129,20 +136,18 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
             Ok(lock) => (Ok(()), Some(lock)),
             Err(error) => (Err(error), None),
         };
-        let id = call.id;
         let start = move |machine: &mut Machine, now| machine.begin_refresh(call, locked, now);
         let started = self.submit(start);
         match attend(lock.as_ref(), started.outcome()).await {
             RefreshStart::Send(call) => Ok((call, lock)),
-            RefreshStart::Done(outcome) => {
-                self.end_flight(id);
-                Err(outcome)
-            }
+            RefreshStart::Done(outcome) => Err(outcome),
         }
     }
 
-    fn end_flight(&self, id: SessionId) {
+    /// From here on, a caller that asks begins another refresh.
+    fn end_flight(&self, id: SessionId, outcome: RefreshOutcome) -> RefreshOutcome {
         self.refresh.lock().end(id);
+        outcome
     }
 
     pub(super) fn refresh_generation(&self) -> u64 {

@@ -54,14 +54,17 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         &self,
         options: RedirectOptions,
     ) -> Result<AuthorizeUrl, RedirectError> {
-        Ok(self.begin_redirect(options).await?.0)
+        let (page, _, mut guard) = self.begin_redirect(options).await?;
+        guard.disarm();
+        Ok(page)
     }
 
-    /// Returns the page, and the state that its callback will carry.
+    /// Returns the page, the state that its callback will carry, and the guard that ends the
+    /// redirect if the caller is dropped.
     pub(super) async fn begin_redirect(
         &self,
         options: RedirectOptions,
-    ) -> Result<(AuthorizeUrl, RedirectState), RedirectError> {
+    ) -> Result<(AuthorizeUrl, RedirectState, RedirectGuard<'_, P, S>), RedirectError> {
         // An empty state counts as none, as in the original (F29).
         let custom_state = options.custom_state.filter(|state| !state.is_empty());
         if let Some(state) = &custom_state {
@@ -98,11 +101,18 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             custom_state,
             begun_at: self.inner.now(),
         };
-        self.inner
-            .submit(move |machine, _| machine.on_authorize_url(attempt, begun))
-            .outcome()
-            .await?;
-        Ok((page, state))
+        let begun = self
+            .inner
+            .submit(move |machine, _| machine.on_authorize_url(attempt, begun));
+        let mut guard = RedirectGuard {
+            client: self,
+            state: Some(state.clone()),
+        };
+        if let Err(error) = begun.outcome().await {
+            guard.disarm();
+            return Err(error);
+        }
+        Ok((page, state, guard))
     }
 
     /// Completes a sign-in by redirect with the URL that the browser has come back with, be it a
@@ -205,6 +215,30 @@ pub(super) async fn run_until_cancelled<T>(
         Poll::Pending => cancel.as_mut().poll(context).map(|()| None),
     })
     .await
+}
+
+/// Ends the sign-in by redirect if the caller is dropped before it has the page, or while it waits
+/// for the user.
+pub(super) struct RedirectGuard<'a, P: IdentityProvider, S: TokenStore> {
+    pub(super) client: &'a AuthClient<P, S>,
+    pub(super) state: Option<RedirectState>,
+}
+
+impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
+    /// The sign-in has ended, or goes on without the caller.
+    pub(super) fn disarm(&mut self) {
+        self.state = None;
+    }
+}
+
+impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take() {
+            let why = RedirectAbort::GivenUp(state);
+            let inner = &self.client.inner;
+            drop(inner.submit(move |machine, _| machine.abort_redirect(why)));
+        }
+    }
 }
 
 /// Fails the sign-in if the caller is dropped while the provider exchanges the code.

@@ -8,12 +8,13 @@ use super::AuthClient;
 use super::store_lock::{LockShare, attend};
 use crate::auth::error::{DeleteUserError, ProviderError, SessionError, SignOutError, StoreError};
 use crate::auth::machine::{
-    Machine, SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
+    SignOut, SignOutCall, SignOutId, SignOutOutcome, SignOutPlan, SignOutScope,
 };
 use crate::auth::provider::redirect::LogoutUrl;
 use crate::auth::provider::{IdentityProvider, UserPool};
 use crate::auth::secret::{AccessToken, RefreshToken};
 use crate::auth::store::TokenStore;
+use crate::auth::tokens::Tokens;
 
 /// The result of a sign-out.
 ///
@@ -132,18 +133,20 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         id: SignOutId,
         scope: SignOutScope,
     ) -> (SignOutPlan, Option<LockShare>) {
-        let plan = || {
-            let plan = move |machine: &mut Machine, now| machine.sign_out(id, scope, now);
-            self.inner.submit(plan)
+        let planned = self
+            .inner
+            .submit(move |machine, now| machine.sign_out(id, scope, now))
+            .outcome()
+            .await;
+        let sign_out = match planned {
+            SignOutPlan::CallProvider { sign_out, .. } if self.inner.is_shared() => sign_out,
+            planned => return (planned, None),
         };
-        let planned = plan().outcome().await;
-        if !self.inner.is_shared() || !matches!(planned, SignOutPlan::CallProvider { .. }) {
-            return (planned, None);
-        }
         match self.inner.lock_store().await {
-            // Another client may have refreshed meanwhile: its tokens are the ones to revoke.
             Ok(lock) => {
-                let plan = plan();
+                let plan = self
+                    .inner
+                    .submit(move |machine, now| machine.sign_out_locked(sign_out, scope, now));
                 (attend(Some(&lock), plan.outcome()).await, Some(lock))
             }
             Err(error) => {
@@ -171,10 +174,21 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
                     (revoked.err().map(NotRevoked::Provider), Some(token))
                 }
                 SignOutCall::Everywhere {
-                    access,
-                    refresh,
+                    user_id,
+                    mut access,
+                    mut refresh,
                     needs_refresh,
-                } => self.end_everywhere(access, refresh, needs_refresh).await,
+                } => {
+                    let mut renewed = Ok(());
+                    if needs_refresh {
+                        match self.renew_quietly(&user_id).await {
+                            Ok(Some(tokens)) => (access, refresh) = (tokens.access, tokens.refresh),
+                            Ok(None) => {} // the provider may take the token as it is
+                            Err(error) => renewed = Err(error),
+                        }
+                    }
+                    self.end_everywhere(renewed, &access, refresh).await
+                }
             }
         };
         let (mut not_revoked, told) = attend(lock.as_ref(), told).await;
@@ -197,36 +211,35 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         Ok(not_revoked)
     }
 
-    /// Ends all sessions of the user at the provider, or at least this one (F21). Returns what was
-    /// not done, and the refresh token that the provider was asked to revoke.
+    /// Renews the tokens of this user without an event. `None` if that is not possible, among others
+    /// because the session has ended meanwhile: a later one of another user is not to be ended.
+    async fn renew_quietly(&self, user_id: &str) -> Result<Option<Tokens>, ProviderError> {
+        let ended = self.inner.refresh_count();
+        match self.session_since(false, ended, true).await {
+            Ok(session) => Ok(session
+                .filter(|session| session.user.user_id == user_id)
+                .map(|session| session.tokens)),
+            Err(
+                SessionError::Unreachable(error)
+                | SessionError::Misconfigured(error)
+                | SessionError::Ended(error),
+            ) => Err(error),
+            Err(SessionError::NoRefreshToken | SessionError::Store(_)) => Ok(None),
+        }
+    }
+
+    /// Ends all sessions of the user at the provider, or at least this one (F21), also if the tokens
+    /// could not be renewed. Returns what was not done, and the refresh token that the provider was
+    /// asked to revoke.
     async fn end_everywhere(
         &self,
-        mut access: AccessToken,
-        mut refresh: Option<RefreshToken>,
-        needs_refresh: bool,
+        renewed: Result<(), ProviderError>,
+        access: &AccessToken,
+        refresh: Option<RefreshToken>,
     ) -> (Option<NotRevoked>, Option<RefreshToken>) {
         let provider = self.inner.provider();
-        let mut renewed = Ok(());
-        if needs_refresh {
-            let ended = self.inner.refresh_count();
-            match self.session_since(false, ended, true).await {
-                Ok(Some(session)) => {
-                    (access, refresh) = (session.tokens.access, session.tokens.refresh);
-                }
-                Ok(None) => return (None, None), // the session has ended meanwhile
-                Err(
-                    SessionError::Unreachable(error)
-                    | SessionError::Misconfigured(error)
-                    | SessionError::Ended(error),
-                ) => {
-                    renewed = Err(error);
-                }
-                // The provider may take the token as it is.
-                Err(SessionError::NoRefreshToken | SessionError::Store(_)) => {}
-            }
-        }
         let ended = match renewed {
-            Ok(()) => provider.sign_out_everywhere(&access).await,
+            Ok(()) => provider.sign_out_everywhere(access).await,
             Err(error) => Err(error),
         };
         match (ended, refresh) {

@@ -49,7 +49,7 @@ impl SharedLock {
             let job = self.job(store);
             let outcome = job.outcome().await;
             if let Ok(held) = &outcome
-                && !held.0.is_released()
+                && held.0.add_share()
             {
                 let slot = Arc::clone(&held.0);
                 return Ok(LockShare { slot, _job: job });
@@ -85,11 +85,25 @@ impl SharedLock {
     }
 }
 
-/// A share of the lock, which is released when the last share is dropped.
+/// A share of the lock, which is released when the last share is dropped, even if other calls still
+/// hold the job: one of them may not be polled.
 #[must_use = "dropping it releases the lock"]
 pub(super) struct LockShare {
     slot: Arc<Slot>,
     _job: Arc<LockJob>,
+}
+
+impl Drop for LockShare {
+    fn drop(&mut self) {
+        let is_last = {
+            let mut state = self.slot.state.lock();
+            state.shares -= 1;
+            state.shares == 0
+        };
+        if is_last {
+            self.slot.release();
+        }
+    }
 }
 
 impl LockShare {
@@ -104,9 +118,13 @@ pub(super) async fn access<R>(
     lock: Option<&LockShare>,
     access: impl Future<Output = Result<R, StoreError>>,
 ) -> Result<R, StoreError> {
-    if lock.is_some_and(LockShare::is_lost) {
-        return Err(StoreError::Lock(ErrorKind::TimedOut));
-    }
+    // Within the poll, in which the lock is not released.
+    let access = async {
+        if lock.is_some_and(LockShare::is_lost) {
+            return Err(StoreError::Lock(ErrorKind::TimedOut));
+        }
+        access.await
+    };
     attend(lock, access).await
 }
 
@@ -118,10 +136,10 @@ pub(super) async fn attend<F: Future>(lock: Option<&LockShare>, future: F) -> F:
     let mut future = pin!(future);
     let waiter = slot.wakers.waiter(PINGED);
     poll_fn(|context| {
-        slot.state.lock().polls += 1;
+        let mut poll = SlotPoll::begin(slot);
         waiter.register(context.waker());
         let polled = future.as_mut().poll(context);
-        slot.polled(polled.is_pending());
+        poll.is_pending = polled.is_pending();
         polled
     })
     .await
@@ -143,19 +161,34 @@ pub(super) async fn until_lost<F: Future>(
     attend(lock, held).await
 }
 
-/// Releases the lock when it is dropped.
+/// Releases the lock when it is dropped: then no call has taken a share.
 struct Held(Arc<Slot>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let (lock, watch) = {
-            let mut state = self.0.state.lock();
-            (state.lock.take(), state.watch.take())
-        };
-        drop(lock);
-        if let Some(watch) = watch {
-            watch.unpark();
+        self.0.release();
+    }
+}
+
+/// A poll that is going on. It ends even if the future panics.
+struct SlotPoll<'a> {
+    slot: &'a Arc<Slot>,
+    is_pending: bool,
+}
+
+impl<'a> SlotPoll<'a> {
+    fn begin(slot: &'a Arc<Slot>) -> Self {
+        slot.state.lock().polls += 1;
+        Self {
+            slot,
+            is_pending: false,
         }
+    }
+}
+
+impl Drop for SlotPoll<'_> {
+    fn drop(&mut self) {
+        self.slot.polled(self.is_pending);
     }
 }
 
@@ -167,6 +200,7 @@ struct Slot {
 
 struct State {
     lock: Option<StoreLock>,
+    shares: usize,
     /// How many polls are going on.
     polls: usize,
     /// When the last of them has ended.
@@ -180,6 +214,7 @@ impl Slot {
         Arc::new(Self {
             state: Mutex::new(State {
                 lock: Some(lock),
+                shares: 0,
                 polls: 0,
                 polled_at: Instant::now(),
                 is_watched: false,
@@ -189,12 +224,29 @@ impl Slot {
         })
     }
 
+    /// Adds a share. False if the lock is released.
+    fn add_share(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_held = state.lock.is_some();
+        state.shares += usize::from(is_held);
+        is_held
+    }
+
+    fn release(&self) {
+        let (lock, watch) = {
+            let mut state = self.state.lock();
+            (state.lock.take(), state.watch.take())
+        };
+        drop(lock);
+        if let Some(watch) = watch {
+            watch.unpark();
+        }
+    }
+
     fn is_released(&self) -> bool {
         self.state.lock().lock.is_none()
     }
-}
 
-impl Slot {
     /// A poll has ended. If another one is to come, the lock is watched from here on.
     fn polled(self: &Arc<Self>, is_pending: bool) {
         {
@@ -235,5 +287,23 @@ impl Slot {
             }
             self.wakers.notify_all();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::auth::store::MemoryStore;
+
+    #[test]
+    fn a_poll_that_panics_has_ended() {
+        let lock = block_on(SharedLock::new().share(&Arc::new(MemoryStore::new()))).unwrap();
+        let panics = attend(Some(&lock), async { panic!("as told") });
+        assert!(catch_unwind(AssertUnwindSafe(|| block_on(panics))).is_err());
+        assert_eq!(lock.slot.state.lock().polls, 0);
     }
 }

@@ -95,6 +95,16 @@ enum Redirect {
     Exchanging(CallbackId),
 }
 
+/// How the removal of a redirect from the store has ended.
+#[derive(Clone, Copy, Debug)]
+enum Removal {
+    Done,
+    /// Another client has begun another redirect since, which stays.
+    Replaced,
+    /// Another client has used the redirect, or has ended it.
+    Gone,
+}
+
 /// The outcome of the refreshes so far.
 #[derive(Debug, Default)]
 struct Refreshes {
@@ -281,9 +291,12 @@ impl Machine {
     ) -> Step<A> {
         let state = match &self.redirect {
             Redirect::Idle | Redirect::Exchanging(_) => return then(self, Ok(())),
-            Redirect::Unloaded if !cfg!(feature = "redirect") => return then(self, Ok(())),
-            Redirect::Unloaded | Redirect::Pending { is_own: false, .. } if self.is_shared => {
-                self.end_redirect();
+            Redirect::Unloaded if !cfg!(feature = "redirect") || self.is_shared => {
+                return then(self, Ok(()));
+            }
+            // Its callback still completes it (F39).
+            Redirect::Pending { is_own: false, .. } if self.is_shared => {
+                self.set_redirect(Redirect::Unloaded);
                 return then(self, Ok(()));
             }
             Redirect::Unloaded => None,
@@ -298,22 +311,21 @@ impl Machine {
     }
 
     /// Removes the redirect of this state, or of any, from the store. Another client of a shared
-    /// store may have replaced it: that one stays. The continuation gets whether it was stored.
+    /// store may have replaced it: that one stays.
     fn remove_redirect<A: 'static>(
         &mut self,
         state: Option<RedirectState>,
-        then: impl FnOnce(&mut Self, Result<bool, StoreError>) -> Step<A> + Send + 'static,
+        then: impl FnOnce(&mut Self, Result<Removal, StoreError>) -> Step<A> + Send + 'static,
     ) -> Step<A> {
         let Some(state) = state.filter(|_| self.is_shared) else {
-            return Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)));
+            return clear_redirect(then);
         };
         self.with_lock(move |machine, locked| match locked {
             Err(error) => then(machine, Err(error)),
             Ok(()) => Step::load_redirect(move |machine, stored| match stored {
-                Ok(Some(stored)) if stored.state == state => {
-                    Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| true)))
-                }
-                Ok(_) => then(machine, Ok(false)),
+                Ok(Some(stored)) if stored.state == state => clear_redirect(then),
+                Ok(Some(_)) => then(machine, Ok(Removal::Replaced)),
+                Ok(None) => then(machine, Ok(Removal::Gone)),
                 Err(error) => then(machine, Err(error)),
             }),
         })
@@ -363,6 +375,13 @@ impl Machine {
     fn active_if(&self, id: SessionId) -> Option<&ActiveSession> {
         self.active().filter(|active| active.id == id)
     }
+}
+
+/// Removes the redirect from the store, and continues.
+fn clear_redirect<A: 'static>(
+    then: impl FnOnce(&mut Machine, Result<Removal, StoreError>) -> Step<A> + Send + 'static,
+) -> Step<A> {
+    Step::clear_redirect(|machine, removed| then(machine, removed.map(|()| Removal::Done)))
 }
 
 /// Removes what a failed sign-in has left in the store, and continues.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Attempt, CallbackId, Machine, NewSession, Redirect, SignInFailure, Step, Write};
+use super::{
+    Attempt, CallbackId, Machine, NewSession, Redirect, Removal, SignInFailure, Step, Write,
+};
 use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
@@ -84,8 +86,9 @@ impl Machine {
         now: SystemTime,
     ) -> Step<Result<Exchange, RedirectError>> {
         self.with_pending(move |machine, pending, is_own| {
-            if machine.finished_redirects.contains(callback.state.as_ref()) {
-                return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
+            let is_over = machine.finished_redirects.contains(callback.state.as_ref());
+            if is_over || machine.signing_out.is_some() {
+                return Step::done(Err(RedirectError::NothingUnderWay)); // F24, F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {
                 return Step::done(Err(RedirectError::NotTheCallback));
@@ -93,18 +96,18 @@ impl Machine {
             let state = pending.state.clone();
             let (grant, custom_state) = match validate(callback, pending, now) {
                 Err(error) => {
-                    return machine.fail_redirect(error.clone()).map(|()| Err(error)); // F30, F31, F32
+                    let ended = machine.fail_redirect(error.clone());
+                    return ended.map(|ended| Err(ended.err().unwrap_or(error))); // F30, F31, F32
                 }
                 Ok(grant) => grant,
             };
             // Used once: removed from the store before the code is sent.
             machine.remove_redirect(Some(state), move |machine, removed| {
                 match removed {
-                    Ok(true) => {}
-                    // Another client has begun another since, and this client still knows its own.
-                    Ok(false) if is_own => {}
-                    // Another client has used it, or replaced it.
-                    Ok(false) => {
+                    Ok(Removal::Done) => {}
+                    // This client still knows its own.
+                    Ok(Removal::Replaced) if is_own => {}
+                    Ok(Removal::Replaced | Removal::Gone) => {
                         machine.end_redirect();
                         return Step::done(Err(RedirectError::NothingUnderWay)); // F35, F37
                     }
@@ -201,12 +204,23 @@ impl Machine {
     }
 
     /// Ends the pending redirect without a session, even if it cannot be removed from the store.
-    pub(super) fn fail_redirect(&mut self, error: RedirectError) -> Step<()> {
-        let state = match &self.redirect {
-            Redirect::Pending { pending, .. } => Some(pending.state.clone()),
-            _ => None,
+    /// If another client of the store has begun it and it has ended already, nothing is under way
+    /// (F35).
+    pub(super) fn fail_redirect(
+        &mut self,
+        error: RedirectError,
+    ) -> Step<Result<(), RedirectError>> {
+        let (state, is_own) = match &self.redirect {
+            Redirect::Pending { pending, is_own } => (Some(pending.state.clone()), *is_own),
+            _ => (None, true),
         };
-        self.remove_redirect(state, |machine, _| machine.redirect_failed(error))
+        self.remove_redirect(state, move |machine, removed| match removed {
+            Ok(Removal::Replaced | Removal::Gone) if !is_own => {
+                machine.end_redirect();
+                Step::done(Err(RedirectError::NothingUnderWay))
+            }
+            _ => machine.redirect_failed(error).map(Ok),
+        })
     }
 
     fn redirect_failed(&mut self, error: RedirectError) -> Step<()> {

@@ -91,7 +91,7 @@ impl Machine {
         match (LIFETIME.checked_sub(took), is_own) {
             (Some(left), true) => Step::done(Some(left)),
             (Some(_), false) => Step::done(None),
-            (None, true) => self.fail_redirect(RedirectError::TimedOut).map(|()| None), // F31
+            (None, true) => self.fail_redirect(RedirectError::TimedOut).map(|_| None), // F31
             (None, false) => self.remove_redirect(Some(state), |machine, removed| {
                 if removed.is_ok() {
                     machine.end_redirect();
@@ -140,7 +140,7 @@ impl Machine {
                 RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
                 RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
             };
-            machine.fail_redirect(why).map(Ok)
+            machine.fail_redirect(why)
         })
     }
 }

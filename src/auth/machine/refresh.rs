@@ -124,23 +124,37 @@ impl Machine {
                     let refused = reply.err().map(|failed| failed.error);
                     machine.on_store_changed(&sent, stored, refused, received)
                 }
-                // The next call saves what the provider has replaced.
-                (Err(unread), Ok(issued)) => {
-                    machine.activate_renewed(&sent, issued, received, Err(unread))
-                }
-                (Err(unread), Err(failed)) if ends_session(&failed.error) => {
-                    let outcome = machine.store_failed(unread);
-                    if sent.is_quiet {
-                        return Step::done(outcome);
-                    }
-                    Step::publish(refresh_failure(&failed.error, false), outcome)
-                }
-                (Err(_), Err(failed)) => {
-                    machine.replace_refresh_token(failed.replacement);
-                    machine.refresh_kept(&sent, failed.error)
-                }
+                (Err(unread), reply) => machine.on_reply_unread(&sent, reply, received, unread),
             }
         })
+    }
+
+    /// The provider has replied to a [`Refresh`], and the store has failed: its lock was lost, or it
+    /// cannot be read. The store is not changed; the next call saves what the provider has replaced.
+    pub(crate) fn on_reply_unread(
+        &mut self,
+        sent: &Refresh,
+        reply: Result<IssuedTokens, RefreshError>,
+        received: SystemTime,
+        failed: StoreError,
+    ) -> Step<RefreshOutcome> {
+        if self.active_if(sent.id).is_none() {
+            return Step::done(RefreshOutcome::Stale); // F24
+        }
+        match reply {
+            Ok(issued) => self.activate_renewed(sent, issued, received, Err(failed)),
+            Err(refused) if ends_session(&refused.error) => {
+                let outcome = self.store_failed(failed);
+                if sent.is_quiet {
+                    return Step::done(outcome);
+                }
+                Step::publish(refresh_failure(&refused.error, false), outcome)
+            }
+            Err(refused) => {
+                self.replace_refresh_token(refused.replacement);
+                self.refresh_kept(sent, refused.error)
+            }
+        }
     }
 
     /// The store holds another session than the one whose tokens were sent.

@@ -34,17 +34,13 @@ pub(crate) enum Due {
 }
 
 impl Machine {
-    /// When to refresh the session so that no caller has to wait for it.
+    /// When to refresh the session so that no caller has to wait for it, or to save tokens that the
+    /// store has refused.
     pub(crate) fn refresh_schedule(&mut self, now: SystemTime) -> Step<RefreshSchedule> {
         self.with_latest_session(now, move |machine, _| {
-            let tokens = machine.active().map(|active| &active.session.tokens);
-            let due = match tokens.filter(|tokens| tokens.refresh.is_some()) {
-                None => Due::Never,
-                Some(tokens) => match tokens.due_at().duration_since(now) {
-                    Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left),
-                    _ => Due::Now,
-                },
-            };
+            let due = machine
+                .active()
+                .map_or(Due::Never, |active| active.due(now));
             Step::done(RefreshSchedule {
                 session: machine.session_id(),
                 due,
@@ -124,6 +120,22 @@ impl Machine {
             Err(SessionError::NoRefreshToken) // F16
         };
         Step::End { publish, answer }
+    }
+}
+
+impl ActiveSession {
+    fn due(&self, now: SystemTime) -> Due {
+        let tokens = &self.session.tokens;
+        if self.unsaved.is_some() {
+            return Due::Now; // if the process ends before, the tokens are lost
+        }
+        if tokens.refresh.is_none() {
+            return Due::Never;
+        }
+        match tokens.due_at().duration_since(now) {
+            Ok(left) if !left.is_zero() && !tokens.are_from_after(now) => Due::In(left),
+            _ => Due::Now,
+        }
     }
 }
 

@@ -89,6 +89,7 @@ pub(crate) struct SignOut {
 pub(crate) enum SignOutCall {
     Revoke(RefreshToken),
     Everywhere {
+        user_id: String,
         access: AccessToken,
         /// The token to revoke if the call fails.
         refresh: Option<RefreshToken>,
@@ -135,6 +136,37 @@ impl Machine {
         })
     }
 
+    /// This sign-out has waited for the lock of a shared store. Another client may have refreshed
+    /// meanwhile: its tokens are the ones to revoke. If it has ended the session, nothing is left to
+    /// do, even if another user has signed in since.
+    pub(crate) fn sign_out_locked(
+        &mut self,
+        sign_out: SignOut,
+        scope: SignOutScope,
+        now: SystemTime,
+    ) -> Step<SignOutPlan> {
+        self.with_changes(now, move |machine, read, events| {
+            let plan = if machine.is_over(&sign_out) {
+                machine.end_sign_out(sign_out.id);
+                Step::done(SignOutPlan::SignedOut {
+                    unread: None,
+                    browser: None,
+                })
+            } else {
+                machine.plan_sign_out(sign_out.id, scope, read, now)
+            };
+            plan.with_events_first(events)
+        })
+    }
+
+    /// Whether the session of this sign-out has ended, and that was published.
+    fn is_over(&self, sign_out: &SignOut) -> bool {
+        match self.active() {
+            Some(active) => active.id != sign_out.session, // this is a later session
+            None => self.sign_out_count > sign_out.sign_outs_before,
+        }
+    }
+
     fn plan_sign_out(
         &mut self,
         id: SignOutId,
@@ -153,12 +185,13 @@ impl Machine {
             }
         };
         let Some(active) = machine.active() else {
-            return machine.clear_session(unread, done);
+            return machine.clear_session(id, unread, done);
         };
         let session = active.id;
         let tokens = &active.session.tokens;
         let call = match scope {
             SignOutScope::Everywhere => Some(SignOutCall::Everywhere {
+                user_id: active.session.user.user_id.clone(),
                 access: tokens.access.clone(),
                 refresh: tokens.refresh.clone(),
                 needs_refresh: tokens.refresh.is_some() && !tokens.are_valid_at(now),
@@ -166,7 +199,7 @@ impl Machine {
             SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
         };
         let Some(call) = call else {
-            return machine.clear_session(unread, done);
+            return machine.clear_session(id, unread, done);
         };
         let sign_out = SignOut {
             id,
@@ -227,18 +260,14 @@ impl Machine {
         sign_out: &SignOut,
         told: Option<RefreshToken>,
     ) -> Step<SignOutOutcome> {
-        let is_over = match self.active() {
-            Some(active) => active.id != sign_out.session, // this is a later session
-            None => self.sign_out_count > sign_out.sign_outs_before, // another has ended and published it
-        };
-        if is_over {
+        if self.is_over(sign_out) {
             self.end_sign_out(sign_out.id);
             return Step::done(SignOutOutcome::SignedOut {
                 also_revoke: None,
                 unread: None,
             });
         }
-        self.clear_session(None, |removed| match removed {
+        self.clear_session(sign_out.id, None, |removed| match removed {
             Ok(Removed { token, unread }) => SignOutOutcome::SignedOut {
                 also_revoke: token.filter(|token| told.is_some_and(|told| told != *token)),
                 unread,
@@ -269,6 +298,7 @@ impl Machine {
     /// could not be read (`unread`), it is emptied even if no user is known to be signed in.
     fn clear_session<A: 'static>(
         &mut self,
+        id: SignOutId,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
@@ -280,22 +310,23 @@ impl Machine {
                     token: None,
                     unread: None,
                 };
-                machine.signed_out(answer(Ok(nothing)))
+                machine.signed_out(id, answer(Ok(nothing)))
             } // F22
             Ok(()) => machine.with_lock(move |machine, locked| match locked {
-                Ok(()) if machine.is_shared => {
-                    Step::load(move |machine, stored| machine.clear_latest(stored, unread, answer))
-                }
-                Ok(()) => machine.clear_known(unread, answer),
-                Err(error) => machine.still_signed_in(answer(Err(error))),
+                Ok(()) if machine.is_shared => Step::load(move |machine, stored| {
+                    machine.clear_latest(id, stored, unread, answer)
+                }),
+                Ok(()) => machine.clear_known(id, unread, answer),
+                Err(error) => machine.still_signed_in(id, answer(Err(error))),
             }),
-            Err(error) => machine.still_signed_in(answer(Err(error))),
+            Err(error) => machine.still_signed_in(id, answer(Err(error))),
         })
     }
 
     /// Removes what a shared store holds, unless another user has signed in there since.
     fn clear_latest<A: 'static>(
         &mut self,
+        id: SignOutId,
         stored: Result<Option<Session>, StoreError>,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
@@ -309,21 +340,35 @@ impl Machine {
                         unread: None,
                     };
                     self.session = SessionState::SignedOut;
-                    return self.signed_out(answer(Ok(removed)));
+                    return self.signed_out(id, answer(Ok(removed)));
                 }
                 if !active.is_still(&stored) {
                     active.session = stored;
                 }
                 None
             }
+            // Another client has replaced what a failed sign-in had left.
+            (SessionState::Corrupt { left, .. }, Ok(Some(stored)))
+                if left
+                    .iter()
+                    .all(|left| left.user.user_id != stored.user.user_id) =>
+            {
+                let removed = Removed {
+                    token: None,
+                    unread: None,
+                };
+                self.session = SessionState::SignedOut;
+                return self.signed_out(id, answer(Ok(removed)));
+            }
             (_, Ok(None)) => None,
             (_, Ok(Some(_))) => unread, // its tokens are not revoked
         };
-        self.clear_known(unread, answer)
+        self.clear_known(id, unread, answer)
     }
 
     fn clear_known<A: 'static>(
         &self,
+        id: SignOutId,
         unread: Option<StoreError>,
         answer: impl FnOnce(Result<Removed, StoreError>) -> A + Send + 'static,
     ) -> Step<A> {
@@ -332,15 +377,15 @@ impl Machine {
         Step::clear(move |machine, cleared| match cleared {
             Ok(()) => {
                 machine.session = SessionState::SignedOut;
-                machine.signed_out(answer(Ok(Removed { token, unread })))
+                machine.signed_out(id, answer(Ok(Removed { token, unread })))
             }
-            Err(error) => machine.still_signed_in(answer(Err(error))),
+            Err(error) => machine.still_signed_in(id, answer(Err(error))),
         })
     }
 
     /// The store has failed, so the user is still signed in.
-    fn still_signed_in<A: 'static>(&mut self, answer: A) -> Step<A> {
-        self.signing_out = None;
+    fn still_signed_in<A: 'static>(&mut self, id: SignOutId, answer: A) -> Step<A> {
+        self.end_sign_out(id);
         Step::done(answer)
     }
 
@@ -349,9 +394,9 @@ impl Machine {
         self.signing_out.take_if(|sign_out| sign_out.id == id);
     }
 
-    fn signed_out<A: 'static>(&mut self, answer: A) -> Step<A> {
+    fn signed_out<A: 'static>(&mut self, id: SignOutId, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.signing_out = None;
+        self.end_sign_out(id);
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

@@ -990,6 +990,46 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "F24 no session begins while a later sign-out waits, even if the session has ended",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            let first = world.signed_out(first);
+            let refused = world.sign_in();
+            let second = world.signed_out(second);
+            format!("{first}; {refused}; {second}; {}", world.sign_in())
+        },
+        trace: &[
+            "ask revoke",
+            "ask revoke",
+            "clear",
+            "→signedOut",
+            "ask sign-in",
+            "store",
+            "read",
+            "→signedIn",
+        ],
+        answer: "out; superseded; out; done",
+        to: In,
+    },
+    Row {
+        name: "F24 the same, and the store has failed the earlier one",
+        from: In,
+        act: |world| {
+            let first = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            world.clear_fails = true;
+            let first = world.signed_out(first);
+            world.clear_fails = false;
+            world.sign_out_dropped();
+            format!("{first}; {}", world.signed_out(second))
+        },
+        trace: &["ask revoke", "ask revoke", "clear", "clear", "→signedOut"],
+        answer: "store: cannot be written; out",
+        to: Out,
+    },
+    Row {
         name: "a sign-out whose caller is gone does not end the next one",
         from: In,
         act: |world| {
@@ -1879,6 +1919,80 @@ const ROWS: &[Row] = &[
         to: In,
     },
     Row {
+        name: "shared: F19 a user who has signed in during the wait for the lock stays",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| {
+                world.sign_in_elsewhere();
+                world.current_user();
+            });
+            format!("{}, {}", world.sign_out(), world.user_id())
+        },
+        trace: &["read", "lock", "read", "→signedOut", "→signedIn", "read"],
+        answer: "out, u-2",
+        to: In,
+    },
+    Row {
+        name: "shared: F42 a sign-out during the wait for the lock is published once",
+        from: In,
+        act: |world| {
+            world.share();
+            world.meanwhile = Some(|world| {
+                world.stored = None;
+                world.current_user();
+            });
+            world.sign_out()
+        },
+        trace: &["read", "lock", "read", "→signedOut", "read"],
+        answer: "out",
+        to: Out,
+    },
+    Row {
+        name: "shared: F22 a sign-out after a failed sign-in leaves alone another user's session",
+        from: Out,
+        act: |world| {
+            world.share();
+            (world.garbles, world.clear_fails) = (true, true);
+            let failed = world.sign_in();
+            (world.garbles, world.clear_fails) = (false, false);
+            world.sign_in_elsewhere();
+            let id = world.next_sign_out();
+            let step = world
+                .machine
+                .sign_out(id, SignOutScope::ThisDevice, world.now);
+            let Step::Lock(locked) = step else {
+                panic!("the data to remove is not compared");
+            };
+            let Step::Load(read) = locked(&mut world.machine, Ok(())) else {
+                panic!("the data to remove is not compared");
+            };
+            let unread = read(&mut world.machine, Err(READ_FAILS));
+            let SignOutPlan::SignedOut { unread, .. } = world.run(unread) else {
+                panic!("the provider is told of another user's session");
+            };
+            let out = out(unread);
+            let session = world.session();
+            format!("{failed}; {out}; {session}, {}", world.user_id())
+        },
+        trace: &[
+            "read",
+            "ask sign-in",
+            "lock",
+            "read",
+            "store",
+            "read",
+            "clear",
+            "lock",
+            "read",
+            "→signedOut",
+            "read",
+            "→signedIn",
+        ],
+        answer: "store: not read back; out; session, u-2",
+        to: In,
+    },
+    Row {
         name: "shared: F12 a store that cannot be read is not written, and the tokens are kept",
         from: Expired,
         act: |world| {
@@ -2305,7 +2419,9 @@ impl World {
         let id = self.next_sign_out();
         let step = self.machine.sign_out(id, scope, self.now);
         let mut plan = self.run(step);
-        if self.machine.is_shared && matches!(plan, SignOutPlan::CallProvider { .. }) {
+        if self.machine.is_shared
+            && let SignOutPlan::CallProvider { sign_out, .. } = plan.clone()
+        {
             if let Err(error) = self.access("lock", self.lock_fails, LOCK_FAILS) {
                 let step = self.machine.abandon_sign_out(id);
                 self.run(step);
@@ -2314,7 +2430,7 @@ impl World {
             if let Some(meanwhile) = self.meanwhile.take() {
                 meanwhile(self);
             }
-            let step = self.machine.sign_out(id, scope, self.now);
+            let step = self.machine.sign_out_locked(sign_out, scope, self.now);
             plan = self.run(step);
         }
         match plan {
