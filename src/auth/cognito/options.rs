@@ -113,8 +113,8 @@ pub struct CognitoOptions {
     /// the region.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     endpoint: Option<String>,
-    /// How long to wait for each answer; unless set, 30 s. Within that time, a request that
-    /// certainly had no effect (no connection, status 429 or 503, `TooManyRequestsException`) is
+    /// How long to wait for each answer; unless set, 30 s. Within that time, a request that the
+    /// service has not served (no connection, status 429 or 503, `TooManyRequestsException`) is
     /// sent again, up to twice, after a growing, jittered pause.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
