@@ -24,6 +24,7 @@ use typed_hub::auth::{
 const BACK: &str = "http://127.0.0.1:49152/callback";
 const CODE: &str = "a-code-that-nobody-is-to-see";
 const CLIENT_SECRET: &str = "a-client-secret-of-the-application";
+const READ_BY_SDK: &str = "TRACE aws_smithy_runtime::client::orchestrator output_or_error=";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// How long a provider may take that does not come to an end, and one that does.
@@ -78,8 +79,8 @@ struct World<P: IdentityProvider> {
 impl<P: IdentityProvider> World<P> {
     fn new(provider: P) -> Self {
         let hub = Hub::new();
-        // At its finest the SDK writes down what the service says, so what this one repeats.
-        let shown = Shown::of(&hub).but("TRACE aws_");
+        // At its finest the SDK writes down what it has read of an answer, so what this one repeats.
+        let shown = Shown::of(&hub).but(READ_BY_SDK);
         let trace = Box::new(trace(&hub));
         let store = MemoryStore::new();
         let client = AuthClient::builder()

@@ -10,6 +10,7 @@ use aws_sdk_cognitoidentityprovider::{Client, Config};
 use typed_builder::TypedBuilder;
 use url::Url;
 
+use super::http::HideBody;
 use super::retry::{self, OnlyWithoutEffect};
 use super::{CognitoProvider, Hosted, Inner, http};
 use crate::auth::error::ProviderError;
@@ -162,6 +163,7 @@ impl CognitoOptions {
             .http_client(http::client(http))
             .retry_config(retry::config())
             .retry_classifier(OnlyWithoutEffect)
+            .interceptor(HideBody)
             .timeout_config(time_limit.build())
             .allow_no_auth();
         config.set_endpoint_url(self.endpoint.clone());
