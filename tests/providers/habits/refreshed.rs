@@ -193,6 +193,26 @@ const ROWS: &[Row] = &[
     row(
         Kept,
         "IdToken",
+        "a key of an exponent that is not supported",
+        "RFC 8017, 3.1",
+        |s| {
+            s.sign_by("RS256", Key::Rsa);
+            s.keys["keys"][0]["e"] = json!("BAAAAAE"); // 34 bits and more
+        },
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "a key of a point that is not on its curve",
+        "RFC 7518, 6.2.1",
+        |s| {
+            s.sign_by("ES256", Key::P256);
+            s.keys["keys"][0]["y"] = s.keys["keys"][0]["x"].clone();
+        },
+    ),
+    row(
+        Kept,
+        "IdToken",
         "no key is shown any more",
         "a deployment",
         |s| {
