@@ -121,7 +121,7 @@ impl OAuth {
             Ok((_, tokens)) => return Ok(tokens),
             // It may be another user's.
             Err(VerifyError::Unproven(error)) => (error, None),
-            Err(VerifyError::Refused(error) | VerifyError::NoKeys(error)) => (error, replacement),
+            Err(error) => (error.into_error(), replacement),
         };
         if error.kind == ProviderErrorKind::Rejected {
             // The session ends here, so end it at the provider as well.
@@ -158,6 +158,17 @@ impl OAuth {
         answer: &Members,
         issued_for: IssuedFor<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), VerifyError> {
+        let id_token = answer.text("id_token");
+        // First, so that nothing else of the answer hides whose it is.
+        let identity = match &id_token {
+            None => None,
+            Some(token) => match self.verify(at, token, issued_for).await {
+                Ok(identity) => Some(identity),
+                // The refresh token may have been replaced: a missing key must not lose it.
+                Err(VerifyError::NoKeys(_)) if matches!(issued_for, IssuedFor::Refresh(_)) => None,
+                Err(error) => return Err(error),
+            },
+        };
         if let Some(kind) = answer.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
@@ -172,16 +183,6 @@ impl OAuth {
                 shown(&at.token)
             )))
         })?;
-        let id_token = answer.text("id_token");
-        let mut identity = None;
-        if let Some(token) = &id_token {
-            identity = match self.verify(at, token, issued_for).await {
-                Ok(identity) => Some(identity),
-                // The refresh token may have been replaced: a missing key must not lose it.
-                Err(VerifyError::NoKeys(_)) if matches!(issued_for, IssuedFor::Refresh(_)) => None,
-                Err(error) => return Err(error),
-            };
-        }
         let said = answer.number("expires_in").filter(|span| *span > 0.0);
         let of_id_token = identity.as_ref().and_then(|identity| identity.lifetime);
         let lifetime = said
