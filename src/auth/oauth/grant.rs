@@ -62,7 +62,9 @@ impl OAuth {
         })
     }
 
-    /// The user and the tokens of an answer. Tokens that cannot be used are revoked.
+    /// The user and the tokens of an answer. If it is false, its refresh token is revoked. Other
+    /// tokens that cannot be used expire: they may be good, and some providers revoke all that the
+    /// user has granted to the application.
     async fn identify(
         &self,
         at: &Endpoints,
@@ -71,7 +73,7 @@ impl OAuth {
     ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
         let identified = async {
             let issued = self.issue(at, answer, IssuedFor::Code(&grant.nonce)).await;
-            let (identity, tokens) = issued.map_err(VerifyError::into_error)?;
+            let (identity, tokens) = issued?;
             let identity = identity.ok_or_else(|| {
                 misconfigured("IdToken", "there is no id token: ask for the scope openid")
             })?;
@@ -79,21 +81,21 @@ impl OAuth {
             // The callback's issuer has been compared with the provider's, which of several tenants
             // it is has not.
             if at.issuer.has_tenants() && grant.issuer.as_ref().is_some_and(is_other) {
-                return Err(another_issuer());
+                return Err(another_issuer().into());
             }
             let user = self
                 .user(at, &identity, tokens.access.token.expose())
                 .await?;
             Ok((user, tokens))
         };
-        let identified = identified.await;
-        if identified.is_err()
+        let identified: Result<_, VerifyError> = identified.await;
+        if identified.as_ref().is_err_and(VerifyError::is_false)
             && let Some(refresh) = answer.text("refresh_token")
         {
             // If it cannot be revoked, it expires.
             let _ = self.revoke(at, &refresh.into()).await;
         }
-        identified
+        identified.map_err(VerifyError::into_error)
     }
 
     /// Renews the tokens of this user. If the new tokens are false, or another user's, the session

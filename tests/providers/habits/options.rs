@@ -15,7 +15,7 @@ use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{ProviderErrorKind, RedirectError, SessionError, SignOutScope};
 
 use super::keys::Key;
-use super::provider::{CLIENT, Provider, Script};
+use super::provider::{CLIENT, Failure, Provider, Script};
 use super::{BACK, World, check_message};
 use crate::closed::Closed;
 
@@ -396,27 +396,37 @@ async fn the_userinfo_endpoint_may_be_asked() {
     let falls_back = world(|script| script.claims["preferred_username"] = json!("ada"));
     assert_eq!(falls_back.sign_in().await.unwrap().username, "ada");
 
-    let rows: [(Habit, &str, &str); 3] = [
+    let rows: [(Habit, &str, &str, bool); 4] = [
         (
             |script| script.userinfo["sub"] = json!("grace"),
             "Userinfo",
             "/userinfo are another",
+            true,
         ),
         (
             |script| script.userinfo["sub"] = json!(""),
             "Userinfo",
             "(sub)",
+            true,
         ),
         (
             |script| script.userinfo = json!("eyJ.a.b"),
             "Unreadable",
             "/userinfo",
+            false,
+        ),
+        (
+            |script| script.fail("/userinfo", &[Failure::Status(500, None)]),
+            "Status",
+            "status 500",
+            false,
         ),
     ];
-    for (script, name, says) in rows {
+    for (script, name, says, is_false) in rows {
         let refused = world(script);
         assert_eq!(why(refused.sign_in().await.unwrap_err(), says).1, name);
-        assert_eq!(refused.revoked(), ["refresh-1"]);
+        let is_revoked = refused.revoked() == ["refresh-1"];
+        assert_eq!(is_revoked, is_false, "{says}: {:?}", refused.revoked());
     }
     let none = world(|script| script.document["userinfo_endpoint"] = json!(""));
     assert_eq!(
