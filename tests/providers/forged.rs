@@ -24,6 +24,7 @@ use typed_hub::auth::{
 const BACK: &str = "http://127.0.0.1:49152/callback";
 const CODE: &str = "a-code-that-nobody-is-to-see";
 const CLIENT_SECRET: &str = "a-client-secret-of-the-application";
+const READ_BY_SDK: &str = "TRACE aws_smithy_runtime::client::orchestrator output_or_error=";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// How long a provider may take that does not come to an end, and one that does.
@@ -78,8 +79,8 @@ struct World<P: IdentityProvider> {
 impl<P: IdentityProvider> World<P> {
     fn new(provider: P) -> Self {
         let hub = Hub::new();
-        // At its finest the SDK writes down what the service says, so what this one repeats.
-        let shown = Shown::of(&hub).but("TRACE aws_");
+        // At its finest the SDK writes down what it has read of an answer, so what this one repeats.
+        let shown = Shown::of(&hub).but(READ_BY_SDK);
         let trace = Box::new(trace(&hub));
         let store = MemoryStore::new();
         let client = AuthClient::builder()
@@ -595,15 +596,25 @@ async fn f20_a_revocation_by_a_liar() {
 }
 
 fn result(id_token: &str) -> Answer {
-    let tokens = json!({
+    result_with(id_token, &json!({}))
+}
+
+/// With these members in place of the usual ones.
+fn result_with(id_token: &str, others: &serde_json::Value) -> Answer {
+    let mut tokens = json!({
         "AccessToken": "an-access-token-of-the-liar",
         "ExpiresIn": 3600,
         "IdToken": id_token,
         "RefreshToken": "a-refresh-token-of-the-liar",
         "TokenType": "Bearer",
     });
+    for (name, value) in others.as_object().unwrap() {
+        tokens[name] = value.clone();
+    }
     Answer::Json(200, json!({ "AuthenticationResult": tokens }).to_string())
 }
+
+const REPLACED: &str = "a-newer-token-of-the-liar";
 
 /// The API of a user pool, in somebody else's hands.
 #[tokio::test]
@@ -614,6 +625,10 @@ async fn f5_a_user_pool_that_lies() {
         ("nobody", |asked| result(&sign(&asked.without("sub")))),
         ("nobody by name", |asked| {
             result(&sign(&asked.but("sub", json!(""))))
+        }),
+        ("a type that repeats a token", |asked| {
+            let kind = "an-access-token-of-the-liar";
+            result_with(&sign(&asked.claims()), &json!({"TokenType": kind}))
         }),
         ("a challenge that nobody knows", |_| {
             Answer::Json(200, r#"{"ChallengeName":"DANCE","Session":"s"}"#.to_owned())
@@ -648,12 +663,53 @@ async fn f5_a_user_pool_that_lies() {
 
 #[tokio::test]
 async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
-    const REFRESHES: &[(Lie, bool)] = &[
+    /// What becomes of the refresh token.
+    #[derive(PartialEq)]
+    enum Token {
+        Removed,
+        Kept,
+        Replaced,
+    }
+    use Token::{Kept, Removed, Replaced};
+    const REFRESHES: &[(Lie, Token)] = &[
+        // The signature of its id tokens is not verified: it may be said by anybody.
         (
             ("the tokens of another user", |asked| {
-                result(&sign(&asked.but("sub", json!("grace"))))
+                let of_another = sign(&asked.but("sub", json!("grace")));
+                result_with(&of_another, &json!({"RefreshToken": REPLACED}))
             }),
-            true,
+            Kept,
+        ),
+        (
+            ("the tokens of another user, for DPoP", |asked| {
+                let of_another = sign(&asked.but("sub", json!("grace")));
+                let others = json!({"RefreshToken": REPLACED, "TokenType": "DPoP"});
+                result_with(&of_another, &others)
+            }),
+            Kept,
+        ),
+        (
+            ("tokens of another user, and none for access", |asked| {
+                let of_another = sign(&asked.but("sub", json!("grace")));
+                let others = json!({"RefreshToken": REPLACED, "AccessToken": ""});
+                result_with(&of_another, &others)
+            }),
+            Kept,
+        ),
+        (
+            ("a type that repeats what it was sent", |asked| {
+                let kind = "a-refresh-token-of-the-liar";
+                let others = json!({"RefreshToken": REPLACED, "TokenType": kind});
+                result_with(&sign(&asked.claims()), &others)
+            }),
+            Replaced,
+        ),
+        (
+            ("a type that repeats what is issued", |asked| {
+                let others = json!({"RefreshToken": REPLACED, "TokenType": REPLACED});
+                result_with(&sign(&asked.claims()), &others)
+            }),
+            Replaced,
         ),
         (
             ("it repeats what it was sent", |_| {
@@ -661,12 +717,12 @@ async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
                 let error = json!({"__type": "TokenRevokedException", "message": words});
                 Answer::Json(400, error.to_string())
             }),
-            true,
+            Removed,
         ),
-        (("no tokens", |_| Answer::Json(200, "{}".to_owned())), false),
-        (("no end", |_| Answer::Endless), false),
+        (("no tokens", |_| Answer::Json(200, "{}".to_owned())), Kept),
+        (("no end", |_| Answer::Endless), Kept),
     ];
-    for ((name, lie), ends) in REFRESHES {
+    for ((name, lie), becomes) in REFRESHES {
         let liar = Liar::start();
         let world = World::new(cognito(&liar, name));
         liar.lie("/", 0, Arc::new(|asked| result(&sign(&asked.claims()))));
@@ -674,21 +730,26 @@ async fn f14_f15_a_refresh_by_a_user_pool_that_lies() {
         assert!(matches!(step, SignInStep::Done(_)));
         liar.lie("/", 0, Arc::new(lie));
         (world.trace)();
+        let mut expected = world.store.load().await.unwrap();
         let error = world.client.refresh().await.expect_err(name);
         world.shown.error(&error);
+        let ends = *becomes == Removed;
         assert_eq!(
             matches!(error, SessionError::Ended(_)),
-            *ends,
+            ends,
             "{name}: {error:?}"
         );
-        let kept = world.store.load().await.unwrap().is_some();
-        let told = if *ends { "ended" } else { "kept" };
+        let told = if ends { "ended" } else { "kept" };
         assert_eq!(
             (world.trace)(),
             [format!("tokenRefresh_failure, {told}")],
             "{name}"
         );
-        assert_eq!(kept, !ends, "{name}");
+        if let (Replaced, Some(kept)) = (becomes, &mut expected) {
+            kept.tokens.refresh = Some(REPLACED.into());
+        }
+        let after = world.store.load().await.unwrap();
+        assert_eq!(after, expected.filter(|_| !ends), "{name}");
         world.assert_bounded(&liar, name);
     }
 }

@@ -128,9 +128,11 @@ const fn is_unavailable(status: u16) -> bool {
     status == 429 || status >= 500
 }
 
+/// The signature of the tokens is not verified. So nothing proves that the service has said whose
+/// they are: none of them is taken over, and the session stays.
 pub(super) fn another_user() -> ProviderError {
-    let message = "the tokens are another user's";
-    ProviderError::new(ProviderErrorKind::Rejected, "IdToken", message)
+    let message = "the tokens are another user's, and their signature is not verified";
+    ProviderError::new(ProviderErrorKind::InTransit, "IdToken", message)
 }
 
 pub(super) fn unsupported(message: &str) -> ProviderError {

@@ -26,7 +26,7 @@ pub use self::options::{CognitoFlow, CognitoIssuer, CognitoOptions, CognitoOptio
 pub use super::oauth::ClientAuth;
 
 use self::failure::{another_user, refresh_error, service_error, unreadable};
-use self::tokens::read_tokens;
+use self::tokens::{read_tokens, subject_of};
 use super::error::ProviderError;
 use super::oauth::hide::hide_secrets;
 use super::oauth::{Endpoints, OAuth};
@@ -134,16 +134,17 @@ impl IdentityProvider for CognitoProvider {
         let result = refreshed.authentication_result;
         let result = result.ok_or_else(|| unreadable("there are no tokens"))?;
         let replacement = result.refresh_token.clone();
-        let (of, tokens) = read_tokens(result).map_err(|error| RefreshError {
-            error,
+        // First, so that nothing else of the answer hides whose it is.
+        if subject_of(&result).is_some_and(|subject| subject != user.user_id) {
+            return Err(another_user().into());
+        }
+        let read = read_tokens(result).map_err(|error| RefreshError {
+            error: self.redact(error, token.expose()),
             replacement: replacement
                 .filter(|new| !new.is_empty() && new != token.expose())
                 .map(Into::into),
-        })?;
-        if of.user_id != user.user_id {
-            return Err(another_user().into());
-        }
-        Ok(tokens)
+        });
+        read.map(|(_, tokens)| tokens)
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ProviderError> {

@@ -10,6 +10,7 @@ use aws_sdk_cognitoidentityprovider::{Client, Config};
 use typed_builder::TypedBuilder;
 use url::Url;
 
+use super::http::HideBody;
 use super::retry::{self, OnlyWithoutEffect};
 use super::{CognitoProvider, Hosted, Inner, http};
 use crate::auth::error::ProviderError;
@@ -113,8 +114,8 @@ pub struct CognitoOptions {
     /// the region.
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     endpoint: Option<String>,
-    /// How long to wait for each answer; unless set, 30 s. Within that time, a request that
-    /// certainly had no effect (no connection, status 429 or 503, `TooManyRequestsException`) is
+    /// How long to wait for each answer; unless set, 30 s. Within that time, a request that the
+    /// service has not served (no connection, status 429 or 503, `TooManyRequestsException`) is
     /// sent again, up to twice, after a growing, jittered pause.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
@@ -162,6 +163,7 @@ impl CognitoOptions {
             .http_client(http::client(http))
             .retry_config(retry::config())
             .retry_classifier(OnlyWithoutEffect)
+            .interceptor(HideBody)
             .timeout_config(time_limit.build())
             .allow_no_auth();
         config.set_endpoint_url(self.endpoint.clone());

@@ -17,8 +17,8 @@ pub(super) fn config() -> RetryConfig {
         .with_max_backoff(retry::LONGEST_PAUSE)
 }
 
-/// Sends a request again only if it certainly had no effect. If its answer was cut off, the service
-/// may have acted: a refresh may have replaced the refresh token.
+/// Sends a request again only if there was no connection, or the service says that it was too busy. If
+/// its answer was cut off, the service may have acted: a refresh may have replaced the refresh token.
 #[derive(Debug)]
 pub(super) struct OnlyWithoutEffect;
 

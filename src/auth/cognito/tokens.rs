@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use super::failure::{sanitize, unreadable};
 use crate::auth::error::ProviderError;
 use crate::auth::oauth::failure;
+use crate::auth::oauth::hide::hide_secrets;
 use crate::auth::oauth::json::Members;
 use crate::auth::oauth::user::{is_subject, name_in};
 use crate::auth::tokens::{IssuedTokens, Lasting};
@@ -21,9 +22,25 @@ const DEFAULT_LIFETIME: u64 = 3_600;
 /// verified.
 const USERNAME_CLAIMS: [&str; 2] = ["cognito:username", "username"];
 
+/// The user of the tokens, if their id token can be read.
+pub(super) fn subject_of(result: &AuthenticationResultType) -> Option<String> {
+    payload(result.id_token()?)?.text("sub")
+}
+
+/// Reads the tokens and their user. No error repeats a token.
 pub(super) fn read_tokens(
     result: AuthenticationResultType,
 ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+    let issued = [
+        &result.access_token,
+        &result.id_token,
+        &result.refresh_token,
+    ];
+    let issued: Vec<_> = issued.into_iter().flatten().cloned().collect();
+    read(result).map_err(|error| hide_secrets(error, issued.iter().map(|token| &**token)))
+}
+
+fn read(result: AuthenticationResultType) -> Result<(AuthUser, IssuedTokens), ProviderError> {
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     if let Some(kind) = said(result.token_type)
         && !kind.eq_ignore_ascii_case("bearer")
@@ -79,7 +96,7 @@ fn payload(token: &str) -> Option<Members> {
 mod tests {
     use super::*;
 
-    fn read(claims: &str) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+    fn read_of(claims: &str) -> Result<(AuthUser, IssuedTokens), ProviderError> {
         let token = format!("e30.{}.e30", BASE64.encode(claims));
         read_tokens(
             AuthenticationResultType::builder()
@@ -97,7 +114,7 @@ mod tests {
             r#"{"sub":"1","cognito:username":"ada","exp":130.5,"iat":10,"cognito:groups":null}"#,
             r#"{"sub":"1","cognito:username":"","username":"ada","exp":130,"iat":10}"#,
         ] {
-            let (user, tokens) = read(claims).unwrap();
+            let (user, tokens) = read_of(claims).unwrap();
             assert_eq!(user.username, "ada", "{claims}");
             assert_eq!(tokens.access.lifetime.as_secs(), 120, "{claims}");
         }
@@ -105,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_empty_refresh_token_is_none() {
-        let (_, tokens) = read(r#"{"sub":"1"}"#).unwrap();
+        let (_, tokens) = read_of(r#"{"sub":"1"}"#).unwrap();
         assert!(tokens.refresh.is_none());
         assert_eq!(tokens.access.lifetime.as_secs(), DEFAULT_LIFETIME);
     }
@@ -114,7 +131,7 @@ mod tests {
     fn a_name_that_deceives_its_reader_is_none() {
         for name in [r"a\u0000b", r"\u202eada", &"a".repeat(100_000)] {
             let claims = format!(r#"{{"sub":"1","cognito:username":"{name}"}}"#);
-            assert_eq!(read(&claims).unwrap().0.username, "1");
+            assert_eq!(read_of(&claims).unwrap().0.username, "1");
         }
     }
 
@@ -138,7 +155,7 @@ mod tests {
     #[test]
     fn tokens_of_nobody_are_refused() {
         for claims in [r#"{"sub":""}"#, r#"{"sub":7}"#, "{}", "[]"] {
-            assert!(read(claims).is_err(), "{claims}");
+            assert!(read_of(claims).is_err(), "{claims}");
         }
     }
 }

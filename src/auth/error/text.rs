@@ -1,12 +1,21 @@
 //! Texts from outside, before they are shown.
 
 /// The longest text of a provider that is passed on, in characters.
-const MAX_TEXT: usize = 256;
+pub(crate) const MAX_TEXT: usize = 256;
 
 /// Shortens a foreign text to 256 characters on one line, in the order in which it is read.
 pub(crate) fn sanitize(from: &str) -> String {
-    let plain = |c: char| if deceives(c) { ' ' } else { c };
     from.chars().take(MAX_TEXT).map(plain).collect()
+}
+
+/// A foreign text of any length on one line.
+#[cfg(any(feature = "cognito", feature = "oidc"))]
+pub(crate) fn on_one_line(from: &str) -> String {
+    from.chars().map(plain).collect()
+}
+
+fn plain(c: char) -> char {
+    if deceives(c) { ' ' } else { c }
 }
 
 /// Whether a character changes how the text around it is shown: a control character, which a

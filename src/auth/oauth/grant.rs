@@ -62,7 +62,9 @@ impl OAuth {
         })
     }
 
-    /// The user and the tokens of an answer. Tokens that cannot be used are revoked.
+    /// The user and the tokens of an answer. If it is false, its refresh token is revoked. Other
+    /// tokens that cannot be used expire: they may be good, and some providers revoke all that the
+    /// user has granted to the application.
     async fn identify(
         &self,
         at: &Endpoints,
@@ -71,7 +73,7 @@ impl OAuth {
     ) -> Result<(AuthUser, IssuedTokens), ProviderError> {
         let identified = async {
             let issued = self.issue(at, answer, IssuedFor::Code(&grant.nonce)).await;
-            let (identity, tokens) = issued.map_err(VerifyError::into_error)?;
+            let (identity, tokens) = issued?;
             let identity = identity.ok_or_else(|| {
                 misconfigured("IdToken", "there is no id token: ask for the scope openid")
             })?;
@@ -79,21 +81,21 @@ impl OAuth {
             // The callback's issuer has been compared with the provider's, which of several tenants
             // it is has not.
             if at.issuer.has_tenants() && grant.issuer.as_ref().is_some_and(is_other) {
-                return Err(another_issuer());
+                return Err(another_issuer().into());
             }
             let user = self
                 .user(at, &identity, tokens.access.token.expose())
                 .await?;
             Ok((user, tokens))
         };
-        let identified = identified.await;
-        if identified.is_err()
+        let identified: Result<_, VerifyError> = identified.await;
+        if identified.as_ref().is_err_and(VerifyError::is_false)
             && let Some(refresh) = answer.text("refresh_token")
         {
             // If it cannot be revoked, it expires.
             let _ = self.revoke(at, &refresh.into()).await;
         }
-        identified
+        identified.map_err(VerifyError::into_error)
     }
 
     /// Renews the tokens of this user. If the new tokens are false, or another user's, the session
@@ -121,7 +123,7 @@ impl OAuth {
             Ok((_, tokens)) => return Ok(tokens),
             // It may be another user's.
             Err(VerifyError::Unproven(error)) => (error, None),
-            Err(VerifyError::Refused(error) | VerifyError::NoKeys(error)) => (error, replacement),
+            Err(error) => (error.into_error(), replacement),
         };
         if error.kind == ProviderErrorKind::Rejected {
             // The session ends here, so end it at the provider as well.
@@ -158,6 +160,17 @@ impl OAuth {
         answer: &Members,
         issued_for: IssuedFor<'_>,
     ) -> Result<(Option<Identity>, IssuedTokens), VerifyError> {
+        let id_token = answer.text("id_token");
+        // First, so that nothing else of the answer hides whose it is.
+        let identity = match &id_token {
+            None => None,
+            Some(token) => match self.verify(at, token, issued_for).await {
+                Ok(identity) => Some(identity),
+                // The refresh token may have been replaced: a missing key must not lose it.
+                Err(VerifyError::NoKeys(_)) if matches!(issued_for, IssuedFor::Refresh(_)) => None,
+                Err(error) => return Err(error),
+            },
+        };
         if let Some(kind) = answer.text("token_type")
             && !kind.eq_ignore_ascii_case("bearer")
         {
@@ -172,16 +185,6 @@ impl OAuth {
                 shown(&at.token)
             )))
         })?;
-        let id_token = answer.text("id_token");
-        let mut identity = None;
-        if let Some(token) = &id_token {
-            identity = match self.verify(at, token, issued_for).await {
-                Ok(identity) => Some(identity),
-                // The refresh token may have been replaced: a missing key must not lose it.
-                Err(VerifyError::NoKeys(_)) if matches!(issued_for, IssuedFor::Refresh(_)) => None,
-                Err(error) => return Err(error),
-            };
-        }
         let said = answer.number("expires_in").filter(|span| *span > 0.0);
         let of_id_token = identity.as_ref().and_then(|identity| identity.lifetime);
         let lifetime = said

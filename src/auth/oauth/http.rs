@@ -167,7 +167,7 @@ impl Http {
         answer.map_err(|fault| HttpError { fault, address })
     }
 
-    /// Sends a request, and sends it again if it certainly had no effect.
+    /// Sends a request, and sends it again if nothing says that it had an effect.
     async fn answer(&self, mut request: Request) -> Result<Answer, Fault> {
         let since = Instant::now();
         let left = || self.time_limit.saturating_sub(since.elapsed());
@@ -261,7 +261,7 @@ impl Fault {
         )
     }
 
-    /// Whether the server has certainly not acted.
+    /// Whether nothing says that the server has acted: by the policy of [`retry`].
     const fn had_no_effect(&self) -> bool {
         match self {
             Self::Status { status, .. } => retry::is_unserved(*status),

@@ -8,6 +8,9 @@
 //! A token whose signature cannot be verified is a doubt in itself. Its claims are checked all the
 //! same: if one is false, no token of the answer is taken over, not even the refresh token, which may
 //! be another user's. But nothing proves that the provider has said so, so the session stays.
+//!
+//! A doubt hides no falsehood: the other claims are checked all the same, and what is false is told
+//! first.
 
 use std::time::{Duration, SystemTime};
 
@@ -51,15 +54,35 @@ pub(super) enum VerifyError {
     /// The keys cannot be fetched. If the token was issued for a refresh, its claims are as they
     /// should be.
     NoKeys(ProviderError),
-    /// A claim is false, and it is not known whether the provider has signed it.
+    /// A claim is false, and it is not known whether the provider has signed it; or the signature is
+    /// wrong by keys that may have been replaced.
     Unproven(ProviderError),
+    /// The time is over, or has not come, by a clock that may be wrong.
+    Untimely(ProviderError),
+    /// It is false if the kind of the error is [`ProviderErrorKind::Rejected`], and otherwise in
+    /// doubt.
     Refused(ProviderError),
 }
 
 impl VerifyError {
     pub(super) fn into_error(self) -> ProviderError {
-        let (Self::NoKeys(error) | Self::Unproven(error) | Self::Refused(error)) = self;
-        error
+        match self {
+            Self::NoKeys(error)
+            | Self::Unproven(error)
+            | Self::Untimely(error)
+            | Self::Refused(error) => error,
+        }
+    }
+
+    /// Whether the token is known to be false.
+    pub(super) fn is_false(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.kind == ProviderErrorKind::Rejected)
+    }
+}
+
+impl From<ProviderError> for VerifyError {
+    fn from(error: ProviderError) -> Self {
+        Self::Refused(error)
     }
 }
 
@@ -74,47 +97,40 @@ pub(super) struct Expected<'a> {
 
 impl Expected<'_> {
     /// Checks the claims of an id token whose signature is good.
-    pub(super) fn check(&self, claims: Members) -> Result<Identity, ProviderError> {
-        let issuer = claims
-            .text("iss")
-            .ok_or_else(|| doubtful("the id token does not name its issuer (iss)"))?;
-        let tenant = claims.text("tid");
-        if !self.issuer.is(&issuer, tenant.as_deref()) {
-            return Err(false_token(&format!(
-                "the id token is of the issuer {:?} (iss), and not of {:?}",
-                sanitize(&issuer),
-                sanitize(self.issuer.as_str())
-            )));
-        }
-        self.check_audience(&claims)?;
+    pub(super) fn check(&self, claims: Members) -> Result<Identity, VerifyError> {
+        let mut doubt = None;
+        let mut unless_false = |checked: Result<(), ProviderError>| match checked {
+            Err(error) if error.kind != ProviderErrorKind::Rejected => {
+                doubt.get_or_insert(error);
+                Ok(())
+            }
+            checked => checked,
+        };
+        let (issuer, tenant) = (claims.text("iss"), claims.text("tid"));
+        unless_false(self.check_issuer(issuer.as_deref(), tenant.as_deref()))?;
+        unless_false(self.check_audience(&claims))?;
+        unless_false(self.check_party(&claims))?;
         if let IssuedFor::Code(nonce) = self.issued_for {
-            check_times(&claims)?;
             let carries = claims.text("nonce").map(secret::Nonce::from);
             if carries.as_ref() != Some(nonce) {
-                return Err(false_token("the id token answers another request (nonce)"));
+                return Err(false_token("the id token answers another request (nonce)").into());
             }
         }
-        let subject = claims
-            .text("sub")
-            .ok_or_else(|| doubtful("the id token does not say who has signed in (sub)"))?;
-        if !is_subject(&subject) {
-            return Err(false_token(&format!(
-                "the id token has a user (sub) of more than {MAX_SUBJECT} characters, or with \
-                 characters that are not shown"
-            )));
-        }
-        let user_id = self.issuer.user_id(&subject, tenant.as_deref());
-        if let IssuedFor::Refresh(user) = self.issued_for
-            && user.user_id != user_id
-        {
-            return Err(false_token("the id token is another user's (sub)"));
+        let subject = claims.text("sub");
+        unless_false(self.check_subject(subject.as_deref(), tenant.as_deref()))?;
+        let (Some(issuer), Some(subject), None) = (issuer, subject, &doubt) else {
+            let unclear = || doubtful("the id token cannot be understood");
+            return Err(doubt.unwrap_or_else(unclear).into());
+        };
+        if let IssuedFor::Code(_) = self.issued_for {
+            check_times(&claims)?;
         }
         let times = claims.number("exp").zip(claims.number("iat"));
         let lifetime = times.map(|(exp, iat)| seconds(exp - iat));
         Ok(Identity {
+            user_id: self.issuer.user_id(&subject, tenant.as_deref()),
             issuer,
             subject,
-            user_id,
             lifetime,
             claims,
         })
@@ -122,16 +138,58 @@ impl Expected<'_> {
 
     /// Checks the claims of an id token whose signature cannot be verified, for this reason.
     pub(super) fn check_unverified(&self, claims: Members, unverified: VerifyError) -> VerifyError {
+        if unverified.is_false() {
+            return unverified;
+        }
         match self.check(claims) {
-            Ok(_) => unverified,
-            Err(error) if error.kind == ProviderErrorKind::Rejected => {
-                let because = unverified.into_error().message;
+            Err(error) if error.is_false() => {
+                let (error, because) = (error.into_error(), unverified.into_error().message);
                 VerifyError::Unproven(doubtful(&format!(
                     "{}, and its signature cannot be verified: {because}",
                     error.message
                 )))
             }
-            Err(error) => VerifyError::Refused(error),
+            // The keys cannot be had, and there is no need of them to know that it is of no use.
+            Err(error) if matches!(unverified, VerifyError::NoKeys(_)) => error,
+            _ => unverified,
+        }
+    }
+
+    fn check_issuer(&self, named: Option<&str>, tenant: Option<&str>) -> Result<(), ProviderError> {
+        let Some(issuer) = named else {
+            return Err(doubtful("the id token does not name its issuer (iss)"));
+        };
+        if self.issuer.is(issuer, tenant) {
+            return Ok(());
+        }
+        Err(false_token(&format!(
+            "the id token is of the issuer {:?} (iss), and not of {:?}",
+            sanitize(issuer),
+            sanitize(self.issuer.as_str())
+        )))
+    }
+
+    fn check_subject(
+        &self,
+        named: Option<&str>,
+        tenant: Option<&str>,
+    ) -> Result<(), ProviderError> {
+        let Some(subject) = named else {
+            return Err(doubtful(
+                "the id token does not say who has signed in (sub)",
+            ));
+        };
+        if !is_subject(subject) {
+            return Err(false_token(&format!(
+                "the id token has a user (sub) of more than {MAX_SUBJECT} characters, or with \
+                 characters that are not shown"
+            )));
+        }
+        match self.issued_for {
+            IssuedFor::Refresh(user) if !self.issuer.is_user(&user.user_id, subject, tenant) => {
+                Err(false_token("the id token is another user's (sub)"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -156,6 +214,15 @@ impl Expected<'_> {
                 sanitize(other)
             )));
         }
+        if others.next().is_some() && !claims.has("azp") {
+            return Err(self.unclear(
+                "the id token is for several audiences, and does not say for which party (azp)",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_party(&self, claims: &Members) -> Result<(), ProviderError> {
         match claims.text("azp") {
             Some(party) if party == self.client_id => Ok(()),
             Some(party) => Err(false_token(&format!(
@@ -166,9 +233,6 @@ impl Expected<'_> {
             None if claims.has("azp") => {
                 Err(self.unclear("the id token is for a party that cannot be read (azp)"))
             }
-            None if others.next().is_some() => Err(self.unclear(
-                "the id token is for several audiences, and does not say for which party (azp)",
-            )),
             None => Ok(()),
         }
     }
@@ -183,7 +247,7 @@ impl Expected<'_> {
     }
 }
 
-fn check_times(claims: &Members) -> Result<(), ProviderError> {
+fn check_times(claims: &Members) -> Result<(), VerifyError> {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let (now, skew) = (now.as_secs_f64(), MAX_CLOCK_SKEW.as_secs_f64());
     let time = |claim: &str| {
@@ -192,9 +256,9 @@ fn check_times(claims: &Members) -> Result<(), ProviderError> {
     };
     let expired = now - time("exp")?;
     if expired >= skew {
-        return Err(false_token(&format!(
+        return Err(VerifyError::Untimely(false_token(&format!(
             "the id token expired {expired:.0} s ago, by the clock of this machine (exp)"
-        )));
+        ))));
     }
     for (claim, what) in [("iat", "issued"), ("nbf", "valid")] {
         if claim == "nbf" && !claims.has(claim) {
@@ -202,9 +266,9 @@ fn check_times(claims: &Members) -> Result<(), ProviderError> {
         }
         let ahead = time(claim)? - now;
         if ahead > skew {
-            return Err(false_token(&format!(
+            return Err(VerifyError::Untimely(false_token(&format!(
                 "the id token is {what} only in {ahead:.0} s, by the clock of this machine ({claim})"
-            )));
+            ))));
         }
     }
     Ok(())
@@ -257,6 +321,14 @@ impl Issuer {
         match tenant.filter(|_| self.has_tenants()) {
             Some(tenant) => format!("{subject}.{tenant}"),
             None => subject.to_owned(),
+        }
+    }
+
+    /// Whether a user has this subject. The tenant is compared if it is named.
+    fn is_user(&self, user_id: &str, subject: &str, tenant: Option<&str>) -> bool {
+        match user_id.rsplit_once('.') {
+            Some((of_user, _)) if self.has_tenants() && tenant.is_none() => of_user == subject,
+            _ => user_id == self.user_id(subject, tenant),
         }
     }
 

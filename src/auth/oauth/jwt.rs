@@ -12,6 +12,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use ring::agreement;
+use ring::rand::SystemRandom;
 use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 
 use super::failure::{rejected, sanitize, unreadable, unsupported};
@@ -74,6 +76,11 @@ impl<'t> Jwt<'t> {
         let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
         let is_all = parts.next().is_none();
         is_all.then(|| decode(payload))?
+    }
+
+    /// The claims of an id token, also if its header or its signature cannot be read.
+    pub(super) fn claims_in(token: &str) -> Option<Members> {
+        Members::of(&decode(token.split('.').nth(1)?)?)
     }
 
     /// The algorithm and the key, for a message.
@@ -210,6 +217,9 @@ impl KeySet {
         let keys: Vec<Box<serde_json::value::RawValue>> = document.read("keys")?;
         let keys = keys.iter().filter_map(|key| {
             let members = Members::of(key.get().as_bytes())?;
+            if has_tenants && !is_clear(&members, "issuer") {
+                return None;
+            }
             let issuer = members.text("issuer").filter(|_| has_tenants);
             Some(Key {
                 issuer: issuer.map(Issuer::new),
@@ -240,9 +250,16 @@ impl KeySet {
     }
 }
 
+/// Whether a member that limits a key is absent, or can be read. Otherwise the key may be meant for
+/// something else.
+fn is_clear(key: &Members, name: &str) -> bool {
+    !key.has(name) || key.text(name).is_some()
+}
+
 impl Key {
     fn of(key: &Members) -> Option<Self> {
-        if key.text("use").is_some_and(|for_| for_ != "sig") {
+        let is_other = key.text("use").is_some_and(|for_| for_ != "sig");
+        if is_other || !is_clear(key, "use") || !is_clear(key, "alg") {
             return None;
         }
         let material = match &*key.text("kty")? {
@@ -287,15 +304,26 @@ impl Key {
         })
     }
 
-    /// Whether a signature by it can be verified at all: RSA keys have 2048 to 8192 bits here ([RFC
-    /// 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+    /// Whether a signature by it can be verified at all. `ring` does not tell such a key from a
+    /// wrong signature.
+    ///
+    /// RSA keys have 2048 to 8192 bits ([RFC 7518, section
+    /// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)), and an odd exponent of 2 to 33
+    /// bits. Whether a point is on Edwards25519 is not known.
     fn can_verify(&self) -> bool {
         match &self.material {
-            Material::Rsa { n, .. } => {
-                let zeros = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-                (2_048..=8_192).contains(&(n.len() * 8 - zeros))
+            Material::Rsa { n, e } => {
+                let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+                (2_048..=8_192).contains(&bits(n))
+                    && (2..=33).contains(&bits(e))
+                    && is_odd(n)
+                    && is_odd(e)
             }
-            Material::Point { .. } => true,
+            Material::Point { curve, bytes } => match *curve {
+                "P-256" => is_on(&agreement::ECDH_P256, bytes),
+                "P-384" => is_on(&agreement::ECDH_P384, bytes),
+                _ => true,
+            },
         }
     }
 
@@ -326,6 +354,22 @@ impl Key {
         };
         is_kind && self.algorithm.as_ref().is_none_or(is_for)
     }
+}
+
+/// The length of a number that begins with no zero byte.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.first().map_or(0, |byte| byte.leading_zeros());
+    number.len() * 8 - zeros as usize
+}
+
+/// Whether a point is on its curve: `ring` agrees on a secret with no other.
+fn is_on(curve: &'static agreement::Algorithm, point: &[u8]) -> bool {
+    let point = agreement::UnparsedPublicKey::new(curve, point);
+    let own = agreement::EphemeralPrivateKey::generate(curve, &SystemRandom::new());
+    // Without a source of random numbers, it is not known.
+    own.map_or(true, |own| {
+        agreement::agree_ephemeral(own, &point, |_| ()).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -396,6 +440,47 @@ mod tests {
         };
         let sizes = [128, 255, 256, 1_024, 1_025].map(|size| of_bytes(size).0.len());
         assert_eq!(sizes, [0, 0, 1, 1, 0]);
+    }
+
+    #[test]
+    fn a_key_that_is_limited_in_a_way_that_cannot_be_read_is_no_key() {
+        let count = |member: &str| {
+            let document = KEY.replace(r#"{"kty""#, &format!(r#"{{{member},"kty""#));
+            let document = Members::of(document.as_bytes()).unwrap();
+            KeySet::of(&document, true).unwrap().0.len()
+        };
+        for name in ["issuer", "use", "alg"] {
+            for value in [r#"["x"]"#, "7", "{}", "true"] {
+                assert_eq!(count(&format!(r#""{name}":{value}"#)), 0, "{name} {value}");
+            }
+            for absent in [r#""""#, "null"] {
+                assert_eq!(
+                    count(&format!(r#""{name}":{absent}"#)),
+                    1,
+                    "{name} {absent}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_verify_is_no_key() {
+        let count = |key: &str| keys(&format!(r#"{{"keys":[{key}]}}"#)).0.len();
+        let rsa = |first: u8, last: u8, e: &[u8]| {
+            let mut n = vec![0x81; 256];
+            (n[0], n[255]) = (first, last);
+            let [n, e] = [&n, e].map(|number| BASE64.encode(number));
+            count(&format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}"}}"#))
+        };
+        assert_eq!(rsa(0x81, 0x81, &[3]), 1);
+        assert_eq!(rsa(0x81, 0x81, &[1, 0xFF, 0xFF, 0xFF, 0xFF]), 1, "33 bits");
+        assert_eq!(rsa(0x81, 0x81, &[2, 0, 0, 0, 1]), 0, "34 bits");
+        assert_eq!(rsa(0x81, 0x81, &[1]), 0, "too small");
+        assert_eq!(rsa(0x81, 0x81, &[1, 0, 0]), 0, "even");
+        assert_eq!(rsa(0x81, 0x80, &[3]), 0, "a modulus that is even");
+        let point = &KEY["{\"keys\":[".len()..KEY.len() - "]}".len()];
+        assert_eq!(count(point), 1);
+        assert_eq!(count(&point.replace("x_FE", "x_FF")), 0, "not on its curve");
     }
 
     #[test]

@@ -108,50 +108,81 @@ impl OAuth {
         token: &str,
         issued_for: IssuedFor<'_>,
     ) -> Result<Identity, VerifyError> {
-        let token = Jwt::of(token).map_err(VerifyError::Refused)?;
         let expected = Expected {
             client_id: &self.registration.client_id,
             issuer: &at.issuer,
             trusted: &self.registration.trusted_audiences,
             issued_for,
         };
-        let by = token.signed_by();
-        let unverified = match self.signed(at, &token).await {
-            Ok(Signed::Yes) => return expected.check(token.claims).map_err(VerifyError::Refused),
-            Ok(Signed::Wrongly) => {
-                return Err(VerifyError::Refused(false_token(&format!(
-                    "the signature of the id token is wrong: it is made {by}"
-                ))));
-            }
-            Ok(Signed::ForAnother) => {
-                return Err(VerifyError::Refused(false_token(&format!(
-                    "the id token is of an issuer for which its key is not kept: it is made {by}"
-                ))));
-            }
-            Ok(Signed::ByUnknown) => VerifyError::Refused(doubtful(&format!(
-                "the id token is signed {by}, which is not among the keys at {}",
-                shown(&at.keys)
-            ))),
-            Err(no_keys) => VerifyError::NoKeys(no_keys),
+        let unverified = match Jwt::of(token) {
+            Ok(jwt) => match self.check_signature(at, &jwt, issued_for).await {
+                Ok(()) => return expected.check(jwt.claims),
+                Err(unverified) => unverified,
+            },
+            Err(error) => error.into(),
         };
-        match issued_for {
-            IssuedFor::Refresh(_) => Err(expected.check_unverified(token.claims, unverified)),
+        match (issued_for, Jwt::claims_in(token)) {
+            (IssuedFor::Refresh(_), Some(claims)) => {
+                Err(expected.check_unverified(claims, unverified))
+            }
             _ => Err(unverified),
         }
     }
 
+    /// Checks whether the provider has signed a token.
+    ///
+    /// A provider may replace a key under its id. So at a refresh, a signature that is wrong by the
+    /// cached keys is no more than a doubt until newer ones can be had.
+    async fn check_signature(
+        &self,
+        at: &Endpoints,
+        token: &Jwt<'_>,
+        issued_for: IssuedFor<'_>,
+    ) -> Result<(), VerifyError> {
+        let by = token.signed_by();
+        let (signed, no_newer) = self.signed(at, token).await.map_err(VerifyError::NoKeys)?;
+        let wrong = match signed {
+            Signed::Yes => return Ok(()),
+            Signed::Wrongly => {
+                format!("the signature of the id token is wrong: it is made {by}")
+            }
+            Signed::ForAnother => {
+                format!(
+                    "the id token is of an issuer for which its key is not kept: it is made {by}"
+                )
+            }
+            Signed::ByUnknown => {
+                return Err(VerifyError::Refused(doubtful(&format!(
+                    "the id token is signed {by}, which is not among the keys at {}",
+                    shown(&at.keys)
+                ))));
+            }
+        };
+        Err(match (no_newer, issued_for) {
+            (None, _) => VerifyError::Refused(false_token(&wrong)),
+            (Some(because), IssuedFor::Refresh(_)) => VerifyError::Unproven(doubtful(&format!(
+                "{wrong}, unless the provider has newer keys, which cannot be had: {}",
+                because.message
+            ))),
+            (Some(_), _) => VerifyError::Unproven(false_token(&wrong)),
+        })
+    }
+
     /// Whether the provider has signed a token. If the cached keys do not show it, the keys are
-    /// fetched again.
-    async fn signed(&self, at: &Endpoints, token: &Jwt<'_>) -> Result<Signed, ProviderError> {
+    /// fetched again; if that fails, the error is returned beside what the cached keys show.
+    async fn signed(
+        &self,
+        at: &Endpoints,
+        token: &Jwt<'_>,
+    ) -> Result<(Signed, Option<ProviderError>), ProviderError> {
         let signed = self.keys(at).await?.has_signed(token);
         if signed == Signed::Yes {
-            return Ok(signed);
+            return Ok((signed, None));
         }
         match self.newest_keys(at).await {
-            Ok(newest) => Ok(newest.has_signed(token)),
+            Ok(newest) => Ok((newest.has_signed(token), None)),
             Err(error) if signed == Signed::ByUnknown => Err(error),
-            // A signature that is known to be wrong stays so.
-            Err(_) => Ok(signed),
+            Err(error) => Ok((signed, Some(error))),
         }
     }
 

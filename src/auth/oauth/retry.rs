@@ -1,8 +1,8 @@
 //! Which requests are sent again, and when: the policy of every provider.
 //!
-//! A request is sent again if it certainly had no effect: there was no connection to send it on, or
-//! the server was too busy to act. If its answer was cut off, the server may have acted: a refresh may
-//! have replaced the refresh token.
+//! A request is sent again if there was no connection to send it on, so that it had no effect, or if
+//! the server says that it was too busy to act. If its answer was cut off, the server may have acted: a
+//! refresh may have replaced the refresh token.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,9 +15,15 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause, unless the server asks for a longer one.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Whether a server that answers with this status has not acted: too many requests ([RFC 6585,
-/// section 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)), or out of service ([RFC 9110,
-/// section 15.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4)).
+/// Whether a server that answers with this status says that it could not serve the request: too many
+/// requests ([RFC 6585, section 4](https://www.rfc-editor.org/rfc/rfc6585#section-4)), or out of
+/// service ([RFC 9110, section 15.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4)).
+///
+/// Neither RFC promises that it had no effect: a gateway may answer 503 after it has passed the
+/// request on. It is sent again all the same. Such a status is far more often the answer of a server
+/// that turns requests away, and asks for another attempt by its `Retry-After`. If a refresh had
+/// its effect after all, the new refresh token is lost with the answer, and a later refresh would send
+/// the old one as well.
 pub(crate) const fn is_unserved(status: u16) -> bool {
     matches!(status, 429 | 503)
 }

@@ -137,8 +137,8 @@ pub struct OidcOptions {
     /// The sign-in fails if the endpoint does not answer, or answers with another user's claims.
     #[builder(default)]
     userinfo: bool,
-    /// How long to wait for each answer; unless set, 30 s. A request that certainly had no effect is sent
-    /// again within that time, up to twice.
+    /// How long to wait for each answer; unless set, 30 s. A request that the provider has not served (no
+    /// connection, status 429 or 503) is sent again within that time, up to twice.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
     /// Certificates to trust in addition to those of the system, in PEM.

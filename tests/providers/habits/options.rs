@@ -15,7 +15,7 @@ use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{ProviderErrorKind, RedirectError, SessionError, SignOutScope};
 
 use super::keys::Key;
-use super::provider::{CLIENT, Provider, Script};
+use super::provider::{CLIENT, Failure, Provider, Script};
 use super::{BACK, World, check_message};
 use crate::closed::Closed;
 
@@ -168,13 +168,25 @@ async fn f14_a_user_is_that_of_the_tenant() {
 /// A key of Entra says for which tenant it is kept: one tenant cannot sign for another.
 #[tokio::test]
 async fn a_key_is_that_of_the_tenant() {
-    for (issuer, is_fine) in [
-        (json!("{origin}/{tenantid}/v2.0"), true),
-        (json!(format!("{{origin}}/{TENANT}/v2.0")), true),
-        (Value::Null, true),
-        (json!(7), true),
-        (json!("{origin}/another/v2.0"), false),
-        (json!("https://id.example.org/{tenantid}/v2.0"), false),
+    const FOR_ANOTHER: &str = "for which its key is not kept";
+    const NO_KEY: &str = "not among the keys";
+    for (issuer, refusal) in [
+        (json!("{origin}/{tenantid}/v2.0"), None),
+        (json!(format!("{{origin}}/{TENANT}/v2.0")), None),
+        (Value::Null, None),
+        (json!(7), Some((ProviderErrorKind::InTransit, NO_KEY))),
+        (
+            json!(["{origin}/another/v2.0"]),
+            Some((ProviderErrorKind::InTransit, NO_KEY)),
+        ),
+        (
+            json!("{origin}/another/v2.0"),
+            Some((ProviderErrorKind::Rejected, FOR_ANOTHER)),
+        ),
+        (
+            json!("https://id.example.org/{tenantid}/v2.0"),
+            Some((ProviderErrorKind::Rejected, FOR_ANOTHER)),
+        ),
     ] {
         let script = |script: &mut Script| {
             entra(script);
@@ -182,10 +194,13 @@ async fn a_key_is_that_of_the_tenant() {
             script.keys["keys"][0]["issuer"] = serde_json::from_str(&issuer).unwrap();
         };
         let signed_in = World::with(script, for_all_tenants).sign_in().await;
-        assert_eq!(signed_in.is_ok(), is_fine, "{issuer}: {signed_in:?}");
-        if let Err(error) = signed_in {
-            let refused = why(error, "for which its key is not kept");
-            assert_eq!(refused, (ProviderErrorKind::Rejected, "IdToken".to_owned()));
+        assert_eq!(
+            signed_in.is_ok(),
+            refusal.is_none(),
+            "{issuer}: {signed_in:?}"
+        );
+        if let (Err(error), Some((kind, says))) = (signed_in, refusal) {
+            assert_eq!(why(error, says), (kind, "IdToken".to_owned()));
         }
     }
 }
@@ -381,27 +396,37 @@ async fn the_userinfo_endpoint_may_be_asked() {
     let falls_back = world(|script| script.claims["preferred_username"] = json!("ada"));
     assert_eq!(falls_back.sign_in().await.unwrap().username, "ada");
 
-    let rows: [(Habit, &str, &str); 3] = [
+    let rows: [(Habit, &str, &str, bool); 4] = [
         (
             |script| script.userinfo["sub"] = json!("grace"),
             "Userinfo",
             "/userinfo are another",
+            true,
         ),
         (
             |script| script.userinfo["sub"] = json!(""),
             "Userinfo",
             "(sub)",
+            true,
         ),
         (
             |script| script.userinfo = json!("eyJ.a.b"),
             "Unreadable",
             "/userinfo",
+            false,
+        ),
+        (
+            |script| script.fail("/userinfo", &[Failure::Status(500, None)]),
+            "Status",
+            "status 500",
+            false,
         ),
     ];
-    for (script, name, says) in rows {
+    for (script, name, says, is_false) in rows {
         let refused = world(script);
         assert_eq!(why(refused.sign_in().await.unwrap_err(), says).1, name);
-        assert_eq!(refused.revoked(), ["refresh-1"]);
+        let is_revoked = refused.revoked() == ["refresh-1"];
+        assert_eq!(is_revoked, is_false, "{says}: {:?}", refused.revoked());
     }
     let none = world(|script| script.document["userinfo_endpoint"] = json!(""));
     assert_eq!(

@@ -103,21 +103,187 @@ const ROWS: &[Row] = &[
     row(Ended, "IdToken", "a forged signature", "a forgery", |s| {
         s.signs_with = Key::Edwards(2);
     }),
+    // False, and in doubt as well.
+    row(
+        Ended,
+        "IdToken",
+        "another user, and no issuer",
+        "a provider that mixes up its users",
+        |s| {
+            s.claims["iss"] = json!("");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Ended,
+        "IdToken",
+        "another user, and an audience that cannot be read",
+        "a provider that mixes up its users",
+        |s| {
+            s.claims["aud"] = json!([super::provider::CLIENT, 7]);
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Ended,
+        "IdToken",
+        "another user, and a party that cannot be read",
+        "a provider that mixes up its users",
+        |s| {
+            s.claims["azp"] = json!(7);
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Ended,
+        "IdToken",
+        "another party, and no audience",
+        "OpenID Connect Core, 3.1.3.7",
+        |s| {
+            s.claims["aud"] = json!("");
+            s.claims["azp"] = json!("other");
+        },
+    ),
+    row(
+        Ended,
+        "IdToken",
+        "another user, by a token of DPoP",
+        "a provider that mixes up its users",
+        |s| {
+            s.answer["token_type"] = json!("DPoP");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Ended,
+        "IdToken",
+        "another user, and no access token",
+        "a provider that mixes up its users",
+        |s| {
+            s.answer["access_token"] = json!("");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
     row(Ended, "IdToken", "alg none", "RFC 8725, 2.1", |s| {
         s.header = json!({"alg": "none"});
         s.signs_with = Key::None;
     }),
+    // A signature that newer keys may explain.
     row(
-        Ended,
+        Untouched,
         "IdToken",
-        "a forged signature, while newer keys cannot be had",
-        "a forgery",
+        "another key of the same id, while newer keys cannot be had",
+        "a forgery, or a key that is replaced under its id",
         |s| {
             without_keys(s);
             s.header["kid"] = json!("1");
         },
     ),
+    row(
+        Untouched,
+        "IdToken",
+        "another key of the same id and no user, while newer keys cannot be had",
+        "a forgery, or a key that is replaced under its id",
+        |s| {
+            without_keys(s);
+            s.header["kid"] = json!("1");
+            s.claims["sub"] = Value::Null;
+        },
+    ),
     // False, by a token that nobody can verify.
+    row(
+        Untouched,
+        "IdToken",
+        "another user, and no issuer, while the keys cannot be had",
+        "a provider that mixes up its users",
+        |s| {
+            without_keys(s);
+            s.claims["iss"] = json!("");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by HS256",
+        "a provider that mixes up its users",
+        |s| {
+            s.sign_by("HS256", Key::Secret("s3cret"));
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by an algorithm that is not supported",
+        "a provider that mixes up its users",
+        |s| {
+            s.header["alg"] = json!("ES512");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, under a header that must be understood",
+        "a provider that mixes up its users",
+        |s| {
+            s.header["crit"] = json!(["exp"]);
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, under a header without an algorithm",
+        "a provider that mixes up its users",
+        |s| {
+            s.header = json!({"typ": "JWT"});
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by two parts",
+        "a gateway",
+        |s| {
+            s.token_as_text = |token| token.rsplit_once('.').unwrap().0.to_owned();
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by a signature that is none",
+        "a gateway",
+        |s| {
+            s.token_as_text = |token| format!("{token}*");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, by a token of DPoP, while the keys cannot be had",
+        "a provider that mixes up its users",
+        |s| {
+            without_keys(s);
+            s.answer["token_type"] = json!("DPoP");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
+    row(
+        Untouched,
+        "IdToken",
+        "another user, and no access token, while the keys cannot be had",
+        "a provider that mixes up its users",
+        |s| {
+            without_keys(s);
+            s.answer["access_token"] = json!("");
+            s.claims["sub"] = json!("grace");
+        },
+    ),
     row(
         Untouched,
         "IdToken",
@@ -188,6 +354,26 @@ const ROWS: &[Row] = &[
         |s| {
             s.header = json!({"alg": "EdDSA"});
             s.signs_with = Key::Edwards(2);
+        },
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "a key of an exponent that is not supported",
+        "RFC 8017, 3.1",
+        |s| {
+            s.sign_by("RS256", Key::Rsa);
+            s.keys["keys"][0]["e"] = json!("BAAAAAE"); // 34 bits and more
+        },
+    ),
+    row(
+        Kept,
+        "IdToken",
+        "a key of a point that is not on its curve",
+        "RFC 7518, 6.2.1",
+        |s| {
+            s.sign_by("ES256", Key::P256);
+            s.keys["keys"][0]["y"] = s.keys["keys"][0]["x"].clone();
         },
     ),
     row(
