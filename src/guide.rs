@@ -23,6 +23,8 @@ pub mod auth_events {
     #![doc = include_str!("../docs/auth-events.md")]
 }
 
+// Its programs take all providers.
+#[cfg(all(feature = "cognito", feature = "loopback", feature = "oidc"))]
 pub mod providers {
     #![doc = include_str!("../docs/providers.md")]
 }

@@ -108,8 +108,3 @@ pub use hub::{Hub, HubBuilder, HubOptions, Publisher, ReceiverOptions, WeakHub};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// The providers of `docs/providers.md`, as tests.
-#[cfg(all(doctest, feature = "cognito", feature = "loopback", feature = "oidc"))]
-#[doc = include_str!("../docs/providers.md")]
-struct Providers;
