@@ -120,3 +120,42 @@ impl<S: ?Sized> Snapshot<S> {
         members
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::delivery::listener::ListenerName;
+
+    struct Member(Listener);
+
+    impl AsRef<Listener> for Member {
+        fn as_ref(&self) -> &Listener {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn a_set_of_which_few_are_left_takes_little_room_and_keeps_their_order() {
+        let mut set = ListenerSet::new();
+        let new = || Member(Listener::new(ListenerName::new(None, Location::caller())));
+        let all: Vec<_> = (0..10 * CHUNK).map(|_| Arc::new(new())).collect();
+        for member in &all {
+            set.insert(Arc::clone(member));
+        }
+        let (left, gone): (Vec<_>, Vec<_>) =
+            all.iter().enumerate().partition(|(at, _)| at % CHUNK == 0);
+        for (_, member) in gone {
+            assert!(set.remove(member.as_ref().as_ref()).is_some());
+        }
+        assert_eq!((set.len(), set.chunks.len() <= 2), (left.len(), true));
+        let members = set.snapshot().members();
+        assert!(
+            members
+                .iter()
+                .zip(left)
+                .all(|(one, (_, other))| Arc::ptr_eq(one, other))
+        );
+    }
+}
