@@ -116,6 +116,25 @@ fn a_dropped_flush_wakes_no_task() {
 }
 
 #[test]
+fn a_dropped_close_wakes_no_task() {
+    in_time(|| {
+        let hub = Hub::new();
+        let (gate, keeper) = gate();
+        let held = hub.listen::<Numbers>(move |_| keeper.pass());
+        let (waker, woken) = counting();
+        hub.publish::<Numbers>(1);
+        gate.wait();
+        {
+            let mut close = pin!(held.close_async());
+            assert!(poll(close.as_mut(), &waker).is_pending());
+        }
+        gate.open();
+        hub.flush();
+        assert_eq!(woken.load(Ordering::SeqCst), 0);
+    });
+}
+
+#[test]
 fn threads_and_tasks_that_flush_while_others_publish_all_return() {
     in_time(|| {
         let hub = Hub::builder().capacity(4).build();
