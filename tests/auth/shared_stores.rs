@@ -1,8 +1,10 @@
 //! A store that several clients share, in one process and in several: rows F40 to F42.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
@@ -293,6 +295,8 @@ impl TokenStore for Unlocked {
 struct Faulty {
     inner: MemoryStore,
     faults: Arc<Mutex<Vec<StoreFault>>>,
+    /// Whether a read does not end.
+    is_stalled: Arc<AtomicBool>,
 }
 
 impl Faulty {
@@ -300,7 +304,7 @@ impl Faulty {
     fn another(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            faults: Arc::default(),
+            ..Self::default()
         }
     }
 
@@ -324,7 +328,17 @@ const UNWRITTEN: StoreError = StoreError::Write(ErrorKind::StorageFull);
 impl TokenStore for Faulty {
     async fn load(&self) -> Result<Option<Session>, StoreError> {
         self.check(StoreFault::Read, UNREAD)?;
-        self.inner.load().await
+        let session = self.inner.load().await;
+        let is_stalled = || self.is_stalled.load(Ordering::SeqCst);
+        poll_fn(|_| {
+            if is_stalled() {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        session
     }
 
     async fn save(&self, session: &Session) -> Result<(), StoreError> {
@@ -799,6 +813,30 @@ fn f12_an_answer_is_kept_when_the_lock_is_lost_and_cannot_be_had_again() {
     assert_eq!(block_on(store.load()), Ok(session));
     assert_eq!(pair.pool.count(Operation::Refresh), 1);
     assert_eq!(pair.first.events.take(), ["→tokenRefresh"]);
+}
+
+/// What was read before the lock was lost may be spent by now, so it is not sent without the lock.
+#[test]
+fn f15_a_request_that_was_not_sent_under_the_lock_is_not_sent_without_it() {
+    let store = Faulty::default();
+    let pair = Pair::over(store.clone(), store.another());
+    pair.clock.advance(LIFETIME);
+    let held = block_on(store.another().lock()).unwrap();
+    let mut kept = Box::pin(pair.first.client.session());
+    start(kept.as_mut());
+    store.is_stalled.store(true, Ordering::SeqCst);
+    drop(held);
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(10));
+        start(kept.as_mut());
+    }
+    let renewed = block_on(pair.second.client.session()).unwrap();
+    store.is_stalled.store(false, Ordering::SeqCst);
+    store.fail(&[StoreFault::Lock]);
+    assert_eq!(block_on(kept), Err(SessionError::Store(UNLOCKED)));
+    assert_eq!(pair.pool.count(Operation::Refresh), 1, "the other client's");
+    store.fail(&[]);
+    assert_eq!(block_on(pair.first.client.session()), Ok(renewed));
 }
 
 /// A call that waits for the lock and is not polled does not hold what another call has had.

@@ -67,9 +67,9 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     }
 
     async fn run_refresh(&self, call: Refresh) -> RefreshOutcome {
+        let id = call.id;
         let mut next = call;
         let (call, lock, reply) = 'request: loop {
-            let id = next.id;
             let (call, mut lock) = match self.begin_refresh(next).await {
                 Ok((call, lock)) => (call, Ok(lock)),
                 Err(outcome) => return self.end_flight(id, outcome),
@@ -78,10 +78,15 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
                 return RefreshOutcome::Stale;
             };
             let reply = self.provider().refresh(&call.user, token);
-            let mut reply = pin!(self.while_open(call.id, reply));
+            let mut reply = pin!(self.while_open(id, reply));
+            let mut is_sent = false;
             loop {
                 let held = lock.as_ref().ok().and_then(Option::as_ref);
-                if let Some(reply) = until_lost(held, reply.as_mut()).await {
+                let request = async {
+                    is_sent = true;
+                    reply.as_mut().await
+                };
+                if let Some(reply) = until_lost(held, request).await {
                     break 'request (call.clone(), lock, reply);
                 }
                 // The lock is lost. The request goes on under it, or ends: sent now, a token that
@@ -93,12 +98,13 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
                     }
                     Ok((_, locked)) => lock = Ok(locked),
                     // The answer may have the only token that is good from now on.
-                    Err(RefreshOutcome::Failed(SessionError::Store(error))) => lock = Err(error),
-                    Err(outcome) => return self.end_flight(call.id, outcome),
+                    Err(RefreshOutcome::Failed(SessionError::Store(error))) if is_sent => {
+                        lock = Err(error);
+                    }
+                    Err(outcome) => return self.end_flight(id, outcome),
                 }
             }
         };
-        let id = call.id;
         let Some(reply) = reply else {
             return RefreshOutcome::Stale;
         };
@@ -144,7 +150,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
         }
     }
 
-    /// From here on, a caller that asks begins another refresh.
+    /// Ends the flight with this outcome: from here on, a caller that asks begins another refresh.
     fn end_flight(&self, id: SessionId, outcome: RefreshOutcome) -> RefreshOutcome {
         self.refresh.lock().end(id);
         outcome
