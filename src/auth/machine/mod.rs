@@ -66,9 +66,9 @@ pub(super) struct Machine {
     sessions: u64,
     /// How many sign-outs have been published.
     sign_out_count: u64,
-    /// The latest sign-out that waits for the provider. No session begins until it ends, even if its
-    /// own is over already.
-    signing_out: Option<SignOut>,
+    /// The sign-outs that wait for the provider, in the order of their calls. One that is published
+    /// takes those before it along. No session begins until there is none.
+    signing_out: Vec<SignOut>,
     refreshes: Refreshes,
     redirect: Redirect,
     /// How often a redirect has begun, got its callback, or ended.

@@ -87,7 +87,7 @@ impl Machine {
     ) -> Step<Result<Exchange, RedirectError>> {
         self.with_pending(move |machine, pending, is_own| {
             let is_over = machine.finished_redirects.contains(callback.state.as_ref());
-            if is_over || machine.signing_out.is_some() {
+            if is_over || !machine.signing_out.is_empty() {
                 return Step::done(Err(RedirectError::NothingUnderWay)); // F24, F35, F37
             }
             if !callback.comes_back_to(&pending.redirect_uri) {

@@ -103,7 +103,7 @@ impl Machine {
         session: &Result<Option<Session>, SessionError>,
         now: SystemTime,
     ) -> Result<(), SignInError> {
-        if attempt != self.attempt || self.signing_out.is_some() {
+        if attempt != self.attempt || !self.signing_out.is_empty() {
             return Err(SignInError::Superseded);
         }
         if let Err(SessionError::Store(error)) = session {

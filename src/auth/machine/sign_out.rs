@@ -59,6 +59,7 @@ pub(crate) enum SignOutOutcome {
 }
 
 /// What a sign-out has removed from the store.
+#[derive(Default)]
 struct Removed {
     token: Option<RefreshToken>,
     /// The read error of the store, if it has held a session that is not known.
@@ -71,8 +72,8 @@ pub(crate) struct BrowserSession {
     pub(crate) id: Option<IdToken>,
 }
 
-/// The number of a sign-out, or of a deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The number of a sign-out, or of a deletion: a later one has a greater number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SignOutId(pub(crate) u64);
 
 /// A sign-out in progress.
@@ -174,9 +175,8 @@ impl Machine {
         read: Result<(), StoreError>,
         now: SystemTime,
     ) -> Step<SignOutPlan> {
-        let machine = self;
         let unread = read.err();
-        let browser = machine.browser_session();
+        let browser = self.browser_session();
         let done = {
             let browser = browser.clone();
             move |removed: Result<Removed, _>| match removed {
@@ -184,8 +184,8 @@ impl Machine {
                 Err(error) => SignOutPlan::StillSignedIn(error),
             }
         };
-        let Some(active) = machine.active() else {
-            return machine.clear_session(id, unread, done);
+        let Some(active) = self.active() else {
+            return self.clear_session(id, unread, done);
         };
         let session = active.id;
         let tokens = &active.session.tokens;
@@ -199,20 +199,20 @@ impl Machine {
             SignOutScope::ThisDevice => tokens.refresh.clone().map(SignOutCall::Revoke),
         };
         let Some(call) = call else {
-            return machine.clear_session(id, unread, done);
+            return self.clear_session(id, unread, done);
         };
         let sign_out = SignOut {
             id,
             session,
-            sign_outs_before: machine.sign_out_count,
+            sign_outs_before: self.sign_out_count,
         };
         // Otherwise its callback could begin a session during the call to the provider.
-        machine.without_redirect(move |machine, cleared| {
+        self.without_redirect(move |machine, cleared| {
             if let Err(error) = cleared {
-                machine.end_sign_out(id);
-                return Step::done(SignOutPlan::StillSignedIn(error));
+                return machine.still_signed_in(id, SignOutPlan::StillSignedIn(error));
             }
-            machine.signing_out = Some(sign_out.clone());
+            machine.end_sign_out(id); // planned again under the lock
+            machine.signing_out.push(sign_out.clone());
             Step::done(SignOutPlan::CallProvider {
                 sign_out,
                 call,
@@ -283,15 +283,18 @@ impl Machine {
         Step::done(())
     }
 
-    /// The caller of this sign-out was dropped. If another one is under way, that one ends the
-    /// session.
+    /// The caller of this sign-out was dropped. If another one of the session is under way, that one
+    /// ends the session.
     pub(crate) fn finish_sign_out(&mut self, id: SignOutId) -> Step<()> {
-        match self.signing_out.clone() {
-            Some(sign_out) if sign_out.id == id => {
-                self.on_sign_out_reply(&sign_out, None).map(drop)
-            }
-            _ => Step::done(()),
+        let Some(dropped) = self.signing_out.iter().find(|it| it.id == id).cloned() else {
+            return Step::done(());
+        };
+        let is_of_session = |it: &SignOut| it.id != id && it.session == dropped.session;
+        if self.signing_out.iter().any(is_of_session) {
+            self.end_sign_out(id);
+            return Step::done(());
         }
+        self.on_sign_out_reply(&dropped, None).map(drop)
     }
 
     /// Removes the session under the store's lock, and then publishes the sign-out. If the store
@@ -306,12 +309,8 @@ impl Machine {
         self.refreshes.failure = None;
         self.without_redirect(move |machine, cleared| match cleared {
             Ok(()) if unread.is_none() && matches!(machine.session, SessionState::SignedOut) => {
-                let nothing = Removed {
-                    token: None,
-                    unread: None,
-                };
-                machine.signed_out(id, answer(Ok(nothing)))
-            } // F22
+                machine.signed_out(id, answer(Ok(Removed::default()))) // F22
+            }
             Ok(()) => machine.with_lock(move |machine, locked| match locked {
                 Ok(()) if machine.is_shared => Step::load(move |machine, stored| {
                     machine.clear_latest(id, stored, unread, answer)
@@ -353,12 +352,8 @@ impl Machine {
                     .iter()
                     .all(|left| left.user.user_id != stored.user.user_id) =>
             {
-                let removed = Removed {
-                    token: None,
-                    unread: None,
-                };
                 self.session = SessionState::SignedOut;
-                return self.signed_out(id, answer(Ok(removed)));
+                return self.signed_out(id, answer(Ok(Removed::default())));
             }
             (_, Ok(None)) => None,
             (_, Ok(Some(_))) => unread, // its tokens are not revoked
@@ -391,12 +386,12 @@ impl Machine {
 
     /// This sign-out has ended. Another one may be under way.
     fn end_sign_out(&mut self, id: SignOutId) {
-        self.signing_out.take_if(|sign_out| sign_out.id == id);
+        self.signing_out.retain(|it| it.id != id);
     }
 
     fn signed_out<A: 'static>(&mut self, id: SignOutId, answer: A) -> Step<A> {
         self.sign_out_count += 1;
-        self.end_sign_out(id);
+        self.signing_out.retain(|it| it.id > id);
         Step::publish(AuthEvent::SignedOut, answer)
     }
 

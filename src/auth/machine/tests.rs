@@ -1030,6 +1030,23 @@ const ROWS: &[Row] = &[
         to: Out,
     },
     Row {
+        name: "a sign-out whose caller is gone ends the session if the store has failed a later one",
+        from: In,
+        act: |world| {
+            let (first, _) = world.sign_out_asked();
+            let second = world.sign_out_asked();
+            world.clear_fails = true;
+            let second = world.signed_out(second);
+            world.clear_fails = false;
+            let step = world.machine.finish_sign_out(first.id);
+            world.run(step);
+            second
+        },
+        trace: &["ask revoke", "ask revoke", "clear", "clear", "→signedOut"],
+        answer: "store: cannot be written",
+        to: Out,
+    },
+    Row {
         name: "a sign-out whose caller is gone does not end the next one",
         from: In,
         act: |world| {
