@@ -80,13 +80,9 @@ impl UserPool for CognitoProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        let request = SignInRequest::builder().username(username).build();
-        let password = password.cloned();
-        self.sign_in_with(&SignInRequest {
-            password,
-            ..request
-        })
-        .await
+        let mut request = SignInRequest::builder().username(username).build();
+        request.password = password.cloned();
+        self.sign_in_with(&request).await
     }
 
     async fn sign_in_with(&self, request: &SignInRequest) -> Result<SignInReply, ProviderError> {

@@ -141,8 +141,9 @@ pub enum ConfirmSignInError {
     /// No sign-in waits for an answer: begin one with `sign_in`.
     #[error("no sign-in waits for an answer: begin one with `sign_in`")]
     NoChallenge,
-    /// The challenge asks for an answer of another kind. It is still open.
-    #[error("the open challenge asks for another kind of answer: look at the challenge again")]
+    /// The challenge asks for an answer of another kind, or does not offer this choice. It is still
+    /// open.
+    #[error("the open challenge does not take this answer: look at the challenge again")]
     UnfittingAnswer,
     /// Another client of the token store has signed in meanwhile: sign out first.
     #[error("a user has signed in already: sign out first")]

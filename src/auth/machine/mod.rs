@@ -207,7 +207,7 @@ impl Machine {
     }
 
     /// The user who is signed in, as far as is known without a look at the store.
-    pub(crate) fn user_id(&self) -> Option<String> {
+    pub(super) fn user_id(&self) -> Option<String> {
         let user = self.active().map(|active| &active.session.user);
         user.map(|user| user.user_id.clone())
     }

@@ -9,6 +9,7 @@ use crate::auth::channel::AuthEvent;
 use crate::auth::error::{AuthFailure, ProviderError, RedirectError, SessionError, SignInError};
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::RedirectGrant;
+use crate::auth::secret::RedirectState;
 use crate::auth::store::{PendingRedirect, Session};
 use crate::auth::tokens::{IssuedTokens, Tokens};
 use crate::auth::user::AuthUser;
@@ -96,7 +97,7 @@ impl Machine {
             let state = pending.state.clone();
             let (grant, custom_state) = match validate(callback, pending, now) {
                 Err(error) => {
-                    let ended = machine.fail_redirect(error.clone());
+                    let ended = machine.fail_redirect(state, is_own, error.clone());
                     return ended.map(|ended| Err(ended.err().unwrap_or(error))); // F30, F31, F32
                 }
                 Ok(grant) => grant,
@@ -203,18 +204,16 @@ impl Machine {
         })
     }
 
-    /// Ends the pending redirect without a session, even if it cannot be removed from the store.
-    /// If another client of the store has begun it and it has ended already, nothing is under way
-    /// (F35).
+    /// Ends the pending redirect, of this state, without a session, even if it cannot be removed from
+    /// the store. If another client of the store has begun it and it has ended already, nothing is
+    /// under way (F35).
     pub(super) fn fail_redirect(
         &mut self,
+        state: RedirectState,
+        is_own: bool,
         error: RedirectError,
     ) -> Step<Result<(), RedirectError>> {
-        let (state, is_own) = match &self.redirect {
-            Redirect::Pending { pending, is_own } => (Some(pending.state.clone()), *is_own),
-            _ => (None, true),
-        };
-        self.remove_redirect(state, move |machine, removed| match removed {
+        self.remove_redirect(Some(state), move |machine, removed| match removed {
             Ok(Removal::Replaced | Removal::Gone) if !is_own => {
                 machine.end_redirect();
                 Step::done(Err(RedirectError::NothingUnderWay))

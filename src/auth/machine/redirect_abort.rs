@@ -88,10 +88,13 @@ impl Machine {
         };
         let state = pending.state.clone();
         let took = now.duration_since(pending.begun_at).unwrap_or_default();
-        match (LIFETIME.checked_sub(took), is_own) {
+        match (LIFETIME.checked_sub(took), *is_own) {
             (Some(left), true) => Step::done(Some(left)),
             (Some(_), false) => Step::done(None),
-            (None, true) => self.fail_redirect(RedirectError::TimedOut).map(|_| None), // F31
+            (None, true) => {
+                let ended = self.fail_redirect(state, true, RedirectError::TimedOut); // F31
+                ended.map(|_| None)
+            }
             (None, false) => self.remove_redirect(Some(state), |machine, removed| {
                 if removed.is_ok() {
                     machine.end_redirect();
@@ -131,7 +134,7 @@ impl Machine {
             }
             return Step::done(Ok(()));
         }
-        self.with_pending(move |machine, pending, _| {
+        self.with_pending(move |machine, pending, is_own| {
             if !why.ends(&pending.state) {
                 return Step::done(Err(RedirectError::Superseded));
             }
@@ -140,7 +143,7 @@ impl Machine {
                 RedirectAbort::TimedOut(_) => RedirectError::TimedOut,
                 RedirectAbort::NotOpened(_) => RedirectError::NotOpened,
             };
-            machine.fail_redirect(why)
+            machine.fail_redirect(pending.state, is_own, why)
         })
     }
 }

@@ -233,7 +233,11 @@ impl Machine {
     /// The refresh has failed, and the session is kept.
     fn refresh_kept(&mut self, sent: &Refresh, error: ProviderError) -> Step<RefreshOutcome> {
         let event = refresh_failure(&error, false);
-        let error = kept(error);
+        let error = if error.kind == ProviderErrorKind::Misconfigured {
+            SessionError::Misconfigured(error)
+        } else {
+            SessionError::Unreachable(error)
+        };
         if sent.is_quiet {
             return Step::done(RefreshOutcome::Failed(error));
         }
@@ -307,15 +311,6 @@ fn ends_session(error: &ProviderError) -> bool {
         error.kind,
         ProviderErrorKind::NotAuthorized | ProviderErrorKind::Rejected
     )
-}
-
-/// The error of a refresh that has failed without an end of the session.
-fn kept(error: ProviderError) -> SessionError {
-    if error.kind == ProviderErrorKind::Misconfigured {
-        SessionError::Misconfigured(error)
-    } else {
-        SessionError::Unreachable(error)
-    }
 }
 
 fn refresh_failure(error: &ProviderError, session_ended: bool) -> AuthEvent {

@@ -153,9 +153,7 @@ impl Machine {
             }
         }
     }
-}
 
-impl Machine {
     /// The refresh token to revoke when this session replaces the active one.
     fn replaced_by(&self, session: &Session) -> Option<RefreshToken> {
         let earlier = &self.active()?.session;
@@ -165,9 +163,7 @@ impl Machine {
         let token = earlier.tokens.refresh.clone();
         token.filter(|token| !may_be_same && session.tokens.refresh.as_ref() != Some(token))
     }
-}
 
-impl Machine {
     /// Writes the session under the store's lock, reads it back, and then publishes that the user
     /// is signed in. A session that another client of the store has begun meanwhile stays.
     pub(super) fn begin_session(

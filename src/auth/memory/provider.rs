@@ -83,13 +83,9 @@ impl UserPool for MemoryProvider {
         username: &str,
         password: Option<&Password>,
     ) -> Result<SignInReply, ProviderError> {
-        let request = SignInRequest::builder().username(username).build();
-        let password = password.cloned();
-        self.sign_in_with(&SignInRequest {
-            password,
-            ..request
-        })
-        .await
+        let mut request = SignInRequest::builder().username(username).build();
+        request.password = password.cloned();
+        self.sign_in_with(&request).await
     }
 
     /// Any way of signing in takes the password, and no metadata is used.
