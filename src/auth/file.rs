@@ -11,7 +11,9 @@ use secrecy::zeroize::Zeroizing;
 use super::error::StoreError;
 use super::record::Persist;
 use super::store::blocking::{on_own_thread, try_until};
-use super::store::lock_file::{HeldLock, LockFile, check_regular, owner_only};
+use super::store::lock_file::{
+    HeldLock, LockFile, check_regular, check_regular_or_absent, owner_only,
+};
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
 /// How long to wait for the lock of one write, which is held for a few milliseconds.
@@ -147,17 +149,15 @@ impl FileStore {
         &self,
         work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
     ) -> Result<(), StoreError> {
-        let (path, held) = (self.path.clone(), self.held.share());
+        let path = self.path.clone();
         let write = move || {
             let path = resolve(&path)?;
             let mut lock = LockFile::new(beside(&path, ".lock"));
-            let locked = try_until(WRITE_LOCK_LIMIT, || false, || lock.try_lock())?;
-            let written = work(&path);
-            drop((locked, held));
-            written
+            let _locked = try_until(WRITE_LOCK_LIMIT, || false, || lock.try_lock())?;
+            work(&path)
         };
-        let written = on_own_thread(write).await.map_err(StoreError::Write)?;
-        written.map_err(|error| StoreError::Write(error.kind()))
+        let write = || write().map_err(|error: io::Error| StoreError::Write(error.kind()));
+        self.held.write(write).await
     }
 }
 
@@ -215,19 +215,10 @@ fn check_length(length: usize) -> io::Result<()> {
     }
 }
 
-/// A device or a pipe is not replaced by a file, nor removed.
-fn check_replaceable(path: &Path) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(metadata) => check_regular(&metadata),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// Replaces the file. A rename is all or nothing: either the old file is there or the new one.
 fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let path = &resolve(path)?;
-    check_replaceable(path)?;
+    check_regular_or_absent(path)?;
     check_length(contents.len())?;
     let new = beside(path, ".new");
     remove_one(&new)?;
@@ -249,7 +240,7 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// Removes the file, and a replacement that a crash has left behind.
 fn remove(path: &Path) -> io::Result<()> {
     let path = &resolve(path)?;
-    check_replaceable(path)?;
+    check_regular_or_absent(path)?;
     remove_one(&beside(path, ".new"))?;
     remove_one(path)?;
     sync_folder(path);

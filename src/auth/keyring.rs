@@ -153,18 +153,12 @@ impl KeyringStore {
         self.change(delete).await
     }
 
-    /// Changes the keyring, and keeps the lock meanwhile.
     async fn change(
         &self,
         work: impl FnOnce() -> Result<(), Error> + Send + 'static,
     ) -> Result<(), StoreError> {
-        let held = self.held.share();
-        let change = move || {
-            let changed = work().map_err(|error| StoreError::Write(kind(error)));
-            drop(held);
-            changed
-        };
-        on_own_thread(change).await.map_err(StoreError::Write)?
+        let change = || work().map_err(|error| StoreError::Write(kind(error)));
+        self.held.write(change).await
     }
 }
 

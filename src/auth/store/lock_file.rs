@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::StoreLock;
-use super::blocking::acquire;
+use super::blocking::{acquire, on_own_thread};
 use crate::auth::error::StoreError;
 use crate::sync::Mutex;
 
@@ -49,11 +49,7 @@ impl LockFile {
 
 fn open(path: &Path) -> io::Result<File> {
     // Checked before as well: opening a pipe may wait for its other end.
-    match fs::metadata(path) {
-        Ok(metadata) => check_regular(&metadata)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    check_regular_or_absent(path)?;
     let mut options = owner_only();
     // Also for reading: a pipe that has come there since is opened at once, and then refused.
     options.read(true).create(true);
@@ -114,10 +110,19 @@ impl HeldLock {
         Ok(StoreLock::new(locked))
     }
 
-    /// A share of the lock, for a write to keep until it has ended: its caller may be dropped, and
-    /// with it the caller's share.
-    pub(crate) fn share(&self) -> Option<Arc<File>> {
-        self.0.lock().upgrade()
+    /// Writes on a thread of its own, with a share of the lock until the write has ended: its caller
+    /// may be dropped meanwhile, and with it the caller's share.
+    pub(crate) async fn write(
+        &self,
+        work: impl FnOnce() -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let held = self.0.lock().upgrade();
+        let write = move || {
+            let written = work();
+            drop(held);
+            written
+        };
+        on_own_thread(write).await.map_err(StoreError::Write)?
     }
 }
 
@@ -128,6 +133,15 @@ pub(crate) fn owner_only() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Refuses a folder, a pipe or a device at this path.
+pub(crate) fn check_regular_or_absent(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) => check_regular(&metadata),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Refuses a folder, a pipe or a device.
