@@ -118,7 +118,8 @@ pub(super) async fn access<R>(
     lock: Option<&LockShare>,
     access: impl Future<Output = Result<R, StoreError>>,
 ) -> Result<R, StoreError> {
-    // Within the poll, in which the lock is not released.
+    // The check and the first poll of the access are within one poll, in which the lock is not
+    // released.
     let access = async {
         if lock.is_some_and(LockShare::is_lost) {
             return Err(StoreError::Lock(ErrorKind::TimedOut));
@@ -298,6 +299,14 @@ mod tests {
 
     use super::*;
     use crate::auth::store::MemoryStore;
+
+    #[test]
+    fn an_access_under_a_lost_lock_fails() {
+        let lock = block_on(SharedLock::new().share(&Arc::new(MemoryStore::new()))).unwrap();
+        lock.slot.release();
+        let written = block_on(access(Some(&lock), async { Ok(()) }));
+        assert_eq!(written, Err(StoreError::Lock(ErrorKind::TimedOut)));
+    }
 
     #[test]
     fn a_poll_that_panics_has_ended() {
