@@ -60,7 +60,7 @@ impl CallbackAddress {
 /// Answers one connection. A callback is answered before it is delivered, since the process may
 /// exit after that.
 ///
-/// `patience` is how long the connection may take to send its request. With `quiet`, a connection
+/// `patience` is how long the connection may take to send its request. With `is_quiet`, a connection
 /// that takes longer gets no answer.
 pub(super) fn serve(
     mut stream: TcpStream,
@@ -118,8 +118,13 @@ fn read_head(stream: &mut TcpStream, patience: Duration) -> Result<Vec<u8>, &'st
 }
 
 fn read_until(stream: &mut TcpStream, into: &mut [u8], deadline: Instant) -> io::Result<usize> {
-    stream.set_read_timeout(Some(time_left(deadline)?))?;
-    stream.read(into)
+    loop {
+        stream.set_read_timeout(Some(time_left(deadline)?))?;
+        match stream.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// Returns the URL, if the request is a callback. The error is the status of the answer.
