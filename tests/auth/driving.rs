@@ -436,15 +436,11 @@ impl UserPool for Panicky {
 fn a_provider_that_takes_no_options_of_a_sign_in_refuses_them() {
     let pool = MemoryProvider::new();
     pool.add_user("ada", PASSWORD, []);
-    let mode = Arc::default();
-    let (provider, hub) = (
-        Panicky {
-            pool: pool.clone(),
-            mode,
-        },
-        Hub::new(),
-    );
-    let client = AuthClient::new(hub, provider).unwrap();
+    let provider = Panicky {
+        pool: pool.clone(),
+        mode: Arc::default(),
+    };
+    let client = AuthClient::new(Hub::new(), provider).unwrap();
     let request = || {
         let request = SignInRequest::builder().username("ada");
         request.password(PASSWORD)

@@ -637,7 +637,7 @@ fn a_callback_with_a_state_takes_the_place_of_one_without() {
     assert!(first.ends_with("?code=0") && last.ends_with("?code=14"));
 }
 
-/// It reads one byte at a time, and each time within the limit of one write.
+/// The browser reads a part at a time, each within the limit of one write.
 #[test]
 fn the_whole_answer_has_a_time_limit() {
     let page = "x".repeat(16 * 1024 * 1024);

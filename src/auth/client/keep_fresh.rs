@@ -29,7 +29,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// `sleep` is that of the application's runtime, for example `tokio::time::sleep`. A refresh is
     /// due when a tenth of the tokens' lifetime is left, but at least 10 s, or half of the lifetime
     /// if that is shorter. A refresh that fails in transit is retried after 5 s, then after twice
-    /// as long each time, up to 5 min, and likewise the saving of new tokens that the store has
+    /// as long each time, up to 5 min, and so is the saving of new tokens that the store has
     /// refused. The task looks at the clock once a minute, so that a refresh which fell due while the
     /// machine was suspended comes soon after. The events are those of [`session`](Self::session).
     ///

@@ -83,7 +83,7 @@ struct Shared {
 #[derive(Default)]
 struct Inbox {
     callbacks: VecDeque<(Rank, String)>,
-    /// The state of the sign-in in progress, if it is known.
+    /// The state of the latest sign-in in a browser, if there was one.
     expected: Option<RedirectState>,
     waiting: Vec<Waker>,
 }

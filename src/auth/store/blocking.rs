@@ -120,7 +120,7 @@ impl<T> Slot<T> {
     }
 
     /// Waits for the result.
-    async fn taken(self: &Arc<Self>) -> Result<T, ErrorKind> {
+    async fn taken(&self) -> Result<T, ErrorKind> {
         poll_fn(|context| {
             // User code clones and drops a waker, so neither happens under the lock.
             let waker = context.waker().clone();

@@ -102,8 +102,8 @@ impl PendingRedirect {
 /// calls; only [`lock`](Self::lock) may be in progress beside another call.
 ///
 /// A future of a store is dropped unfinished only if the last handle of its client is dropped; that
-/// of `lock` may be dropped at any time. A write that goes on after its future was dropped must keep
-/// the lock of a shared store until it has ended.
+/// of `lock` may be dropped at any time. A write that goes on after its future was dropped, or while
+/// it is not polled, must keep the lock of a shared store until it has ended.
 ///
 /// # Shared stores
 ///
