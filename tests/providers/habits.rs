@@ -52,23 +52,7 @@ impl World {
     /// The application of [`new`](Self::new) after a restart: its process has ended, and its store
     /// has not.
     fn restarted(self) -> Self {
-        let hub = Hub::new();
-        let trace = Box::new(trace(&hub));
-        let Self {
-            provider, store, ..
-        } = self;
-        let client = AuthClient::builder()
-            .hub(hub)
-            .provider(application(&provider))
-            .store(store.clone())
-            .build()
-            .unwrap();
-        Self {
-            provider,
-            store,
-            client,
-            trace,
-        }
+        Self::over(self.provider, self.store, application)
     }
 
     fn with(
@@ -77,9 +61,16 @@ impl World {
     ) -> Self {
         let provider = Provider::start();
         script(&mut provider.script());
+        Self::over(provider, MemoryStore::new(), application)
+    }
+
+    fn over(
+        provider: Provider,
+        store: MemoryStore,
+        application: impl FnOnce(&Provider) -> OidcProvider,
+    ) -> Self {
         let hub = Hub::new();
         let trace = Box::new(trace(&hub));
-        let store = MemoryStore::new();
         let client = AuthClient::builder()
             .hub(hub)
             .provider(application(&provider))
