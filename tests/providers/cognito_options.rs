@@ -333,6 +333,15 @@ async fn an_option_that_is_empty_is_one_that_is_not_set() {
         domain = "",
         logout_uri = "",
     ));
+    let begun = client
+        .sign_in_with_redirect(
+            RedirectOptions::builder()
+                .redirect_uri("http://127.0.0.1/")
+                .build(),
+        )
+        .await;
+    let error = begun.unwrap_err().to_string();
+    assert!(error.contains("is not known"), "{error}");
     let _ = client.sign_in("ada", "correct horse").await.unwrap();
     let (_, body) = service.calls.lock().unwrap()[0].clone();
     assert!(body["AuthParameters"]["SECRET_HASH"].is_null(), "{body}");
@@ -433,6 +442,7 @@ mod beside_oidc {
     }
 
     /// Not even at the finest level of the crates below.
+    #[cfg(feature = "tracing")]
     #[tokio::test]
     async fn no_token_and_no_password_is_logged() {
         const ACCESS: &str = "an-access-token-that-is-not-logged";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::ChallengeNameType as Name;
 use serde::{Deserialize, Serialize};
 
-use super::failure::{sanitize, sanitize_name, unreadable, unsupported};
+use super::failure::{sanitize, sanitize_name, unanswerable, unreadable};
 use super::sign_in::Begun;
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, Challenge, FirstFactor, MfaMethod};
@@ -80,7 +80,7 @@ pub(super) fn to_challenge(
         other => {
             let name = sanitize_name(other.as_str());
             let message = format!("the service asks for {name}, which cannot be answered here");
-            return Err(unsupported(&message));
+            return Err(unanswerable(&message));
         }
     })
 }
@@ -126,7 +126,7 @@ fn known<N: AsRef<str>, T: PartialEq>(
             "the service offers these {what}, none of which can be used here: {}",
             names.join(", ")
         );
-        return Err(unsupported(&message));
+        return Err(unanswerable(&message));
     }
     Ok(all)
 }

@@ -135,7 +135,7 @@ pub(super) fn another_user() -> ProviderError {
     ProviderError::new(ProviderErrorKind::InTransit, "IdToken", message)
 }
 
-pub(super) fn unsupported(message: &str) -> ProviderError {
+pub(super) fn unanswerable(message: &str) -> ProviderError {
     ProviderError::new(ProviderErrorKind::Rejected, "Unsupported", message)
 }
 

@@ -52,6 +52,7 @@ async fn to_send(request: HttpRequest) -> Result<Request, BoxError> {
         let (name, value) = (HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         converted.headers_mut().append(name, value);
     }
+    // Read to its end: the SDK takes a body that is not read for a connection that stalls.
     let body = ByteStream::new(request.into_body()).collect().await?;
     *converted.body_mut() = Some(body.into_bytes().into());
     Ok(converted)
@@ -82,7 +83,9 @@ impl Intercept for HideBody {
 }
 
 fn hide(body: &mut SdkBody) {
-    *body = streamed(body.bytes().unwrap_or_default().to_vec());
+    if let Some(bytes) = body.bytes() {
+        *body = streamed(bytes.to_vec());
+    }
 }
 
 /// A body of which the contents are not logged.

@@ -104,9 +104,9 @@ impl CognitoProvider {
         Some(metadata).filter(|metadata| !metadata.is_empty())
     }
 
-    /// Hides this secret and that of the app client in an error.
-    fn redact(&self, error: ProviderError, sent: &str) -> ProviderError {
-        hide_secrets(error, [sent].into_iter().chain(self.secret()))
+    /// Hides these secrets and that of the app client in an error.
+    fn redact(&self, error: ProviderError, sent: &[&str]) -> ProviderError {
+        hide_secrets(error, sent.iter().copied().chain(self.secret()))
     }
 
     fn hosted(&self) -> Result<&Hosted, ProviderError> {
@@ -130,7 +130,7 @@ impl IdentityProvider for CognitoProvider {
             .set_client_secret(self.secret().map(str::to_owned))
             .send()
             .await
-            .map_err(|error| self.redact(refresh_error(error), token.expose()))?;
+            .map_err(|error| self.redact(refresh_error(error), &[token.expose()]))?;
         let result = refreshed.authentication_result;
         let result = result.ok_or_else(|| unreadable("there are no tokens"))?;
         let replacement = result.refresh_token.clone();
@@ -139,10 +139,8 @@ impl IdentityProvider for CognitoProvider {
             return Err(another_user().into());
         }
         let read = read_tokens(result).map_err(|error| RefreshError {
-            error: self.redact(error, token.expose()),
-            replacement: replacement
-                .filter(|new| !new.is_empty() && new != token.expose())
-                .map(Into::into),
+            error: self.redact(error, &[token.expose()]),
+            replacement: replacement.filter(|new| !new.is_empty()).map(Into::into),
         });
         read.map(|(_, tokens)| tokens)
     }
@@ -156,7 +154,7 @@ impl IdentityProvider for CognitoProvider {
             .client_id(&self.inner.client_id)
             .set_client_secret(self.secret().map(str::to_owned));
         let revoked = revoked.send().await.map(drop);
-        revoked.map_err(|error| self.redact(service_error(error), token.expose()))
+        revoked.map_err(|error| self.redact(service_error(error), &[token.expose()]))
     }
 
     async fn sign_out_everywhere(&self, token: &AccessToken) -> Result<(), ProviderError> {
@@ -166,7 +164,7 @@ impl IdentityProvider for CognitoProvider {
             .global_sign_out()
             .access_token(token.expose());
         let out = out.send().await.map(drop);
-        out.map_err(|error| self.redact(service_error(error), token.expose()))
+        out.map_err(|error| self.redact(service_error(error), &[token.expose()]))
     }
 
     async fn logout_url(&self, _: Option<&IdToken>) -> Option<LogoutUrl> {

@@ -11,7 +11,7 @@ use typed_builder::TypedBuilder;
 use url::Url;
 
 use super::http::HideBody;
-use super::retry::{self, OnlyWithoutEffect};
+use super::retry::{self, OnlyUnserved};
 use super::{CognitoProvider, Hosted, Inner, http};
 use crate::auth::error::ProviderError;
 use crate::auth::oauth::failure::{misconfigured, sanitize};
@@ -162,7 +162,7 @@ impl CognitoOptions {
             .region(Region::new(self.region.clone()))
             .http_client(http::client(http))
             .retry_config(retry::config())
-            .retry_classifier(OnlyWithoutEffect)
+            .retry_classifier(OnlyUnserved)
             .interceptor(HideBody)
             .timeout_config(time_limit.build())
             .allow_no_auth();

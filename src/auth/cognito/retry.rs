@@ -20,21 +20,21 @@ pub(super) fn config() -> RetryConfig {
 /// Sends a request again only if there was no connection, or the service says that it was too busy. If
 /// its answer was cut off, the service may have acted: a refresh may have replaced the refresh token.
 #[derive(Debug)]
-pub(super) struct OnlyWithoutEffect;
+pub(super) struct OnlyUnserved;
 
-impl ClassifyRetry for OnlyWithoutEffect {
+impl ClassifyRetry for OnlyUnserved {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(Err(error)) = context.output_or_error() else {
             return RetryAction::NoActionIndicated;
         };
-        let had_no_effect = match context.response() {
+        let may_be_sent_again = match context.response() {
             Some(response) => is_unserved(response),
             None => error
                 .as_connector_error()
                 .and_then(http_error)
                 .is_some_and(HttpError::is_unsent),
         };
-        if had_no_effect {
+        if may_be_sent_again {
             RetryAction::transient_error()
         } else {
             RetryAction::RetryForbidden
@@ -42,7 +42,7 @@ impl ClassifyRetry for OnlyWithoutEffect {
     }
 
     fn name(&self) -> &'static str {
-        "OnlyWithoutEffect"
+        "OnlyUnserved"
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CognitoProvider;
 use super::challenge::{ChallengeState, can_set_up, name_of, to_challenge, to_responses};
-use super::failure::{service_error, set_up_error, unreadable, unsupported};
+use super::failure::{service_error, set_up_error, unanswerable, unreadable};
 use super::tokens::read_tokens;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::oauth::failure;
@@ -137,7 +137,7 @@ impl CognitoProvider {
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
         let mut state = ChallengeState::from_continuation(&open.continuation)
-            .ok_or_else(|| unsupported("this sign-in was begun by another provider"))?;
+            .ok_or_else(|| unanswerable("this sign-in was begun by another provider"))?;
         let mut srp = None;
         let responses = match (&*state.name, answer) {
             ("SELECT_CHALLENGE", Answer::FirstFactor(FirstFactor::Password)) => {
@@ -175,7 +175,7 @@ impl CognitoProvider {
                 responses
             }
             _ => to_responses(&state.name, answer)
-                .ok_or_else(|| unsupported("the service takes no such answer here"))?
+                .ok_or_else(|| unanswerable("the service takes no such answer here"))?
                 .into_iter()
                 .collect(),
         };

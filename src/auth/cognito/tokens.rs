@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-
 use super::failure::{sanitize, unreadable};
 use crate::auth::error::ProviderError;
 use crate::auth::oauth::failure;
 use crate::auth::oauth::hide::hide_secrets;
 use crate::auth::oauth::json::Members;
+use crate::auth::oauth::jwt::Jwt;
 use crate::auth::oauth::user::{is_subject, name_in};
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
+use aws_sdk_cognitoidentityprovider::types::AuthenticationResultType;
 
 /// The lifetime of a token that does not say its own, in seconds: the service's default.
 const DEFAULT_LIFETIME: u64 = 3_600;
@@ -24,7 +22,7 @@ const USERNAME_CLAIMS: [&str; 2] = ["cognito:username", "username"];
 
 /// The user of the tokens, if their id token can be read.
 pub(super) fn subject_of(result: &AuthenticationResultType) -> Option<String> {
-    payload(result.id_token()?)?.text("sub")
+    Jwt::claims_in(result.id_token()?)?.text("sub")
 }
 
 /// Reads the tokens and their user. No error repeats a token.
@@ -46,12 +44,12 @@ fn read(result: AuthenticationResultType) -> Result<(AuthUser, IssuedTokens), Pr
         && !kind.eq_ignore_ascii_case("bearer")
     {
         let kind = sanitize(&kind);
-        let message = format!("the tokens are of the type {kind:?}, and only Bearer is supported");
+        let message = format!("only tokens of the type Bearer are supported, and not of {kind:?}");
         return Err(failure::unsupported(&message));
     }
     let access = said(result.access_token).ok_or_else(|| unreadable("there is no access token"))?;
     let id = said(result.id_token).ok_or_else(|| unreadable("there is no id token"))?;
-    let claims = payload(&id).ok_or_else(|| unreadable("the id token is none"))?;
+    let claims = Jwt::claims_in(&id).ok_or_else(|| unreadable("the id token is none"))?;
     let sub = claims.text("sub").filter(|sub| is_subject(sub));
     let user_id = sub.ok_or_else(|| unreadable("the id token does not say who has signed in"))?;
     let id_lifetime = lifetime(&claims);
@@ -59,7 +57,7 @@ fn read(result: AuthenticationResultType) -> Result<(AuthUser, IssuedTokens), Pr
     let seconds = u64::try_from(result.expires_in)
         .ok()
         .filter(|&seconds| seconds > 0)
-        .or_else(|| lifetime(&payload(&access)?))
+        .or_else(|| lifetime(&Jwt::claims_in(&access)?))
         .or(id_lifetime)
         .unwrap_or(DEFAULT_LIFETIME);
     let names = USERNAME_CLAIMS.map(str::to_owned);
@@ -87,13 +85,11 @@ fn lifetime(claims: &Members) -> Option<u64> {
         .map(|lifetime| lifetime.as_secs())
 }
 
-fn payload(token: &str) -> Option<Members> {
-    let payload = BASE64.decode(token.split('.').nth(1)?).ok()?;
-    Members::of(&payload)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+
     use super::*;
 
     fn read_of(claims: &str) -> Result<(AuthUser, IssuedTokens), ProviderError> {

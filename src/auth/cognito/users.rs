@@ -2,7 +2,7 @@
 
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, CodeDeliveryDetailsType};
 
-use super::failure::{service_error, unsupported};
+use super::failure::{service_error, unanswerable};
 use super::{CognitoProvider, challenge};
 use crate::auth::error::ProviderError;
 use crate::auth::provider::challenge::{Answer, OpenChallenge};
@@ -30,11 +30,11 @@ impl UserPool for CognitoProvider {
             .username(username)
             .password(password.expose())
             .set_user_attributes(Some(
-                attributes.map_err(|_| unsupported("an attribute has no name"))?,
+                attributes.map_err(|_| unanswerable("an attribute has no name"))?,
             ))
             .send()
             .await
-            .map_err(|error| self.redact(service_error(error), password.expose()))?;
+            .map_err(|error| self.redact(service_error(error), &[password.expose()]))?;
         Ok(if signed_up.user_confirmed {
             SignUpStep::Done
         } else {
@@ -55,7 +55,7 @@ impl UserPool for CognitoProvider {
             .username(username)
             .confirmation_code(code.expose());
         let confirmed = confirmed.send().await.map(drop);
-        confirmed.map_err(|error| self.redact(service_error(error), code.expose()))
+        confirmed.map_err(|error| self.redact(service_error(error), &[code.expose()]))
     }
 
     async fn resend_sign_up_code(&self, username: &str) -> Result<SignUpStep, ProviderError> {
@@ -88,7 +88,7 @@ impl UserPool for CognitoProvider {
     async fn sign_in_with(&self, request: &SignInRequest) -> Result<SignInReply, ProviderError> {
         let password = request.password.as_ref().map_or("", Password::expose);
         let begun = self.initiate(request).await;
-        begun.map_err(|error| self.redact(error, password))
+        begun.map_err(|error| self.redact(error, &[password]))
     }
 
     async fn answer(
@@ -97,7 +97,7 @@ impl UserPool for CognitoProvider {
         answer: &Answer,
     ) -> Result<SignInReply, ProviderError> {
         let answered = self.answer_challenge(challenge, answer).await;
-        answered.map_err(|error| self.redact(error, secret_of(answer)))
+        answered.map_err(|error| self.redact(error, &[secret_of(answer)]))
     }
 
     async fn reset_password(&self, username: &str) -> Result<Option<String>, ProviderError> {
@@ -132,16 +132,14 @@ impl UserPool for CognitoProvider {
             .confirmation_code(code.expose())
             .password(password.expose());
         let replaced = replaced.send().await.map(drop);
-        replaced.map_err(|error| {
-            let error = self.redact(service_error(error), code.expose());
-            self.redact(error, password.expose())
-        })
+        let sent = [code.expose(), password.expose()];
+        replaced.map_err(|error| self.redact(service_error(error), &sent))
     }
 
     async fn delete_user(&self, token: &AccessToken) -> Result<(), ProviderError> {
         let deleted = self.inner.client.delete_user().access_token(token.expose());
         let deleted = deleted.send().await.map(drop);
-        deleted.map_err(|error| self.redact(service_error(error), token.expose()))
+        deleted.map_err(|error| self.redact(service_error(error), &[token.expose()]))
     }
 }
 

@@ -175,7 +175,7 @@ impl OAuth {
             && !kind.eq_ignore_ascii_case("bearer")
         {
             return Err(VerifyError::Refused(unsupported(&format!(
-                "the tokens are of the type {:?}, and only Bearer is supported",
+                "only tokens of the type Bearer are supported, and not of {:?}",
                 sanitize(&kind)
             ))));
         }

@@ -167,7 +167,7 @@ impl Http {
         answer.map_err(|fault| HttpError { fault, address })
     }
 
-    /// Sends a request, and sends it again if nothing says that it had an effect.
+    /// Sends a request, and sends it again by the policy of [`retry`].
     async fn answer(&self, mut request: Request) -> Result<Answer, Fault> {
         let since = Instant::now();
         let left = || self.time_limit.saturating_sub(since.elapsed());
@@ -181,7 +181,7 @@ impl Http {
                 return end;
             };
             let pause = retry::pause(attempts, fault.retry_after());
-            let is_last = !fault.had_no_effect() || attempts == retry::ATTEMPTS;
+            let is_last = !fault.may_be_sent_again() || attempts == retry::ATTEMPTS;
             if is_last || pause >= left() {
                 return end;
             }
@@ -261,8 +261,8 @@ impl Fault {
         )
     }
 
-    /// Whether nothing says that the server has acted: by the policy of [`retry`].
-    const fn had_no_effect(&self) -> bool {
+    /// Whether the policy of [`retry`] allows another attempt.
+    const fn may_be_sent_again(&self) -> bool {
         match self {
             Self::Status { status, .. } => retry::is_unserved(*status),
             fault => fault.is_unsent(),

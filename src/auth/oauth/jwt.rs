@@ -22,7 +22,7 @@ use super::json::Members;
 use crate::auth::error::ProviderError;
 
 /// A token in three parts, split and not yet verified.
-pub(super) struct Jwt<'t> {
+pub(crate) struct Jwt<'t> {
     algorithm: String,
     scheme: Scheme,
     key_id: Option<String>,
@@ -79,7 +79,7 @@ impl<'t> Jwt<'t> {
     }
 
     /// The claims of an id token, also if its header or its signature cannot be read.
-    pub(super) fn claims_in(token: &str) -> Option<Members> {
+    pub(crate) fn claims_in(token: &str) -> Option<Members> {
         Members::of(&decode(token.split('.').nth(1)?)?)
     }
 

@@ -17,7 +17,7 @@ pub(crate) mod hide;
 pub(crate) mod http;
 mod id_token;
 pub(crate) mod json;
-mod jwt;
+pub(crate) mod jwt;
 mod page;
 pub(crate) mod retry;
 mod revoke;
