@@ -151,8 +151,11 @@ pub struct OidcOptions {
     proxy: Option<String>,
 }
 
+/// An option that is empty counts as unset.
 impl From<OidcOptions> for OidcProvider {
     fn from(options: OidcOptions) -> Self {
+        let said = |text: &String| !text.is_empty();
+        let secret = options.client_secret;
         let http = Http::new(&HttpOptions {
             time_limit: options.time_limit,
             root_certificates: options.root_certificates,
@@ -160,7 +163,7 @@ impl From<OidcOptions> for OidcProvider {
         });
         let registration = Registration {
             client_id: options.client_id,
-            client_secret: options.client_secret,
+            client_secret: secret.filter(|secret| !secret.expose().is_empty()),
             redirect_uris: options.redirect_uris,
             scopes: options.scopes,
             authorize_params: options.authorize_params,
@@ -171,10 +174,10 @@ impl From<OidcOptions> for OidcProvider {
             inner: Arc::new(Inner {
                 oauth: OAuth::new(http, registration),
                 issuer: Issuer::new(options.issuer),
-                discovery_url: options.discovery_url,
+                discovery_url: options.discovery_url.filter(said),
                 client_auth: options.client_auth,
                 asks_userinfo: options.userinfo,
-                post_logout_redirect_uri: options.post_logout_redirect_uri,
+                post_logout_redirect_uri: options.post_logout_redirect_uri.filter(said),
                 id_token_hint: options.id_token_hint,
                 endpoints: Mutex::new(None),
             }),

@@ -477,6 +477,38 @@ async fn a_secret_is_sent_as_the_provider_takes_it() {
     }
 }
 
+#[tokio::test]
+async fn an_option_that_is_empty_is_one_that_is_not_set() {
+    let world = World::with(
+        |_| {},
+        |provider| {
+            application!(
+                issuer = &provider.origin,
+                client_secret = "",
+                discovery_url = "",
+                post_logout_redirect_uri = ""
+            )
+        },
+    );
+    world.sign_in().await.unwrap();
+    let sent = world.provider.script().requests("/token").pop().unwrap();
+    assert_eq!(
+        (&sent.authorization, sent.field("client_secret")),
+        (&None, None)
+    );
+    let out = world
+        .client
+        .sign_out(SignOutScope::ThisDevice)
+        .await
+        .unwrap();
+    let url = out.logout_url.unwrap();
+    assert!(
+        !url.as_str().contains("post_logout_redirect_uri"),
+        "{}",
+        url.as_str()
+    );
+}
+
 /// A provider may repeat what it was sent. That is hidden, and no word of its own is.
 #[tokio::test]
 async fn a_refusal_is_shown_without_the_secret_and_with_its_words() {
