@@ -481,6 +481,20 @@ mod redirects {
         },
     ];
 
+    /// The callback comes to a client that has just been restarted (F39).
+    #[track_caller]
+    fn assert_completed_after_a_restart(
+        pair: &Pair<MemoryStore>,
+        store: MemoryStore,
+        page: &AuthorizeUrl,
+        number: usize,
+    ) {
+        let again = Device::new(&pair.pool, &pair.clock, store);
+        let callback = pair.pool.visit(page, "grace", PASSWORD).unwrap();
+        let user = block_on(again.client.complete_redirect(&callback));
+        assert!(user.is_ok(), "{number}: {user:?}");
+    }
+
     #[test]
     fn f37_the_end_of_a_redirect_leaves_alone_the_one_that_another_client_has_begun_since() {
         for (number, end) in ENDS.iter().enumerate() {
@@ -488,27 +502,18 @@ mod redirects {
             let _ = begin(&pair.first);
             let page = begin(&pair.second);
             end(&pair.first.client);
-
-            // The second client is restarted by the callback (F39).
-            let again = Device::new(&pair.pool, &pair.clock, store);
-            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
-            let user = block_on(again.client.complete_redirect(&callback));
-            assert!(user.is_ok(), "{number}: {user:?}");
+            assert_completed_after_a_restart(&pair, store, &page, number);
         }
     }
 
     #[test]
     fn a_client_that_has_begun_no_redirect_ends_none_of_another_client() {
-        for end in [ENDS[1], ENDS[2]] {
+        for number in [1, 2] {
             let (pair, store) = signed_out();
             let page = begin(&pair.first);
             let other = Device::new(&pair.pool, &pair.clock, store.clone());
-            end(&other.client);
-
-            let again = Device::new(&pair.pool, &pair.clock, store);
-            let callback = pair.pool.visit(&page, "grace", PASSWORD).unwrap();
-            let user = block_on(again.client.complete_redirect(&callback));
-            assert!(user.is_ok(), "{user:?}");
+            ENDS[number](&other.client);
+            assert_completed_after_a_restart(&pair, store, &page, number);
         }
     }
 
