@@ -131,11 +131,11 @@ fn memory() {
 #[cfg(feature = "keyring")]
 pub(crate) mod keyring {
     use std::env;
-    use std::process::Command;
-    use std::sync::Once;
-
-    use keyring_core::{Entry, Error, mock};
     use std::io::ErrorKind;
+    use std::process::Command;
+    use std::sync::{Arc, Once};
+
+    use keyring_core::{CredentialStore, Entry, Error, mock};
     use typed_hub::auth::{KeyringStore, StoreError};
 
     use super::*;
@@ -151,6 +151,22 @@ pub(crate) mod keyring {
                 keyring_core::set_default_store(mock::Store::new().unwrap());
             }
         });
+    }
+
+    /// The entry of an account, past the `KeyringStore`.
+    fn entry(account: &str) -> Entry {
+        let store = keyring_core::get_default_store().unwrap_or_else(real_keyring);
+        store.build(SERVICE, account, None).unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn real_keyring() -> Arc<CredentialStore> {
+        zbus_secret_service_keyring_store::Store::new().unwrap()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn real_keyring() -> Arc<CredentialStore> {
+        unreachable!("`{REAL}` is set on Linux alone")
     }
 
     #[test]
@@ -192,21 +208,17 @@ pub(crate) mod keyring {
     fn what_cannot_be_understood_is_an_error_until_it_is_replaced_or_removed() {
         keyring();
         let store = KeyringStore::new(SERVICE, "corrupt");
-        let entry = || {
-            let _ = block_on(store.load());
-            Entry::new(SERVICE, "corrupt").unwrap()
-        };
         for contents in [&b""[..], b"{}", b"\xff\xfe", br#"{"access":"s3cret"#] {
             // Some keyrings take an empty entry for none.
             if !contents.is_empty() {
-                entry().set_secret(contents).unwrap();
+                entry("corrupt").set_secret(contents).unwrap();
                 let error = block_on(store.load()).unwrap_err();
                 assert_eq!(error, StoreError::Read(ErrorKind::InvalidData));
                 assert!(!format!("{error} {error:?}").contains(SECRET));
             }
             block_on(store.clear()).unwrap();
             assert_eq!(block_on(store.load()), Ok(None));
-            entry().set_secret(b"{").unwrap();
+            entry("corrupt").set_secret(b"{").unwrap();
             block_on(store.save(&session("new"))).unwrap();
             assert_eq!(block_on(store.load()), Ok(Some(session("new"))));
         }
@@ -221,7 +233,7 @@ pub(crate) mod keyring {
         keyring();
         let store = KeyringStore::new(SERVICE, "failing");
         block_on(store.save(&session("old"))).unwrap();
-        let entry = Entry::new(SERVICE, "failing").unwrap();
+        let entry = entry("failing");
         let fail = |error| {
             let mock: &mock::Cred = entry.as_any().downcast_ref().unwrap();
             mock.set_error(error);
