@@ -60,6 +60,7 @@
 //! - The errors of publishing, receiving and waiting are [`TryPublishError`], [`RecvError`],
 //!   [`TryRecvError`], [`RecvTimeoutError`], [`Lagged`] and [`WaitTimeout`].
 //! - [`auth`] is the category that publishes on [`Auth`].
+//! - [`relay`] carries channels to other processes through a broker.
 //!
 //! # Features
 //!
@@ -72,6 +73,7 @@
 //!   provider. They work on tokio.
 //! - `redirect`: signing in by redirect; `loopback`: with a browser on this machine.
 //! - `file-store`, `keyring`: tokens that outlive the process.
+//! - `relay`: channels between processes, with a broker in memory. It works on tokio.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -85,6 +87,8 @@ mod error;
 #[cfg(all(doc, feature = "auth"))]
 pub mod guide;
 mod hub;
+#[cfg(feature = "relay")]
+pub mod relay;
 mod sync;
 
 #[cfg(feature = "auth")]

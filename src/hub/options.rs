@@ -113,6 +113,16 @@ pub struct ReceiverOptions {
     pub(super) name: Option<String>,
 }
 
+#[cfg(feature = "relay")]
+impl ReceiverOptions {
+    pub(crate) fn with_envelopes(self) -> Self {
+        Self {
+            envelopes: true,
+            ..self
+        }
+    }
+}
+
 impl Default for ReceiverOptions {
     fn default() -> Self {
         Self::builder().build()

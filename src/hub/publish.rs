@@ -118,6 +118,28 @@ impl Hub {
         self.accept_async::<C>(event, Location::caller())
     }
 
+    /// Publishes an event as [`publish_async`](Self::publish_async) does, from this source.
+    #[cfg(feature = "relay")]
+    pub(crate) fn publish_from<C: Open>(
+        &self,
+        event: C::Event,
+        source: Source,
+    ) -> impl Future<Output = ()> + Send + use<'_, C> {
+        self.accept_async::<C>(event, source)
+    }
+
+    /// Publishes an event as [`publish_async_protected`](Self::publish_async_protected) does, from this
+    /// source.
+    #[cfg(feature = "relay")]
+    pub(crate) fn publish_protected_from<C: Protected>(
+        &self,
+        _key: &C::Key,
+        event: C::Event,
+        source: Source,
+    ) -> impl Future<Output = ()> + Send + use<'_, C> {
+        self.accept_async::<C>(event, source)
+    }
+
     fn try_accept<C: Channel>(
         &self,
         event: C::Event,

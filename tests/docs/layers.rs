@@ -1,7 +1,7 @@
 //! The floors of the house: arrows between the rooms of `src/` go down only, and no file holds two
 //! ideas.
 //!
-//! A room is a file or folder of `src/`, of `src/auth/` and of `src/delivery/`. This reads the
+//! A room is a file or folder of `src/`, `src/auth/`, `src/delivery/` or `src/relay/`. This reads the
 //! `crate::` and `super::` paths of every file, comments aside.
 
 use std::fs;
@@ -37,11 +37,25 @@ const DELIVERY: &[&[&str]] = &[
     &["mod", "models"],
 ];
 
+/// The rooms of `src/relay/`, likewise.
+const RELAY: &[&[&str]] = &[
+    &["name", "origin"],
+    &["sequence", "status"],
+    &["cloud_event", "remote"],
+    &["broker"],
+    &["error", "memory", "nats", "export"],
+    &["import"],
+    &["relay"],
+    &["conformance"],
+    &["mod"],
+];
+
 /// Each folder that has rooms.
 const FOLDERS: &[(&str, &[&[&str]])] = &[
     ("src", HOUSE),
     ("src/auth", AUTH),
     ("src/delivery", DELIVERY),
+    ("src/relay", RELAY),
 ];
 
 /// A file past this many lines, tests aside, is two ideas.
@@ -206,6 +220,7 @@ fn wrong_arrows(module: &[String], code: &str) -> Vec<String> {
         let right = match (module[0].as_str(), path[0].as_str()) {
             ("auth", "auth") => allowed(AUTH, &room(module), &room(&path)),
             ("delivery", "delivery") => allowed(DELIVERY, &room(module), &room(&path)),
+            ("relay", "relay") => allowed(RELAY, &room(module), &room(&path)),
             (from, to) => allowed(HOUSE, from, to),
         };
         if !right {

@@ -1,0 +1,337 @@
+//! The relay, and its options.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout_at};
+use typed_builder::TypedBuilder;
+
+use super::broker::{Broker, BrokerEvent, Guarantee};
+use super::error::{CloseError, ConnectError, ExportError, ImportError};
+use super::export::{Export, Signals};
+use super::import::{Importing, OwnRuns};
+use super::name;
+use super::origin::clean;
+use super::remote::Importable;
+use super::remote::sealed::Import;
+use super::sequence::{Origins, Run};
+use super::status::{RelayEvent, tell};
+use crate::channel::Channel;
+use crate::delivery::receiver::log::Overflow;
+use crate::hub::{Hub, ReceiverOptions, WeakHub};
+
+/// The options of a [`Relay`].
+#[derive(Clone, Debug, TypedBuilder)]
+#[builder(doc)]
+pub struct RelayOptions {
+    #[builder(setter(
+        into,
+        doc = "What the subjects begin with, such as the name of the system. Processes with the same prefix hear each other: a channel's subject is `prefix.channel`."
+    ))]
+    prefix: String,
+
+    #[builder(setter(
+        into,
+        doc = "The name of this process. Each process has a name of its own, and keeps it over a restart: a broker that stores messages knows by it where the process was."
+    ))]
+    origin: String,
+
+    #[builder(
+        default = 1 << 20,
+        setter(
+            doc = "How large the data of an imported message may be, in bytes. The default is 1 MiB, the limit that a NATS server begins with."
+        )
+    )]
+    max_bytes: usize,
+
+    #[builder(
+        default = Duration::from_secs(5),
+        setter(
+            doc = "How often an export tells importers how many events it has sent, so that they see when the last ones were lost. The default is 5 s. Only a broker that delivers at most once needs it."
+        )
+    )]
+    heartbeat: Duration,
+
+    #[builder(
+        default = Duration::from_secs(5),
+        setter(
+            doc = "How long `close` waits for events to be sent, and for listeners to make room. The default is 5 s."
+        )
+    )]
+    close_timeout: Duration,
+}
+
+/// Carries channels of a hub to other processes, and theirs to this one. See the [module](super).
+///
+/// It is a handle of its hub. [`close`](Self::close) sends what waits; dropping a relay ends it at once,
+/// and the events that wait are lost.
+#[must_use = "dropping a relay ends it"]
+pub struct Relay<B: Broker> {
+    hub: Hub,
+    broker: Arc<B>,
+    options: RelayOptions,
+    origin: Arc<str>,
+    own_runs: OwnRuns,
+    closing: watch::Sender<Option<Instant>>,
+    signals: Signals,
+    state: Mutex<State>,
+    /// Publishes what happens to the connection.
+    _watcher: AbortOnDrop,
+}
+
+#[derive(Default)]
+struct State {
+    /// The channels that are carried, by their names.
+    channels: HashMap<&'static str, Carried>,
+    exports: JoinSet<u64>,
+    imports: JoinSet<()>,
+}
+
+struct Carried {
+    channel: TypeId,
+    is_exported: bool,
+    /// The channels that its events are published on.
+    imported_as: Vec<TypeId>,
+}
+
+impl<B: Broker> Relay<B> {
+    /// Connects a hub to the other processes. Its tasks run on the tokio runtime of the caller.
+    ///
+    /// The first event on [`RelayStatus`](super::RelayStatus) is `Connected`, when the broker is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] when the prefix or the origin cannot be used, or the broker does not serve them.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn connect(
+        hub: &Hub,
+        broker: B,
+        options: RelayOptions,
+    ) -> Result<Self, ConnectError> {
+        name::check(&options.prefix).map_err(ConnectError::Prefix)?;
+        name::check(&options.origin).map_err(ConnectError::Origin)?;
+        broker.open(&options.prefix, &options.origin).await?;
+
+        let broker = Arc::new(broker);
+        let (closing, closing_seen) = watch::channel(None);
+        let (connects, connects_seen) = watch::channel(0);
+        let watching = watch_connection(Arc::clone(&broker), hub.downgrade(), connects);
+        Ok(Self {
+            hub: hub.clone(),
+            broker,
+            origin: Arc::from(&*options.origin),
+            options,
+            own_runs: OwnRuns::default(),
+            closing,
+            signals: Signals {
+                closing: closing_seen,
+                connects: connects_seen,
+            },
+            state: Mutex::default(),
+            _watcher: AbortOnDrop(tokio::spawn(watching)),
+        })
+    }
+
+    /// Sends the events that are published on channel `C` from now on to the other processes, open or
+    /// protected. Up to 1,024 events wait while the broker is away, and then the oldest are dropped; see
+    /// [`export_with`](Self::export_with).
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError`] when the channel's name cannot be used, or is in use.
+    pub fn export<C: Channel<Event: Serialize>>(&self) -> Result<(), ExportError> {
+        let options = ReceiverOptions::builder().overflow(Overflow::DropOldest);
+        self.export_with::<C>(options.build())
+    }
+
+    /// Exports a channel as [`export`](Self::export) does, with the options of the receiver in which events
+    /// wait: how many, what happens when there are more, and whether retained events are sent first. With
+    /// [`Overflow::Block`] none is dropped, and `publish` waits for the broker.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError`] when the channel's name cannot be used, or is in use.
+    pub fn export_with<C: Channel<Event: Serialize>>(
+        &self,
+        options: ReceiverOptions,
+    ) -> Result<(), ExportError> {
+        name::check(C::NAME)?;
+        let mut state = self.state();
+        let carried = state.carried::<C>().ok_or(ExportError::NameTaken)?;
+        if carried.is_exported {
+            return Err(ExportError::Twice);
+        }
+        carried.is_exported = true;
+        let run = Run::new();
+        let own_runs = self.own_runs.lock();
+        own_runs.unwrap_or_else(PoisonError::into_inner).insert(run);
+        let export = Export::<C, B> {
+            hub: self.hub.downgrade(),
+            broker: Arc::clone(&self.broker),
+            subject: self.subject(C::NAME),
+            origin: Arc::clone(&self.origin),
+            receiver: self.hub.receiver_with::<C>(options.with_envelopes()),
+            run,
+            signals: self.signals.clone(),
+            heartbeat: self.options.heartbeat,
+        };
+        state.exports.spawn(export.run());
+        Ok(())
+    }
+
+    /// Publishes the events of the other processes on channel `C`: on an open channel as if they had been
+    /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker delivers
+    /// from now on.
+    ///
+    /// Events wait in the broker's client while the hub's queue, or a receiver that blocks, is full.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError`] when the channel's name cannot be used, or is in use, or when the broker does not
+    /// permit the subscription.
+    pub async fn import<C: Importable>(&self) -> Result<(), ImportError> {
+        let name = <<C as Import>::Wire as Channel>::NAME;
+        name::check(name)?;
+        self.state().claim_import::<C>()?;
+        let deliveries = match self.broker.subscribe(&self.subject(name)).await {
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                self.state().release_import::<C>();
+                return Err(error.into());
+            }
+        };
+        let importing = Importing {
+            hub: self.hub.downgrade(),
+            origin: Arc::clone(&self.origin),
+            own_runs: Arc::clone(&self.own_runs),
+            guarantee: self.broker.guarantee(),
+            max_bytes: self.options.max_bytes,
+            origins: Origins::default(),
+            has_told_origin: false,
+            signals: self.signals.clone(),
+        };
+        self.state().imports.spawn(importing.run::<C>(deliveries));
+        Ok(())
+    }
+
+    /// What the broker promises of the events that it has accepted.
+    pub fn guarantee(&self) -> Guarantee {
+        self.broker.guarantee()
+    }
+
+    /// Ends the relay: sends the events that were published before, waits until the broker has them, and
+    /// publishes no more events of other processes. It takes at most the option `close_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`] with the number of events that were not sent.
+    pub async fn close(self) -> Result<(), CloseError> {
+        let end = Instant::now() + self.options.close_timeout;
+        self.closing.send_replace(Some(end));
+        let State {
+            mut exports,
+            mut imports,
+            ..
+        } = std::mem::take(&mut *self.state());
+        let mut unsent = 0;
+        while let Some(ended) = exports.join_next().await {
+            unsent += ended.unwrap_or_default();
+        }
+        while imports.join_next().await.is_some() {}
+        // A broker that has stored each message has nothing to flush, however late it is.
+        let grace = Instant::now() + Duration::from_millis(100);
+        let flushed = timeout_at(end.max(grace), self.broker.flush()).await;
+        if unsent == 0 && matches!(flushed, Ok(Ok(()))) {
+            Ok(())
+        } else {
+            Err(CloseError { unsent })
+        }
+    }
+
+    fn subject(&self, channel: &str) -> String {
+        format!("{}.{channel}", self.options.prefix)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What is carried under the name of channel `C`; `None` when that is another channel.
+    fn carried<C: Channel>(&mut self) -> Option<&mut Carried> {
+        let channel = TypeId::of::<C>();
+        let carried = self.channels.entry(C::NAME).or_insert(Carried {
+            channel,
+            is_exported: false,
+            imported_as: Vec::new(),
+        });
+        (carried.channel == channel).then_some(carried)
+    }
+
+    fn claim_import<C: Import>(&mut self) -> Result<(), ImportError> {
+        let carried = self.carried::<C::Wire>().ok_or(ImportError::NameTaken)?;
+        if carried.imported_as.contains(&TypeId::of::<C>()) {
+            return Err(ImportError::Twice);
+        }
+        carried.imported_as.push(TypeId::of::<C>());
+        Ok(())
+    }
+
+    fn release_import<C: Import>(&mut self) {
+        if let Some(carried) = self.carried::<C::Wire>() {
+            carried
+                .imported_as
+                .retain(|other| *other != TypeId::of::<C>());
+        }
+    }
+}
+
+/// Publishes what happens to the connection, as long as the relay lives.
+async fn watch_connection<B: Broker>(broker: Arc<B>, hub: WeakHub, connects: watch::Sender<u64>) {
+    loop {
+        let event = match broker.next_event().await {
+            BrokerEvent::Connected => {
+                connects.send_modify(|connects| *connects += 1);
+                RelayEvent::Connected
+            }
+            BrokerEvent::Disconnected => RelayEvent::Disconnected,
+            BrokerEvent::SlowConsumer => RelayEvent::SlowConsumer,
+            BrokerEvent::Fault(message) => RelayEvent::Fault {
+                message: clean(&message),
+            },
+        };
+        let Some(hub) = hub.upgrade() else { break };
+        tell(&hub, event).await;
+    }
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<B: Broker> fmt::Debug for Relay<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut channels: Vec<_> = self.state().channels.keys().copied().collect();
+        channels.sort_unstable();
+        f.debug_struct("Relay")
+            .field("prefix", &self.options.prefix)
+            .field("origin", &self.options.origin)
+            .field("channels", &channels)
+            .finish_non_exhaustive()
+    }
+}
