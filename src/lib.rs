@@ -73,7 +73,8 @@
 //!   provider. They work on tokio.
 //! - `redirect`: signing in by redirect; `loopback`: with a browser on this machine.
 //! - `file-store`, `keyring`: tokens that outlive the process.
-//! - `relay`: channels between processes, with a broker in memory. It works on tokio.
+//! - `relay`: channels between processes, with a broker in memory; `nats`: over NATS and JetStream. They
+//!   work on tokio.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

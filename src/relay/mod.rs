@@ -2,7 +2,8 @@
 //!
 //! A hub is one process. A [`Relay`] carries some of its channels to other processes: it *exports* the
 //! events that are published on its hub, and *imports* those of the other processes. A [`Broker`] moves
-//! the messages: [`MemoryBroker`] within one process, or one of your own.
+//! the messages: [`NatsBroker`] or [`JetStreamBroker`] with the feature `nats`, [`MemoryBroker`] within
+//! one process, or one of your own.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@
 //!
 //! # What is promised
 //!
-//! | | at most once | at least once |
+//! | | at most once ([`NatsBroker`]) | at least once ([`JetStreamBroker`]) |
 //! |---|---|---|
 //! | order of one origin on one channel | kept | kept |
 //! | order across origins | none | that of the stream, the same for all importers |
@@ -91,6 +92,8 @@ mod export;
 mod import;
 mod memory;
 mod name;
+#[cfg(feature = "nats")]
+mod nats;
 mod origin;
 #[expect(
     clippy::module_inception,
@@ -106,6 +109,8 @@ pub use cloud_event::CloudEvent;
 pub use error::{CloseError, ConnectError, ExportError, ImportError};
 pub use memory::{MemoryBroker, MemoryDeliveries, MemoryServer};
 pub use name::NameError;
+#[cfg(feature = "nats")]
+pub use nats::{JetStreamBroker, JetStreamDeliveries, NatsBroker, NatsDeliveries};
 pub use origin::Origin;
 pub use relay::{Relay, RelayOptions};
 pub use remote::{Importable, Remote, RemoteEvent};

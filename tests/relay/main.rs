@@ -3,3 +3,7 @@
 #![cfg(feature = "relay")]
 
 mod conformance;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "nats")]
+mod nats_server;

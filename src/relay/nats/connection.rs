@@ -1,0 +1,166 @@
+//! A connection to a NATS server, and what happens to it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::client::RequestErrorKind;
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Event, ToServerAddrs};
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use crate::relay::broker::BrokerEvent;
+
+/// How often the state of the connection is looked at: its client may drop the events that tell of it
+/// while it reports slow consumers.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How many reports wait to be told.
+const MAX_REPORTS: usize = 32;
+
+pub(super) struct Connection {
+    pub(super) client: Client,
+    reports: Arc<Reports>,
+    told: Mutex<Told>,
+}
+
+/// What the client reports, other than the state of the connection.
+#[derive(Default)]
+struct Reports {
+    waiting: Mutex<VecDeque<BrokerEvent>>,
+    arrived: Notify,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Told {
+    is_connected: bool,
+    /// How many connections the client had made.
+    connects: u64,
+}
+
+impl Connection {
+    pub(super) async fn new(
+        servers: impl ToServerAddrs,
+        options: ConnectOptions,
+    ) -> Result<Self, async_nats::ConnectError> {
+        let reports = Arc::new(Reports::default());
+        let noted = Arc::clone(&reports);
+        let options = options.event_callback(move |event| {
+            noted.note(event);
+            std::future::ready(())
+        });
+        Ok(Self {
+            client: options.connect(servers).await?,
+            reports,
+            told: Mutex::default(),
+        })
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Waits until the server is there.
+    pub(super) async fn connected(&self) {
+        while !self.is_connected() {
+            let _ = timeout(LOOK, self.reports.arrived.notified()).await;
+        }
+    }
+
+    /// Returns when the server has handled what was sent before, or says why it has not.
+    pub(super) async fn round_trip(&self) -> Result<(), String> {
+        // The server answers at once that nobody listens there.
+        let request = self.client.request(self.client.new_inbox(), Bytes::new());
+        match request.await {
+            Err(error) if error.kind() != RequestErrorKind::NoResponders => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reports an error, in words without a secret.
+    pub(super) fn report_fault(&self, message: String) {
+        self.reports.report(BrokerEvent::Fault(message));
+    }
+
+    pub(super) async fn next_event(&self) -> BrokerEvent {
+        loop {
+            if let Some(event) = self.change().or_else(|| self.reports.take()) {
+                return event;
+            }
+            tokio::select! {
+                () = self.reports.arrived.notified() => {}
+                () = sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// The next change of the connection's state that has not been told.
+    fn change(&self) -> Option<BrokerEvent> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let connects = self.client.statistics().connects.load(Ordering::Relaxed);
+        let is_connected = self.is_connected();
+        let has_reconnected = connects != told.connects;
+        match (told.is_connected, is_connected) {
+            (true, now) if !now || has_reconnected => {
+                told.is_connected = false;
+                Some(BrokerEvent::Disconnected)
+            }
+            (false, true) => {
+                *told = Told {
+                    is_connected,
+                    connects,
+                };
+                Some(BrokerEvent::Connected)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Reports {
+    fn note(&self, event: Event) {
+        let event = match event {
+            Event::SlowConsumer(_) => Some(BrokerEvent::SlowConsumer),
+            Event::ServerError(error) => Some(BrokerEvent::Fault(error.to_string())),
+            Event::ClientError(error) => Some(BrokerEvent::Fault(error.to_string())),
+            Event::LameDuckMode => {
+                Some(BrokerEvent::Fault("the server is shutting down".to_owned()))
+            }
+            Event::Closed => Some(BrokerEvent::Fault(
+                "the connection is closed for good".to_owned(),
+            )),
+            Event::Connected | Event::Disconnected | Event::Draining => None,
+        };
+        match event {
+            Some(event) => self.report(event),
+            None => self.arrived.notify_waiters(),
+        }
+    }
+
+    fn report(&self, event: BrokerEvent) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // One report of many alike is enough: each lost message is counted at its channel.
+        if waiting.back() != Some(&event) && waiting.len() < MAX_REPORTS {
+            waiting.push_back(event);
+        }
+        drop(waiting);
+        self.arrived.notify_waiters();
+    }
+
+    fn take(&self) -> Option<BrokerEvent> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_front()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("is_connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}

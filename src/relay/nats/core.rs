@@ -1,0 +1,130 @@
+//! NATS without JetStream: at most once.
+
+use async_nats::client::PublishErrorKind;
+use async_nats::{ConnectOptions, Subscriber, ToServerAddrs};
+use futures_core::Stream;
+
+use super::connection::Connection;
+use super::headers;
+use crate::relay::broker::{
+    Broker, BrokerError, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError,
+};
+use crate::relay::cloud_event::CloudEvent;
+
+/// A connection to a NATS server, without JetStream: messages are delivered at most once.
+///
+/// ```no_run
+/// use async_nats::ConnectOptions;
+/// use typed_hub::Hub;
+/// use typed_hub::relay::{NatsBroker, Relay, RelayOptions};
+///
+/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::new();
+/// let options = ConnectOptions::new().name("checkout-7");
+/// let nats = NatsBroker::connect("nats://127.0.0.1:4222", options).await?;
+/// let options = RelayOptions::builder().prefix("shop").origin("checkout-7").build();
+/// let relay = Relay::connect(&hub, nats, options).await?;
+/// # relay.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct NatsBroker {
+    connection: Connection,
+}
+
+impl NatsBroker {
+    /// Connects to a server. TLS, credentials and the capacity of a subscription are options of `async-nats`;
+    /// its event callback is the relay's, which publishes what it hears on
+    /// [`RelayStatus`](crate::relay::RelayStatus).
+    ///
+    /// When no server is there this fails, or, with the option
+    /// [`retry_on_initial_connect`](ConnectOptions::retry_on_initial_connect), it returns at once, and the
+    /// client goes on trying. A connection that is lost later is always made again.
+    ///
+    /// # Errors
+    ///
+    /// The error of `async-nats`.
+    pub async fn connect(
+        servers: impl ToServerAddrs,
+        options: ConnectOptions,
+    ) -> Result<Self, async_nats::ConnectError> {
+        let connection = Connection::new(servers, options).await?;
+        Ok(Self { connection })
+    }
+}
+
+impl Broker for NatsBroker {
+    type Deliveries = NatsDeliveries;
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::AtMostOnce
+    }
+
+    async fn open(&self, _prefix: &str, _origin: &str) -> Result<(), BrokerError> {
+        Ok(())
+    }
+
+    async fn publish(&self, subject: &str, event: CloudEvent) -> Result<(), PublishError> {
+        // What is given to the client while the server is away waits there, outside of the receiver with
+        // the user's capacity.
+        if !self.connection.is_connected() {
+            self.connection.connected().await;
+        }
+        let headers = headers::write(&event);
+        let sent =
+            self.connection
+                .client
+                .publish_with_headers(subject.to_owned(), headers, event.data);
+        sent.await.map_err(|error| match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
+            PublishErrorKind::InvalidSubject | PublishErrorKind::Send => PublishError::Refused {
+                message: error.to_string(),
+            },
+        })
+    }
+
+    async fn subscribe(&self, subject: &str) -> Result<NatsDeliveries, BrokerError> {
+        let refused = |error: &dyn std::fmt::Display| BrokerError::Refused {
+            message: error.to_string(),
+        };
+        let subscribed = self.connection.client.subscribe(subject.to_owned()).await;
+        let subscriber = subscribed.map_err(|error| refused(&error))?;
+        // The server has the subscription when it has answered what came after it. While it is away, it gets
+        // the subscription with the next connection.
+        if self.connection.is_connected() {
+            self.flush().await?;
+        }
+        Ok(NatsDeliveries { subscriber })
+    }
+
+    async fn flush(&self) -> Result<(), BrokerError> {
+        let flushed = self.connection.round_trip().await;
+        flushed.map_err(|message| BrokerError::Unreachable { message })
+    }
+
+    async fn next_event(&self) -> BrokerEvent {
+        self.connection.next_event().await
+    }
+}
+
+/// A subscription of a [`NatsBroker`].
+#[derive(Debug)]
+pub struct NatsDeliveries {
+    subscriber: Subscriber,
+}
+
+impl Deliveries for NatsDeliveries {
+    async fn next(&mut self) -> Option<Delivery> {
+        let subscriber = &mut self.subscriber;
+        let next =
+            std::future::poll_fn(|task| std::pin::Pin::new(&mut *subscriber).poll_next(task));
+        let message = next.await?;
+        Some(headers::read(message.headers.as_ref(), message.payload))
+    }
+
+    async fn close(mut self) {
+        // The connection may be gone, and the subscription with it.
+        let _ = self.subscriber.unsubscribe().await;
+    }
+}

@@ -1,0 +1,204 @@
+//! A CloudEvent as a message of NATS.
+//!
+//! Source: [NATS protocol binding for CloudEvents, section 3.1](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md).
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use humantime::format_rfc3339_millis;
+
+use crate::relay::broker::Delivery;
+use crate::relay::cloud_event::{CloudEvent, is_json, is_version, parse_time};
+use crate::relay::status::Unreadable;
+
+const VERSION: HeaderName = HeaderName::from_static("ce-specversion");
+const ID: HeaderName = HeaderName::from_static("ce-id");
+const SOURCE: HeaderName = HeaderName::from_static("ce-source");
+const KIND: HeaderName = HeaderName::from_static("ce-type");
+const TIME: HeaderName = HeaderName::from_static("ce-time");
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
+
+/// The media type of the data.
+const JSON: &str = "application/json";
+
+/// The media type of an event that is all in the payload.
+const STRUCTURED: &str = "application/cloudevents";
+
+/// The headers of a message in binary mode. What a relay sends has no character that needs to be encoded.
+pub(super) fn write(event: &CloudEvent) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(VERSION, HeaderValue::from("1.0"));
+    headers.insert(ID, HeaderValue::from(&*event.id));
+    headers.insert(SOURCE, HeaderValue::from(&*event.source));
+    headers.insert(KIND, HeaderValue::from(&*event.kind));
+    if let Some(time) = event.time {
+        headers.insert(
+            TIME,
+            HeaderValue::from(&*format_rfc3339_millis(time).to_string()),
+        );
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from(JSON));
+    headers
+}
+
+/// Reads a message in binary or in structured mode. A message without the headers of the one can only be
+/// the other.
+pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
+    let header = |name: &str| {
+        let mut headers = headers?.iter();
+        let is_it =
+            |other: &HeaderName| <_ as AsRef<str>>::as_ref(other).eq_ignore_ascii_case(name);
+        let values = headers.find(|(other, _)| is_it(other))?.1;
+        Some(values.first()?.as_str())
+    };
+    let attribute = |name| header(name).and_then(decode);
+    let media_type = header("content-type").or_else(|| header("ce-datacontenttype"));
+    let is_structured = match media_type {
+        Some(kind) => kind.to_ascii_lowercase().starts_with(STRUCTURED),
+        None => header("ce-specversion").is_none(),
+    };
+    let event = if is_structured {
+        CloudEvent::from_structured(&payload)
+    } else {
+        let version = header("ce-specversion").filter(|version| is_version(version));
+        let attributes = (
+            version,
+            attribute("ce-id"),
+            attribute("ce-source"),
+            attribute("ce-type"),
+        );
+        match attributes {
+            (Some(_), Some(id), Some(source), Some(kind)) if media_type.is_none_or(is_json) => {
+                Ok(CloudEvent {
+                    id,
+                    source,
+                    kind,
+                    time: attribute("ce-time").as_deref().and_then(parse_time),
+                    data: payload,
+                })
+            }
+            (Some(_), Some(_), Some(_), Some(_)) => Err(Unreadable::NotJson),
+            _ => Err(Unreadable::NotACloudEvent),
+        }
+    };
+    event.map_or_else(
+        |reason| Delivery::Unreadable {
+            source: attribute("ce-source"),
+            reason,
+        },
+        Delivery::Event,
+    )
+}
+
+/// The value of a header, in which `%` and two hexadecimal digits are a byte of UTF-8.
+///
+/// Source: [HTTP protocol binding for CloudEvents, section 3.1.3.2](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values).
+fn decode(value: &str) -> Option<String> {
+    if !value.contains('%') {
+        return Some(value.to_owned());
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            let byte = digit()? * 16 + digit()?;
+            bytes.push(u8::try_from(byte).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn event() -> CloudEvent {
+        CloudEvent {
+            id: "0123456789abcdef-7".to_owned(),
+            source: "checkout-7".to_owned(),
+            kind: "cart".to_owned(),
+            time: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_500)),
+            data: Bytes::from_static(b"[1]"),
+        }
+    }
+
+    fn headers(from: &[(&'static str, &str)]) -> HeaderMap {
+        let value = |value: &str| HeaderValue::from(value);
+        from.iter()
+            .map(|(name, text)| (HeaderName::from_static(name), value(text)))
+            .collect()
+    }
+
+    fn unreadable(source: Option<&str>, reason: Unreadable) -> Delivery {
+        let source = source.map(str::to_owned);
+        Delivery::Unreadable { source, reason }
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        let written = write(&event());
+        assert_eq!(read(Some(&written), event().data), Delivery::Event(event()));
+        assert_eq!(
+            written.get("ce-time").unwrap().as_str(),
+            "1970-01-01T00:00:01.500Z"
+        );
+    }
+
+    #[test]
+    fn headers_of_other_clients_are_read() {
+        let foreign = headers(&[
+            ("CE-SpecVersion", "1.0"),
+            ("CE-Id", "3f0c"),
+            ("CE-Source", "/caf%C3%A9%20bar"),
+            ("CE-Type", "cart"),
+            ("ce-datacontenttype", "application/json; charset=utf-8"),
+            ("ce-subject", "x"),
+        ]);
+        let Delivery::Event(event) = read(Some(&foreign), Bytes::from_static(b"{}")) else {
+            panic!("unreadable");
+        };
+        assert_eq!(
+            (&*event.id, &*event.source, event.time),
+            ("3f0c", "/café bar", None)
+        );
+
+        let json = br#"{"specversion":"1.0","id":"1","source":"s","type":"cart","data":[2]}"#;
+        let structured = headers(&[("content-type", "application/cloudevents+json")]);
+        for headers in [None, Some(&structured), Some(&HeaderMap::new())] {
+            let Delivery::Event(event) = read(headers, Bytes::from_static(json)) else {
+                panic!("unreadable");
+            };
+            assert_eq!((&*event.kind, &event.data[..]), ("cart", &b"[2]"[..]));
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_none_says_why() {
+        let none = unreadable(None, Unreadable::NotACloudEvent);
+        assert_eq!(read(None, Bytes::from_static(b"hello")), none);
+        let traced = headers(&[("traceparent", "00-1-2-01")]);
+        assert_eq!(read(Some(&traced), Bytes::from_static(b"{}")), none);
+
+        let mut incomplete = write(&event());
+        incomplete.insert("ce-specversion", "2.0");
+        let named = unreadable(Some("checkout-7"), Unreadable::NotACloudEvent);
+        assert_eq!(read(Some(&incomplete), event().data), named);
+
+        let mut xml = write(&event());
+        xml.insert("content-type", "text/xml");
+        let not_json = unreadable(Some("checkout-7"), Unreadable::NotJson);
+        assert_eq!(read(Some(&xml), event().data), not_json);
+    }
+
+    #[test]
+    fn a_value_is_decoded_or_refused() {
+        assert_eq!(decode("a%20b%25").as_deref(), Some("a b%"));
+        for wrong in ["%", "%4", "%zz", "%ff", "a%"] {
+            assert_eq!(decode(wrong), None, "{wrong}");
+        }
+    }
+}
