@@ -67,7 +67,7 @@ impl NatsServer {
         let jetstream = if self.config.contains("jetstream") {
             String::new()
         } else {
-            format!("jetstream {{ store_dir: {:?} }}\n", self.folder)
+            format!("jetstream {{ store_dir: '{}' }}\n", self.folder.display())
         };
         let lines = format!(
             "host: 127.0.0.1\nport: {}\n{jetstream}{}\n",

@@ -64,14 +64,14 @@ pub trait Testbed: Sync {
 ///
 /// When the broker does not do what [`Broker`] asks for. The message says what.
 pub async fn check<T: Testbed>(testbed: &T) {
-    checks::order_and_crowd(testbed).await;
-    checks::nothing_comes_back(testbed).await;
-    checks::gaps_and_repetitions(testbed).await;
-    checks::unreadable_messages(testbed).await;
-    checks::too_large(testbed).await;
-    checks::the_connection_is_told(testbed).await;
-    checks::the_server_goes_away(testbed).await;
-    checks::a_process_was_away(testbed).await;
-    checks::closing_sends_all(testbed).await;
-    checks::stress(testbed).await;
+    Box::pin(checks::order_and_crowd(testbed)).await;
+    Box::pin(checks::nothing_comes_back(testbed)).await;
+    Box::pin(checks::gaps_and_repetitions(testbed)).await;
+    Box::pin(checks::unreadable_messages(testbed)).await;
+    Box::pin(checks::too_large(testbed)).await;
+    Box::pin(checks::the_connection_is_told(testbed)).await;
+    Box::pin(checks::the_server_goes_away(testbed)).await;
+    Box::pin(checks::a_process_was_away(testbed)).await;
+    Box::pin(checks::closing_sends_all(testbed)).await;
+    Box::pin(checks::stress(testbed)).await;
 }
