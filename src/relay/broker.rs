@@ -45,7 +45,8 @@ pub trait Broker: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), PublishError>> + Send;
 
     /// Subscribes to a subject: to the messages that the broker accepts after this has returned. A broker
-    /// that promises delivery at least once resumes where this process, known by its origin, was.
+    /// that promises delivery at least once resumes where the subscription of this name was; each process,
+    /// known by its origin, has names of its own.
     ///
     /// # Errors
     ///
@@ -53,6 +54,7 @@ pub trait Broker: Send + Sync + 'static {
     fn subscribe(
         &self,
         subject: &str,
+        name: &str,
     ) -> impl Future<Output = Result<Self::Deliveries, BrokerError>> + Send;
 
     /// Returns when the broker has every message for which [`publish`](Self::publish) has returned.

@@ -36,8 +36,8 @@ struct Subject {
     messages: VecDeque<CloudEvent>,
     /// The number of the first message that is kept.
     first: u64,
-    /// Where each process is, by its origin: the number of the next message for it.
-    positions: HashMap<String, u64>,
+    /// The number of the next message for each subscription, by its process and its name.
+    positions: HashMap<(String, String), u64>,
 }
 
 impl Subject {
@@ -164,14 +164,16 @@ impl Broker for MemoryBroker {
         Ok(())
     }
 
-    async fn subscribe(&self, subject: &str) -> Result<MemoryDeliveries, BrokerError> {
+    async fn subscribe(&self, subject: &str, name: &str) -> Result<MemoryDeliveries, BrokerError> {
         let origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (origin.clone(), name.to_owned());
+        drop(origin);
         let mut subjects = self.shared.subjects();
         let messages = subjects.entry(subject.to_owned()).or_default();
         let end = messages.end();
         let is_durable = self.shared.guarantee == Guarantee::AtLeastOnce;
         let next = if is_durable {
-            *messages.positions.entry(origin.clone()).or_insert(end)
+            *messages.positions.entry(key.clone()).or_insert(end)
         } else {
             end
         };
@@ -179,7 +181,7 @@ impl Broker for MemoryBroker {
             shared: Arc::clone(&self.shared),
             accepted: self.shared.accepted.subscribe(),
             subject: subject.to_owned(),
-            origin: origin.clone(),
+            key,
             next,
             catch_up: is_durable.then_some(end),
         })
@@ -211,7 +213,7 @@ pub struct MemoryDeliveries {
     shared: Arc<Shared>,
     accepted: watch::Receiver<u64>,
     subject: String,
-    origin: String,
+    key: (String, String),
     /// The number of the next message.
     next: u64,
     /// Where the messages end that were stored when it began, until they have been delivered.
@@ -222,7 +224,7 @@ impl MemoryDeliveries {
     /// Notes that the messages before the next one are delivered.
     fn note(&self) {
         if let Some(subject) = self.shared.subjects().get_mut(&self.subject)
-            && let Some(position) = subject.positions.get_mut(&self.origin)
+            && let Some(position) = subject.positions.get_mut(&self.key)
         {
             *position = self.next;
         }

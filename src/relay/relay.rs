@@ -202,7 +202,7 @@ impl<B: Broker> Relay<B> {
         let name = <<C as Import>::Wire as Channel>::NAME;
         name::check(name)?;
         self.state().claim_import::<C>()?;
-        let deliveries = match self.broker.subscribe(&self.subject(name)).await {
+        let deliveries = match self.broker.subscribe(&self.subject(name), C::NAME).await {
             Ok(deliveries) => deliveries,
             Err(error) => {
                 self.state().release_import::<C>();

@@ -7,9 +7,7 @@ use bytes::Bytes;
 
 use super::Testbed;
 use super::process::{Process, Tick, Wire, message, raw, within};
-use crate::relay::broker::{
-    Broker, BrokerEvent, Deliveries as _, Delivery, Guarantee, PublishError,
-};
+use crate::relay::broker::{Broker, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError};
 use crate::relay::cloud_event::CloudEvent;
 use crate::relay::sequence::Run;
 use crate::relay::status::{DropReason, RelayEvent, Unreadable};
@@ -300,28 +298,65 @@ pub(super) async fn a_process_was_away<T: Testbed>(testbed: &T) {
     process.expect("b", 20..30).await;
     process.close().await;
 
-    // A message that has been taken, and not delivered, comes again.
-    if is_durable {
-        let (broker, subject) = raw(testbed, "absent").await;
-        let mut deliveries = broker.subscribe(&subject).await.expect("it subscribes");
-        sender.publish(30..33).await;
-        for _ in 0..2 {
-            while within("a message", deliveries.next()).await == Some(Delivery::CaughtUp) {}
-        }
-        drop(deliveries);
-        let (broker, subject) = raw(testbed, "absent").await;
-        let mut deliveries = broker.subscribe(&subject).await.expect("it subscribes");
-        let Some(Delivery::Event(event)) = within("a message", deliveries.next()).await else {
-            panic!("not an event");
-        };
-        let event: Tick = serde_json::from_slice(&event.data).expect("it is a tick");
-        assert!(
-            event.number <= 31,
-            "a message that was not delivered comes again"
-        );
-        deliveries.close().await;
-    }
     sender.close().await;
+}
+
+/// A message that has been taken and not delivered comes again, if the broker stores it. Each subscription
+/// of a process has a place of its own.
+pub(super) async fn each_subscription_resumes<T: Testbed>(testbed: &T) {
+    let (broker, subject) = raw(testbed, "places").await;
+    if broker.guarantee() == Guarantee::AtMostOnce {
+        return;
+    }
+    let mut first = subscribed(&broker, &subject, "first").await;
+    let mut second = subscribed(&broker, &subject, "second").await;
+    let run = Run::new();
+    for number in 1..=3 {
+        let published = broker.publish(&subject, message(run, number)).await;
+        published.expect("the message is sent");
+    }
+    assert_eq!(next_number(&mut first).await, 1);
+    assert_eq!(next_number(&mut first).await, 2);
+    assert_eq!(next_number(&mut second).await, 1);
+    drop((first, second, broker));
+
+    let (broker, subject) = raw(testbed, "places").await;
+    let mut first = subscribed(&broker, &subject, "first").await;
+    let again = next_number(&mut first).await;
+    assert!(again <= 2, "a message that was not delivered comes again");
+    let mut second = subscribed(&broker, &subject, "second").await;
+    assert_eq!(next_number(&mut second).await, 1, "each name has its place");
+    for number in 2..=3 {
+        assert_eq!(next_number(&mut second).await, number, "in order");
+    }
+    second.close().await;
+    let mut second = subscribed(&broker, &subject, "second").await;
+    let published = broker.publish(&subject, message(run, 4)).await;
+    published.expect("the message is sent");
+    let next = next_number(&mut second).await;
+    assert_eq!(
+        next, 4,
+        "what was delivered before `close` does not come again"
+    );
+}
+
+async fn subscribed<B: Broker>(broker: &B, subject: &str, name: &str) -> B::Deliveries {
+    let subscribed = broker.subscribe(subject, name).await;
+    subscribed.expect("it subscribes")
+}
+
+/// The number of the next event.
+async fn next_number(deliveries: &mut impl Deliveries) -> u32 {
+    loop {
+        match within("a message", deliveries.next()).await {
+            Some(Delivery::Event(event)) => {
+                let event: Tick = serde_json::from_slice(&event.data).expect("it is a tick");
+                return event.number;
+            }
+            Some(Delivery::CaughtUp) => {}
+            other => panic!("not an event: {other:?}"),
+        }
+    }
 }
 
 /// A relay that is closed has sent what was published before.

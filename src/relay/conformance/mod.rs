@@ -55,7 +55,8 @@ pub trait Testbed: Sync {
 
 /// Checks a broker: the order of an origin, many publishers and many importers, events that do not come
 /// back, gaps, messages sent again, messages that cannot be read, messages that are too large, a server
-/// that goes away and comes back, a process that was away, closing, and many events.
+/// that goes away and comes back, a process that was away, subscriptions that resume, closing, and many
+/// events.
 ///
 /// It takes some seconds, and runs on a tokio runtime with its time enabled. The subjects that it uses
 /// begin with `conformance`.
@@ -72,6 +73,7 @@ pub async fn check<T: Testbed>(testbed: &T) {
     Box::pin(checks::the_connection_is_told(testbed)).await;
     Box::pin(checks::the_server_goes_away(testbed)).await;
     Box::pin(checks::a_process_was_away(testbed)).await;
+    Box::pin(checks::each_subscription_resumes(testbed)).await;
     Box::pin(checks::closing_sends_all(testbed)).await;
     Box::pin(checks::stress(testbed)).await;
 }

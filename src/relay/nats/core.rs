@@ -84,7 +84,7 @@ impl Broker for NatsBroker {
         })
     }
 
-    async fn subscribe(&self, subject: &str) -> Result<NatsDeliveries, BrokerError> {
+    async fn subscribe(&self, subject: &str, _name: &str) -> Result<NatsDeliveries, BrokerError> {
         let refused = |error: &dyn std::fmt::Display| BrokerError::Refused {
             message: error.to_string(),
         };

@@ -51,6 +51,7 @@ impl JetStreamDeliveries {
         server: Arc<Server>,
         opened: Opened,
         subject: &str,
+        name: &str,
     ) -> Result<Self, BrokerError> {
         let stream = server.context.get_stream(&opened.stream.name).await;
         let end = stream
@@ -58,7 +59,7 @@ impl JetStreamDeliveries {
             .cached_info()
             .state
             .last_sequence;
-        let key = key(&opened.origin, subject);
+        let key = key(&opened.origin, name);
         let loaded = opened.positions.load(&key).await;
         let position = loaded.map_err(|message| BrokerError::Refused { message })?;
         let mut deliveries = Self {

@@ -183,13 +183,17 @@ impl Broker for JetStreamBroker {
         }
     }
 
-    async fn subscribe(&self, subject: &str) -> Result<JetStreamDeliveries, BrokerError> {
+    async fn subscribe(
+        &self,
+        subject: &str,
+        name: &str,
+    ) -> Result<JetStreamDeliveries, BrokerError> {
         let opened = self.opened.get().cloned();
         let opened = opened.ok_or(BrokerError::Refused {
             message: "it has not been opened".to_owned(),
         })?;
         self.server.connection.connected().await;
-        JetStreamDeliveries::new(Arc::clone(&self.server), opened, subject).await
+        JetStreamDeliveries::new(Arc::clone(&self.server), opened, subject, name).await
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {

@@ -1,4 +1,4 @@
-//! Where each process is on each subject: the last message for each key of a stream of their own.
+//! Where each subscription of each process is: the last message for each key of a stream of their own.
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, Stream};
@@ -33,7 +33,7 @@ impl Positions {
         })
     }
 
-    /// The position of the process that this key names; `None` when it has none.
+    /// The position of the subscription that this key names; `None` when it has none.
     pub(super) async fn load(&self, key: &str) -> Result<Option<u64>, String> {
         let last = self
             .stream
@@ -63,9 +63,9 @@ impl Positions {
     }
 }
 
-/// The key of a process's position on a subject. Characters that a part of a subject cannot have are written
+/// The key of the position of a process's subscription. Characters that a part of a subject cannot have are written
 /// as `=` and their code.
-pub(super) fn key(origin: &str, subject: &str) -> String {
+pub(super) fn key(origin: &str, name: &str) -> String {
     let part = |text: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let each = |c| {
@@ -77,7 +77,7 @@ pub(super) fn key(origin: &str, subject: &str) -> String {
         };
         text.chars().map(each).collect::<String>()
     };
-    format!("{}.{}", part(origin), part(subject))
+    format!("{}.{}", part(origin), part(name))
 }
 
 #[cfg(test)]
@@ -85,8 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_process_and_subject_has_a_key_of_its_own() {
-        assert_eq!(key("checkout-7", "shop.cart"), "checkout-7.shop=2ecart");
+    fn each_subscription_has_a_key_of_its_own() {
+        assert_eq!(key("checkout-7", "remote.cart"), "checkout-7.remote=2ecart");
         assert_ne!(key("a.b", "c"), key("a", "b.c"));
         assert_ne!(key("a=2eb", "c"), key("a.b", "c"));
     }
