@@ -2,6 +2,7 @@
 
 #![cfg(feature = "relay")]
 
+mod compile;
 mod conformance;
 #[cfg(feature = "nats")]
 mod nats;

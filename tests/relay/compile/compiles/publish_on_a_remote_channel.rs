@@ -1,0 +1,10 @@
+use typed_hub::relay::{Remote, RemoteEvent};
+use typed_hub::{Auth, AuthEvent, Hub};
+
+pub fn main() {
+    let hub = Hub::new();
+    let guard = hub.listen::<Remote<Auth>>(|remote: &RemoteEvent<Auth>| {
+        assert_ne!(remote.event, AuthEvent::SignedOut);
+    });
+    drop(guard);
+}
