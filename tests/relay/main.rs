@@ -2,8 +2,13 @@
 
 #![cfg(feature = "relay")]
 
+mod bad_input;
+mod bounded;
+mod common;
 mod compile;
 mod conformance;
+mod protected;
+
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
