@@ -1,7 +1,7 @@
-//! The claim of a protected channel, by which the auth category has [`Auth`](crate::Auth) of a hub for
-//! itself.
+//! The claim of a protected channel, by which a hub has one auth category and one relay.
 
 use std::marker::PhantomData;
+#[cfg(feature = "auth")]
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,6 +42,7 @@ pub(crate) struct Claim<C: Protected> {
     channel: PhantomData<fn() -> C>,
 }
 
+#[cfg(feature = "auth")]
 impl<C: Protected> Claim<C> {
     /// Publishes an event on the claimed channel without blocking: exceeds the capacity of the queue
     /// and of every receiver if needed.

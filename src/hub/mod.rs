@@ -10,7 +10,7 @@
 
 mod any;
 mod channel;
-#[cfg(feature = "auth")]
+#[cfg(any(feature = "auth", feature = "relay"))]
 mod claim;
 mod debug;
 mod flush;
@@ -40,7 +40,7 @@ use any::Channels;
 use channel::ChannelState;
 use registry::Registry;
 
-#[cfg(feature = "auth")]
+#[cfg(any(feature = "auth", feature = "relay"))]
 pub(crate) use claim::Claim;
 pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
 pub use options::{HubBuilder, HubOptions, ReceiverOptions};

@@ -74,12 +74,20 @@ pub trait Broker: Send + Sync + 'static {
 pub trait Deliveries: Send + 'static {
     /// Waits for the next message; `None` when none will come. Dropping the future loses no message.
     ///
-    /// Calling it says that the message before has been delivered. A process that ends before that gets
-    /// this message again, if the broker promises delivery at least once. It may send up to 1,024 messages
-    /// of an origin again: the relay knows them by their numbers.
+    /// A broker that promises delivery at least once may send up to 1,024 messages of an origin again: the
+    /// relay knows them by their numbers.
     fn next(&mut self) -> impl Future<Output = Option<Delivery>> + Send;
 
-    /// Ends the subscription. Every message that [`next`](Self::next) has returned has been delivered.
+    /// Marks the place behind the messages that [`next`](Self::next) has returned. A broker that promises
+    /// delivery at most once has nothing to do.
+    fn mark(&mut self);
+
+    /// Stores the marked place: the messages before it have reached the listeners, and are not sent to this
+    /// subscription again. What fails is an event of [`Broker::next_event`]. Dropping the future leaves the
+    /// place that was stored before, or this one.
+    fn store(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Ends the subscription.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::status::Unreadable;
@@ -38,14 +39,15 @@ impl CloudEvent {
     /// # Errors
     ///
     /// [`Unreadable::NotACloudEvent`] when it is not such an event of version 1.0, and
-    /// [`Unreadable::NotJson`] when its data are of another type.
+    /// [`Unreadable::NotJson`] when its data are of another type, or in base64.
     pub fn from_structured(payload: &[u8]) -> Result<Self, Unreadable> {
         let event: Structured =
             serde_json::from_slice(payload).map_err(|_| Unreadable::NotACloudEvent)?;
         if !is_version(&event.specversion) {
             return Err(Unreadable::NotACloudEvent);
         }
-        if event.datacontenttype.is_some_and(|kind| !is_json(&kind)) {
+        let is_other = event.datacontenttype.is_some_and(|kind| !is_json(&kind));
+        if is_other || event.data_base64.is_some() {
             return Err(Unreadable::NotJson);
         }
         let data = event.data.as_deref().map_or("null", RawValue::get);
@@ -69,6 +71,7 @@ struct Structured {
     time: Option<String>,
     datacontenttype: Option<String>,
     data: Option<Box<RawValue>>,
+    data_base64: Option<IgnoredAny>,
 }
 
 /// Whether a `specversion` is one that this module reads: 1.0, or a later one that only adds.
@@ -119,6 +122,8 @@ mod tests {
         }
         let xml = bare.replace('{', r#"{"datacontenttype":"text/xml","#);
         assert_eq!(read(&xml), Err(Unreadable::NotJson));
+        let base64 = bare.replace('{', r#"{"data_base64":"AA==","#);
+        assert_eq!(read(&base64), Err(Unreadable::NotJson));
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub enum ConnectError {
     /// The origin cannot be the name of a process.
     #[error("the origin: {0}")]
     Origin(NameError),
+    /// The hub has a relay already: close that one, or use another hub.
+    #[error("the hub has a relay already: close that one, or use another hub")]
+    HubTaken,
     /// The broker does not serve the relay.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -23,6 +26,9 @@ pub enum ExportError {
     /// The channel's name cannot be a part of a subject.
     #[error("the channel's name: {0}")]
     Name(#[from] NameError),
+    /// The channel is [`RelayStatus`](super::RelayStatus), which tells of this process alone.
+    #[error("the relay's own channel tells of this process alone")]
+    Status,
     /// The relay exports this channel already.
     #[error("the relay exports this channel already")]
     Twice,

@@ -1,63 +1,27 @@
 //! The task that sends the events of one channel.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::broker::{Broker, Guarantee, PublishError};
 use super::cloud_event::CloudEvent;
 use super::origin::clean;
 use super::sequence::Run;
-use super::status::{DropReason, RelayEvent, tell};
+use super::status::{DropReason, RelayEvent, tell, tell_stopped};
+use super::task::{Signals, bounded, is_imported, isolated, isolated_task};
 use crate::channel::Channel;
 use crate::delivery::receiver::Receiver;
 use crate::delivery::receiver::received::Received;
-use crate::envelope::{Envelope, Source};
+use crate::envelope::Envelope;
 use crate::error::{RecvError, TryRecvError};
 use crate::hub::WeakHub;
 
-/// The source of every event that a relay has imported, by which an export knows it.
-pub(super) fn imported() -> Source {
-    Location::caller()
-}
-
 /// What a heartbeat's type is: the channel's name, and this.
 pub(super) const HEARTBEAT: &str = ".heartbeat";
-
-/// What the tasks of a relay see of it.
-#[derive(Clone)]
-pub(super) struct Signals {
-    /// The time by which a relay that is closing has to end.
-    pub(super) closing: watch::Receiver<Option<Instant>>,
-    /// How often the broker has become reachable.
-    pub(super) connects: watch::Receiver<u64>,
-}
-
-impl Signals {
-    /// Waits until the relay is closing.
-    pub(super) async fn closed(&mut self) {
-        // Without its sender the relay is gone, and this task with it.
-        let _ = self.closing.wait_for(Option::is_some).await;
-    }
-
-    fn is_closing(&self) -> bool {
-        self.closing.borrow().is_some()
-    }
-
-    /// Waits until the relay is closing and its time is over.
-    pub(super) async fn timeout(mut self) {
-        self.closed().await;
-        let end = *self.closing.borrow();
-        if let Some(end) = end {
-            sleep_until(end).await;
-        }
-    }
-}
 
 pub(super) struct Export<C: Channel, B> {
     pub(super) hub: WeakHub,
@@ -72,22 +36,28 @@ pub(super) struct Export<C: Channel, B> {
 }
 
 impl<C: Channel<Event: Serialize>, B: Broker> Export<C, B> {
-    /// Sends events until the relay is closing and none waits, and returns how many it has not sent.
-    pub(super) async fn run(self) -> u64 {
-        let timeout = self.signals.clone().timeout();
+    /// Sends events until the relay is closing and those of before are sent. Returns how many of them are
+    /// not; `None` when that is not known, because the task has panicked.
+    pub(super) async fn run(self) -> Option<u64> {
+        let (hub, timeout) = (self.hub.clone(), self.signals.clone().timeout());
         let mut sending = Sending {
             number: 0,
+            left: None,
             in_flight: false,
             export: self,
         };
-        tokio::select! {
-            biased;
-            () = sending.run() => 0,
-            () = timeout => {
-                let waiting = sending.export.receiver.len() as u64;
-                waiting + u64::from(sending.in_flight)
+        let ended = isolated_task(async {
+            tokio::select! {
+                biased;
+                () = sending.run() => 0,
+                () = timeout => sending.unsent(),
             }
+        });
+        let unsent = ended.await;
+        if unsent.is_none() {
+            tell_stopped::<C>(&hub).await;
         }
+        unsent
     }
 }
 
@@ -95,16 +65,29 @@ struct Sending<C: Channel, B> {
     export: Export<C, B>,
     /// The number of the last event.
     number: u64,
+    /// How many events are left to send, when the relay is closing.
+    left: Option<usize>,
     /// Whether an event has been taken and is not sent yet.
     in_flight: bool,
 }
 
 impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
     async fn run(&mut self) {
-        let mut heartbeat = interval(self.export.heartbeat.max(Duration::from_millis(1)));
+        let period = bounded(self.export.heartbeat);
+        let mut heartbeat = interval_at(Instant::now() + period, period);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let beats = self.export.broker.guarantee() == Guarantee::AtMostOnce;
+        if beats {
+            // Importers count from here.
+            self.beat().await;
+        }
         loop {
+            if self.export.signals.is_closing() {
+                let waiting = self.export.receiver.len();
+                if *self.left.get_or_insert(waiting) == 0 {
+                    break;
+                }
+            }
             match self.export.receiver.try_recv() {
                 Ok(event) => {
                     self.send(event).await;
@@ -115,7 +98,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
                     continue;
                 }
                 Err(TryRecvError::Closed) => break,
-                Err(TryRecvError::Empty) if self.export.signals.is_closing() => break,
+                Err(TryRecvError::Empty) if self.left.is_some() => break,
                 Err(TryRecvError::Empty) => {}
             }
             let Export {
@@ -144,19 +127,25 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
         }
     }
 
+    fn unsent(&self) -> u64 {
+        let waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
+        waiting as u64 + u64::from(self.in_flight)
+    }
+
     async fn send(&mut self, event: Received<C>) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
         let envelope = Received::envelope(&event);
-        if envelope.is_some_and(|envelope| envelope.source() == imported()) {
+        if envelope.is_some_and(|envelope| is_imported(envelope.source())) {
             return;
         }
         let time = envelope.map(Envelope::time);
         // A panic of the user's code costs this event, and not the export.
-        let json = catch_unwind(AssertUnwindSafe(|| serde_json::to_vec(&*event)));
+        let json = isolated(|| serde_json::to_vec(&*event));
         drop(event);
         let data = match json {
-            Ok(Ok(json)) => Bytes::from(json),
-            Ok(Err(_)) => return self.skip(1, DropReason::NotSerialised).await,
-            Err(_) => return self.skip(1, DropReason::Panicked).await,
+            Some(Ok(json)) => Bytes::from(json),
+            Some(Err(_)) => return self.skip(1, DropReason::NotSerialised).await,
+            None => return self.skip(1, DropReason::Panicked).await,
         };
         self.number += 1;
         let message = CloudEvent {

@@ -1,16 +1,21 @@
 //! The task that publishes the events of other processes.
 
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use super::broker::{Deliveries, Delivery, Guarantee};
 use super::cloud_event::CloudEvent;
-use super::export::{HEARTBEAT, Signals, imported};
+use super::export::HEARTBEAT;
 use super::origin::Origin;
 use super::remote::sealed::Import;
 use super::sequence::{Origins, Run, Verdict};
-use super::status::{RelayEvent, Unreadable, tell};
+use super::status::{RelayEvent, Unreadable, tell, tell_stopped};
+use super::task::{Signals, imported, isolated, isolated_task};
 use crate::channel::Channel;
 use crate::hub::WeakHub;
 
@@ -25,28 +30,63 @@ pub(super) struct Importing {
     /// How large the data of a message may be, in bytes.
     pub(super) max_bytes: usize,
     pub(super) origins: Origins,
+    /// Whether what the broker had stored has been delivered.
+    pub(super) has_caught_up: bool,
     /// Whether it has told that another process uses its origin.
     pub(super) has_told_origin: bool,
     pub(super) signals: Signals,
 }
 
+/// How often the place in the messages is stored.
+const STORE: Duration = Duration::from_millis(250);
+
+type Flushing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Importing {
     /// Publishes what the subscription delivers until the relay is closing.
-    pub(super) async fn run<C: Import>(mut self, mut deliveries: impl Deliveries) {
+    pub(super) async fn run<C: Import>(self, deliveries: impl Deliveries) {
+        let (hub, signals) = (self.hub.clone(), self.signals.clone());
+        let ended = isolated_task(self.deliver_all::<C>(deliveries)).await;
+        if ended.is_none() || !signals.is_closing() {
+            tell_stopped::<C>(&hub).await;
+        }
+    }
+
+    async fn deliver_all<C: Import>(mut self, mut deliveries: impl Deliveries) {
         let mut signals = self.signals.clone();
         let timeout = self.signals.clone().timeout();
+        let stores = self.guarantee == Guarantee::AtLeastOnce;
         let importing = async {
-            let mut closed = std::pin::pin!(signals.closed());
+            let mut closed = pin!(signals.closed());
+            // When the place is stored next: first the listeners get the events before it.
+            let mut due = None;
+            let mut flushing: Option<Flushing> = None;
             loop {
-                let delivery = tokio::select! {
+                tokio::select! {
                     biased;
                     () = &mut closed => break,
-                    delivery = deliveries.next() => delivery,
-                };
-                match delivery {
-                    Some(delivery) => self.deliver::<C>(delivery).await,
-                    None => break,
+                    () = flushed(&mut flushing) => {
+                        flushing = None;
+                        deliveries.store().await;
+                    }
+                    () = reached(due), if flushing.is_none() => {
+                        due = None;
+                        deliveries.mark();
+                        flushing = Some(Box::pin(flush(self.hub.clone())));
+                    }
+                    delivery = deliveries.next() => {
+                        let Some(delivery) = delivery else { break };
+                        self.deliver::<C>(delivery).await;
+                        if stores && due.is_none() {
+                            due = Some(Instant::now() + STORE);
+                        }
+                    }
                 }
+            }
+            if stores {
+                deliveries.mark();
+                flush(self.hub.clone()).await;
+                deliveries.store().await;
             }
             deliveries.close().await;
         };
@@ -64,20 +104,21 @@ impl Importing {
                 self.unreadable::<C>(origin, reason).await;
             }
             Delivery::CaughtUp => {
-                let channel = C::Wire::NAME;
+                self.has_caught_up = true;
+                let channel = C::NAME;
                 self.tell(RelayEvent::CaughtUp { channel }).await;
             }
         }
     }
 
     async fn event<C: Import>(&mut self, event: CloudEvent) {
-        let channel = C::Wire::NAME;
+        let channel = C::NAME;
         let place = Run::parse(&event.id);
         if event.source == *self.origin {
             return self.own(channel, place).await;
         }
         if let (Some((run, number)), Some(kind)) = (place, event.kind.strip_suffix(HEARTBEAT))
-            && kind == channel
+            && kind == C::Wire::NAME
         {
             let (origin, missed) = self.origins.heartbeat(&event.source, run, number);
             return self.lagged(channel, origin, missed).await;
@@ -114,22 +155,23 @@ impl Importing {
             return Err(Unreadable::TooLarge { bytes });
         }
         // A panic of the user's code costs this event, and not the import.
-        let read = catch_unwind(AssertUnwindSafe(|| serde_json::from_slice(&event.data)));
-        read.map_err(|_| Unreadable::Panicked)?
+        let read = isolated(|| serde_json::from_slice(&event.data));
+        read.ok_or(Unreadable::Panicked)?
             .map_err(|error| Unreadable::OtherSchema {
                 line: error.line(),
                 column: error.column(),
             })
     }
 
-    /// A message with the origin of this process: its own, or that of a run before; at most once it can
-    /// only be that of another process.
+    /// A message with the origin of this process: its own, that of a run before, which only a broker that
+    /// stores messages still has, or that of another process.
     async fn own(&mut self, channel: &'static str, place: Option<(Run, u64)>) {
         let is_own = place.is_some_and(|(run, _)| {
             let runs = self.own_runs.lock();
             runs.unwrap_or_else(PoisonError::into_inner).contains(&run)
         });
-        if !is_own && self.guarantee == Guarantee::AtMostOnce && !self.has_told_origin {
+        let is_stored = self.guarantee == Guarantee::AtLeastOnce && !self.has_caught_up;
+        if !is_own && !is_stored && !self.has_told_origin {
             self.has_told_origin = true;
             self.tell(RelayEvent::OriginInUse { channel }).await;
         }
@@ -148,7 +190,7 @@ impl Importing {
 
     async fn unreadable<C: Import>(&self, origin: Option<Origin>, reason: Unreadable) {
         let event = RelayEvent::Unreadable {
-            channel: C::Wire::NAME,
+            channel: C::NAME,
             origin,
             reason,
         };
@@ -159,5 +201,26 @@ impl Importing {
         if let Some(hub) = self.hub.upgrade() {
             tell(&hub, event).await;
         }
+    }
+}
+
+/// Waits until the hub has delivered what it has accepted.
+async fn flush(hub: WeakHub) {
+    if let Some(hub) = hub.upgrade() {
+        hub.flush_async().await;
+    }
+}
+
+async fn flushed(flushing: &mut Option<Flushing>) {
+    match flushing {
+        Some(flushing) => flushing.await,
+        None => pending().await,
+    }
+}
+
+async fn reached(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
     }
 }

@@ -183,6 +183,7 @@ impl Broker for MemoryBroker {
             subject: subject.to_owned(),
             key,
             next,
+            marked: next,
             catch_up: is_durable.then_some(end),
         })
     }
@@ -216,24 +217,15 @@ pub struct MemoryDeliveries {
     key: (String, String),
     /// The number of the next message.
     next: u64,
+    marked: u64,
     /// Where the messages end that were stored when it began, until they have been delivered.
     catch_up: Option<u64>,
 }
 
 impl MemoryDeliveries {
-    /// Notes that the messages before the next one are delivered.
-    fn note(&self) {
-        if let Some(subject) = self.shared.subjects().get_mut(&self.subject)
-            && let Some(position) = subject.positions.get_mut(&self.key)
-        {
-            *position = self.next;
-        }
-    }
-
-    /// The next message that is there, after it has noted that those before are delivered.
+    /// The next message that is there.
     fn take(&mut self) -> Option<Delivery> {
         self.accepted.mark_unchanged();
-        self.note();
         let subjects = self.shared.subjects();
         let subject = subjects.get(&self.subject)?;
         if self.catch_up.is_some_and(|end| self.next >= end) {
@@ -260,7 +252,17 @@ impl Deliveries for MemoryDeliveries {
         }
     }
 
-    async fn close(self) {
-        self.note();
+    fn mark(&mut self) {
+        self.marked = self.next;
     }
+
+    async fn store(&mut self) {
+        if let Some(subject) = self.shared.subjects().get_mut(&self.subject)
+            && let Some(position) = subject.positions.get_mut(&self.key)
+        {
+            *position = self.marked;
+        }
+    }
+
+    async fn close(self) {}
 }

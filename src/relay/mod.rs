@@ -3,7 +3,7 @@
 // The rooms, from the ground up: `name` checks subjects, `origin` is who sent an event, `cloud_event` a
 // message. `status` is the relay's own channel, `remote` the channels of other processes, `sequence`
 // tells gaps and duplicates, `broker` is the seam. `memory` and `nats` are brokers, `export` and `import`
-// the tasks of a `relay`, and `conformance` checks a broker.
+// the tasks of a `relay`, which share `task`, and `conformance` checks a broker.
 
 mod broker;
 mod cloud_event;
@@ -24,6 +24,7 @@ mod relay;
 mod remote;
 mod sequence;
 mod status;
+mod task;
 
 pub use broker::{Broker, BrokerError, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError};
 pub use cloud_event::CloudEvent;

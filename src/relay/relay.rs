@@ -3,10 +3,12 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -14,17 +16,18 @@ use typed_builder::TypedBuilder;
 
 use super::broker::{Broker, BrokerEvent, Guarantee};
 use super::error::{CloseError, ConnectError, ExportError, ImportError};
-use super::export::{Export, Signals};
+use super::export::Export;
 use super::import::{Importing, OwnRuns};
 use super::name;
 use super::origin::clean;
 use super::remote::Importable;
 use super::remote::sealed::Import;
 use super::sequence::{Origins, Run};
-use super::status::{RelayEvent, tell};
+use super::status::{KEY, RelayEvent, RelayStatus, tell};
+use super::task::{Signals, bounded};
 use crate::channel::Channel;
 use crate::delivery::receiver::log::Overflow;
-use crate::hub::{Hub, ReceiverOptions, WeakHub};
+use crate::hub::{Claim, Hub, ReceiverOptions, WeakHub};
 
 /// The options of a [`Relay`].
 #[derive(Clone, Debug, TypedBuilder)]
@@ -74,6 +77,8 @@ pub struct RelayOptions {
 #[must_use = "dropping a relay ends it"]
 pub struct Relay<B: Broker> {
     hub: Hub,
+    _claim: Claim<RelayStatus>,
+    runtime: Handle,
     broker: Arc<B>,
     options: RelayOptions,
     origin: Arc<str>,
@@ -89,7 +94,7 @@ pub struct Relay<B: Broker> {
 struct State {
     /// The channels that are carried, by their names.
     channels: HashMap<&'static str, Carried>,
-    exports: JoinSet<u64>,
+    exports: JoinSet<Option<u64>>,
     imports: JoinSet<()>,
 }
 
@@ -103,11 +108,12 @@ struct Carried {
 impl<B: Broker> Relay<B> {
     /// Connects a hub to the other processes. Its tasks run on the tokio runtime of the caller.
     ///
-    /// The first event on [`RelayStatus`](super::RelayStatus) is `Connected`, when the broker is there.
+    /// One hub has one relay. [`RelayStatus`] tells when the broker is there.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] when the prefix or the origin cannot be used, or the broker does not serve them.
+    /// [`ConnectError`] when the prefix or the origin cannot be used, when the hub has a relay, or when the
+    /// broker does not serve them.
     ///
     /// # Panics
     ///
@@ -119,6 +125,7 @@ impl<B: Broker> Relay<B> {
     ) -> Result<Self, ConnectError> {
         name::check(&options.prefix).map_err(ConnectError::Prefix)?;
         name::check(&options.origin).map_err(ConnectError::Origin)?;
+        let claim = hub.claim(&KEY).ok_or(ConnectError::HubTaken)?;
         broker.open(&options.prefix, &options.origin).await?;
 
         let broker = Arc::new(broker);
@@ -127,6 +134,8 @@ impl<B: Broker> Relay<B> {
         let watching = watch_connection(Arc::clone(&broker), hub.downgrade(), connects);
         Ok(Self {
             hub: hub.clone(),
+            _claim: claim,
+            runtime: Handle::current(),
             broker,
             origin: Arc::from(&*options.origin),
             options,
@@ -155,7 +164,8 @@ impl<B: Broker> Relay<B> {
 
     /// Exports a channel as [`export`](Self::export) does, with the options of the receiver in which events
     /// wait: how many, what happens when there are more, and whether retained events are sent first. With
-    /// [`Overflow::Block`] none is dropped, and `publish` waits for the broker.
+    /// [`Overflow::Block`] none is dropped, and `publish` waits for the broker: in a task use
+    /// [`publish_async`](Hub::publish_async) then.
     ///
     /// # Errors
     ///
@@ -164,6 +174,9 @@ impl<B: Broker> Relay<B> {
         &self,
         options: ReceiverOptions,
     ) -> Result<(), ExportError> {
+        if TypeId::of::<C>() == TypeId::of::<RelayStatus>() {
+            return Err(ExportError::Status);
+        }
         name::check(C::NAME)?;
         let mut state = self.state();
         let carried = state.carried::<C>().ok_or(ExportError::NameTaken)?;
@@ -184,13 +197,14 @@ impl<B: Broker> Relay<B> {
             signals: self.signals.clone(),
             heartbeat: self.options.heartbeat,
         };
-        state.exports.spawn(export.run());
+        state.exports.spawn_on(export.run(), &self.runtime);
         Ok(())
     }
 
     /// Publishes the events of the other processes on channel `C`: on an open channel as if they had been
-    /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker delivers
-    /// from now on.
+    /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker has the
+    /// subscription or, while the broker is away, when its client has it. Dropping the future imports
+    /// nothing.
     ///
     /// Events wait in the broker's client while the hub's queue, or a receiver that blocks, is full.
     ///
@@ -201,25 +215,22 @@ impl<B: Broker> Relay<B> {
     pub async fn import<C: Importable>(&self) -> Result<(), ImportError> {
         let name = <<C as Import>::Wire as Channel>::NAME;
         name::check(name)?;
-        self.state().claim_import::<C>()?;
-        let deliveries = match self.broker.subscribe(&self.subject(name), C::NAME).await {
-            Ok(deliveries) => deliveries,
-            Err(error) => {
-                self.state().release_import::<C>();
-                return Err(error.into());
-            }
-        };
+        let claim = ImportClaim::<C>::new(&self.state)?;
+        let deliveries = self.broker.subscribe(&self.subject(name), C::NAME).await?;
+        claim.keep();
         let importing = Importing {
             hub: self.hub.downgrade(),
             origin: Arc::clone(&self.origin),
             own_runs: Arc::clone(&self.own_runs),
             guarantee: self.broker.guarantee(),
             max_bytes: self.options.max_bytes,
-            origins: Origins::default(),
+            origins: Origins::new(self.broker.guarantee() == Guarantee::AtLeastOnce),
+            has_caught_up: false,
             has_told_origin: false,
             signals: self.signals.clone(),
         };
-        self.state().imports.spawn(importing.run::<C>(deliveries));
+        let importing = importing.run::<C>(deliveries);
+        self.state().imports.spawn_on(importing, &self.runtime);
         Ok(())
     }
 
@@ -235,22 +246,25 @@ impl<B: Broker> Relay<B> {
     ///
     /// [`CloseError`] with the number of events that were not sent.
     pub async fn close(self) -> Result<(), CloseError> {
-        let end = Instant::now() + self.options.close_timeout;
+        let end = Instant::now() + bounded(self.options.close_timeout);
         self.closing.send_replace(Some(end));
         let State {
             mut exports,
             mut imports,
             ..
-        } = std::mem::take(&mut *self.state());
-        let mut unsent = 0;
+        } = std::mem::take(&mut *lock(&self.state));
+        let (mut unsent, mut is_known) = (0, true);
         while let Some(ended) = exports.join_next().await {
-            unsent += ended.unwrap_or_default();
+            match ended {
+                Ok(Some(of_channel)) => unsent += of_channel,
+                Ok(None) | Err(_) => is_known = false,
+            }
         }
         while imports.join_next().await.is_some() {}
         // A broker that has stored each message has nothing to flush, however late it is.
         let grace = Instant::now() + Duration::from_millis(100);
         let flushed = timeout_at(end.max(grace), self.broker.flush()).await;
-        if unsent == 0 && matches!(flushed, Ok(Ok(()))) {
+        if unsent == 0 && is_known && matches!(flushed, Ok(Ok(()))) {
             Ok(())
         } else {
             Err(CloseError { unsent })
@@ -262,8 +276,12 @@ impl<B: Broker> Relay<B> {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
@@ -277,18 +295,42 @@ impl State {
         });
         (carried.channel == channel).then_some(carried)
     }
+}
 
-    fn claim_import<C: Import>(&mut self) -> Result<(), ImportError> {
-        let carried = self.carried::<C::Wire>().ok_or(ImportError::NameTaken)?;
+/// That channel `C` is imported. Dropping it before it is kept takes that back.
+struct ImportClaim<'a, C: Import> {
+    state: &'a Mutex<State>,
+    is_kept: bool,
+    channel: PhantomData<fn() -> C>,
+}
+
+impl<'a, C: Import> ImportClaim<'a, C> {
+    fn new(state: &'a Mutex<State>) -> Result<Self, ImportError> {
+        let mut channels = lock(state);
+        let carried = channels
+            .carried::<C::Wire>()
+            .ok_or(ImportError::NameTaken)?;
         if carried.imported_as.contains(&TypeId::of::<C>()) {
             return Err(ImportError::Twice);
         }
         carried.imported_as.push(TypeId::of::<C>());
-        Ok(())
+        Ok(Self {
+            state,
+            is_kept: false,
+            channel: PhantomData,
+        })
     }
 
-    fn release_import<C: Import>(&mut self) {
-        if let Some(carried) = self.carried::<C::Wire>() {
+    fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl<C: Import> Drop for ImportClaim<'_, C> {
+    fn drop(&mut self) {
+        if !self.is_kept
+            && let Some(carried) = lock(self.state).carried::<C::Wire>()
+        {
             carried
                 .imported_as
                 .retain(|other| *other != TypeId::of::<C>());

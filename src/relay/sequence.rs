@@ -39,8 +39,10 @@ impl Run {
 /// The origins heard of on one channel, and the last number of each of their runs.
 ///
 /// Bounded: anyone can send under any name. An origin that has been silent longest is forgotten first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Origins {
+    /// Whether events may come again.
+    redelivers: bool,
     origins: HashMap<Origin, Runs>,
     /// How many messages have been seen.
     clock: u64,
@@ -70,6 +72,14 @@ const MAX_RUNS: usize = 8;
 pub(super) const REDELIVERED: u64 = 1_024;
 
 impl Origins {
+    pub(super) fn new(redelivers: bool) -> Self {
+        Self {
+            redelivers,
+            origins: HashMap::new(),
+            clock: 0,
+        }
+    }
+
     /// Notes an event.
     pub(super) fn event(&mut self, origin: &str, run: Run, number: u64) -> (Origin, Verdict) {
         let (origin, last) = self.last(origin, run);
@@ -78,7 +88,13 @@ impl Origins {
             return (origin, Verdict::New { missed: 0 });
         };
         if number <= last && last - number < REDELIVERED {
-            return (origin, Verdict::Again);
+            // A number that is not new on a wire without redelivery is wrong, and its event is not.
+            let verdict = if self.redelivers {
+                Verdict::Again
+            } else {
+                Verdict::New { missed: 0 }
+            };
+            return (origin, verdict);
         }
         self.set(&origin, run, number);
         let missed = number.saturating_sub(last).saturating_sub(1);
@@ -88,11 +104,9 @@ impl Origins {
     /// Notes that the run's last event had this number, and returns how many events are missing.
     pub(super) fn heartbeat(&mut self, origin: &str, run: Run, number: u64) -> (Origin, u64) {
         let (origin, last) = self.last(origin, run);
-        let missed = number.saturating_sub(last.unwrap_or(number));
-        if last.is_none() || missed > 0 {
-            self.set(&origin, run, number);
-        }
-        (origin, missed)
+        let last = last.unwrap_or(number);
+        self.set(&origin, run, number.max(last));
+        (origin, number.saturating_sub(last))
     }
 
     /// The name of an origin whose events have no numbers.
@@ -119,14 +133,12 @@ impl Origins {
         self.clock += 1;
         if let Some(known) = self.origins.get_mut(origin) {
             known.last_seen = self.clock;
-            if let Some((_, last)) = known.runs.iter_mut().find(|(other, _)| *other == run) {
-                *last = number;
-            } else {
-                if known.runs.len() == MAX_RUNS {
-                    known.runs.remove(0);
-                }
-                known.runs.push((run, number));
+            match known.runs.iter().position(|(other, _)| *other == run) {
+                Some(place) => drop(known.runs.remove(place)),
+                None if known.runs.len() == MAX_RUNS => drop(known.runs.remove(0)),
+                None => {}
             }
+            known.runs.push((run, number));
             return;
         }
         if self.origins.len() == MAX_ORIGINS {
@@ -176,7 +188,7 @@ mod tests {
 
     #[test]
     fn gaps_are_counted_and_duplicates_seen() {
-        let mut origins = Origins::default();
+        let mut origins = Origins::new(true);
         assert_eq!(verdict(&mut origins, 5), Verdict::New { missed: 0 });
         assert_eq!(verdict(&mut origins, 6), Verdict::New { missed: 0 });
         assert_eq!(verdict(&mut origins, 10), Verdict::New { missed: 3 });
@@ -188,7 +200,7 @@ mod tests {
 
     #[test]
     fn each_run_and_each_origin_has_its_own_numbers() {
-        let mut origins = Origins::default();
+        let mut origins = Origins::new(true);
         verdict(&mut origins, 100);
         assert_eq!(origins.event("a", Run(8), 1).1, Verdict::New { missed: 0 });
         assert_eq!(origins.event("b", RUN, 1).1, Verdict::New { missed: 0 });
@@ -198,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_tells_what_is_missing_at_the_end() {
-        let mut origins = Origins::default();
+        let mut origins = Origins::new(true);
         assert_eq!(origins.heartbeat("a", RUN, 0).1, 0);
         assert_eq!(verdict(&mut origins, 3), Verdict::New { missed: 2 });
         assert_eq!(origins.heartbeat("a", RUN, 3).1, 0);
@@ -210,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_origin_that_lies_about_its_numbers_is_heard_again() {
-        let mut origins = Origins::default();
+        let mut origins = Origins::new(true);
         verdict(&mut origins, 1);
         let missed = u64::MAX - 2;
         assert_eq!(verdict(&mut origins, u64::MAX), Verdict::New { missed });
@@ -220,8 +232,28 @@ mod tests {
     }
 
     #[test]
+    fn an_event_with_an_old_number_is_new_where_none_comes_again() {
+        let mut origins = Origins::new(false);
+        verdict(&mut origins, 10);
+        assert_eq!(verdict(&mut origins, 5), Verdict::New { missed: 0 });
+        assert_eq!(verdict(&mut origins, 12), Verdict::New { missed: 1 });
+    }
+
+    #[test]
+    fn an_origin_that_is_heard_is_not_forgotten() {
+        let mut origins = Origins::new(true);
+        origins.event("quiet", RUN, 7);
+        for number in 0..3_000 {
+            origins.event(&format!("origin-{number}"), RUN, 1);
+            origins.heartbeat("quiet", RUN, 7);
+        }
+        let missed = origins.event("quiet", RUN, 9).1;
+        assert_eq!(missed, Verdict::New { missed: 1 });
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
-        let mut origins = Origins::default();
+        let mut origins = Origins::new(true);
         for number in 0..3_000 {
             origins.event(&format!("origin-{number}"), RUN, 1);
             origins.event("steady", Run(number), 1);

@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::origin::Origin;
 use crate::channel::{Channel, Protected};
-use crate::hub::Hub;
+use crate::hub::{Hub, WeakHub};
 
 /// The protected channel on which a [`Relay`](super::Relay) tells what happens to its connection, and to
 /// the events on their way.
 ///
-/// A relay waits for room in the hub's queue and in the receivers of this channel, like each publisher.
-/// Meanwhile it carries nothing, so read a receiver of this channel, or let it drop events.
+/// A relay waits for room in the hub's queue and in the receivers of this channel, as other publishers do.
+/// Meanwhile it carries nothing, so read a receiver of this channel, or let it drop events. A relay does not
+/// export this channel.
 ///
 /// It retains its last 16 events for late listeners.
 ///
@@ -98,6 +99,11 @@ pub enum RelayEvent {
         /// The name of the channel.
         channel: &'static str,
     },
+    /// The relay carries a channel no longer: the subscription has ended, or the task has panicked.
+    Stopped {
+        /// The name of the channel.
+        channel: &'static str,
+    },
     /// The client of the broker has dropped messages that this process did not take in time. What was
     /// lost is told as [`Lagged`](Self::Lagged).
     SlowConsumer,
@@ -138,6 +144,7 @@ impl fmt::Display for RelayEvent {
                 f,
                 "another process exports `{channel}` with the origin of this one: give each its own"
             ),
+            Self::Stopped { channel } => write!(f, "`{channel}` is carried no longer"),
             Self::SlowConsumer => f.write_str("messages were not taken in time, and dropped"),
             Self::Fault { message } => write!(f, "the broker reports: {message}"),
         }
@@ -200,6 +207,14 @@ pub enum DropReason {
         /// Its words, cleaned.
         message: String,
     },
+}
+
+/// Tells that channel `C` is carried no longer.
+pub(super) async fn tell_stopped<C: Channel>(hub: &WeakHub) {
+    if let Some(hub) = hub.upgrade() {
+        let channel = C::NAME;
+        tell(&hub, RelayEvent::Stopped { channel }).await;
+    }
 }
 
 /// Publishes on the relay's channel.

@@ -103,7 +103,7 @@ pub(crate) fn report_to_stderr(panic: &PanicReport) {
 
 /// Drops the payload of a panic. The drop is user code: it may panic with a payload whose drop
 /// panics again. After eight such panics the last payload is leaked.
-pub(super) fn discard_payload(mut payload: Box<dyn Any + Send>) {
+pub(crate) fn discard_payload(mut payload: Box<dyn Any + Send>) {
     for _ in 0..8 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             Ok(()) => return,

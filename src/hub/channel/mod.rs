@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::any::{AnyChannel, AnyListener};
-#[cfg(feature = "auth")]
+#[cfg(any(feature = "auth", feature = "relay"))]
 use super::claim::ClaimFlag;
 use super::publish_sites::PublishSites;
 use super::report::{ChannelReport, DeliveryKind, ListenerReport};
@@ -27,7 +27,7 @@ pub(super) use publish::PublishWaiter;
 
 /// Each part is created on first use.
 pub(in crate::hub) struct ChannelState<C: Channel> {
-    #[cfg(feature = "auth")]
+    #[cfg(any(feature = "auth", feature = "relay"))]
     pub(in crate::hub) claimed: ClaimFlag,
     kinds: Arc<ActiveKinds>,
     /// How many events have been accepted that neither a cache nor the inline listeners have
@@ -43,7 +43,7 @@ pub(in crate::hub) struct ChannelState<C: Channel> {
 impl<C: Channel> ChannelState<C> {
     pub(in crate::hub) fn new(shared: &Arc<HubShared>) -> Self {
         Self {
-            #[cfg(feature = "auth")]
+            #[cfg(any(feature = "auth", feature = "relay"))]
             claimed: ClaimFlag::default(),
             kinds: Arc::new(ActiveKinds::new(Arc::clone(shared))),
             published: AtomicU64::new(0),

@@ -123,6 +123,10 @@ impl Deliveries for NatsDeliveries {
         Some(headers::read(message.headers.as_ref(), message.payload))
     }
 
+    fn mark(&mut self) {}
+
+    async fn store(&mut self) {}
+
     async fn close(mut self) {
         // The connection may be gone, and the subscription with it.
         let _ = self.subscriber.unsubscribe().await;

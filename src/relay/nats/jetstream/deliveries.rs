@@ -11,7 +11,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::stream::Stream as JetStream;
 use futures_core::Stream as _;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::positions::key;
 use super::{Opened, Retry, Server, describe, headers, refused};
@@ -32,16 +32,11 @@ pub struct JetStreamDeliveries {
     delivered: u64,
     /// The sequence that is stored.
     stored: u64,
-    /// When the position is stored next.
-    due: Instant,
     /// Whether what was stored when it began has not all been delivered.
     is_behind: bool,
     /// Whether it has to be told that all has been delivered.
     has_caught_up: bool,
 }
-
-/// How often the position is stored.
-const STORE: Duration = Duration::from_millis(250);
 
 /// How long storing it may hold up the messages.
 const STORE_LIMIT: Duration = Duration::from_secs(1);
@@ -71,7 +66,6 @@ impl JetStreamDeliveries {
             handed_out: position.unwrap_or(end),
             delivered: position.unwrap_or(end),
             stored: position.unwrap_or(end),
-            due: Instant::now() + STORE,
             is_behind: true,
             has_caught_up: false,
         };
@@ -155,14 +149,6 @@ impl JetStreamDeliveries {
         headers::read(headers.as_ref(), payload)
     }
 
-    /// Stores the position. What fails is stored later.
-    async fn store(&mut self) {
-        self.due = Instant::now() + STORE;
-        if self.server.connection.is_connected() {
-            let _ = timeout(STORE_LIMIT, self.put()).await;
-        }
-    }
-
     async fn put(&mut self) -> Result<(), String> {
         self.opened
             .positions
@@ -175,30 +161,24 @@ impl JetStreamDeliveries {
 
 impl Deliveries for JetStreamDeliveries {
     async fn next(&mut self) -> Option<Delivery> {
+        if std::mem::take(&mut self.has_caught_up) {
+            return Some(Delivery::CaughtUp);
+        }
+        let message = self.next_message().await;
+        Some(self.hand_out(message))
+    }
+
+    fn mark(&mut self) {
         self.delivered = self.handed_out;
-        loop {
-            if self.has_caught_up {
-                self.has_caught_up = false;
-                return Some(Delivery::CaughtUp);
-            }
-            if self.delivered != self.stored && Instant::now() >= self.due {
-                self.store().await;
-            }
-            let (has_to_store, due) = (self.delivered != self.stored, self.due);
-            tokio::select! {
-                biased;
-                message = self.next_message() => return Some(self.hand_out(message)),
-                () = sleep_until(due), if has_to_store => {}
-            }
+    }
+
+    async fn store(&mut self) {
+        if self.delivered != self.stored && self.server.connection.is_connected() {
+            let _ = timeout(STORE_LIMIT, self.put()).await;
         }
     }
 
-    async fn close(mut self) {
-        self.delivered = self.handed_out;
-        if self.delivered != self.stored {
-            let _ = self.put().await;
-        }
-    }
+    async fn close(self) {}
 }
 
 impl fmt::Debug for JetStreamDeliveries {
