@@ -7,6 +7,7 @@ mod bounded;
 mod common;
 mod compile;
 mod conformance;
+mod ends;
 mod protected;
 
 #[cfg(feature = "nats")]
