@@ -1,7 +1,11 @@
-//! The brokers in memory do what a broker has to.
+//! The brokers in memory do what a broker has to, and one that does not is found out.
 
+use tokio::task::JoinSet;
 use typed_hub::relay::conformance::{Testbed, check};
-use typed_hub::relay::{MemoryBroker, MemoryServer};
+use typed_hub::relay::{
+    Broker, BrokerError, BrokerEvent, CloudEvent, Deliveries, Delivery, Guarantee, MemoryBroker,
+    MemoryDeliveries, MemoryServer, PublishError,
+};
 
 struct Memory(MemoryServer);
 
@@ -29,4 +33,169 @@ async fn at_most_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_least_once() {
     check(&Memory(MemoryServer::durable())).await;
+}
+
+/// What a broker does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Every tenth message is not delivered.
+    Loses,
+    /// Every tenth message is delivered twice.
+    Repeats,
+    /// Every tenth message is delivered after the one behind it.
+    Reorders,
+    /// A place is not stored.
+    Forgets,
+    /// What has been handed out is stored, and not what was marked.
+    StoresTooMuch,
+    /// All subscriptions of a process have one place.
+    SharesPlaces,
+    /// A message that is too large is lost, and not refused.
+    SwallowsTooLarge,
+}
+
+struct Faulty {
+    server: MemoryServer,
+    fault: Fault,
+}
+
+struct FaultyBroker {
+    broker: MemoryBroker,
+    fault: Fault,
+}
+
+struct FaultyDeliveries {
+    deliveries: MemoryDeliveries,
+    fault: Fault,
+    count: u32,
+    held: Option<Delivery>,
+}
+
+impl Testbed for Faulty {
+    type Broker = FaultyBroker;
+
+    async fn connect(&self) -> FaultyBroker {
+        FaultyBroker {
+            broker: self.server.connect(),
+            fault: self.fault,
+        }
+    }
+
+    async fn stop(&self) {
+        self.server.stop();
+    }
+
+    async fn start(&self) {
+        self.server.start();
+    }
+}
+
+impl Broker for FaultyBroker {
+    type Deliveries = FaultyDeliveries;
+
+    fn guarantee(&self) -> Guarantee {
+        self.broker.guarantee()
+    }
+
+    async fn open(&self, prefix: &str, origin: &str) -> Result<(), BrokerError> {
+        self.broker.open(prefix, origin).await
+    }
+
+    async fn publish(&self, subject: &str, event: CloudEvent) -> Result<(), PublishError> {
+        match self.broker.publish(subject, event).await {
+            Err(PublishError::TooLarge) if self.fault == Fault::SwallowsTooLarge => Ok(()),
+            published => published,
+        }
+    }
+
+    async fn subscribe(&self, subject: &str, name: &str) -> Result<FaultyDeliveries, BrokerError> {
+        let name = if self.fault == Fault::SharesPlaces {
+            ""
+        } else {
+            name
+        };
+        Ok(FaultyDeliveries {
+            deliveries: self.broker.subscribe(subject, name).await?,
+            fault: self.fault,
+            count: 0,
+            held: None,
+        })
+    }
+
+    async fn flush(&self) -> Result<(), BrokerError> {
+        self.broker.flush().await
+    }
+
+    async fn next_event(&self) -> BrokerEvent {
+        self.broker.next_event().await
+    }
+}
+
+impl Deliveries for FaultyDeliveries {
+    async fn next(&mut self) -> Option<Delivery> {
+        if let Some(held) = self.held.take() {
+            return Some(held);
+        }
+        let delivery = self.deliveries.next().await?;
+        self.count += 1;
+        if self.count % 10 == 0 {
+            match self.fault {
+                Fault::Loses => return self.deliveries.next().await,
+                Fault::Repeats => self.held = Some(delivery.clone()),
+                Fault::Reorders => {
+                    self.held = Some(delivery);
+                    return self.deliveries.next().await;
+                }
+                _ => {}
+            }
+        }
+        Some(delivery)
+    }
+
+    fn mark(&mut self) {
+        self.deliveries.mark();
+    }
+
+    async fn store(&mut self) {
+        match self.fault {
+            Fault::Forgets => {}
+            Fault::StoresTooMuch => {
+                self.deliveries.mark();
+                self.deliveries.store().await;
+            }
+            _ => self.deliveries.store().await,
+        }
+    }
+
+    async fn close(self) {
+        self.deliveries.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_keep_its_word_is_found_out() {
+    let mut checks = JoinSet::new();
+    let mut begin = |server, fault| {
+        let faulty = Faulty { server, fault };
+        checks.spawn(async move {
+            let checked = tokio::spawn(async move { check(&faulty).await }).await;
+            assert!(checked.is_err_and(|error| error.is_panic()), "{fault:?}");
+        });
+    };
+    for fault in [Fault::Loses, Fault::Repeats, Fault::Reorders] {
+        begin(MemoryServer::new(), fault);
+    }
+    for fault in [
+        Fault::Loses,
+        Fault::Reorders,
+        Fault::Forgets,
+        Fault::StoresTooMuch,
+        Fault::SharesPlaces,
+        Fault::SwallowsTooLarge,
+    ] {
+        begin(MemoryServer::durable(), fault);
+    }
+    while let Some(checked) = checks.join_next().await {
+        checked.unwrap();
+    }
 }

@@ -176,7 +176,7 @@ pub(super) async fn too_large<T: Testbed>(testbed: &T) {
     let mut process = Process::start(testbed.connect().await, "large", "a").await;
     let mut sender = Process::exporting(testbed.connect().await, "large", "b").await;
     let large = Tick {
-        text: "x".repeat(65 << 20),
+        text: "x".repeat(testbed.max_bytes() + 1),
         ..sender.tick(0)
     };
     sender.hub.publish::<Wire>(large);
@@ -190,7 +190,7 @@ pub(super) async fn too_large<T: Testbed>(testbed: &T) {
     assert_eq!((*missed, reason), (1, &DropReason::TooLarge));
     let (broker, subject) = raw(testbed, "large").await;
     let event = CloudEvent {
-        data: Bytes::from(vec![b' '; 65 << 20]),
+        data: Bytes::from(vec![b' '; testbed.max_bytes() + 1]),
         ..message(Run::new(), 1)
     };
     let refused = within(

@@ -43,6 +43,11 @@ pub trait Testbed: Sync {
     /// The broker to check.
     type Broker: Broker;
 
+    /// The largest message that the server takes, in bytes: 1 MiB unless said otherwise.
+    fn max_bytes(&self) -> usize {
+        1 << 20
+    }
+
     /// Makes a connection, as a process of its own would.
     fn connect(&self) -> impl Future<Output = Self::Broker> + Send;
 
