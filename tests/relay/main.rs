@@ -6,4 +6,12 @@ mod conformance;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod nats_faults;
+#[cfg(feature = "nats")]
+mod nats_proxy;
+#[cfg(feature = "nats")]
 mod nats_server;
+#[cfg(feature = "nats")]
+mod nats_soak;
+#[cfg(feature = "nats")]
+mod nats_world;
