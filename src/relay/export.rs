@@ -26,6 +26,11 @@ pub(super) fn imported() -> Source {
     Location::caller()
 }
 
+fn is_imported<C: Channel>(event: &Received<C>) -> bool {
+    let envelope = Received::envelope(event);
+    envelope.is_some_and(|envelope| envelope.source() == imported())
+}
+
 /// What a heartbeat's type is: the channel's name, and this.
 pub(super) const HEARTBEAT: &str = ".heartbeat";
 
@@ -83,10 +88,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Export<C, B> {
         tokio::select! {
             biased;
             () = sending.run() => 0,
-            () = timeout => {
-                let waiting = sending.export.receiver.len() as u64;
-                waiting + u64::from(sending.in_flight)
-            }
+            () = timeout => sending.unsent(),
         }
     }
 }
@@ -145,11 +147,10 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
     }
 
     async fn send(&mut self, event: Received<C>) {
-        let envelope = Received::envelope(&event);
-        if envelope.is_some_and(|envelope| envelope.source() == imported()) {
+        if is_imported(&event) {
             return;
         }
-        let time = envelope.map(Envelope::time);
+        let time = Received::envelope(&event).map(Envelope::time);
         // A panic of the user's code costs this event, and not the export.
         let json = catch_unwind(AssertUnwindSafe(|| serde_json::to_vec(&*event)));
         drop(event);
@@ -181,6 +182,21 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
                 self.tell(1, DropReason::Refused { message }).await;
             }
         }
+    }
+
+    /// Counts the events that wait and those that have been dropped since, when the time is over: nothing is
+    /// told any more, since a listener could let it wait.
+    fn unsent(&mut self) -> u64 {
+        let mut unsent = u64::from(self.in_flight);
+        // Those that were dropped come before those that wait. Events published meanwhile are too late.
+        for _ in 0..=self.export.receiver.len() {
+            match self.export.receiver.try_recv() {
+                Ok(event) => unsent += u64::from(!is_imported(&event)),
+                Err(TryRecvError::Lagged(lagged)) => unsent += lagged.missed,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        unsent
     }
 
     /// Leaves out the numbers of events that are lost, so that importers see the gap.
