@@ -25,6 +25,8 @@ pub(super) struct Importing {
     /// How large the data of a message may be, in bytes.
     pub(super) max_bytes: usize,
     pub(super) origins: Origins,
+    /// Whether what was stored when it began has been delivered.
+    pub(super) has_caught_up: bool,
     /// Whether it has told that another process uses its origin.
     pub(super) has_told_origin: bool,
     pub(super) signals: Signals,
@@ -64,6 +66,7 @@ impl Importing {
                 self.unreadable::<C>(origin, reason).await;
             }
             Delivery::CaughtUp => {
+                self.has_caught_up = true;
                 let channel = C::Wire::NAME;
                 self.tell(RelayEvent::CaughtUp { channel }).await;
             }
@@ -122,14 +125,15 @@ impl Importing {
             })
     }
 
-    /// A message with the origin of this process: its own, or that of a run before; at most once it can
-    /// only be that of another process.
+    /// A message with the origin of this process: its own, or, among those that were stored, that of a run
+    /// before. Any other can only be that of another process.
     async fn own(&mut self, channel: &'static str, place: Option<(Run, u64)>) {
         let is_own = place.is_some_and(|(run, _)| {
             let runs = self.own_runs.lock();
             runs.unwrap_or_else(PoisonError::into_inner).contains(&run)
         });
-        if !is_own && self.guarantee == Guarantee::AtMostOnce && !self.has_told_origin {
+        let was_stored = self.guarantee == Guarantee::AtLeastOnce && !self.has_caught_up;
+        if !is_own && !was_stored && !self.has_told_origin {
             self.has_told_origin = true;
             self.tell(RelayEvent::OriginInUse { channel }).await;
         }

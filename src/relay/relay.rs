@@ -216,6 +216,7 @@ impl<B: Broker> Relay<B> {
             guarantee: self.broker.guarantee(),
             max_bytes: self.options.max_bytes,
             origins: Origins::default(),
+            has_caught_up: false,
             has_told_origin: false,
             signals: self.signals.clone(),
         };
