@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ToServerAddrs};
+use async_nats::{Client, ClientError, ConnectOptions, Event, ToServerAddrs};
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::relay::broker::BrokerEvent;
 
@@ -33,6 +33,17 @@ pub(super) struct Connection {
 struct Reports {
     waiting: Mutex<VecDeque<BrokerEvent>>,
     arrived: Notify,
+    /// How often the client has dropped messages that were not taken in time.
+    dropped: AtomicU64,
+    /// Whether the client has given up for good.
+    is_closed: AtomicBool,
+}
+
+/// What had happened to a connection until a moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    connects: u64,
+    dropped: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -64,11 +75,42 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// Waits until the server is there.
-    pub(super) async fn connected(&self) {
+    /// Waits until the server is there, or says that it is waited for in vain.
+    pub(super) async fn connected(&self) -> Result<(), String> {
         while !self.is_connected() {
-            let _ = timeout(LOOK, self.reports.arrived.notified()).await;
+            if self.reports.is_closed.load(Ordering::Relaxed) {
+                return Err("the connection is closed for good".to_owned());
+            }
+            self.look().await;
         }
+        Ok(())
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        Seen {
+            connects: self.client.statistics().connects.load(Ordering::Relaxed),
+            dropped: self.reports.dropped.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until the connection of that moment is lost.
+    pub(super) async fn lost(&self, before: Seen) {
+        while self.is_connected() && self.seen().connects == before.connects {
+            self.look().await;
+        }
+    }
+
+    /// Waits until messages after that moment may have been lost: with the connection, or because they were
+    /// not taken in time.
+    pub(super) async fn changed(&self, before: Seen) {
+        while self.is_connected() && self.seen() == before {
+            self.look().await;
+        }
+    }
+
+    /// Waits until something may have happened.
+    async fn look(&self) {
+        let _ = timeout(LOOK, self.reports.arrived.notified()).await;
     }
 
     /// Returns when the server has handled what was sent before, or says why it has not.
@@ -91,10 +133,7 @@ impl Connection {
             if let Some(event) = self.change().or_else(|| self.reports.take()) {
                 return event;
             }
-            tokio::select! {
-                () = self.reports.arrived.notified() => {}
-                () = sleep(LOOK) => {}
-            }
+            self.look().await;
         }
     }
 
@@ -123,6 +162,15 @@ impl Connection {
 
 impl Reports {
     fn note(&self, event: Event) {
+        match event {
+            Event::SlowConsumer(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::Closed | Event::ClientError(ClientError::MaxReconnects) => {
+                self.is_closed.store(true, Ordering::Relaxed);
+            }
+            _ => {}
+        }
         let event = match event {
             Event::SlowConsumer(_) => Some(BrokerEvent::SlowConsumer),
             Event::ServerError(error) => Some(BrokerEvent::Fault(error.to_string())),

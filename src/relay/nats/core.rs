@@ -69,7 +69,8 @@ impl Broker for NatsBroker {
         // What is given to the client while the server is away waits there, outside of the receiver with
         // the user's capacity.
         if !self.connection.is_connected() {
-            self.connection.connected().await;
+            let connected = self.connection.connected().await;
+            connected.map_err(|message| PublishError::Refused { message })?;
         }
         let headers = headers::write(&event);
         let sent =
@@ -85,15 +86,21 @@ impl Broker for NatsBroker {
     }
 
     async fn subscribe(&self, subject: &str) -> Result<NatsDeliveries, BrokerError> {
-        let refused = |error: &dyn std::fmt::Display| BrokerError::Refused {
-            message: error.to_string(),
-        };
+        let unreachable = |message| BrokerError::Unreachable { message };
+        self.connection.connected().await.map_err(unreachable)?;
         let subscribed = self.connection.client.subscribe(subject.to_owned()).await;
-        let subscriber = subscribed.map_err(|error| refused(&error))?;
-        // The server has the subscription when it has answered what came after it. While it is away, it gets
-        // the subscription with the next connection.
-        if self.connection.is_connected() {
-            self.flush().await?;
+        let subscriber = subscribed.map_err(|error| BrokerError::Refused {
+            message: error.to_string(),
+        })?;
+        // The server has the subscription when it has answered what came after it, or when it has answered
+        // on the next connection, which begins with the subscriptions.
+        loop {
+            let seen = self.connection.seen();
+            tokio::select! {
+                flushed = self.flush() => break flushed?,
+                () = self.connection.lost(seen) => {}
+            }
+            self.connection.connected().await.map_err(unreachable)?;
         }
         Ok(NatsDeliveries { subscriber })
     }
