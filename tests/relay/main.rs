@@ -6,6 +6,8 @@ mod conformance;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod nats_bad_input;
+#[cfg(feature = "nats")]
 mod nats_faults;
 #[cfg(feature = "nats")]
 mod nats_proxy;
@@ -13,5 +15,7 @@ mod nats_proxy;
 mod nats_server;
 #[cfg(feature = "nats")]
 mod nats_soak;
+#[cfg(feature = "nats")]
+mod nats_streams;
 #[cfg(feature = "nats")]
 mod nats_world;

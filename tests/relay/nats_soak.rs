@@ -79,7 +79,10 @@ async fn take_part<B: Broker>(mut peer: Peer<B>, part: Part) {
                     .get(origin)
                     .is_some_and(|of| of.received + of.told == *sent)
         };
-        if expected.as_ref().is_some_and(|all| all.iter().all(complete)) {
+        if expected
+            .as_ref()
+            .is_some_and(|all| all.iter().all(complete))
+        {
             break;
         }
         if expected.is_some() && end.is_none() {
@@ -167,7 +170,12 @@ struct Process {
 impl Process {
     fn start(part: &Part) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "nats_soak::takes_part"])
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                "nats_soak::takes_part",
+            ])
             .env(PART, serde_json::to_string(part).unwrap())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -367,7 +375,10 @@ async fn a_process_that_is_killed_goes_on_where_it_was() {
         runs.len()
     );
     // The position is stored every 250 ms; the rest is for a machine that is busy.
-    assert!(oldest < 1_000, "more came again than the last quarter of a second");
+    assert!(
+        oldest < 1_000,
+        "more came again than the last quarter of a second"
+    );
     exporter.close().await;
 }
 
