@@ -10,6 +10,8 @@ mod nats_bad_input;
 #[cfg(feature = "nats")]
 mod nats_faults;
 #[cfg(feature = "nats")]
+mod nats_interop;
+#[cfg(feature = "nats")]
 mod nats_proxy;
 #[cfg(feature = "nats")]
 mod nats_server;
