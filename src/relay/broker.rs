@@ -17,7 +17,7 @@ pub trait Broker: Send + Sync + 'static {
     fn guarantee(&self) -> Guarantee;
 
     /// Prepares for the subjects that begin with the prefix, on behalf of the process that this origin
-    /// names. The relay calls it once, before all else.
+    /// names. The relay calls it once, before all else but [`next_event`](Self::next_event).
     ///
     /// # Errors
     ///

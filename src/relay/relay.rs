@@ -119,12 +119,14 @@ impl<B: Broker> Relay<B> {
     ) -> Result<Self, ConnectError> {
         name::check(&options.prefix).map_err(ConnectError::Prefix)?;
         name::check(&options.origin).map_err(ConnectError::Origin)?;
-        broker.open(&options.prefix, &options.origin).await?;
 
         let broker = Arc::new(broker);
         let (closing, closing_seen) = watch::channel(None);
         let (connects, connects_seen) = watch::channel(0);
+        // While the broker is waited for, it is told why.
         let watching = watch_connection(Arc::clone(&broker), hub.downgrade(), connects);
+        let watcher = AbortOnDrop(tokio::spawn(watching));
+        broker.open(&options.prefix, &options.origin).await?;
         Ok(Self {
             hub: hub.clone(),
             broker,
@@ -137,7 +139,7 @@ impl<B: Broker> Relay<B> {
                 connects: connects_seen,
             },
             state: Mutex::default(),
-            _watcher: AbortOnDrop(tokio::spawn(watching)),
+            _watcher: watcher,
         })
     }
 
