@@ -1,10 +1,13 @@
 //! NATS without JetStream: at most once.
 
+use std::time::Duration;
+
 use async_nats::client::PublishErrorKind;
 use async_nats::{ConnectOptions, Subscriber, ToServerAddrs};
 use futures_core::Stream;
+use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::connection::{Connection, SUBSCRIBE};
 use super::headers;
 use crate::relay::broker::{
     Broker, BrokerError, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError,
@@ -32,6 +35,9 @@ use crate::relay::cloud_event::CloudEvent;
 pub struct NatsBroker {
     connection: Connection,
 }
+
+/// How long after the server's answer its refusal of a subscription may be noticed.
+const GRACE: Duration = Duration::from_millis(10);
 
 impl NatsBroker {
     /// Connects to a server. TLS, credentials and the capacity of a subscription are options of `async-nats`;
@@ -102,7 +108,12 @@ impl Broker for NatsBroker {
             }
             self.connection.connected().await.map_err(unreachable)?;
         }
-        Ok(NatsDeliveries { subscriber })
+        // The client tells of refusals beside the answers.
+        sleep(GRACE).await;
+        match self.connection.refusal(SUBSCRIBE, subject) {
+            Some(message) => Err(BrokerError::Refused { message }),
+            None => Ok(NatsDeliveries { subscriber }),
+        }
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {
