@@ -6,6 +6,8 @@ mod conformance;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod nats_access;
+#[cfg(feature = "nats")]
 mod nats_bad_input;
 #[cfg(feature = "nats")]
 mod nats_faults;

@@ -46,6 +46,11 @@ impl NatsServer {
         }
     }
 
+    /// Has this configuration when it is started again.
+    pub(crate) fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.config);
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
