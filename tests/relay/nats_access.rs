@@ -258,6 +258,27 @@ async fn core_needs_no_permission_but_for_its_subjects() {
     }
 }
 
+/// The permissions that the documentation of `JetStreamBroker` names are enough.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn jetstream_needs_the_permissions_that_are_documented() {
+    let server = permitted("'shop.>', 'shop_positions.>', '$JS.API.>'", "'_INBOX.>'");
+    let connect = async || {
+        JetStreamBroker::connect(server.url(), ada(SECRET))
+            .await
+            .unwrap()
+    };
+    let mut importer = Peer::importing(connect().await, "a").await;
+    let exporter = Peer::exporting(connect().await, "b").await;
+    exporter.publish(1..=10);
+    importer.expect("b", 1..=10).await;
+    exporter.close().await;
+    let is_fault = |event: &RelayEvent| matches!(event, RelayEvent::Fault { .. });
+    let told = importer.told();
+    assert!(!told.iter().any(is_fault), "{told:?}");
+    importer.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn a_subscription_that_is_not_permitted_is_an_error() {

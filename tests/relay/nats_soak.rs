@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{env, thread};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant as TokioInstant, sleep, timeout_at};
+use tokio::time::{Instant as TokioInstant, sleep, timeout, timeout_at};
 use typed_hub::relay::{Broker, JetStreamBroker, RelayEvent};
 
 use crate::nats_server::NatsServer;
@@ -29,6 +29,8 @@ struct Part {
     is_durable: bool,
     /// Where it notes each event that it receives.
     notes: Option<String>,
+    /// Whether it publishes until it is killed.
+    publishes_without_end: bool,
 }
 
 /// What a process has received of an origin.
@@ -62,6 +64,13 @@ async fn take_part<B: Broker>(mut peer: Peer<B>, part: Part) {
         return note(peer, Path::new(&notes)).await;
     }
     peer.relay.export_with::<Wire>(unbounded()).unwrap();
+    if part.publishes_without_end {
+        println!("{READY}");
+        for number in 1.. {
+            peer.publish([number]);
+            sleep(Duration::from_micros(500)).await;
+        }
+    }
     let mut lines = tell_lines();
     println!("{READY}");
     assert_eq!(lines.recv().await.as_deref(), Some("go"));
@@ -223,6 +232,7 @@ fn soak(is_durable: bool) -> BTreeMap<String, BTreeMap<String, Figures>> {
                 origin: origin.to_owned(),
                 is_durable,
                 notes: None,
+                publishes_without_end: false,
             };
             (origin.to_owned(), Process::start(&part))
         })
@@ -313,6 +323,7 @@ async fn a_process_that_is_killed_goes_on_where_it_was() {
         origin: "a".to_owned(),
         is_durable: true,
         notes: Some(notes.display().to_string()),
+        publishes_without_end: false,
     };
     let mut sent = 0;
     let mut runs = Vec::new();
@@ -396,4 +407,40 @@ fn read(notes: &Path) -> Vec<(u64, u128)> {
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(())
+}
+
+/// A process that exports, killed at any moment and started again: what arrives is in order, and has no gap
+/// but at the end of a run.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_process_that_is_killed_has_sent_all_until_then() {
+    const RUNS: usize = 5;
+    let server = NatsServer::start();
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    let mut runs = Vec::new();
+    for _ in 0..RUNS {
+        let mut process = Process::start(&Part {
+            url: server.url(),
+            origin: "b".to_owned(),
+            is_durable: true,
+            notes: None,
+            publishes_without_end: true,
+        });
+        process.hear(READY);
+        sleep(Duration::from_millis(100 + random() % 300)).await;
+        drop(process);
+        let mut last = 0;
+        while let Ok(event) =
+            timeout(Duration::from_millis(500), importer.events.recv_async()).await
+        {
+            let event = event.unwrap();
+            assert_eq!(event.event.number, last + 1, "in order, each once");
+            last = event.event.number;
+        }
+        assert!(last > 0);
+        runs.push(last);
+    }
+    println!("of {RUNS} runs of an exporter that was killed came {runs:?} events");
+    assert_eq!(lagged(&importer.told()), 0);
+    importer.close().await;
 }

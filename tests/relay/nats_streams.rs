@@ -190,6 +190,57 @@ async fn a_stream_that_is_deleted_is_made_again() {
     exporter.close().await;
 }
 
+/// The server is killed in mid-stream, and has kept its stream, or lost its disk.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_server_that_starts_again_has_its_stream_or_a_new_one() {
+    let server = NatsServer::start();
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    let mut exporter = Peer::exporting(jetstream(&server.url()).await, "b").await;
+    let is_fault = |event: &RelayEvent| matches!(event, RelayEvent::Fault { .. });
+    let anew = |told: &[RelayEvent]| told.iter().any(|event| event.to_string().contains("anew"));
+    exporter.publish(1..=1_500);
+    importer.expect("b", 1..=200).await;
+    server.kill();
+    exporter.publish(1_501..=2_000);
+    let began = Instant::now();
+    server.start_again();
+    importer.expect("b", 201..=2_000).await;
+    println!("kept: all were there after {:?}", began.elapsed());
+    let told = importer.told();
+    assert!(!anew(&told), "it is the same stream: {told:?}");
+    assert_eq!(lagged(&told), 0);
+
+    server.kill();
+    std::fs::remove_dir_all(server.folder().join("jetstream")).unwrap();
+    exporter.publish(2_001..=2_500);
+    let began = Instant::now();
+    server.start_again();
+    importer.expect("b", 2_001..=2_500).await;
+    println!(
+        "lost: all that came later were there after {:?}",
+        began.elapsed()
+    );
+    let told = importer.told();
+    assert!(anew(&told), "it is another stream: {told:?}");
+    assert_eq!(lagged(&told), 0);
+    println!(
+        "{:?}",
+        exporter
+            .told()
+            .into_iter()
+            .filter(is_fault)
+            .collect::<Vec<_>>()
+    );
+    importer.close().await;
+    // The position is that in the new stream.
+    exporter.publish(2_501..=2_510);
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    importer.expect("b", 2_501..=2_510).await;
+    importer.close().await;
+    exporter.close().await;
+}
+
 /// The positions are deleted while a relay runs: it writes its own again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nats: tests/run servers sets it up"]

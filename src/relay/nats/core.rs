@@ -16,6 +16,9 @@ use crate::relay::cloud_event::CloudEvent;
 
 /// A connection to a NATS server, without JetStream: messages are delivered at most once.
 ///
+/// A user of the server with limited permissions may publish on `prefix.>` and subscribe to it. An event that
+/// the server does not permit is lost, and told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault).
+///
 /// ```no_run
 /// use async_nats::ConnectOptions;
 /// use typed_hub::Hub;

@@ -133,6 +133,9 @@ impl JetStreamDeliveries {
                 self.opened.stream.name
             ));
             self.handed_out = Position { sequence: 0, ..end };
+            self.delivered = self.handed_out;
+            // The positions may be gone as well. What fails is told when it is stored next.
+            let _ = self.put_anew().await;
         }
         // A server that has crashed may have lost the last messages.
         self.handed_out.sequence = self.handed_out.sequence.min(end.sequence);
@@ -294,6 +297,11 @@ impl JetStreamDeliveries {
         }
     }
 
+    async fn put_anew(&mut self) -> Result<(), String> {
+        self.opened.positions.make().await?;
+        self.put().await
+    }
+
     async fn put(&mut self) -> Result<(), String> {
         let delivered = self.delivered;
         self.opened.positions.store(&self.key, delivered).await?;
@@ -326,8 +334,8 @@ impl Deliveries for JetStreamDeliveries {
 
     async fn close(mut self) {
         self.delivered = self.handed_out;
-        if self.delivered != self.stored {
-            let _ = self.put().await;
+        if self.delivered != self.stored && self.put().await.is_err() {
+            let _ = self.put_anew().await;
         }
     }
 }

@@ -33,6 +33,13 @@ use positions::Positions;
 /// has the position of each importing process: it is written every quarter of a second, so that
 /// a process that is killed may get the events of that time again when it runs again.
 ///
+/// A stream that is deleted while relays run is made again after a second, and what it had is gone: this is
+/// told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault), and so are a stream that is full and each
+/// other error of the server that an export waits for.
+///
+/// A user of the server with limited permissions may publish on `prefix.>`, on the positions as in
+/// `shop_positions.>`, and on `$JS.API.>`, and subscribe to `_INBOX.>`.
+///
 /// An export waits until each event is stored before it sends the next, which keeps their order over a
 /// reconnection: it sends one event in each round trip to the server.
 ///
