@@ -17,7 +17,7 @@ pub trait Broker: Send + Sync + 'static {
     fn guarantee(&self) -> Guarantee;
 
     /// Prepares for the subjects that begin with the prefix, on behalf of the process that this origin
-    /// names. The relay calls it once, before all else.
+    /// names. The relay calls it once, before all else but [`next_event`](Self::next_event).
     ///
     /// # Errors
     ///
@@ -83,9 +83,10 @@ pub trait Deliveries: Send + 'static {
     fn mark(&mut self);
 
     /// Stores the marked place: the messages before it have reached the listeners, and are not sent to this
-    /// subscription again. What fails is an event of [`Broker::next_event`]. Dropping the future leaves the
-    /// place that was stored before, or this one.
-    fn store(&mut self) -> impl Future<Output = ()> + Send;
+    /// subscription again. Returns whether it is stored; if it is not, the relay calls this again, and the
+    /// error is an event of [`Broker::next_event`]. Dropping the future leaves the place that was stored
+    /// before, or this one.
+    fn store(&mut self) -> impl Future<Output = bool> + Send;
 
     /// Ends the subscription.
     fn close(self) -> impl Future<Output = ()> + Send;

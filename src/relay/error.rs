@@ -60,7 +60,7 @@ pub enum ImportError {
     "{unsent} events were not sent before the timeout, or may not have arrived: the broker is away or slow"
 )]
 pub struct CloseError {
-    /// How many events are known not to have been sent. It may be 0 when the broker has not confirmed
-    /// those that were.
+    /// How many events are known not to have been sent, with those that were dropped because too many waited
+    /// and were not told. It may be 0 when the broker has not confirmed those that were sent.
     pub unsent: u64,
 }

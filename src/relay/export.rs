@@ -127,18 +127,12 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
         }
     }
 
-    fn unsent(&self) -> u64 {
-        let waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
-        waiting as u64 + u64::from(self.in_flight)
-    }
-
     async fn send(&mut self, event: Received<C>) {
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let envelope = Received::envelope(&event);
-        if envelope.is_some_and(|envelope| is_imported(envelope.source())) {
+        if is_from_elsewhere(&event) {
             return;
         }
-        let time = envelope.map(Envelope::time);
+        let time = Received::envelope(&event).map(Envelope::time);
         // A panic of the user's code costs this event, and not the export.
         let json = isolated(|| serde_json::to_vec(&*event));
         drop(event);
@@ -170,6 +164,22 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
                 self.tell(1, DropReason::Refused { message }).await;
             }
         }
+    }
+
+    /// Counts the events that wait and those that have been dropped since, when the time is over: nothing is
+    /// told any more, since a listener could let it wait.
+    fn unsent(&mut self) -> u64 {
+        let mut unsent = u64::from(self.in_flight);
+        let waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
+        // Those that were dropped come before those that wait.
+        for _ in 0..=waiting {
+            match self.export.receiver.try_recv() {
+                Ok(event) => unsent += u64::from(!is_from_elsewhere(&event)),
+                Err(TryRecvError::Lagged(lagged)) => unsent += lagged.missed,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        unsent
     }
 
     /// Leaves out the numbers of events that are lost, so that importers see the gap.
@@ -204,6 +214,12 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
             .publish(&self.export.subject, message)
             .await;
     }
+}
+
+/// Whether a relay has imported the event.
+fn is_from_elsewhere<C: Channel>(event: &Received<C>) -> bool {
+    let envelope = Received::envelope(event);
+    envelope.is_some_and(|envelope| is_imported(envelope.source()))
 }
 
 enum Woken<C: Channel> {

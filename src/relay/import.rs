@@ -67,7 +67,9 @@ impl Importing {
                     () = &mut closed => break,
                     () = flushed(&mut flushing) => {
                         flushing = None;
-                        deliveries.store().await;
+                        if !deliveries.store().await {
+                            due.get_or_insert_with(|| Instant::now() + STORE);
+                        }
                     }
                     () = reached(due), if flushing.is_none() => {
                         due = None;

@@ -256,12 +256,13 @@ impl Deliveries for MemoryDeliveries {
         self.marked = self.next;
     }
 
-    async fn store(&mut self) {
+    async fn store(&mut self) -> bool {
         if let Some(subject) = self.shared.subjects().get_mut(&self.subject)
             && let Some(position) = subject.positions.get_mut(&self.key)
         {
             *position = self.marked;
         }
+        true
     }
 
     async fn close(self) {}

@@ -126,12 +126,14 @@ impl<B: Broker> Relay<B> {
         name::check(&options.prefix).map_err(ConnectError::Prefix)?;
         name::check(&options.origin).map_err(ConnectError::Origin)?;
         let claim = hub.claim(&KEY).ok_or(ConnectError::HubTaken)?;
-        broker.open(&options.prefix, &options.origin).await?;
 
         let broker = Arc::new(broker);
         let (closing, closing_seen) = watch::channel(None);
         let (connects, connects_seen) = watch::channel(0);
+        // While the broker is waited for, it is told why.
         let watching = watch_connection(Arc::clone(&broker), hub.downgrade(), connects);
+        let watcher = AbortOnDrop(tokio::spawn(watching));
+        broker.open(&options.prefix, &options.origin).await?;
         Ok(Self {
             hub: hub.clone(),
             _claim: claim,
@@ -146,7 +148,7 @@ impl<B: Broker> Relay<B> {
                 connects: connects_seen,
             },
             state: Mutex::default(),
-            _watcher: AbortOnDrop(tokio::spawn(watching)),
+            _watcher: watcher,
         })
     }
 
@@ -203,8 +205,7 @@ impl<B: Broker> Relay<B> {
 
     /// Publishes the events of the other processes on channel `C`: on an open channel as if they had been
     /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker has the
-    /// subscription or, while the broker is away, when its client has it. Dropping the future imports
-    /// nothing.
+    /// subscription, and waits for the broker while that is away. Dropping the future imports nothing.
     ///
     /// Events wait in the broker's client while the hub's queue, or a receiver that blocks, is full.
     ///
@@ -224,7 +225,7 @@ impl<B: Broker> Relay<B> {
             own_runs: Arc::clone(&self.own_runs),
             guarantee: self.broker.guarantee(),
             max_bytes: self.options.max_bytes,
-            origins: Origins::new(self.broker.guarantee() == Guarantee::AtLeastOnce),
+            origins: Origins::default(),
             has_caught_up: false,
             has_told_origin: false,
             signals: self.signals.clone(),

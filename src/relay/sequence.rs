@@ -39,10 +39,8 @@ impl Run {
 /// The origins heard of on one channel, and the last number of each of their runs.
 ///
 /// Bounded: anyone can send under any name. An origin that has been silent longest is forgotten first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// Whether events may come again.
-    redelivers: bool,
     origins: HashMap<Origin, Runs>,
     /// How many messages have been seen.
     clock: u64,
@@ -60,7 +58,7 @@ struct Runs {
 pub(super) enum Verdict {
     /// The event is new, and this many before it are missing.
     New { missed: u64 },
-    /// The event has come before.
+    /// The event has been published or counted as missing before.
     Again,
 }
 
@@ -72,14 +70,6 @@ const MAX_RUNS: usize = 8;
 pub(super) const REDELIVERED: u64 = 1_024;
 
 impl Origins {
-    pub(super) fn new(redelivers: bool) -> Self {
-        Self {
-            redelivers,
-            origins: HashMap::new(),
-            clock: 0,
-        }
-    }
-
     /// Notes an event.
     pub(super) fn event(&mut self, origin: &str, run: Run, number: u64) -> (Origin, Verdict) {
         let (origin, last) = self.last(origin, run);
@@ -88,13 +78,8 @@ impl Origins {
             return (origin, Verdict::New { missed: 0 });
         };
         if number <= last && last - number < REDELIVERED {
-            // A number that is not new on a wire without redelivery is wrong, and its event is not.
-            let verdict = if self.redelivers {
-                Verdict::Again
-            } else {
-                Verdict::New { missed: 0 }
-            };
-            return (origin, verdict);
+            // It has been published, or counted as missing: it comes late, from a connection that was lost.
+            return (origin, Verdict::Again);
         }
         self.set(&origin, run, number);
         let missed = number.saturating_sub(last).saturating_sub(1);
@@ -188,7 +173,7 @@ mod tests {
 
     #[test]
     fn gaps_are_counted_and_duplicates_seen() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         assert_eq!(verdict(&mut origins, 5), Verdict::New { missed: 0 });
         assert_eq!(verdict(&mut origins, 6), Verdict::New { missed: 0 });
         assert_eq!(verdict(&mut origins, 10), Verdict::New { missed: 3 });
@@ -200,7 +185,7 @@ mod tests {
 
     #[test]
     fn each_run_and_each_origin_has_its_own_numbers() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         verdict(&mut origins, 100);
         assert_eq!(origins.event("a", Run(8), 1).1, Verdict::New { missed: 0 });
         assert_eq!(origins.event("b", RUN, 1).1, Verdict::New { missed: 0 });
@@ -210,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_tells_what_is_missing_at_the_end() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         assert_eq!(origins.heartbeat("a", RUN, 0).1, 0);
         assert_eq!(verdict(&mut origins, 3), Verdict::New { missed: 2 });
         assert_eq!(origins.heartbeat("a", RUN, 3).1, 0);
@@ -222,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_origin_that_lies_about_its_numbers_is_heard_again() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         verdict(&mut origins, 1);
         let missed = u64::MAX - 2;
         assert_eq!(verdict(&mut origins, u64::MAX), Verdict::New { missed });
@@ -232,16 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn an_event_with_an_old_number_is_new_where_none_comes_again() {
-        let mut origins = Origins::new(false);
-        verdict(&mut origins, 10);
-        assert_eq!(verdict(&mut origins, 5), Verdict::New { missed: 0 });
-        assert_eq!(verdict(&mut origins, 12), Verdict::New { missed: 1 });
-    }
-
-    #[test]
     fn an_origin_that_is_heard_is_not_forgotten() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         origins.event("quiet", RUN, 7);
         for number in 0..3_000 {
             origins.event(&format!("origin-{number}"), RUN, 1);
@@ -253,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut origins = Origins::new(true);
+        let mut origins = Origins::default();
         for number in 0..3_000 {
             origins.event(&format!("origin-{number}"), RUN, 1);
             origins.event("steady", Run(number), 1);

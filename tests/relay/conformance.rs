@@ -156,12 +156,12 @@ impl Deliveries for FaultyDeliveries {
         self.deliveries.mark();
     }
 
-    async fn store(&mut self) {
+    async fn store(&mut self) -> bool {
         match self.fault {
-            Fault::Forgets => {}
+            Fault::Forgets => true,
             Fault::StoresTooMuch => {
                 self.deliveries.mark();
-                self.deliveries.store().await;
+                self.deliveries.store().await
             }
             _ => self.deliveries.store().await,
         }

@@ -13,4 +13,20 @@ mod protected;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod nats_access;
+#[cfg(feature = "nats")]
+mod nats_bad_input;
+#[cfg(feature = "nats")]
+mod nats_faults;
+#[cfg(feature = "nats")]
+mod nats_interop;
+#[cfg(feature = "nats")]
+mod nats_proxy;
+#[cfg(feature = "nats")]
 mod nats_server;
+#[cfg(feature = "nats")]
+mod nats_soak;
+#[cfg(feature = "nats")]
+mod nats_streams;
+#[cfg(feature = "nats")]
+mod nats_world;

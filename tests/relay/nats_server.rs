@@ -25,19 +25,30 @@ impl NatsServer {
         Self::start_with("")
     }
 
-    /// A server with JetStream, and these lines of configuration.
+    /// A server with JetStream, and these lines of configuration, in which `$FOLDER` is its folder.
     pub(crate) fn start_with(config: &str) -> Self {
+        let server = Self::not_yet(config);
+        server.start_again();
+        server
+    }
+
+    /// A server that is not there before it is started again.
+    pub(crate) fn not_yet(config: &str) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("typed-hub-nats-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
-        let server = Self {
+        let config = config.replace("$FOLDER", &folder.display().to_string());
+        Self {
             port,
             folder,
-            config: config.to_owned(),
+            config,
             process: Mutex::new(None),
-        };
-        server.start_again();
-        server
+        }
+    }
+
+    /// Has this configuration when it is started again.
+    pub(crate) fn configure(&mut self, config: &str) {
+        config.clone_into(&mut self.config);
     }
 
     pub(crate) fn port(&self) -> u16 {

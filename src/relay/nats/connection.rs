@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, ToServerAddrs};
+use async_nats::{Client, ClientError, ConnectOptions, Event, ServerError, ToServerAddrs};
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::relay::broker::BrokerEvent;
 
@@ -21,6 +21,13 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How many reports wait to be told.
 const MAX_REPORTS: usize = 32;
+
+/// What a server says of a subject when it refuses a permission.
+pub(super) const PUBLISH: &str = "Permissions Violation for Publish to ";
+pub(super) const SUBSCRIBE: &str = "Permissions Violation for Subscription to ";
+
+/// What the names of inboxes begin with, unless the connection has the option of another name.
+const INBOX: &str = "_INBOX.";
 
 pub(super) struct Connection {
     pub(super) client: Client,
@@ -33,6 +40,29 @@ pub(super) struct Connection {
 struct Reports {
     waiting: Mutex<VecDeque<BrokerEvent>>,
     arrived: Notify,
+    /// How often the client has dropped messages that were not taken in time.
+    dropped: AtomicU64,
+    /// Whether the client has given up for good.
+    is_closed: AtomicBool,
+    until_connected: Mutex<UntilConnected>,
+}
+
+/// What is forgotten when a connection is made.
+#[derive(Default)]
+struct UntilConnected {
+    /// The last permissions that the server has refused, in its words.
+    refused: VecDeque<String>,
+    /// Whether the server does not permit to subscribe to an inbox.
+    is_without_inbox: bool,
+    /// The errors that were told.
+    told: Vec<String>,
+}
+
+/// What had happened to a connection until a moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    connects: u64,
+    dropped: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -64,21 +94,75 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// Waits until the server is there.
-    pub(super) async fn connected(&self) {
+    /// Waits until the server is there, or says that it is waited for in vain.
+    pub(super) async fn connected(&self) -> Result<(), String> {
         while !self.is_connected() {
-            let _ = timeout(LOOK, self.reports.arrived.notified()).await;
+            if self.reports.is_closed.load(Ordering::Relaxed) {
+                return Err("the connection is closed for good".to_owned());
+            }
+            self.look().await;
         }
+        Ok(())
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        Seen {
+            connects: self.client.statistics().connects.load(Ordering::Relaxed),
+            dropped: self.reports.dropped.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until the connection of that moment is lost.
+    pub(super) async fn lost(&self, before: Seen) {
+        while self.is_connected() && self.seen().connects == before.connects {
+            self.look().await;
+        }
+    }
+
+    /// Waits until messages after that moment may have been lost: with the connection, or because they were
+    /// not taken in time.
+    pub(super) async fn changed(&self, before: Seen) {
+        while self.is_connected() && self.seen() == before {
+            self.look().await;
+        }
+    }
+
+    /// Waits until something may have happened.
+    async fn look(&self) {
+        let _ = timeout(LOOK, self.reports.arrived.notified()).await;
     }
 
     /// Returns when the server has handled what was sent before, or says why it has not.
     pub(super) async fn round_trip(&self) -> Result<(), String> {
-        // The server answers at once that nobody listens there.
-        let request = self.client.request(self.client.new_inbox(), Bytes::new());
-        match request.await {
-            Err(error) if error.kind() != RequestErrorKind::NoResponders => Err(error.to_string()),
-            _ => Ok(()),
+        let flushed = self.client.flush().await;
+        flushed.map_err(|error| error.to_string())?;
+        // The server answers at once that nobody listens there, or that the request is not permitted.
+        let inbox = self.client.new_inbox();
+        let refused = async {
+            while self.refusal(PUBLISH, &inbox).is_none()
+                && !self.reports.until_connected().is_without_inbox
+            {
+                self.look().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = refused => Ok(()),
+            answer = self.client.request(inbox.clone(), Bytes::new()) => match answer {
+                Err(error) if error.kind() != RequestErrorKind::NoResponders => {
+                    Err(error.to_string())
+                }
+                _ => Ok(()),
+            },
         }
+    }
+
+    /// What the server has said if it has refused this permission on this connection.
+    pub(super) fn refusal(&self, permission: &str, subject: &str) -> Option<String> {
+        let permission = format!("{permission}\"{subject}\"");
+        let until_connected = self.reports.until_connected();
+        let mut refused = until_connected.refused.iter();
+        refused.find(|words| words.contains(&permission)).cloned()
     }
 
     /// Reports an error, in words without a secret.
@@ -91,10 +175,7 @@ impl Connection {
             if let Some(event) = self.change().or_else(|| self.reports.take()) {
                 return event;
             }
-            tokio::select! {
-                () = self.reports.arrived.notified() => {}
-                () = sleep(LOOK) => {}
-            }
+            self.look().await;
         }
     }
 
@@ -121,24 +202,69 @@ impl Connection {
     }
 }
 
+impl UntilConnected {
+    /// Notes that the server refuses a permission, and returns whether that answers a round trip.
+    fn is_round_trip(&mut self, words: &str) -> bool {
+        if words.contains(PUBLISH) || words.contains(SUBSCRIBE) {
+            if self.refused.len() == MAX_REPORTS {
+                self.refused.pop_front();
+            }
+            self.refused.push_back(words.to_owned());
+        }
+        let is_of_inbox = |permission| words.contains(&format!("{permission}\"{INBOX}"));
+        self.is_without_inbox |= is_of_inbox(SUBSCRIBE);
+        is_of_inbox(PUBLISH)
+    }
+
+    /// The words, unless they were told.
+    fn first(&mut self, words: String) -> Option<String> {
+        if self.told.contains(&words) || self.told.len() == MAX_REPORTS {
+            return None;
+        }
+        self.told.push(words.clone());
+        Some(words)
+    }
+}
+
 impl Reports {
     fn note(&self, event: Event) {
-        let event = match event {
-            Event::SlowConsumer(_) => Some(BrokerEvent::SlowConsumer),
-            Event::ServerError(error) => Some(BrokerEvent::Fault(error.to_string())),
-            Event::ClientError(error) => Some(BrokerEvent::Fault(error.to_string())),
-            Event::LameDuckMode => {
-                Some(BrokerEvent::Fault("the server is shutting down".to_owned()))
+        let fault = match event {
+            Event::Connected => {
+                *self.until_connected() = UntilConnected::default();
+                None
             }
-            Event::Closed => Some(BrokerEvent::Fault(
-                "the connection is closed for good".to_owned(),
-            )),
-            Event::Connected | Event::Disconnected | Event::Draining => None,
+            Event::SlowConsumer(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                return self.report(BrokerEvent::SlowConsumer);
+            }
+            Event::ServerError(ServerError::Other(words)) => {
+                let is_round_trip = self.until_connected().is_round_trip(&words);
+                (!is_round_trip).then_some(words)
+            }
+            // Each attempt to connect may fail alike.
+            Event::ServerError(error) => self.until_connected().first(error.to_string()),
+            Event::ClientError(error) => {
+                if error == ClientError::MaxReconnects {
+                    self.is_closed.store(true, Ordering::Relaxed);
+                }
+                self.until_connected().first(error.to_string())
+            }
+            Event::LameDuckMode => Some("the server is shutting down".to_owned()),
+            Event::Closed => {
+                self.is_closed.store(true, Ordering::Relaxed);
+                Some("the connection is closed for good".to_owned())
+            }
+            Event::Disconnected | Event::Draining => None,
         };
-        match event {
-            Some(event) => self.report(event),
+        match fault {
+            Some(words) => self.report(BrokerEvent::Fault(words)),
             None => self.arrived.notify_waiters(),
         }
+    }
+
+    fn until_connected(&self) -> MutexGuard<'_, UntilConnected> {
+        let guard = self.until_connected.lock();
+        guard.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self, event: BrokerEvent) {

@@ -1,10 +1,13 @@
 //! NATS without JetStream: at most once.
 
+use std::time::Duration;
+
 use async_nats::client::PublishErrorKind;
 use async_nats::{ConnectOptions, Subscriber, ToServerAddrs};
 use futures_core::Stream;
+use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::connection::{Connection, SUBSCRIBE};
 use super::headers;
 use crate::relay::broker::{
     Broker, BrokerError, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError,
@@ -12,6 +15,9 @@ use crate::relay::broker::{
 use crate::relay::cloud_event::CloudEvent;
 
 /// A connection to a NATS server, without JetStream: messages are delivered at most once.
+///
+/// A user of the server with limited permissions may publish on `prefix.>` and subscribe to it. An event that
+/// the server does not permit is lost, and told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault).
 ///
 /// ```no_run
 /// use async_nats::ConnectOptions;
@@ -32,6 +38,9 @@ use crate::relay::cloud_event::CloudEvent;
 pub struct NatsBroker {
     connection: Connection,
 }
+
+/// How long after the server's answer its refusal of a subscription may be noticed.
+const GRACE: Duration = Duration::from_millis(10);
 
 impl NatsBroker {
     /// Connects to a server. TLS, credentials and the capacity of a subscription are options of `async-nats`;
@@ -69,7 +78,8 @@ impl Broker for NatsBroker {
         // What is given to the client while the server is away waits there, outside of the receiver with
         // the user's capacity.
         if !self.connection.is_connected() {
-            self.connection.connected().await;
+            let connected = self.connection.connected().await;
+            connected.map_err(|message| PublishError::Refused { message })?;
         }
         let headers = headers::write(&event);
         let sent =
@@ -85,17 +95,28 @@ impl Broker for NatsBroker {
     }
 
     async fn subscribe(&self, subject: &str, _name: &str) -> Result<NatsDeliveries, BrokerError> {
-        let refused = |error: &dyn std::fmt::Display| BrokerError::Refused {
-            message: error.to_string(),
-        };
+        let unreachable = |message| BrokerError::Unreachable { message };
+        self.connection.connected().await.map_err(unreachable)?;
         let subscribed = self.connection.client.subscribe(subject.to_owned()).await;
-        let subscriber = subscribed.map_err(|error| refused(&error))?;
-        // The server has the subscription when it has answered what came after it. While it is away, it gets
-        // the subscription with the next connection.
-        if self.connection.is_connected() {
-            self.flush().await?;
+        let subscriber = subscribed.map_err(|error| BrokerError::Refused {
+            message: error.to_string(),
+        })?;
+        // The server has the subscription when it has answered what came after it, or when it has answered
+        // on the next connection, which begins with the subscriptions.
+        loop {
+            let seen = self.connection.seen();
+            tokio::select! {
+                flushed = self.flush() => break flushed?,
+                () = self.connection.lost(seen) => {}
+            }
+            self.connection.connected().await.map_err(unreachable)?;
         }
-        Ok(NatsDeliveries { subscriber })
+        // The client tells of refusals beside the answers.
+        sleep(GRACE).await;
+        match self.connection.refusal(SUBSCRIBE, subject) {
+            Some(message) => Err(BrokerError::Refused { message }),
+            None => Ok(NatsDeliveries { subscriber }),
+        }
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {
@@ -125,7 +146,9 @@ impl Deliveries for NatsDeliveries {
 
     fn mark(&mut self) {}
 
-    async fn store(&mut self) {}
+    async fn store(&mut self) -> bool {
+        true
+    }
 
     async fn close(mut self) {
         // The connection may be gone, and the subscription with it.

@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
-use async_nats::jetstream::stream::Stream as JetStream;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream::RawMessage;
 use futures_core::Stream as _;
-use tokio::time::timeout;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, timeout};
 
-use super::positions::key;
-use super::{Opened, Retry, Server, describe, headers, refused};
+use super::positions::{Position, key};
+use super::{MAKE_AGAIN, Opened, Retry, Server, describe, headers, refused};
 use crate::relay::broker::{BrokerError, Deliveries, Delivery};
+use crate::relay::nats::connection::Seen;
+use crate::relay::status::Unreadable;
 
 /// A subscription of a [`JetStreamBroker`](super::JetStreamBroker).
 pub struct JetStreamDeliveries {
@@ -25,21 +30,56 @@ pub struct JetStreamDeliveries {
     /// The key of its position.
     key: String,
     /// The messages from the stream, in its order; `None` when they have to be asked for anew.
-    messages: Option<Ordered>,
-    /// The sequence in the stream of the last message that was handed out.
-    handed_out: u64,
-    /// The sequence of the last message that has been delivered.
-    delivered: u64,
-    /// The sequence that is stored.
-    stored: u64,
-    /// Whether what was stored when it began has not all been delivered.
-    is_behind: bool,
+    messages: Option<Messages>,
+    /// The name of the last consumer.
+    consumer: Option<String>,
+    /// How often they were asked for since a message was handed out.
+    asked: u32,
+    /// Behind the last message that was handed out.
+    handed_out: Position,
+    /// Behind the last message that has been delivered.
+    delivered: Position,
+    /// What is stored.
+    stored: Position,
+    /// When the stream of positions may be made again.
+    make_at: Option<Instant>,
+    /// The last message that was stored when it began, until all until there have been delivered.
+    behind: Option<u64>,
     /// Whether it has to be told that all has been delivered.
     has_caught_up: bool,
+    /// The errors that were told last, each until it is over.
+    told: Told,
+}
+
+/// The messages of a consumer on the server, which keeps nothing of this process. What the connection
+/// loses of them is asked for anew, by another consumer that begins behind the last one handed out.
+///
+/// The ordered consumer of `async-nats` does the same, but keeps its errors to itself: it would go on
+/// behind the last message of a stream that has been deleted and made anew, and would ask again without
+/// end for a message that the client cannot read.
+struct Messages {
+    pull: pull::Stream,
+    /// The number of the last message, among those of the consumer.
+    last: u64,
+    /// What had happened to the connection before.
+    seen: Seen,
+}
+
+#[derive(Default)]
+struct Told {
+    asking: Option<String>,
+    storing: Option<String>,
 }
 
 /// How long storing it may hold up the messages.
 const STORE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often the server says that it has no message. Without it for twice as long, messages are asked for
+/// anew.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// After how many attempts without a message the next one is fetched by itself.
+const FRUITLESS: u32 = 2;
 
 impl JetStreamDeliveries {
     pub(super) async fn new(
@@ -49,112 +89,200 @@ impl JetStreamDeliveries {
         name: &str,
     ) -> Result<Self, BrokerError> {
         let stream = server.context.get_stream(&opened.stream.name).await;
-        let end = stream
-            .map_err(|error| refused(&error))?
-            .cached_info()
-            .state
-            .last_sequence;
-        let key = key(&opened.origin, name);
-        let loaded = opened.positions.load(&key).await;
-        let position = loaded.map_err(|message| BrokerError::Refused { message })?;
+        let stream = stream.map_err(|error| refused(&error))?;
+        let end = Position::end(stream.cached_info());
+        let key = key(&opened.origin, subject, name);
+        let refused = |message| BrokerError::Refused { message };
+        let position = opened.positions.load(&key).await.map_err(refused)?;
+        let begin = position.unwrap_or(end);
         let mut deliveries = Self {
             server,
             opened,
             subject: subject.to_owned(),
             key,
             messages: None,
-            handed_out: position.unwrap_or(end),
-            delivered: position.unwrap_or(end),
-            stored: position.unwrap_or(end),
-            is_behind: true,
+            consumer: None,
+            asked: 0,
+            handed_out: begin,
+            delivered: begin,
+            stored: begin,
+            make_at: None,
+            behind: Some(end.sequence),
             has_caught_up: false,
+            told: Told::default(),
         };
         if position.is_none() {
             // From now on, even if this process is killed before its first message.
-            deliveries
-                .put()
-                .await
-                .map_err(|message| BrokerError::Refused { message })?;
+            deliveries.put().await.map_err(refused)?;
         }
-        let asked = deliveries.ask().await;
-        asked.map_err(|message| BrokerError::Refused { message })?;
+        deliveries.ask().await.map_err(refused)?;
         Ok(deliveries)
     }
 
     /// Asks for the messages after those that were handed out.
     async fn ask(&mut self) -> Result<(), String> {
-        let stream: JetStream = self
-            .server
-            .context
-            .get_stream(&self.opened.stream.name)
-            .await
-            .map_err(|error| describe(&error))?;
-        if self.handed_out > stream.cached_info().state.last_sequence {
-            // The stream has been made anew, and all of it is new.
-            self.handed_out = 0;
+        let seen = self.server.connection.seen();
+        let stream = self.server.stream(&self.opened).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let end = Position::end(stream.cached_info());
+        if self.handed_out.stream != end.stream {
+            self.server.connection.report_fault(format!(
+                "the stream {} has been made anew: what it had is gone",
+                self.opened.stream.name
+            ));
+            self.handed_out = Position { sequence: 0, ..end };
+            self.delivered = self.handed_out;
+            // The positions may be gone as well. What fails is told when it is stored next.
+            let _ = self.put_anew().await;
         }
-        let config = OrderedConfig {
+        // A server that has crashed may have lost the last messages.
+        self.handed_out.sequence = self.handed_out.sequence.min(end.sequence);
+
+        if let Some(consumer) = self.consumer.take() {
+            // If it is still there. Otherwise the server removes it after its time.
+            let _ = stream.delete_consumer(&consumer).await;
+        }
+        let config = pull::Config {
             filter_subject: self.subject.clone(),
             deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: self.handed_out + 1,
+                start_sequence: self.handed_out.sequence + 1,
             },
-            ..OrderedConfig::default()
+            ack_policy: AckPolicy::None,
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: Duration::from_secs(30),
+            ..pull::Config::default()
         };
         let made = stream.create_consumer(config).await;
         let consumer = made.map_err(|error| describe(&error))?;
-        if self.is_behind && consumer.cached_info().num_pending == 0 {
+        if consumer.cached_info().num_pending == 0 {
             self.caught_up();
         }
-        let messages = consumer.messages().await;
-        self.messages = Some(messages.map_err(|error| describe(&error))?);
+        self.consumer = Some(consumer.cached_info().name.clone());
+        let pull = consumer.stream().heartbeat(HEARTBEAT).messages().await;
+        self.messages = Some(Messages {
+            pull: pull.map_err(|error| describe(&error))?,
+            last: 0,
+            seen,
+        });
+        self.asked += 1;
         Ok(())
     }
 
-    fn caught_up(&mut self) {
-        self.is_behind = false;
-        self.has_caught_up = true;
+    /// Fetches the next message by itself, and hands it out even if it is none: its headers may be such that
+    /// the client ends the connection on which they come, or takes them for words of the server.
+    async fn fetch(&mut self) -> Result<Option<Delivery>, String> {
+        #[derive(Deserialize)]
+        struct Found {
+            message: RawMessage,
+        }
+
+        let stream = &self.opened.stream.name;
+        let next = json!({
+            "seq": self.handed_out.sequence + 1,
+            "next_by_subj": self.subject,
+        });
+        let request = format!("STREAM.MSG.GET.{stream}");
+        let response = self.server.context.request(request, &next).await;
+        let found: Found = match response.map_err(|error| describe(&error))? {
+            Response::Ok(found) => found,
+            // There is none.
+            Response::Err { error } if error.code() == 404 => return Ok(None),
+            Response::Err { error } => return Err(describe(&error)),
+        };
+        self.handed_out(found.message.sequence);
+        Ok(Some(match StreamMessage::try_from(found.message) {
+            Ok(message) => headers::read(Some(&message.headers), message.payload),
+            Err(_) => Delivery::Unreadable {
+                source: None,
+                reason: Unreadable::NotACloudEvent,
+            },
+        }))
     }
 
-    /// The next message, from a stream that is asked for anew when it fails.
-    async fn next_message(&mut self) -> Message {
+    fn caught_up(&mut self) {
+        self.has_caught_up |= self.behind.take().is_some();
+    }
+
+    /// The next message, from a stream that is asked for anew when it fails; `None` when the connection is
+    /// closed for good.
+    async fn next_message(&mut self) -> Option<Delivery> {
         let mut retry = Retry::new();
         loop {
             let Some(messages) = &mut self.messages else {
-                self.server.connection.connected().await;
-                if let Err(message) = self.ask().await {
-                    if retry.is_first() && self.server.connection.is_connected() {
-                        self.server.connection.report_fault(message);
+                self.server.connection.connected().await.ok()?;
+                match self.ask_or_fetch().await {
+                    Ok(None) => self.told.asking = None,
+                    Ok(Some(delivery)) => return Some(delivery),
+                    Err(message) => {
+                        self.server.tell_once(&mut self.told.asking, message);
+                        retry.wait().await;
                     }
-                    retry.wait().await;
                 }
                 continue;
             };
-            match poll_fn(|task| Pin::new(&mut *messages).poll_next(task)).await {
-                Some(Ok(message)) => return message,
-                Some(Err(_)) | None => self.messages = None,
+            let pull = &mut messages.pull;
+            let next = poll_fn(|task| Pin::new(&mut *pull).poll_next(task));
+            let message = tokio::select! {
+                biased;
+                message = next => message,
+                () = self.server.connection.changed(messages.seen) => None,
+            };
+            if let Some(Ok(message)) = message
+                && let Some(delivery) = self.hand_out(message)
+            {
+                return Some(delivery);
             }
+            self.messages = None;
         }
     }
 
-    fn hand_out(&mut self, message: Message) -> Delivery {
-        if let Ok(info) = message.info() {
-            self.handed_out = info.stream_sequence;
-            if self.is_behind && info.pending == 0 {
-                self.caught_up();
+    async fn ask_or_fetch(&mut self) -> Result<Option<Delivery>, String> {
+        if self.asked >= FRUITLESS {
+            self.asked = 0;
+            if let Some(delivery) = self.fetch().await? {
+                return Ok(Some(delivery));
             }
+        }
+        self.ask().await.map(|()| None)
+    }
+
+    /// `None` when messages before it are missing.
+    fn hand_out(&mut self, message: Message) -> Option<Delivery> {
+        let messages = self.messages.as_mut()?;
+        let info = message.info().ok()?;
+        if info.consumer_sequence != messages.last + 1 {
+            return None;
+        }
+        messages.last = info.consumer_sequence;
+        let (sequence, is_last) = (info.stream_sequence, info.pending == 0);
+        self.handed_out(sequence);
+        if is_last {
+            self.caught_up();
         }
         let async_nats::Message {
             headers, payload, ..
         } = message.message;
-        headers::read(headers.as_ref(), payload)
+        Some(headers::read(headers.as_ref(), payload))
+    }
+
+    fn handed_out(&mut self, sequence: u64) {
+        self.handed_out.sequence = sequence;
+        self.asked = 0;
+        if self.behind.is_some_and(|end| sequence >= end) {
+            self.caught_up();
+        }
+    }
+
+    async fn put_anew(&mut self) -> Result<(), String> {
+        self.opened.positions.make().await?;
+        self.put().await
     }
 
     async fn put(&mut self) -> Result<(), String> {
-        self.opened
-            .positions
-            .store(&self.key, self.delivered)
-            .await?;
-        self.stored = self.delivered;
+        let delivered = self.delivered;
+        self.opened.positions.store(&self.key, delivered).await?;
+        self.stored = delivered;
         Ok(())
     }
 }
@@ -164,28 +292,48 @@ impl Deliveries for JetStreamDeliveries {
         if std::mem::take(&mut self.has_caught_up) {
             return Some(Delivery::CaughtUp);
         }
-        let message = self.next_message().await;
-        Some(self.hand_out(message))
+        self.next_message().await
     }
 
     fn mark(&mut self) {
         self.delivered = self.handed_out;
     }
 
-    async fn store(&mut self) {
-        if self.delivered != self.stored && self.server.connection.is_connected() {
-            let _ = timeout(STORE_LIMIT, self.put()).await;
+    async fn store(&mut self) -> bool {
+        if self.delivered == self.stored {
+            return true;
         }
+        if !self.server.connection.is_connected() {
+            return false;
+        }
+        match timeout(STORE_LIMIT, self.put()).await {
+            Ok(Ok(())) => self.told.storing = None,
+            Ok(Err(message)) => {
+                let is_told = self.told.storing.is_some();
+                self.server.tell_once(&mut self.told.storing, message);
+                if is_told && self.make_at.is_none_or(|time| Instant::now() >= time) {
+                    let _ = timeout(STORE_LIMIT, self.opened.positions.make()).await;
+                    self.make_at = Some(Instant::now() + MAKE_AGAIN);
+                }
+            }
+            // The server is away, or slow.
+            Err(_) => {}
+        }
+        self.delivered == self.stored
     }
 
-    async fn close(self) {}
+    async fn close(mut self) {
+        if self.delivered != self.stored {
+            let _ = self.put_anew().await;
+        }
+    }
 }
 
 impl fmt::Debug for JetStreamDeliveries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JetStreamDeliveries")
             .field("subject", &self.subject)
-            .field("delivered", &self.delivered)
+            .field("delivered", &self.delivered.sequence)
             .finish_non_exhaustive()
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, PublishErrorKind};
+use async_nats::jetstream::context::{
+    CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, PublishErrorKind,
+};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, RetentionPolicy};
+use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
 use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{ConnectOptions, ToServerAddrs};
 use tokio::time::sleep;
@@ -28,8 +30,15 @@ use positions::Positions;
 ///
 /// The stream is made when it does not exist. Its name is the prefix, with `_` for characters that the name
 /// of a stream cannot have, and its subjects are `prefix.>`. Beside it a stream, of that name and `_positions`,
-/// has the position of each importing process: it is written every quarter of a second, so that
-/// a process that is killed may get the events of that time again when it runs again.
+/// has the place of each import: it is written every quarter of a second, when the listeners have had
+/// the events before it, so that a process that is killed may get the events of that time again.
+///
+/// A stream that is deleted while relays run is made again after a second, and what it had is gone: this is
+/// told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault), and so are a stream that is full and each
+/// other error of the server that an export waits for.
+///
+/// A user of the server with limited permissions may publish on `prefix.>`, on the positions as in
+/// `shop_positions.>`, and on `$JS.API.>`, and subscribe to `_INBOX.>`.
 ///
 /// An export waits until each event is stored before it sends the next, which keeps their order over a
 /// reconnection: it sends one event in each round trip to the server.
@@ -71,12 +80,18 @@ struct Server {
 struct Opened {
     origin: String,
     stream: Config,
+    /// The subjects of the prefix.
+    subjects: String,
     positions: Positions,
 }
 
 /// How long to wait before the next attempt: at first, and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// How long after it was missed a stream is made again: a server that is deleting it would delete files of
+/// the new one as well.
+const MAKE_AGAIN: Duration = Duration::from_secs(1);
 
 impl JetStreamBroker {
     /// Connects to a server, as [`NatsBroker::connect`](super::NatsBroker::connect) does. With
@@ -103,7 +118,8 @@ impl JetStreamBroker {
     }
 
     /// Sets what the stream is made with: how much it keeps, and for how long. Its name and its subjects
-    /// may be left empty. A stream that exists is used as it is, when its subjects and its retention serve.
+    /// may be left empty; subjects that are given include `prefix.>`. A stream that exists is used as it is,
+    /// when its subjects and its retention serve.
     #[must_use]
     pub fn stream(self, config: Config) -> Self {
         Self {
@@ -119,7 +135,7 @@ impl JetStreamBroker {
             config.name = plain(prefix);
         }
         if config.subjects.is_empty() {
-            config.subjects = vec![format!("{prefix}.>")];
+            config.subjects = vec![subjects(prefix)];
         }
         config
     }
@@ -133,13 +149,14 @@ impl Broker for JetStreamBroker {
     }
 
     async fn open(&self, prefix: &str, origin: &str) -> Result<(), BrokerError> {
-        self.server.connection.connected().await;
-        let stream = self.config(prefix);
-        self.server.make_stream(&stream).await?;
+        self.server.connected().await?;
+        let (stream, subjects) = (self.config(prefix), subjects(prefix));
+        self.server.make_stream(&stream, &subjects).await?;
         let opened = Opened {
             positions: Positions::open(&self.server.context, &stream).await?,
             origin: origin.to_owned(),
             stream,
+            subjects,
         };
         let _ = self.opened.set(opened);
         Ok(())
@@ -149,36 +166,39 @@ impl Broker for JetStreamBroker {
         let server = &self.server;
         let id = format!("{}:{}", event.source, event.id);
         let mut retry = Retry::new();
+        let mut told = None;
         loop {
-            server.connection.connected().await;
+            let connected = server.connection.connected().await;
+            connected.map_err(|message| PublishError::Refused { message })?;
+            let seen = server.connection.seen();
             let message = PublishMessage::build()
                 .headers(headers::write(&event))
                 .message_id(&id)
                 .payload(event.data.clone());
-            let error = match server
-                .context
-                .send_publish(subject.to_owned(), message)
-                .await
-            {
-                Ok(stored) => match stored.await {
+            let stored = async {
+                let sent = server.context.send_publish(subject.to_owned(), message);
+                sent.await?.await
+            };
+            // The stream has the event, or it may have: it is sent again with the same id, which the stream
+            // and the importers know.
+            let error = tokio::select! {
+                stored = stored => match stored {
                     Ok(_) => return Ok(()),
                     Err(error) => error,
                 },
-                Err(error) => error,
+                // The answer is lost with the connection.
+                () = server.connection.lost(seen) => continue,
             };
             if error.kind() == PublishErrorKind::MaxPayloadExceeded || is_too_large(&error) {
                 return Err(PublishError::TooLarge);
             }
-            // The stream has the event, or it may have: it is sent again with the same id, which the stream
-            // and the importers know.
-            if retry.is_first() && server.connection.is_connected() {
-                server.connection.report_fault(describe(&error));
-            }
+            server.tell_once(&mut told, describe(&error));
             retry.wait().await;
             if error.kind() == PublishErrorKind::StreamNotFound
                 && let Some(opened) = self.opened.get()
+                && let Err(error) = server.stream(opened).await
             {
-                let _ = server.make_stream(&opened.stream).await;
+                server.tell_once(&mut told, error.to_string());
             }
         }
     }
@@ -192,7 +212,7 @@ impl Broker for JetStreamBroker {
         let opened = opened.ok_or(BrokerError::Refused {
             message: "it has not been opened".to_owned(),
         })?;
-        self.server.connection.connected().await;
+        self.server.connected().await?;
         JetStreamDeliveries::new(Arc::clone(&self.server), opened, subject, name).await
     }
 
@@ -207,37 +227,91 @@ impl Broker for JetStreamBroker {
 }
 
 impl Server {
-    async fn make_stream(&self, config: &Config) -> Result<(), BrokerError> {
-        let made = self.context.get_or_create_stream(config.clone()).await;
-        let stream = made.map_err(|error| match error.kind() {
-            CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::JetStreamUnavailable => {
-                BrokerError::Unreachable {
-                    message: describe(&error),
-                }
-            }
-            _ => refused(&error),
-        })?;
-        let found = &stream.cached_info().config;
-        let setting = if !config
-            .subjects
-            .iter()
-            .all(|subject| found.subjects.contains(subject))
-        {
-            "its subjects should include the prefix and `.>`"
-        } else if found.retention != RetentionPolicy::Limits {
-            "its retention should be by limits, so that each process gets each message"
-        } else if found.no_ack {
-            "it should acknowledge what it has stored"
-        } else if found.sealed {
-            "it should not be sealed"
-        } else {
-            return Ok(());
-        };
-        Err(BrokerError::OtherSettings {
-            stream: found.name.clone(),
-            setting,
-        })
+    async fn connected(&self) -> Result<(), BrokerError> {
+        let connected = self.connection.connected().await;
+        connected.map_err(|message| BrokerError::Unreachable { message })
     }
+
+    /// The stream with these subjects of a prefix, made if it does not exist.
+    async fn make_stream(&self, config: &Config, subjects: &str) -> Result<Stream, BrokerError> {
+        let stream = make_stream(&self.context, config).await?;
+        check_settings(&stream.cached_info().config, subjects)?;
+        Ok(stream)
+    }
+
+    /// The stream, which existed; made again if it has been deleted.
+    async fn stream(&self, opened: &Opened) -> Result<Stream, BrokerError> {
+        let found = self.context.get_stream(&opened.stream.name).await;
+        match found {
+            Ok(stream) => {
+                check_settings(&stream.cached_info().config, &opened.subjects)?;
+                Ok(stream)
+            }
+            Err(error) if is_not_found(&error) => {
+                sleep(MAKE_AGAIN).await;
+                self.make_stream(&opened.stream, &opened.subjects).await
+            }
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    /// Tells an error that goes on, unless it has been told.
+    fn tell_once(&self, told: &mut Option<String>, message: String) {
+        if self.connection.is_connected() && told.as_ref() != Some(&message) {
+            self.connection.report_fault(message.clone());
+            *told = Some(message);
+        }
+    }
+}
+
+async fn make_stream(context: &Context, config: &Config) -> Result<Stream, BrokerError> {
+    let made = context.get_or_create_stream(config.clone()).await;
+    made.map_err(|error| match error.kind() {
+        CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::JetStreamUnavailable => {
+            BrokerError::Unreachable {
+                message: describe(&error),
+            }
+        }
+        _ => refused(&error),
+    })
+}
+
+/// Whether a stream that exists keeps the relay's promises for these subjects.
+fn check_settings(found: &Config, subjects: &str) -> Result<(), BrokerError> {
+    let setting = if !found.subjects.iter().any(|found| includes(found, subjects)) {
+        "its subjects should include the prefix and `.>`"
+    } else if found.retention != RetentionPolicy::Limits {
+        "its retention should be by limits, so that each process gets each message"
+    } else if found.no_ack {
+        "it should acknowledge what it has stored"
+    } else if found.sealed {
+        "it should not be sealed"
+    } else {
+        return Ok(());
+    };
+    Err(BrokerError::OtherSettings {
+        stream: found.name.clone(),
+        setting,
+    })
+}
+
+/// All subjects that begin with the prefix.
+fn subjects(prefix: &str) -> String {
+    format!("{prefix}.>")
+}
+
+/// Whether each of the subjects that `narrow` stands for is one that `wide` stands for.
+fn includes(wide: &str, narrow: &str) -> bool {
+    let mut wide = wide.split('.');
+    for narrow in narrow.split('.') {
+        match wide.next() {
+            Some(">") => return true,
+            Some("*") if narrow != ">" => {}
+            Some(part) if part == narrow => {}
+            _ => return false,
+        }
+    }
+    wide.next().is_none()
 }
 
 /// Waits longer and longer.
@@ -246,10 +320,6 @@ struct Retry(Duration);
 impl Retry {
     fn new() -> Self {
         Self(FIRST_RETRY)
-    }
-
-    fn is_first(&self) -> bool {
-        self.0 == FIRST_RETRY
     }
 
     async fn wait(&mut self) {
@@ -268,6 +338,10 @@ fn plain(text: &str) -> String {
         }
     };
     text.chars().map(plain).collect()
+}
+
+fn is_not_found(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(error) if error.code() == 404)
 }
 
 fn is_too_large(error: &jetstream::context::PublishError) -> bool {
@@ -308,5 +382,28 @@ impl fmt::Debug for JetStreamBroker {
             .field("connection", &self.server.connection)
             .field("stream", &self.stream.name)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_include_others() {
+        for wide in ["shop.eu.>", "shop.>", ">", "*.*.>", "shop.*.>", "*.eu.>"] {
+            assert!(includes(wide, "shop.eu.>"), "{wide}");
+        }
+        for narrow in [
+            "shop.eu",
+            "shop.eu.*",
+            "shop.eu.cart",
+            "shop.us.>",
+            "shop",
+            "*",
+            "",
+        ] {
+            assert!(!includes(narrow, "shop.eu.>"), "{narrow}");
+        }
     }
 }
