@@ -213,7 +213,7 @@ impl JetStreamDeliveries {
         loop {
             let Some(messages) = &mut self.messages else {
                 self.server.connection.connected().await.ok()?;
-                match self.ask_or_fetch().await {
+                match Box::pin(self.ask_or_fetch()).await {
                     Ok(None) => self.told.asking = None,
                     Ok(Some(delivery)) => return Some(delivery),
                     Err(message) => {
@@ -288,7 +288,7 @@ impl JetStreamDeliveries {
                 let is_told = self.told.storing.is_some();
                 self.server.tell_once(&mut self.told.storing, message);
                 if is_told {
-                    let _ = timeout(STORE_LIMIT, self.opened.positions.make()).await;
+                    let _ = timeout(STORE_LIMIT, Box::pin(self.opened.positions.make())).await;
                 }
                 self.due = Instant::now() + MAKE_AGAIN;
             }
@@ -335,7 +335,7 @@ impl Deliveries for JetStreamDeliveries {
     async fn close(mut self) {
         self.delivered = self.handed_out;
         if self.delivered != self.stored && self.put().await.is_err() {
-            let _ = self.put_anew().await;
+            let _ = Box::pin(self.put_anew()).await;
         }
     }
 }
