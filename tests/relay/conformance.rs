@@ -138,7 +138,7 @@ impl Deliveries for FaultyDeliveries {
         }
         let delivery = self.deliveries.next().await?;
         self.count += 1;
-        if self.count % 10 == 0 {
+        if self.count.is_multiple_of(10) {
             match self.fault {
                 Fault::Loses => return self.deliveries.next().await,
                 Fault::Repeats => self.held = Some(delivery.clone()),

@@ -1,6 +1,7 @@
 //! Channels between processes: what a relay promises, on the broker in memory.
 
 #![cfg(feature = "relay")]
+#![allow(clippy::large_futures, reason = "a test has room for a process or two")]
 
 mod bad_input;
 mod bounded;

@@ -141,18 +141,16 @@ async fn full(server: &NatsServer, stream: Config) {
     let end = Instant::now() + LIMIT;
     while received + told < EVENTS {
         assert!(Instant::now() < end, "{received} received, {told} told");
-        match timeout(Duration::from_millis(300), importer.events.recv_async()).await {
-            Ok(event) => {
-                let number = event.unwrap().event.number;
-                assert!(number > last, "in order, each once");
-                last = number;
-                received += 1;
-            }
-            Err(_) => {
-                told += lagged(&importer.told());
-                let stream = context.get_stream("shop").await.unwrap();
-                stream.purge().await.unwrap();
-            }
+        let event = timeout(Duration::from_millis(300), importer.events.recv_async());
+        if let Ok(event) = event.await {
+            let number = event.unwrap().event.number;
+            assert!(number > last, "in order, each once");
+            last = number;
+            received += 1;
+        } else {
+            told += lagged(&importer.told());
+            let stream = context.get_stream("shop").await.unwrap();
+            stream.purge().await.unwrap();
         }
     }
     reports.extend(exporter.told());

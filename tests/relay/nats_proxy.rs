@@ -154,7 +154,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let generation = shared.generation.load(Ordering::SeqCst);
         thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 if shared.generation.load(Ordering::SeqCst) != generation {
                     break;

@@ -211,7 +211,7 @@ impl JetStreamDeliveries {
         loop {
             let Some(messages) = &mut self.messages else {
                 self.server.connection.connected().await.ok()?;
-                match self.ask_or_fetch().await {
+                match Box::pin(self.ask_or_fetch()).await {
                     Ok(None) => self.told.asking = None,
                     Ok(Some(delivery)) => return Some(delivery),
                     Err(message) => {
@@ -312,7 +312,7 @@ impl Deliveries for JetStreamDeliveries {
                 let is_told = self.told.storing.is_some();
                 self.server.tell_once(&mut self.told.storing, message);
                 if is_told && self.make_at.is_none_or(|time| Instant::now() >= time) {
-                    let _ = timeout(STORE_LIMIT, self.opened.positions.make()).await;
+                    let _ = timeout(STORE_LIMIT, Box::pin(self.opened.positions.make())).await;
                     self.make_at = Some(Instant::now() + MAKE_AGAIN);
                 }
             }
@@ -324,7 +324,7 @@ impl Deliveries for JetStreamDeliveries {
 
     async fn close(mut self) {
         if self.delivered != self.stored {
-            let _ = self.put_anew().await;
+            let _ = Box::pin(self.put_anew()).await;
         }
     }
 }

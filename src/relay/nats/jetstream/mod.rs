@@ -151,9 +151,11 @@ impl Broker for JetStreamBroker {
     async fn open(&self, prefix: &str, origin: &str) -> Result<(), BrokerError> {
         self.server.connected().await?;
         let (stream, subjects) = (self.config(prefix), subjects(prefix));
-        self.server.make_stream(&stream, &subjects).await?;
+        // What is rarely done need not make the futures of all else large.
+        Box::pin(self.server.make_stream(&stream, &subjects)).await?;
+        let positions = Box::pin(Positions::open(&self.server.context, &stream)).await?;
         let opened = Opened {
-            positions: Positions::open(&self.server.context, &stream).await?,
+            positions,
             origin: origin.to_owned(),
             stream,
             subjects,
@@ -196,7 +198,7 @@ impl Broker for JetStreamBroker {
             retry.wait().await;
             if error.kind() == PublishErrorKind::StreamNotFound
                 && let Some(opened) = self.opened.get()
-                && let Err(error) = server.stream(opened).await
+                && let Err(error) = Box::pin(server.stream(opened)).await
             {
                 server.tell_once(&mut told, error.to_string());
             }
@@ -213,7 +215,8 @@ impl Broker for JetStreamBroker {
             message: "it has not been opened".to_owned(),
         })?;
         self.server.connected().await?;
-        JetStreamDeliveries::new(Arc::clone(&self.server), opened, subject, name).await
+        let server = Arc::clone(&self.server);
+        Box::pin(JetStreamDeliveries::new(server, opened, subject, name)).await
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {
