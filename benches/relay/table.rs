@@ -1,0 +1,110 @@
+//! The figures, as a Markdown table.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::contestants::{Contestant, Mode};
+use crate::pair::Stalled;
+
+/// What the laps of a contestant have shown, a value for each.
+pub(crate) struct Laps {
+    pub(crate) contestant: Contestant,
+    pub(crate) stalled: Option<Stalled>,
+    per_second: Vec<f64>,
+    /// Processor time of the publisher and of the listener, in µs an event.
+    processor: [Vec<f64>; 2],
+    /// Latency in µs.
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+impl Laps {
+    pub(crate) fn of(contestant: Contestant) -> Self {
+        Self {
+            contestant,
+            stalled: None,
+            per_second: Vec::new(),
+            processor: [Vec::new(), Vec::new()],
+            p50: Vec::new(),
+            p99: Vec::new(),
+        }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        *self = Self::of(self.contestant);
+    }
+
+    pub(crate) fn burst(
+        &mut self,
+        count: u64,
+        elapsed: u64,
+        processor: Option<([Duration; 2], [Duration; 2])>,
+    ) {
+        let count = count as f64;
+        self.per_second.push(count * 1e9 / elapsed.max(1) as f64);
+        if let Some((before, after)) = processor {
+            for side in 0..2 {
+                let time = after[side].saturating_sub(before[side]);
+                self.processor[side].push(time.as_secs_f64() * 1e6 / count);
+            }
+        }
+    }
+
+    pub(crate) fn paced(&mut self, mut under_way: Vec<u64>) {
+        under_way.sort_unstable();
+        let percentile = |percent| under_way[under_way.len() * percent / 100] as f64 / 1e3;
+        self.p50.push(percentile(50));
+        self.p99.push(percentile(99));
+    }
+}
+
+pub(crate) fn show(mode: Mode, all: &[Laps]) -> String {
+    let mut text = format!(
+        "| {} | thousand events/s | processor, publisher | processor, listener | latency p50 | p99 |\n\
+         |--|--:|--:|--:|--:|--:|\n",
+        mode.name()
+    );
+    let bare = &all[0];
+    for laps in all {
+        if let Some(stalled) = laps.stalled {
+            let _ = writeln!(text, "| {} | {stalled} |", laps.contestant.name());
+            continue;
+        }
+        let thousands = |laps: &Laps| -> Vec<_> {
+            let values = laps.per_second.iter();
+            values.map(|value| value / 1e3).collect()
+        };
+        let cells = [
+            cell(&thousands(laps), &thousands(bare), ""),
+            cell(&laps.processor[0], &bare.processor[0], " µs"),
+            cell(&laps.processor[1], &bare.processor[1], " µs"),
+            cell(&laps.p50, &bare.p50, " µs"),
+            cell(&laps.p99, &bare.p99, " µs"),
+        ];
+        let name = laps.contestant.name();
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+/// The median of the laps and their range, and the same of the ratio to the bare client's lap in the same
+/// round.
+fn cell(values: &[f64], bare: &[f64], unit: &str) -> String {
+    let Some([median, least, most]) = spread(values.iter().copied()) else {
+        return "–".to_owned();
+    };
+    let digits = usize::from(median < 99.95) + usize::from(median < 9.95);
+    let mut text = format!("{median:.digits$}{unit} ({least:.digits$}–{most:.digits$})");
+    let ratios = values.iter().zip(bare).map(|(value, bare)| value / bare);
+    if let Some([median, least, most]) = spread(ratios) {
+        let _ = write!(text, " **{median:.2}×** ({least:.2}–{most:.2})");
+    }
+    text
+}
+
+fn spread(values: impl Iterator<Item = f64>) -> Option<[f64; 3]> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let median = *values.get(values.len() / 2)?;
+    Some([median, values[0], values[values.len() - 1]])
+}
