@@ -49,8 +49,12 @@ impl Contestant {
         }
     }
 
-    fn subject(self) -> String {
-        format!("{}.orders", self.prefix())
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Bare => "bare.orders",
+            Self::WithHeaders => "headers.orders",
+            Self::Relay => "relay.orders",
+        }
     }
 }
 

@@ -45,7 +45,7 @@ impl Signals {
         let _ = self.closing.wait_for(Option::is_some).await;
     }
 
-    fn is_closing(&self) -> bool {
+    pub(super) fn is_closing(&self) -> bool {
         self.closing.borrow().is_some()
     }
 

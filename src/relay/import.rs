@@ -37,11 +37,12 @@ impl Importing {
         let timeout = self.signals.clone().timeout();
         let importing = async {
             let mut closed = std::pin::pin!(signals.closed());
-            loop {
+            // Where messages wait it does not ask to be woken when the relay closes.
+            while !self.signals.is_closing() {
                 let delivery = tokio::select! {
                     biased;
-                    () = &mut closed => break,
                     delivery = deliveries.next() => delivery,
+                    () = &mut closed => break,
                 };
                 match delivery {
                     Some(delivery) => self.deliver::<C>(delivery).await,

@@ -148,13 +148,14 @@ impl Broker for JetStreamBroker {
     async fn publish(&self, subject: &str, event: CloudEvent) -> Result<(), PublishError> {
         let server = &self.server;
         let id = format!("{}:{}", event.source, event.id);
+        let (headers, payload) = headers::write(event);
         let mut retry = Retry::new();
         loop {
             server.connection.connected().await;
             let message = PublishMessage::build()
-                .headers(headers::write(&event))
+                .headers(headers.clone())
                 .message_id(&id)
-                .payload(event.data.clone());
+                .payload(payload.clone());
             let error = match server
                 .context
                 .send_publish(subject.to_owned(), message)
