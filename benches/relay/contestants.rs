@@ -77,7 +77,10 @@ impl Mode {
 pub(crate) enum Publisher {
     Core(Client, Contestant),
     Durable(Context, Contestant),
-    Relay(Hub, #[expect(dead_code, reason = "a guard")] Box<dyn Send + Sync>),
+    Relay(
+        Hub,
+        #[expect(dead_code, reason = "a guard")] Box<dyn Send + Sync>,
+    ),
 }
 
 impl Publisher {
@@ -218,7 +221,9 @@ async fn durable(url: &str) -> JetStreamBroker {
 async fn export<B: Broker>(hub: &Hub, broker: B) -> Box<dyn Send + Sync> {
     let relay = relay(hub, broker, "publisher").await;
     let options = ReceiverOptions::builder().overflow(Overflow::Block);
-    relay.export_with::<Custom<Orders>>(options.build()).unwrap();
+    relay
+        .export_with::<Custom<Orders>>(options.build())
+        .unwrap();
     Box::new(relay)
 }
 

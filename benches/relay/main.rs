@@ -117,12 +117,7 @@ fn measure(settings: &Settings, mode: Mode) -> Vec<Laps> {
     all
 }
 
-fn lap(
-    settings: &Settings,
-    mode: Mode,
-    pair: &mut Pair,
-    laps: &mut Laps,
-) -> Result<(), Stalled> {
+fn lap(settings: &Settings, mode: Mode, pair: &mut Pair, laps: &mut Laps) -> Result<(), Stalled> {
     let burst = settings.burst[mode as usize];
     let before = pair.processor_time();
     let elapsed = pair.run(burst, Duration::ZERO)?;

@@ -50,6 +50,16 @@ impl Laps {
         }
     }
 
+    fn columns(&self) -> [Vec<f64>; 5] {
+        [
+            self.per_second.iter().map(|value| value / 1e3).collect(),
+            self.processor[0].clone(),
+            self.processor[1].clone(),
+            self.p50.clone(),
+            self.p99.clone(),
+        ]
+    }
+
     pub(crate) fn paced(&mut self, mut under_way: Vec<u64>) {
         under_way.sort_unstable();
         let percentile = |percent| under_way[under_way.len() * percent / 100] as f64 / 1e3;
@@ -58,48 +68,61 @@ impl Laps {
     }
 }
 
+/// A row for each contestant, and below them the relay beside the loop with the same headers.
 pub(crate) fn show(mode: Mode, all: &[Laps]) -> String {
     let mut text = format!(
         "| {} | thousand events/s | processor, publisher | processor, listener | latency p50 | p99 |\n\
          |--|--:|--:|--:|--:|--:|\n",
         mode.name()
     );
-    let bare = &all[0];
+    let columns = Laps::columns;
+    let bare = columns(&all[0]);
     for laps in all {
-        if let Some(stalled) = laps.stalled {
-            let _ = writeln!(text, "| {} | {stalled} |", laps.contestant.name());
-            continue;
-        }
-        let thousands = |laps: &Laps| -> Vec<_> {
-            let values = laps.per_second.iter();
-            values.map(|value| value / 1e3).collect()
-        };
-        let cells = [
-            cell(&thousands(laps), &thousands(bare), ""),
-            cell(&laps.processor[0], &bare.processor[0], " µs"),
-            cell(&laps.processor[1], &bare.processor[1], " µs"),
-            cell(&laps.p50, &bare.p50, " µs"),
-            cell(&laps.p99, &bare.p99, " µs"),
-        ];
         let name = laps.contestant.name();
-        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+        let _ = write!(text, "| {name} |");
+        match laps.stalled {
+            Some(stalled) => text.push_str(&format!(" {stalled} |").repeat(bare.len())),
+            None => {
+                for ((column, bare), unit) in columns(laps).iter().zip(&bare).zip(UNITS) {
+                    let _ = write!(text, " {} {} |", value(column, unit), ratio(column, bare));
+                }
+            }
+        }
+        text.push('\n');
+    }
+    if let [_, with_headers, relay] = all
+        && all.iter().all(|laps| laps.stalled.is_none())
+    {
+        text.push_str("| relay ÷ with headers |");
+        for (relay, with_headers) in columns(relay).iter().zip(&columns(with_headers)) {
+            let _ = write!(text, " {} |", ratio(relay, with_headers));
+        }
+        text.push('\n');
     }
     text
 }
 
-/// The median of the laps and their range, and the same of the ratio to the bare client's lap in the same
-/// round.
-fn cell(values: &[f64], bare: &[f64], unit: &str) -> String {
+const UNITS: [&str; 5] = ["", " µs", " µs", " µs", " µs"];
+
+/// The median of the laps and their range.
+fn value(values: &[f64], unit: &str) -> String {
     let Some([median, least, most]) = spread(values.iter().copied()) else {
         return "–".to_owned();
     };
     let digits = usize::from(median < 99.95) + usize::from(median < 9.95);
-    let mut text = format!("{median:.digits$}{unit} ({least:.digits$}–{most:.digits$})");
-    let ratios = values.iter().zip(bare).map(|(value, bare)| value / bare);
-    if let Some([median, least, most]) = spread(ratios) {
-        let _ = write!(text, " **{median:.2}×** ({least:.2}–{most:.2})");
-    }
-    text
+    format!("{median:.digits$}{unit} ({least:.digits$}–{most:.digits$})")
+}
+
+/// The median and the range of the ratios to another contestant's lap in the same round.
+fn ratio(values: &[f64], others: &[f64]) -> String {
+    let ratios = values
+        .iter()
+        .zip(others)
+        .map(|(value, other)| value / other);
+    let Some([median, least, most]) = spread(ratios) else {
+        return String::new();
+    };
+    format!("**{median:.2}×** ({least:.2}–{most:.2})")
 }
 
 fn spread(values: impl Iterator<Item = f64>) -> Option<[f64; 3]> {

@@ -2,6 +2,8 @@
 //!
 //! Source: [NATS protocol binding for CloudEvents, section 3.1](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md).
 
+use std::borrow::Cow;
+
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use humantime::format_rfc3339_millis;
@@ -56,16 +58,18 @@ impl<'a> Found<'a> {
     fn among(headers: &'a HeaderMap) -> Self {
         let mut found = Self::default();
         for (name, values) in headers.iter() {
-            let name: &str = name.as_ref();
-            let is = |other| name.eq_ignore_ascii_case(other);
-            let place = match name.len() {
-                5 if is("ce-id") => &mut found.id,
-                7 if is("ce-type") => &mut found.kind,
-                7 if is("ce-time") => &mut found.time,
-                9 if is("ce-source") => &mut found.source,
-                12 if is("content-type") => &mut found.content_type,
-                14 if is("ce-specversion") => &mut found.version,
-                18 if is("ce-datacontenttype") => &mut found.data_content_type,
+            let mut name = Cow::from(<_ as AsRef<str>>::as_ref(name));
+            if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                name.to_mut().make_ascii_lowercase();
+            }
+            let place = match &*name {
+                "ce-specversion" => &mut found.version,
+                "ce-id" => &mut found.id,
+                "ce-source" => &mut found.source,
+                "ce-type" => &mut found.kind,
+                "ce-time" => &mut found.time,
+                "content-type" => &mut found.content_type,
+                "ce-datacontenttype" => &mut found.data_content_type,
                 _ => continue,
             };
             *place = values.first().map(HeaderValue::as_str);
@@ -78,6 +82,7 @@ impl<'a> Found<'a> {
 /// the other.
 pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
     let found = headers.map_or_else(Found::default, Found::among);
+    let attribute = |value: Option<&str>| value.and_then(decode).map(Cow::into_owned);
     let media_type = found.content_type.or(found.data_content_type);
     let is_structured = match media_type {
         Some(kind) => {
@@ -92,9 +97,9 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
         let version = found.version.filter(|version| is_version(version));
         let attributes = (
             version,
-            found.id.and_then(decode),
-            found.source.and_then(decode),
-            found.kind.and_then(decode),
+            attribute(found.id),
+            attribute(found.source),
+            attribute(found.kind),
         );
         match attributes {
             (Some(_), Some(id), Some(source), Some(kind)) if media_type.is_none_or(is_json) => {
@@ -112,7 +117,7 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
     };
     event.map_or_else(
         |reason| Delivery::Unreadable {
-            source: found.source.and_then(decode),
+            source: attribute(found.source),
             reason,
         },
         Delivery::Event,
@@ -122,9 +127,9 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
 /// The value of a header, in which `%` and two hexadecimal digits are a byte of UTF-8.
 ///
 /// Source: [HTTP protocol binding for CloudEvents, section 3.1.3.2](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values).
-fn decode(value: &str) -> Option<String> {
+fn decode(value: &str) -> Option<Cow<'_, str>> {
     if !value.as_bytes().contains(&b'%') {
-        return Some(value.to_owned());
+        return Some(Cow::from(value));
     }
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
@@ -137,7 +142,7 @@ fn decode(value: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::from)
 }
 
 #[cfg(test)]
