@@ -55,7 +55,8 @@ impl Order {
 
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos() as u64)
+    let nanoseconds = since.map_or(0, |since| since.as_nanos());
+    u64::try_from(nanoseconds).unwrap_or(u64::MAX)
 }
 
 /// The events that a listener has heard.

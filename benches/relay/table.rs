@@ -1,5 +1,10 @@
 //! The figures, as a Markdown table.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "numbers and nanoseconds far below 2^52"
+)]
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
