@@ -82,8 +82,12 @@ pub(super) fn is_version(version: &str) -> bool {
 /// Whether a media type is JSON: `application/json`, `text/json`, or one that ends in `+json`.
 pub(super) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let essence = essence.to_ascii_lowercase();
-    matches!(&*essence, "application/json" | "text/json") || essence.ends_with("+json")
+    let is = |other| essence.eq_ignore_ascii_case(other);
+    let suffix = essence.len().checked_sub("+json".len());
+    let suffix = suffix.and_then(|at| essence.get(at..));
+    is("application/json")
+        || is("text/json")
+        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
 }
 
 /// A time as RFC 3339 has it. A time that is not one is none: nothing depends on it.

@@ -61,10 +61,10 @@ impl Importing {
             // When the place is stored next: first the listeners get the events before it.
             let mut due = None;
             let mut flushing: Option<Flushing> = None;
-            loop {
+            // While messages wait it does not ask to be woken when the relay closes.
+            while !self.signals.is_closing() {
                 tokio::select! {
                     biased;
-                    () = &mut closed => break,
                     () = flushed(&mut flushing) => {
                         flushing = None;
                         if !deliveries.store().await {
@@ -83,6 +83,7 @@ impl Importing {
                             due = Some(Instant::now() + STORE);
                         }
                     }
+                    () = &mut closed => break,
                 }
             }
             if stores {

@@ -81,11 +81,9 @@ impl Broker for NatsBroker {
             let connected = self.connection.connected().await;
             connected.map_err(|message| PublishError::Refused { message })?;
         }
-        let headers = headers::write(&event);
-        let sent =
-            self.connection
-                .client
-                .publish_with_headers(subject.to_owned(), headers, event.data);
+        let (headers, payload) = headers::write(event);
+        let client = &self.connection.client;
+        let sent = client.publish_with_headers(subject.to_owned(), headers, payload);
         sent.await.map_err(|error| match error.kind() {
             PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge,
             PublishErrorKind::InvalidSubject | PublishErrorKind::Send => PublishError::Refused {

@@ -2,6 +2,8 @@
 //!
 //! Source: [NATS protocol binding for CloudEvents, section 3.1](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md).
 
+use std::borrow::Cow;
+
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use humantime::format_rfc3339_millis;
@@ -23,48 +25,81 @@ const JSON: &str = "application/json";
 /// The media type of an event that is all in the payload.
 const STRUCTURED: &str = "application/cloudevents";
 
-/// The headers of a message in binary mode. What a relay sends has no character that needs to be encoded.
-pub(super) fn write(event: &CloudEvent) -> HeaderMap {
+/// The headers of a message in binary mode, and its payload. What a relay sends has no character that needs
+/// to be encoded.
+pub(super) fn write(event: CloudEvent) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
     headers.insert(VERSION, HeaderValue::from("1.0"));
-    headers.insert(ID, HeaderValue::from(&*event.id));
-    headers.insert(SOURCE, HeaderValue::from(&*event.source));
-    headers.insert(KIND, HeaderValue::from(&*event.kind));
+    headers.insert(ID, HeaderValue::from(event.id));
+    headers.insert(SOURCE, HeaderValue::from(event.source));
+    headers.insert(KIND, HeaderValue::from(event.kind));
     if let Some(time) = event.time {
-        headers.insert(
-            TIME,
-            HeaderValue::from(&*format_rfc3339_millis(time).to_string()),
-        );
+        let time = format_rfc3339_millis(time).to_string();
+        headers.insert(TIME, HeaderValue::from(time));
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from(JSON));
-    headers
+    (headers, event.data)
+}
+
+/// The headers of a message that say what it is.
+#[derive(Default)]
+struct Found<'a> {
+    version: Option<&'a str>,
+    id: Option<&'a str>,
+    source: Option<&'a str>,
+    kind: Option<&'a str>,
+    time: Option<&'a str>,
+    content_type: Option<&'a str>,
+    data_content_type: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    /// Clients differ in how they write the names of headers: upper and lower case are the same.
+    fn among(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, values) in headers.iter() {
+            let mut name = Cow::from(<_ as AsRef<str>>::as_ref(name));
+            if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                name.to_mut().make_ascii_lowercase();
+            }
+            let place = match &*name {
+                "ce-specversion" => &mut found.version,
+                "ce-id" => &mut found.id,
+                "ce-source" => &mut found.source,
+                "ce-type" => &mut found.kind,
+                "ce-time" => &mut found.time,
+                "content-type" => &mut found.content_type,
+                "ce-datacontenttype" => &mut found.data_content_type,
+                _ => continue,
+            };
+            *place = values.first().map(HeaderValue::as_str);
+        }
+        found
+    }
 }
 
 /// Reads a message in binary or in structured mode. A message without the headers of the one can only be
 /// the other.
 pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
-    let header = |name: &str| {
-        let mut headers = headers?.iter();
-        let is_it =
-            |other: &HeaderName| <_ as AsRef<str>>::as_ref(other).eq_ignore_ascii_case(name);
-        let values = headers.find(|(other, _)| is_it(other))?.1;
-        Some(values.first()?.as_str())
-    };
-    let attribute = |name| header(name).and_then(decode);
-    let media_type = header("content-type").or_else(|| header("ce-datacontenttype"));
+    let found = headers.map_or_else(Found::default, Found::among);
+    let attribute = |value: Option<&str>| value.and_then(decode).map(Cow::into_owned);
+    let media_type = found.content_type.or(found.data_content_type);
     let is_structured = match media_type {
-        Some(kind) => kind.to_ascii_lowercase().starts_with(STRUCTURED),
-        None => header("ce-specversion").is_none(),
+        Some(kind) => {
+            let beginning = kind.as_bytes().get(..STRUCTURED.len());
+            beginning.is_some_and(|it| it.eq_ignore_ascii_case(STRUCTURED.as_bytes()))
+        }
+        None => found.version.is_none(),
     };
     let event = if is_structured {
         CloudEvent::from_structured(&payload)
     } else {
-        let version = header("ce-specversion").filter(|version| is_version(version));
+        let version = found.version.filter(|version| is_version(version));
         let attributes = (
             version,
-            attribute("ce-id"),
-            attribute("ce-source"),
-            attribute("ce-type"),
+            attribute(found.id),
+            attribute(found.source),
+            attribute(found.kind),
         );
         match attributes {
             (Some(_), Some(id), Some(source), Some(kind)) if media_type.is_none_or(is_json) => {
@@ -72,7 +107,7 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
                     id,
                     source,
                     kind,
-                    time: attribute("ce-time").as_deref().and_then(parse_time),
+                    time: found.time.and_then(decode).as_deref().and_then(parse_time),
                     data: payload,
                 })
             }
@@ -82,7 +117,7 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
     };
     event.map_or_else(
         |reason| Delivery::Unreadable {
-            source: attribute("ce-source"),
+            source: attribute(found.source),
             reason,
         },
         Delivery::Event,
@@ -92,9 +127,9 @@ pub(super) fn read(headers: Option<&HeaderMap>, payload: Bytes) -> Delivery {
 /// The value of a header, in which `%` and two hexadecimal digits are a byte of UTF-8.
 ///
 /// Source: [HTTP protocol binding for CloudEvents, section 3.1.3.2](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values).
-fn decode(value: &str) -> Option<String> {
-    if !value.contains('%') {
-        return Some(value.to_owned());
+fn decode(value: &str) -> Option<Cow<'_, str>> {
+    if !value.as_bytes().contains(&b'%') {
+        return Some(Cow::from(value));
     }
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
@@ -107,7 +142,7 @@ fn decode(value: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(Cow::from)
 }
 
 #[cfg(test)]
@@ -140,8 +175,8 @@ mod tests {
 
     #[test]
     fn an_event_is_read_as_it_was_written() {
-        let written = write(&event());
-        assert_eq!(read(Some(&written), event().data), Delivery::Event(event()));
+        let (written, data) = write(event());
+        assert_eq!(read(Some(&written), data), Delivery::Event(event()));
         assert_eq!(
             written.get("ce-time").unwrap().as_str(),
             "1970-01-01T00:00:01.500Z"
@@ -183,15 +218,15 @@ mod tests {
         let traced = headers(&[("traceparent", "00-1-2-01")]);
         assert_eq!(read(Some(&traced), Bytes::from_static(b"{}")), none);
 
-        let mut incomplete = write(&event());
+        let (mut incomplete, data) = write(event());
         incomplete.insert("ce-specversion", "2.0");
         let named = unreadable(Some("checkout-7"), Unreadable::NotACloudEvent);
-        assert_eq!(read(Some(&incomplete), event().data), named);
+        assert_eq!(read(Some(&incomplete), data), named);
 
-        let mut xml = write(&event());
+        let (mut xml, data) = write(event());
         xml.insert("content-type", "text/xml");
         let not_json = unreadable(Some("checkout-7"), Unreadable::NotJson);
-        assert_eq!(read(Some(&xml), event().data), not_json);
+        assert_eq!(read(Some(&xml), data), not_json);
     }
 
     #[test]

@@ -167,6 +167,7 @@ impl Broker for JetStreamBroker {
     async fn publish(&self, subject: &str, event: CloudEvent) -> Result<(), PublishError> {
         let server = &self.server;
         let id = format!("{}:{}", event.source, event.id);
+        let (headers, payload) = headers::write(event);
         let mut retry = Retry::new();
         let mut told = None;
         loop {
@@ -174,9 +175,9 @@ impl Broker for JetStreamBroker {
             connected.map_err(|message| PublishError::Refused { message })?;
             let seen = server.connection.seen();
             let message = PublishMessage::build()
-                .headers(headers::write(&event))
+                .headers(headers.clone())
                 .message_id(&id)
-                .payload(event.data.clone());
+                .payload(payload.clone());
             let stored = async {
                 let sent = server.context.send_publish(subject.to_owned(), message);
                 sent.await?.await
