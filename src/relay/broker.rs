@@ -57,11 +57,12 @@ pub trait Broker: Send + Sync + 'static {
         name: &str,
     ) -> impl Future<Output = Result<Self::Deliveries, BrokerError>> + Send;
 
-    /// Returns when the broker has every message for which [`publish`](Self::publish) has returned.
+    /// Returns when the broker has the messages for which [`publish`](Self::publish) has returned. If it promises
+    /// delivery at most once, those before the last one on each subject may be lost.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`] when the connection is gone for good.
+    /// [`BrokerError`] when the broker does not answer, or may not have them.
     fn flush(&self) -> impl Future<Output = Result<(), BrokerError>> + Send;
 
     /// Waits for the next thing that happens to the connection. The first is

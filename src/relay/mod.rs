@@ -26,6 +26,9 @@ mod sequence;
 mod status;
 mod task;
 
+/// The client that [`NatsBroker`] and [`JetStreamBroker`] go through, in the version that they take.
+#[cfg(feature = "nats")]
+pub use async_nats;
 pub use broker::{Broker, BrokerError, BrokerEvent, Deliveries, Delivery, Guarantee, PublishError};
 pub use cloud_event::CloudEvent;
 pub use error::{CloseError, ConnectError, ExportError, ImportError};

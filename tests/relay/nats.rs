@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
+use bytes::Bytes;
 use typed_hub::relay::conformance::{Testbed, check};
-use typed_hub::relay::{JetStreamBroker, NatsBroker};
+use typed_hub::relay::{
+    Broker as _, BrokerError, BrokerEvent, CloudEvent, JetStreamBroker, NatsBroker,
+};
 
 use crate::nats_server::NatsServer;
 
@@ -61,4 +64,60 @@ async fn conformance_of_core() {
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn conformance_of_jetstream() {
     check(&JetStream(NatsServer::start())).await;
+}
+
+/// A client that other code uses too; its state is told, and its messages are those of the relay.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn conformance_of_clients_that_are_there_already() {
+    struct Shared(NatsServer);
+
+    impl Testbed for Shared {
+        type Broker = NatsBroker;
+
+        async fn connect(&self) -> NatsBroker {
+            let client = options().connect(self.0.url()).await.unwrap();
+            NatsBroker::from_client(client)
+        }
+
+        async fn stop(&self) {
+            self.0.kill();
+        }
+
+        async fn start(&self) {
+            self.0.start_again();
+        }
+    }
+
+    check(&Shared(NatsServer::start())).await;
+}
+
+/// What was given to a connection that is lost may be lost with it, though the next one answers.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
+    let server = NatsServer::start();
+    let broker = NatsBroker::connect(server.url(), options()).await.unwrap();
+    let event = || CloudEvent {
+        id: "1".to_owned(),
+        source: "a".to_owned(),
+        kind: "ticks".to_owned(),
+        time: None,
+        data: Bytes::from_static(b"1"),
+    };
+    assert_eq!(broker.next_event().await, BrokerEvent::Connected);
+    broker.publish("shop.ticks", event()).await.unwrap();
+    assert_eq!(broker.flush().await, Ok(()));
+    broker.publish("shop.ticks", event()).await.unwrap();
+    server.kill();
+    while broker.next_event().await != BrokerEvent::Disconnected {}
+    server.start_again();
+    while broker.next_event().await != BrokerEvent::Connected {}
+    let flushed = broker.flush().await;
+    assert!(
+        matches!(flushed, Err(BrokerError::Unreachable { .. })),
+        "{flushed:?}"
+    );
+    broker.publish("shop.ticks", event()).await.unwrap();
+    assert_eq!(broker.flush().await, Ok(()));
 }

@@ -83,11 +83,25 @@ impl Connection {
             noted.note(event);
             std::future::ready(())
         });
+        let client = options.connect(servers).await?;
         Ok(Self {
-            client: options.connect(servers).await?,
             reports,
-            told: Mutex::default(),
+            ..Self::of(client)
         })
+    }
+
+    /// A connection of a client whose events other code hears.
+    pub(super) fn of(client: Client) -> Self {
+        Self {
+            client,
+            reports: Arc::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// How many connections the client has made.
+    pub(super) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -107,14 +121,14 @@ impl Connection {
 
     pub(super) fn seen(&self) -> Seen {
         Seen {
-            connects: self.client.statistics().connects.load(Ordering::Relaxed),
+            connects: self.connects(),
             dropped: self.reports.dropped.load(Ordering::Relaxed),
         }
     }
 
     /// Waits until the connection of that moment is lost.
     pub(super) async fn lost(&self, before: Seen) {
-        while self.is_connected() && self.seen().connects == before.connects {
+        while self.is_connected() && self.connects() == before.connects {
             self.look().await;
         }
     }
@@ -182,7 +196,7 @@ impl Connection {
     /// The next change of the connection's state that has not been told.
     fn change(&self) -> Option<BrokerEvent> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let connects = self.client.statistics().connects.load(Ordering::Relaxed);
+        let connects = self.connects();
         let is_connected = self.is_connected();
         let has_reconnected = connects != told.connects;
         match (told.is_connected, is_connected) {

@@ -1,5 +1,7 @@
 //! NATS without JetStream: at most once.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::client::PublishErrorKind;
@@ -37,6 +39,9 @@ use crate::relay::cloud_event::CloudEvent;
 #[derive(Debug)]
 pub struct NatsBroker {
     connection: Connection,
+    /// Which connection the last message on each subject was given to. What the ones before it were given to is
+    /// told by its number, or by the heartbeat that it is.
+    given_to: Mutex<HashMap<String, u64>>,
 }
 
 /// How long after the server's answer its refusal of a subscription may be noticed.
@@ -59,7 +64,36 @@ impl NatsBroker {
         options: ConnectOptions,
     ) -> Result<Self, async_nats::ConnectError> {
         let connection = Connection::new(servers, options).await?;
-        Ok(Self { connection })
+        Ok(Self::with(connection))
+    }
+
+    /// Takes a client that is there already, and shared with other code. Then only the state of its connection
+    /// is told: its event callback, which hears of slow consumers and of errors, is not the relay's. What is
+    /// lost is told all the same.
+    #[must_use]
+    pub fn from_client(client: async_nats::Client) -> Self {
+        Self::with(Connection::of(client))
+    }
+
+    /// Notes that a message on this subject is given to the connection.
+    fn give(&self, subject: &str) {
+        let connection = self.connection.connects();
+        let mut given_to = self.given_to();
+        match given_to.get_mut(subject) {
+            Some(last) => *last = connection,
+            None => drop(given_to.insert(subject.to_owned(), connection)),
+        }
+    }
+
+    fn given_to(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.given_to.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with(connection: Connection) -> Self {
+        Self {
+            connection,
+            given_to: Mutex::default(),
+        }
     }
 }
 
@@ -81,6 +115,7 @@ impl Broker for NatsBroker {
             let connected = self.connection.connected().await;
             connected.map_err(|message| PublishError::Refused { message })?;
         }
+        self.give(subject);
         let (headers, payload) = headers::write(event);
         let client = &self.connection.client;
         let sent = client.publish_with_headers(subject.to_owned(), headers, payload);
@@ -104,7 +139,7 @@ impl Broker for NatsBroker {
         loop {
             let seen = self.connection.seen();
             tokio::select! {
-                flushed = self.flush() => break flushed?,
+                answered = self.connection.round_trip() => break answered.map_err(unreachable)?,
                 () = self.connection.lost(seen) => {}
             }
             self.connection.connected().await.map_err(unreachable)?;
@@ -118,8 +153,20 @@ impl Broker for NatsBroker {
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {
+        let unreachable = |message| BrokerError::Unreachable { message };
         let flushed = self.connection.round_trip().await;
-        flushed.map_err(|message| BrokerError::Unreachable { message })
+        flushed.map_err(unreachable)?;
+        let connection = self.connection.connects();
+        if self
+            .given_to()
+            .values()
+            .all(|given_to| *given_to == connection)
+        {
+            Ok(())
+        } else {
+            let message = "the connection was lost meanwhile, and the last messages may be with it";
+            Err(unreachable(message.to_owned()))
+        }
     }
 
     async fn next_event(&self) -> BrokerEvent {

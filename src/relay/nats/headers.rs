@@ -3,6 +3,7 @@
 //! Source: [NATS protocol binding for CloudEvents, section 3.1](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md).
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -33,12 +34,19 @@ pub(super) fn write(event: CloudEvent) -> (HeaderMap, Bytes) {
     headers.insert(ID, HeaderValue::from(event.id));
     headers.insert(SOURCE, HeaderValue::from(event.source));
     headers.insert(KIND, HeaderValue::from(event.kind));
-    if let Some(time) = event.time {
+    if let Some(time) = event.time.filter(is_written) {
         let time = format_rfc3339_millis(time).to_string();
         headers.insert(TIME, HeaderValue::from(time));
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from(JSON));
     (headers, event.data)
+}
+
+/// Whether RFC 3339 has a year for the time: by a clock that is wrong it may not.
+fn is_written(time: &SystemTime) -> bool {
+    const YEAR_10000: u64 = 253_402_300_800;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.is_ok_and(|since| since.as_secs() < YEAR_10000)
 }
 
 /// The headers of a message that say what it is.
@@ -147,7 +155,7 @@ fn decode(value: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use super::*;
 
@@ -181,6 +189,22 @@ mod tests {
             written.get("ce-time").unwrap().as_str(),
             "1970-01-01T00:00:01.500Z"
         );
+    }
+
+    #[test]
+    fn a_time_without_a_year_is_left_out() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let seconds = Duration::from_secs;
+        let times = [
+            (epoch.checked_sub(seconds(1)), false),
+            (Some(epoch), true),
+            (epoch.checked_add(seconds(253_402_300_799)), true),
+            (epoch.checked_add(seconds(253_402_300_800)), false),
+        ];
+        for (time, is_written) in times {
+            let (headers, _) = write(CloudEvent { time, ..event() });
+            assert_eq!(headers.get("ce-time").is_some(), is_written, "{time:?}");
+        }
     }
 
     #[test]

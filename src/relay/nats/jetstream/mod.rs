@@ -106,15 +106,25 @@ impl JetStreamBroker {
         options: ConnectOptions,
     ) -> Result<Self, async_nats::ConnectError> {
         let connection = Connection::new(servers, options).await?;
-        let context = jetstream::new(connection.client.clone());
-        Ok(Self {
+        Ok(Self::with(connection))
+    }
+
+    /// Takes a client that is there already, as [`NatsBroker::from_client`](super::NatsBroker::from_client)
+    /// does.
+    #[must_use]
+    pub fn from_client(client: async_nats::Client) -> Self {
+        Self::with(Connection::of(client))
+    }
+
+    fn with(connection: Connection) -> Self {
+        Self {
             server: Arc::new(Server {
+                context: jetstream::new(connection.client.clone()),
                 connection,
-                context,
             }),
             stream: Config::default(),
             opened: OnceLock::new(),
-        })
+        }
     }
 
     /// Sets what the stream is made with: how much it keeps, and for how long. Its name and its subjects
