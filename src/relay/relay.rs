@@ -192,7 +192,7 @@ impl<B: Broker> Relay<B> {
 
     /// Publishes the events of the other processes on channel `C`: on an open channel as if they had been
     /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker delivers
-    /// from now on.
+    /// from now on, and waits for it while it is away.
     ///
     /// Events wait in the broker's client while the hub's queue, or a receiver that blocks, is full.
     ///
