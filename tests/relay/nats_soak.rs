@@ -15,7 +15,7 @@ use typed_hub::relay::{Broker, JetStreamBroker, RelayEvent};
 use crate::nats_server::NatsServer;
 use crate::nats_world::*;
 
-/// How long the soaks run, in seconds; by default 8 each.
+/// How long the soaks run, in seconds; by default 6 each.
 const SECONDS: &str = "TYPED_HUB_SOAK_SECONDS";
 const KILLS: u32 = 5;
 
@@ -220,7 +220,7 @@ impl Drop for Process {
 }
 
 fn soak(is_durable: bool) -> BTreeMap<String, BTreeMap<String, Figures>> {
-    let seconds = env::var(SECONDS).map_or(8, |seconds| seconds.parse().unwrap());
+    let seconds = env::var(SECONDS).map_or(6, |seconds| seconds.parse().unwrap());
     let server = NatsServer::start();
     let mut processes: BTreeMap<_, _> = ["a", "b", "c"]
         .into_iter()
