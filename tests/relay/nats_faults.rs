@@ -45,7 +45,7 @@ async fn behind_faults<B: Broker>(connect: impl AsyncFn(String) -> B) {
                 std::thread::sleep(Duration::from_millis(2));
             }
         };
-        let lasts = if fault == Fault::Silent { 1_500 } else { 500 };
+        let lasts = if fault == Fault::Silent { 1_000 } else { 300 };
         near.fail(fault);
         tokio::task::block_in_place(|| publish(lasts));
         near.heal();
