@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::broker::{Broker, Guarantee, PublishError};
 use super::cloud_event::CloudEvent;
 use super::origin::clean;
+use super::report::Counters;
 use super::sequence::Run;
 use super::status::{DropReason, RelayEvent, tell, tell_stopped};
 use super::task::{Signals, bounded, is_imported, isolated, isolated_task};
@@ -31,6 +32,7 @@ pub(super) struct Export<C: Channel, B> {
     pub(super) receiver: Receiver<C>,
     pub(super) run: Run,
     pub(super) signals: Signals,
+    pub(super) counters: Arc<Counters>,
     /// How often it tells importers how far it is.
     pub(super) heartbeat: Duration,
 }
@@ -157,7 +159,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
             .await;
         self.in_flight = false;
         match sent {
-            Ok(()) => {}
+            Ok(()) => self.export.counters.sent(),
             Err(PublishError::TooLarge) => self.tell(1, DropReason::TooLarge).await,
             Err(PublishError::Refused { message }) => {
                 let message = clean(&message);
@@ -189,6 +191,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
     }
 
     async fn tell(&self, missed: u64, reason: DropReason) {
+        self.export.counters.dropped(missed);
         let event = RelayEvent::Dropped {
             channel: C::NAME,
             missed,

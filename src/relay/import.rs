@@ -13,6 +13,7 @@ use super::cloud_event::CloudEvent;
 use super::export::HEARTBEAT;
 use super::origin::Origin;
 use super::remote::sealed::Import;
+use super::report::Counters;
 use super::sequence::{Origins, Run, Verdict};
 use super::status::{RelayEvent, Unreadable, tell, tell_stopped};
 use super::task::{Signals, imported, isolated, isolated_task};
@@ -35,6 +36,7 @@ pub(super) struct Importing {
     /// Whether it has told that another process uses its origin.
     pub(super) has_told_origin: bool,
     pub(super) signals: Signals,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// How often the place in the messages is stored.
@@ -140,6 +142,7 @@ impl Importing {
             Err(reason) => self.unreadable::<C>(Some(origin), reason).await,
             Ok(event) => {
                 if let Some(hub) = self.hub.upgrade() {
+                    self.counters.received();
                     C::publish(&hub, origin, event, imported()).await;
                 }
             }
@@ -182,6 +185,7 @@ impl Importing {
 
     async fn lagged(&self, channel: &'static str, origin: Origin, missed: u64) {
         if missed > 0 {
+            self.counters.missed(missed);
             let event = RelayEvent::Lagged {
                 channel,
                 origin,
@@ -192,6 +196,7 @@ impl Importing {
     }
 
     async fn unreadable<C: Import>(&self, origin: Option<Origin>, reason: Unreadable) {
+        self.counters.unreadable();
         let event = RelayEvent::Unreadable {
             channel: C::NAME,
             origin,

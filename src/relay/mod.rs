@@ -2,7 +2,7 @@
 
 // The rooms, from the ground up: `name` checks subjects, `origin` is who sent an event, `cloud_event` a
 // message. `status` is the relay's own channel, `remote` the channels of other processes, `sequence`
-// tells gaps and duplicates, `broker` is the seam. `memory` and `nats` are brokers, `export` and `import`
+// tells gaps and duplicates, `report` counts, `broker` is the seam. `memory` and `nats` are brokers, `export` and `import`
 // the tasks of a `relay`, which share `task`, and `conformance` checks a broker.
 
 mod broker;
@@ -22,6 +22,7 @@ mod origin;
 )]
 mod relay;
 mod remote;
+mod report;
 mod sequence;
 mod status;
 mod task;
@@ -39,4 +40,5 @@ pub use nats::{JetStreamBroker, JetStreamDeliveries, NatsBroker, NatsDeliveries}
 pub use origin::Origin;
 pub use relay::{Relay, RelayOptions};
 pub use remote::{Importable, Remote, RemoteEvent};
+pub use report::{RelayReport, RelayedChannel};
 pub use status::{DropReason, RelayEvent, RelayKey, RelayStatus, Unreadable};

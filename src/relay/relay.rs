@@ -1,9 +1,10 @@
 //! The relay, and its options.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::name;
 use super::origin::clean;
 use super::remote::Importable;
 use super::remote::sealed::Import;
+use super::report::{Counters, RelayReport};
 use super::sequence::{Origins, Run};
 use super::status::{KEY, RelayEvent, RelayStatus, tell};
 use super::task::{Signals, bounded};
@@ -70,10 +72,13 @@ pub struct RelayOptions {
     close_timeout: Duration,
 }
 
+/// How many events of a channel wait to be sent, unless the application says otherwise.
+const WAITING: usize = 1 << 16;
+
 /// Carries channels of a hub to other processes, and theirs to this one. See the [module](super).
 ///
-/// It is a handle of its hub. [`close`](Self::close) sends what waits; dropping a relay ends it at once,
-/// and the events that wait are lost.
+/// It is a handle of its hub. Keep it in `main`, and [`close`](Self::close) it in the end, which sends what
+/// waits; dropping a relay ends it at once, and the events that wait are lost.
 #[must_use = "dropping a relay ends it"]
 pub struct Relay<B: Broker> {
     hub: Hub,
@@ -85,6 +90,7 @@ pub struct Relay<B: Broker> {
     own_runs: OwnRuns,
     closing: watch::Sender<Option<Instant>>,
     signals: Signals,
+    is_connected: Arc<AtomicBool>,
     state: Mutex<State>,
     /// Publishes what happens to the connection.
     _watcher: AbortOnDrop,
@@ -94,6 +100,8 @@ pub struct Relay<B: Broker> {
 struct State {
     /// The channels that are carried, by their names.
     channels: HashMap<&'static str, Carried>,
+    /// What each of them has carried, by the name of the channel that is published on.
+    counters: BTreeMap<&'static str, Arc<Counters>>,
     exports: JoinSet<Option<u64>>,
     imports: JoinSet<()>,
 }
@@ -131,7 +139,13 @@ impl<B: Broker> Relay<B> {
         let (closing, closing_seen) = watch::channel(None);
         let (connects, connects_seen) = watch::channel(0);
         // While the broker is waited for, it is told why.
-        let watching = watch_connection(Arc::clone(&broker), hub.downgrade(), connects);
+        let is_connected = Arc::new(AtomicBool::new(false));
+        let watching = watch_connection(
+            Arc::clone(&broker),
+            hub.downgrade(),
+            connects,
+            Arc::clone(&is_connected),
+        );
         let watcher = AbortOnDrop(tokio::spawn(watching));
         broker.open(&options.prefix, &options.origin).await?;
         Ok(Self {
@@ -147,20 +161,24 @@ impl<B: Broker> Relay<B> {
                 closing: closing_seen,
                 connects: connects_seen,
             },
+            is_connected,
             state: Mutex::default(),
             _watcher: watcher,
         })
     }
 
     /// Sends the events that are published on channel `C` from now on to the other processes, open or
-    /// protected. Up to 1,024 events wait while the broker is away, and then the oldest are dropped; see
-    /// [`export_with`](Self::export_with).
+    /// protected. Up to 65,536 events wait, while the broker is away or slower than their publishers, and then
+    /// the oldest are dropped and told as [`RelayEvent::Dropped`]; [`export_with`](Self::export_with) changes
+    /// both. A channel is exported until the relay ends.
     ///
     /// # Errors
     ///
     /// [`ExportError`] when the channel's name cannot be used, or is in use.
     pub fn export<C: Channel<Event: Serialize>>(&self) -> Result<(), ExportError> {
-        let options = ReceiverOptions::builder().overflow(Overflow::DropOldest);
+        let options = ReceiverOptions::builder()
+            .capacity(WAITING)
+            .overflow(Overflow::DropOldest);
         self.export_with::<C>(options.build())
     }
 
@@ -197,6 +215,7 @@ impl<B: Broker> Relay<B> {
             receiver: self.hub.receiver_with::<C>(options.with_envelopes()),
             run,
             signals: self.signals.clone(),
+            counters: state.counters::<C>(),
             heartbeat: self.options.heartbeat,
         };
         state.exports.spawn_on(export.run(), &self.runtime);
@@ -229,10 +248,35 @@ impl<B: Broker> Relay<B> {
             has_caught_up: false,
             has_told_origin: false,
             signals: self.signals.clone(),
+            counters: self.state().counters::<C>(),
         };
         let importing = importing.run::<C>(deliveries);
         self.state().imports.spawn_on(importing, &self.runtime);
         Ok(())
+    }
+
+    /// Whether the broker is there, for a readiness probe.
+    pub fn is_connected(&self) -> bool {
+        self.is_connected.load(Ordering::Relaxed)
+    }
+
+    /// What the relay has carried, and what was lost.
+    ///
+    /// ```
+    /// # use typed_hub::relay::{Broker, Relay};
+    /// # fn log(relay: &Relay<impl Broker>) {
+    /// println!("{}", relay.report()); // a table
+    /// # }
+    /// ```
+    pub fn report(&self) -> RelayReport {
+        let state = self.state();
+        let channels = state.counters.iter();
+        RelayReport {
+            is_connected: self.is_connected(),
+            channels: channels
+                .map(|(name, counters)| counters.report(name))
+                .collect(),
+        }
     }
 
     /// What the broker promises of the events that it has accepted.
@@ -286,6 +330,10 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
+    fn counters<C: Channel>(&mut self) -> Arc<Counters> {
+        Arc::clone(self.counters.entry(C::NAME).or_default())
+    }
+
     /// What is carried under the name of channel `C`; `None` when that is another channel.
     fn carried<C: Channel>(&mut self) -> Option<&mut Carried> {
         let channel = TypeId::of::<C>();
@@ -340,14 +388,23 @@ impl<C: Import> Drop for ImportClaim<'_, C> {
 }
 
 /// Publishes what happens to the connection, as long as the relay lives.
-async fn watch_connection<B: Broker>(broker: Arc<B>, hub: WeakHub, connects: watch::Sender<u64>) {
+async fn watch_connection<B: Broker>(
+    broker: Arc<B>,
+    hub: WeakHub,
+    connects: watch::Sender<u64>,
+    is_connected: Arc<AtomicBool>,
+) {
     loop {
         let event = match broker.next_event().await {
             BrokerEvent::Connected => {
+                is_connected.store(true, Ordering::Relaxed);
                 connects.send_modify(|connects| *connects += 1);
                 RelayEvent::Connected
             }
-            BrokerEvent::Disconnected => RelayEvent::Disconnected,
+            BrokerEvent::Disconnected => {
+                is_connected.store(false, Ordering::Relaxed);
+                RelayEvent::Disconnected
+            }
             BrokerEvent::SlowConsumer => RelayEvent::SlowConsumer,
             BrokerEvent::Fault(message) => RelayEvent::Fault {
                 message: clean(&message),

@@ -40,7 +40,7 @@ const DELIVERY: &[&[&str]] = &[
 /// The rooms of `src/relay/`, likewise.
 const RELAY: &[&[&str]] = &[
     &["name", "origin"],
-    &["sequence", "status", "task"],
+    &["report", "sequence", "status", "task"],
     &["cloud_event", "remote"],
     &["broker"],
     &["error", "memory", "nats", "export"],

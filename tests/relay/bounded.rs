@@ -57,6 +57,15 @@ async fn away(overflow: Overflow, expected: &[u32]) {
     assert_eq!((channel, origin.as_str(), missed), ("cart", "a", 5));
     exporter.hub.publish::<Wire>(added(10));
     assert_eq!(counts(&mut cart, 1).await, [10]);
+
+    let sent = exporter.relay.report().channels[0];
+    assert_eq!((sent.channel, sent.sent, sent.dropped), ("cart", 7, 5));
+    let received = importer.relay.report().channels[0];
+    assert_eq!((received.received, received.missed), (7, 5));
+    assert!(importer.relay.is_connected());
+    server.stop();
+    importer.until(&RelayEvent::Disconnected).await;
+    assert!(!importer.relay.report().is_connected);
 }
 
 #[tokio::test]

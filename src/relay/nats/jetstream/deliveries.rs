@@ -95,6 +95,13 @@ impl JetStreamDeliveries {
         let refused = |message| BrokerError::Refused { message };
         let position = opened.positions.load(&key).await.map_err(refused)?;
         let begin = position.unwrap_or(end);
+        let first = stream.cached_info().state.first_sequence;
+        if begin.stream == end.stream && first > begin.sequence + 1 {
+            server.connection.report_fault(format!(
+                "the stream {} has removed messages since this process had it: they may be of its channels",
+                opened.stream.name
+            ));
+        }
         let mut deliveries = Self {
             server,
             opened,
