@@ -137,8 +137,8 @@ async fn billing(broker: impl Broker) -> Result<(), Failure> {
 mod with_nats {
     use std::process::Command;
 
-    use async_nats::ConnectOptions;
     use typed_hub::relay::NatsBroker;
+    use typed_hub::relay::async_nats::ConnectOptions;
 
     use super::Failure;
 

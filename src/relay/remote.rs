@@ -16,7 +16,7 @@ use crate::hub::Hub;
 ///
 /// It is protected: only a relay publishes on it, when it [imports](super::Relay::import) it. So an event
 /// on it has come from the broker, and an event on `C` itself has been published in this process. The
-/// broker's permissions say who can send under which name.
+/// broker's permissions say who can send on the channel, and the sender says who it is.
 ///
 /// Its name is that of `C` after `remote.`. It retains as many events as `C` does.
 ///

@@ -327,3 +327,25 @@ async fn an_origin_that_two_processes_have_is_told() {
     other.close().await;
     twin.close().await;
 }
+
+/// What the stream's limits have removed while a process was away is gone, and the process is told.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn messages_that_were_removed_while_a_process_was_away_are_told() {
+    let server = NatsServer::start();
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    let exporter = Peer::exporting(jetstream(&server.url()).await, "b").await;
+    exporter.publish(1..=3);
+    importer.expect("b", 1..=3).await;
+    importer.close().await;
+    exporter.publish(4..=6);
+    exporter.close().await;
+    let stream = context(&server).await.get_stream("shop").await.unwrap();
+    stream.purge().sequence(6).await.unwrap();
+
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    importer.expect("b", 6..=6).await;
+    let removed = |event: &RelayEvent| matches!(event, RelayEvent::Fault { message } if message.contains("has removed messages"));
+    importer.status("the removal is told", removed).await;
+    importer.close().await;
+}

@@ -22,8 +22,8 @@ use crate::relay::cloud_event::CloudEvent;
 /// the server does not permit is lost, and told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault).
 ///
 /// ```no_run
-/// use async_nats::ConnectOptions;
 /// use typed_hub::Hub;
+/// use typed_hub::relay::async_nats::ConnectOptions;
 /// use typed_hub::relay::{NatsBroker, Relay, RelayOptions};
 ///
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,8 +48,10 @@ pub struct NatsBroker {
 const GRACE: Duration = Duration::from_millis(10);
 
 impl NatsBroker {
-    /// Connects to a server. TLS, credentials and the capacity of a subscription are options of `async-nats`;
-    /// its event callback is the relay's, which publishes what it hears on
+    /// Connects to a server, or to one of several when it gets a `Vec` of addresses. TLS
+    /// ([`require_tls`](ConnectOptions::require_tls)), credentials
+    /// ([`with_credentials_file`](ConnectOptions::with_credentials_file)) and the capacity of a subscription are
+    /// options of `async-nats`; its event callback is the relay's, which publishes what it hears on
     /// [`RelayStatus`](crate::relay::RelayStatus).
     ///
     /// When no server is there this fails, or, with the option
@@ -67,9 +69,12 @@ impl NatsBroker {
         Ok(Self::with(connection))
     }
 
-    /// Takes a client that is there already, and shared with other code. Then only the state of its connection
-    /// is told: its event callback, which hears of slow consumers and of errors, is not the relay's. What is
-    /// lost is told all the same.
+    /// Takes a client that is there already, and shared with other code.
+    ///
+    /// Then only the state of its connection is told. The server's refusals and slow consumers are not, since its
+    /// event callback is not the relay's: what a slow consumer loses is told by its number, and an import or an
+    /// export that is not permitted carries nothing, unseen. Use [`connect`](Self::connect) when permissions
+    /// are limited.
     #[must_use]
     pub fn from_client(client: async_nats::Client) -> Self {
         Self::with(Connection::of(client))

@@ -46,9 +46,9 @@ use positions::Positions;
 /// ```no_run
 /// use std::time::Duration;
 ///
-/// use async_nats::ConnectOptions;
-/// use async_nats::jetstream::stream::Config;
 /// use typed_hub::Hub;
+/// use typed_hub::relay::async_nats::ConnectOptions;
+/// use typed_hub::relay::async_nats::jetstream::stream::Config;
 /// use typed_hub::relay::{JetStreamBroker, Relay, RelayOptions};
 ///
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -127,7 +127,8 @@ impl JetStreamBroker {
         }
     }
 
-    /// Sets what the stream is made with: how much it keeps, and for how long. Its name and its subjects
+    /// Sets what the stream is made with: how much it keeps, and for how long. Without this it has no limit, and
+    /// one replica. The first process makes the stream, and later settings do not change it. Its name and its subjects
     /// may be left empty; subjects that are given include `prefix.>`. A stream that exists is used as it is,
     /// when its subjects and its retention serve.
     #[must_use]
