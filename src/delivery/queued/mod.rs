@@ -2,8 +2,11 @@
 //!
 //! This module holds the listeners of a channel, each a [`listener`]. An event goes through the
 //! hub's [`queue`]; the [`dispatcher`] takes the pending events, a [`queue_buffer`] at a time, and
-//! the [`channel_buffer`] in it calls the listeners of its channel.
+//! the [`channel_buffer`] in it calls the listeners of its channel. An [`arrival`] wakes the thread
+//! that pumps, and a [`budget`] bounds one call of it.
 
+mod arrival;
+pub(crate) mod budget;
 mod channel_buffer;
 pub(crate) mod dispatcher;
 mod listener;
@@ -81,7 +84,10 @@ impl<C: Channel> QueuedListeners<C> {
             since,
             timed: new.timed,
             once: new.once,
-            slot: Mutex::new(Some(CallbackSlot { replay, callback })),
+            slot: Mutex::new(Some(CallbackSlot {
+                replay: replay.into_iter(),
+                callback,
+            })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
             shared: Arc::clone(&self.kinds.shared),

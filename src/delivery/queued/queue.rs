@@ -2,10 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use super::QueuedListeners;
+use super::arrival::{Arrival, Hook, discard_hook};
 use super::queue_buffer::QueueBuffer;
 use crate::channel::Channel;
 use crate::delivery::room::{Bounded, Limit, Room, Waiting};
@@ -42,7 +43,12 @@ struct State {
     end: u64,
     /// The largest number of events that have waited at once.
     peak: usize,
-    dispatcher_sleeps: bool,
+    /// Whether the next arrival has to wake the consumer: a dispatcher that sleeps, or a worker that
+    /// has not been woken since its last call began.
+    consumer_waits: bool,
+    arrival: Arrival,
+    /// How many events a worker has taken but not delivered, if a bounded call has left anything.
+    left: Option<usize>,
     waiting: Waiting,
     /// The thread that took last or, before the first take, the thread that made the worker.
     consumer: Option<ThreadId>,
@@ -96,7 +102,7 @@ impl QueueGuard<'_> {
         state.end = state.next;
         state.pending.push(listeners, envelope.accepted(sequence));
         state.peak = state.peak.max(state.pending.len());
-        self.queue.wake_dispatcher(self.state);
+        self.queue.wake_consumer(self.state);
         sequence
     }
 }
@@ -153,16 +159,59 @@ impl Queue {
         state.end = state.next;
         self.has_pending.store(true, Ordering::Relaxed);
         state.pending.request_replay(listeners, sequence);
-        self.wake_dispatcher(state);
+        self.wake_consumer(state);
     }
 
     #[inline]
-    fn wake_dispatcher(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = mem::take(&mut state.dispatcher_sleeps);
-        drop(state);
-        if asleep {
-            self.not_empty.notify_one();
+    fn wake_consumer(&self, mut state: MutexGuard<'_, State>) {
+        if mem::take(&mut state.consumer_waits) {
+            self.wake_waiting_consumer(state);
         }
+    }
+
+    #[cold]
+    fn wake_waiting_consumer(&self, mut state: MutexGuard<'_, State>) {
+        let wake_up = state.arrival.take();
+        drop(state);
+        self.not_empty.notify_one();
+        wake_up.run(&self.shared);
+    }
+
+    /// Calls `hook` at each arrival that has to wake the worker, and at once if something is waiting.
+    pub(crate) fn on_arrival(&self, hook: Hook) {
+        let mut state = self.state.lock();
+        let replaced = state.arrival.hook.replace(hook);
+        state.consumer_waits = true;
+        if state.has_work() {
+            self.wake_consumer(state);
+        } else {
+            drop(state);
+        }
+        discard_hook(replaced, &self.shared);
+    }
+
+    /// Whether there is something to deliver; not when the hub has ended and everything is
+    /// delivered. While it may come, the task is woken when it does.
+    pub(super) fn poll_arrival(&self, key: &mut Option<WakerKey>, task: Waker) -> Poll<bool> {
+        let mut state = self.state.lock();
+        let ready = if state.has_work() {
+            Poll::Ready(true)
+        } else if state.closed || state.disconnected {
+            Poll::Ready(false)
+        } else {
+            state.consumer_waits = true;
+            Poll::Pending
+        };
+        let unneeded = state.arrival.tasks.update(ready.is_pending(), key, task);
+        drop(state);
+        drop(unneeded);
+        ready
+    }
+
+    /// Removes the waker of a task that no longer waits for an arrival.
+    pub(super) fn forget_arrival(&self, key: WakerKey) {
+        let forgotten = self.state.lock().arrival.tasks.remove(key);
+        drop(forgotten);
     }
 
     /// Blocks until the queue is not full. It may be full again by then.
@@ -194,16 +243,38 @@ impl Queue {
             state.shrink(empty);
         }
         while state.pending.is_empty() && !state.closed {
-            state.dispatcher_sleeps = true;
+            state.consumer_waits = true;
             state = self.not_empty.wait(state);
         }
-        state.dispatcher_sleeps = false;
+        state.consumer_waits = false;
         self.swap(state, empty)
     }
 
     /// Swaps the empty buffer for the pending one, without blocking.
     pub(crate) fn try_take(&self, empty: &mut QueueBuffer) -> Taken {
         self.swap(self.state.lock(), empty)
+    }
+
+    /// Begins a call of a worker on this thread: swaps its buffer for the pending one, unless an
+    /// earlier call has left something in it. Returns the sequence number after the last event
+    /// accepted so far. What arrives from here on wakes the worker again.
+    pub(crate) fn begin_pump(&self, buffer: &mut QueueBuffer) -> u64 {
+        let mut state = self.state.lock();
+        state.consume_here();
+        state.consumer_waits = true;
+        let end = state.end;
+        if buffer.is_empty() {
+            self.swap(state, buffer);
+        }
+        end
+    }
+
+    /// Ends a call of a worker that has left so many events, or replays, in its buffer, and wakes the
+    /// worker unless what has arrived meanwhile has done so.
+    pub(crate) fn end_pump(&self, left: usize) {
+        let mut state = self.state.lock();
+        state.left = Some(left);
+        self.wake_consumer(state);
     }
 
     fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut QueueBuffer) -> Taken {
@@ -225,7 +296,7 @@ impl Queue {
 
     /// Makes this thread the consumer, which must not wait for itself.
     pub(crate) fn consume_here(&self) {
-        self.state.lock().consumer = Some(thread::current().id());
+        self.state.lock().consume_here();
     }
 
     /// Whether this thread, if it waited for the queue, would wait for itself.
@@ -239,17 +310,26 @@ impl Queue {
         let mut state = self.state.lock();
         state.disconnected = true;
         state.consumer = None;
+        state.left = None;
         let rest = mem::take(&mut state.pending);
         let end = state.end;
+        let hook = state.arrival.hook.take();
+        let tasks = state.arrival.take();
         self.state.wake_publishers(state, &self.shared, None);
+        tasks.run(&self.shared);
+        discard_hook(hook, &self.shared);
         (rest, end)
     }
 
     /// Ends the queue: no event will be accepted any more, and the dispatcher ends when it has
     /// taken the rest.
     pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
+        let mut state = self.state.lock();
+        state.closed = true;
+        let tasks = state.arrival.tasks.take();
+        drop(state);
         self.not_empty.notify_one();
+        self.shared.wake(None, tasks);
     }
 
     /// Everything accepted from now on has this sequence number or a greater one.
@@ -266,7 +346,7 @@ impl Queue {
     pub(crate) fn depth(&self) -> Depth {
         let state = self.state.lock();
         Depth {
-            waiting: state.pending.len(),
+            waiting: state.pending.len() + state.left.unwrap_or(0),
             peak: state.peak,
             capacity: state.capacity,
         }
@@ -289,6 +369,17 @@ impl State {
     fn shrink(&mut self, empty: &mut QueueBuffer) {
         self.pending.shrink();
         empty.shrink();
+    }
+
+    /// Makes this thread the consumer. What has been left to it is in delivery.
+    fn consume_here(&mut self) {
+        self.consumer = Some(thread::current().id());
+        self.left = None;
+    }
+
+    /// Whether there is something for a worker to deliver.
+    fn has_work(&self) -> bool {
+        !self.pending.is_empty() || self.left.is_some()
     }
 
     fn number(&mut self) -> u64 {
