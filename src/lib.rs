@@ -48,7 +48,7 @@
 //!   open one of a [`CustomChannel`], and [`Auth`] is protected.
 //! - A [`Hub`] is where events are published and listened to; a [`WeakHub`] does not keep it alive.
 //!   A [`Publisher`] is a channel looked up once. A [`Worker`] calls a hub's listeners on a thread
-//!   of your own.
+//!   of your own, and a [`LocalWorker`] also those that are not `Send`.
 //! - A [`Subscription`] is a listener's guard, and a [`SubscriptionSet`] holds many. A
 //!   [`ListenerBuilder`] names a listener, and asks for envelopes or for a [`Replay`] of the events
 //!   that the channel retains.
@@ -108,6 +108,7 @@ pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvErr
 pub use hub::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
 pub use hub::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
 pub use hub::{Hub, HubBuilder, HubOptions, Publisher, ReceiverOptions, WeakHub};
+pub use hub::{LocalListenerBuilder, LocalWorker};
 
 /// The programs of the README, as tests.
 #[cfg(doctest)]

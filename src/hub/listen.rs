@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Hub, InlineListenerBuilder, ListenerBuilder};
 use crate::channel::Channel;
+use crate::delivery::history::Replay;
 use crate::delivery::listener::subscription::Subscription;
-use crate::delivery::queued::dispatcher;
+use crate::delivery::queued::{NewListener, dispatcher};
 
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
@@ -127,6 +128,14 @@ impl Hub {
                 event = ?event.payload(),
             );
         })
+    }
+
+    pub(super) fn register<C: Channel>(
+        &self,
+        replay: Replay,
+        listener: NewListener<C>,
+    ) -> Subscription {
+        self.channel::<C>().listen(self.queue(), replay, listener)
     }
 
     pub(super) fn start_dispatcher(&self) {

@@ -2,7 +2,7 @@
 //!
 //! `listen` has the methods of [`Hub`] that listen, `publish` those that publish, `receive` those
 //! that pull, `flush` those that wait for deliveries; `listener_builder` has the options of a listener, `any` the listeners of every
-//! channel. A `registry` finds a channel by its type. `channel` is one channel's state, and
+//! channel, `local` those that stay on one thread. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
 //! the lines that published, a `publish_future` waits for room, and a `publisher` is a channel looked
 //! up once. A `claim` is the exclusive use of a protected channel. `options` has the options of hubs
@@ -16,6 +16,7 @@ mod debug;
 mod flush;
 mod listen;
 mod listener_builder;
+mod local;
 #[cfg(all(test, loom))]
 mod models;
 mod options;
@@ -43,6 +44,7 @@ use registry::Registry;
 #[cfg(any(feature = "auth", feature = "relay"))]
 pub(crate) use claim::Claim;
 pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
+pub use local::{LocalListenerBuilder, LocalWorker};
 pub use options::{HubBuilder, HubOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
@@ -60,6 +62,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for) | the hub's thread; the caller, which blocks |
 /// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
+/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker) | where the [`LocalWorker`] is |
 /// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
 /// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
 /// | inspect | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
@@ -201,6 +204,12 @@ impl Hub {
         let worker = Worker::new(Arc::clone(&hub.inner.queue), Arc::clone(&hub.inner.shared));
         hub.inner.dispatcher.get_or_init(|| None);
         hub.inner.queue.consume_here();
+        (hub, worker)
+    }
+
+    fn with_local_worker(options: HubOptions) -> (Self, LocalWorker) {
+        let (hub, worker) = Self::with_worker(options);
+        let worker = LocalWorker::new(&hub, worker);
         (hub, worker)
     }
 

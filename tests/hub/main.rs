@@ -22,6 +22,7 @@ mod handles;
 mod inspect;
 mod isolated;
 mod joins;
+mod local;
 #[cfg(feature = "tracing")]
 mod logging;
 mod model;

@@ -58,8 +58,7 @@ pub(super) fn discard_hook(hook: Option<Hook>, shared: &HubShared) {
     }
 }
 
-/// The future of [`Worker::arrived`](super::dispatcher::Worker::arrived). A dropped one never wakes
-/// its task.
+/// The future of [`Queue::arrived`]. A dropped one never wakes its task.
 pub(super) struct Arrived {
     queue: Arc<Queue>,
     key: Option<WakerKey>,

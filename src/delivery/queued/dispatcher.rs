@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::arrival::Arrived;
 use super::budget::Budget;
 use super::queue::{Queue, Taken};
 use super::queue_buffer::QueueBuffer;
@@ -236,7 +235,7 @@ impl Worker {
     /// ```
     #[must_use = "nothing is waited for until the future is awaited"]
     pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
-        Arrived::new(&self.queue)
+        self.queue.arrived()
     }
 }
 

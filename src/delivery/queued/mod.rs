@@ -3,13 +3,14 @@
 //! This module holds the listeners of a channel, each a [`listener`]. An event goes through the
 //! hub's [`queue`]; the [`dispatcher`] takes the pending events, a [`queue_buffer`] at a time, and
 //! the [`channel_buffer`] in it calls the listeners of its channel. An [`arrival`] wakes the thread
-//! that pumps, and a [`budget`] bounds one call of it.
+//! that pumps, and a [`budget`] bounds one call of it. A [`local`] callback stays on one thread.
 
 mod arrival;
 pub(crate) mod budget;
 mod channel_buffer;
 pub(crate) mod dispatcher;
 mod listener;
+pub(crate) mod local;
 pub(crate) mod queue;
 pub(crate) mod queue_buffer;
 

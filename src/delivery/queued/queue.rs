@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use super::QueuedListeners;
-use super::arrival::{Arrival, Hook, discard_hook};
+use super::arrival::{Arrival, Arrived, Hook, discard_hook};
 use super::queue_buffer::QueueBuffer;
 use crate::channel::Channel;
 use crate::delivery::room::{Bounded, Limit, Room, Waiting};
@@ -188,6 +188,13 @@ impl Queue {
             drop(state);
         }
         discard_hook(replaced, &self.shared);
+    }
+
+    /// Waits for [`poll_arrival`](Self::poll_arrival).
+    pub(crate) fn arrived(
+        self: &Arc<Self>,
+    ) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
+        Arrived::new(self)
     }
 
     /// Whether there is something to deliver; not when the hub has ended and everything is
