@@ -77,6 +77,8 @@
 //!   work on tokio.
 
 #![forbid(unsafe_code)]
+// Below the methods that block, which a page has not, much is left without a caller there.
+#![cfg_attr(all(target_family = "wasm", target_os = "unknown"), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "auth")]
@@ -88,6 +90,8 @@ mod error;
 #[cfg(all(doc, feature = "auth"))]
 pub mod guide;
 mod hub;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod page;
 #[cfg(feature = "relay")]
 pub mod relay;
 mod sync;
@@ -99,9 +103,11 @@ pub use delivery::history::Replay;
 pub use delivery::listener::subscription::Subscription;
 pub use delivery::listener::subscription_set::SubscriptionSet;
 pub use delivery::queued::dispatcher::Worker;
+pub use delivery::receiver::Receiver;
 pub use delivery::receiver::log::Overflow;
 pub use delivery::receiver::received::Received;
-pub use delivery::receiver::{Events, EventsMut, Receiver};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use delivery::receiver::{Events, EventsMut};
 pub use delivery::shared::panic_report::{PanicOrigin, PanicReport};
 pub use envelope::{AnyEnvelope, Envelope};
 pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvError, WaitTimeout};

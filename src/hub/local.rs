@@ -54,10 +54,9 @@ use crate::envelope::{Envelope, Source};
 /// ```
 #[must_use = "without its worker a hub calls no queued listener"]
 pub struct LocalWorker {
-    /// Borrowed during a call of the worker only. Dropped first: until then, a listener may need its
-    /// callback.
+    /// Borrowed during a call of the worker only.
     worker: RefCell<Worker>,
-    callbacks: LocalCallbacks,
+    callbacks: OwnCallbacks,
     queue: Arc<Queue>,
     hub: WeakHub,
 }
@@ -66,7 +65,7 @@ impl LocalWorker {
     pub(super) fn new(hub: &Hub, worker: Worker) -> Self {
         Self {
             worker: RefCell::new(worker),
-            callbacks: LocalCallbacks::new(&hub.inner.shared),
+            callbacks: OwnCallbacks(LocalCallbacks::new(&hub.inner.shared)),
             queue: Arc::clone(&hub.inner.queue),
             hub: hub.downgrade(),
         }
@@ -83,22 +82,17 @@ impl LocalWorker {
     }
 
     /// Builds a local listener with a name, a replay, envelopes, or for one event.
-    pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<'_, C> {
-        LocalListenerBuilder {
-            hub: &self.hub,
-            callbacks: &self.callbacks,
-            name: None,
-            replay: Replay::None,
-            told: PhantomData,
-        }
+    pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
+        LocalListenerBuilder::new(&self.hub, self.callbacks.0.clone())
     }
 
     /// Delivers until the hub has ended, as [`Worker::run`] does.
     ///
     /// Captures of listeners that other threads end meanwhile are dropped when it returns.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn run(&self) {
         self.pump(Worker::run);
-        self.callbacks.discard_ended();
+        self.callbacks.0.discard_ended();
     }
 
     /// Delivers the events accepted so far and returns their number, as [`Worker::run_pending`] does.
@@ -118,7 +112,7 @@ impl LocalWorker {
 
     /// Delivers nothing inside one of its callbacks, which has borrowed the worker.
     fn pump<R: Default>(&self, pump: impl FnOnce(&mut Worker) -> R) -> R {
-        self.callbacks.discard_ended();
+        self.callbacks.0.discard_ended();
         let worker = self.worker.try_borrow_mut();
         worker.map_or_else(|_| R::default(), |mut worker| pump(&mut worker))
     }
@@ -135,11 +129,41 @@ impl LocalWorker {
     }
 }
 
+/// The callbacks of a worker, which go with it: dropped after the worker's events, since the drop of one
+/// may need a callback.
+struct OwnCallbacks(LocalCallbacks);
+
+impl Drop for OwnCallbacks {
+    fn drop(&mut self) {
+        self.0.discard_all();
+    }
+}
+
+/// A page has one thread, which is that of every listener.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+impl Hub {
+    /// Calls `callback` with every event that channel `C` accepts from now on, as
+    /// [`listen`](Self::listen) does. The callback need not be `Send`.
+    #[track_caller]
+    pub fn listen_local<C: Channel>(
+        &self,
+        callback: impl FnMut(&C::Event) + 'static,
+    ) -> Subscription {
+        self.local_listener::<C>().listen(callback)
+    }
+
+    /// Builds a listener that need not be `Send`, with a name, a replay, envelopes, or for one event.
+    pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
+        let callbacks = LocalCallbacks::new(&self.inner.shared);
+        LocalListenerBuilder::new(&self.downgrade(), callbacks)
+    }
+}
+
 /// Shows the number of its hub, and how many events wait for it.
 impl fmt::Debug for LocalWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalWorker")
-            .field("hub", &self.callbacks.shared().hub.get())
+            .field("hub", &self.callbacks.0.shared().hub.get())
             .field("waiting", &self.queue.depth().waiting)
             .finish_non_exhaustive()
     }
@@ -163,17 +187,27 @@ impl fmt::Debug for LocalWorker {
 /// # drop((guard, hub));
 /// ```
 #[must_use = "a listener to be is told of nothing: end with `listen` or `once`"]
-pub struct LocalListenerBuilder<'a, C: Channel, Told = AsEvent> {
-    hub: &'a WeakHub,
-    callbacks: &'a LocalCallbacks,
+pub struct LocalListenerBuilder<C: Channel, Told = AsEvent> {
+    hub: WeakHub,
+    callbacks: LocalCallbacks,
     name: Option<String>,
     replay: Replay,
     told: PhantomData<fn(&C) -> Told>,
 }
 
-impl<'a, C: Channel> LocalListenerBuilder<'a, C> {
+impl<C: Channel> LocalListenerBuilder<C> {
+    fn new(hub: &WeakHub, callbacks: LocalCallbacks) -> Self {
+        Self {
+            hub: hub.clone(),
+            callbacks,
+            name: None,
+            replay: Replay::None,
+            told: PhantomData,
+        }
+    }
+
     /// The callback gets each event in its [`Envelope`].
-    pub fn envelope(self) -> LocalListenerBuilder<'a, C, AsEnvelope> {
+    pub fn envelope(self) -> LocalListenerBuilder<C, AsEnvelope> {
         LocalListenerBuilder {
             hub: self.hub,
             callbacks: self.callbacks,
@@ -200,7 +234,7 @@ impl<'a, C: Channel> LocalListenerBuilder<'a, C> {
     }
 }
 
-impl<C: Channel> LocalListenerBuilder<'_, C, AsEnvelope> {
+impl<C: Channel> LocalListenerBuilder<C, AsEnvelope> {
     /// Registers the listener, as [`LocalWorker::listen_local`] does.
     #[track_caller]
     pub fn listen(self, callback: impl FnMut(&Envelope<C>) + 'static) -> Subscription {
@@ -216,7 +250,7 @@ impl<C: Channel> LocalListenerBuilder<'_, C, AsEnvelope> {
     }
 }
 
-impl<C: Channel, Told> LocalListenerBuilder<'_, C, Told> {
+impl<C: Channel, Told> LocalListenerBuilder<C, Told> {
     /// The listener's name in reports and panic messages. The default is the file and line that
     /// registered it.
     pub fn name(self, name: impl Into<String>) -> Self {
@@ -257,11 +291,13 @@ impl<C: Channel, Told> LocalListenerBuilder<'_, C, Told> {
                 local.with::<F>(|callback| callback(event));
             }),
         };
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        hub.start_dispatcher();
         hub.register(self.replay, listener)
     }
 }
 
-impl<C: Channel, Told> fmt::Debug for LocalListenerBuilder<'_, C, Told> {
+impl<C: Channel, Told> fmt::Debug for LocalListenerBuilder<C, Told> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalListenerBuilder")
             .field("channel", &C::NAME)

@@ -1,7 +1,7 @@
 //! The hub, its options and its reports.
 //!
 //! `listen` has the methods of [`Hub`] that listen, `publish` those that publish, `receive` those
-//! that pull, `flush` those that wait for deliveries; `listener_builder` has the options of a listener, `any` the listeners of every
+//! that pull, `flush` the one that waits for deliveries, `blocking` those that block; `listener_builder` has the options of a listener, `any` the listeners of every
 //! channel, `local` those that stay on one thread. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
 //! the lines that published, a `publish_future` waits for room, and a `publisher` is a channel looked
@@ -9,6 +9,8 @@
 //! and receivers, `report` what `inspect` returns, `debug` the `Debug` output of the handles.
 
 mod any;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod blocking;
 mod channel;
 #[cfg(any(feature = "auth", feature = "relay"))]
 mod claim;
@@ -30,12 +32,11 @@ mod report;
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
+use crate::delivery::queued::Dispatcher;
 use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::queue::Queue;
-use crate::delivery::shared::scope;
 use crate::delivery::shared::{HubId, HubShared};
 use any::Channels;
 use channel::ChannelState;
@@ -93,7 +94,7 @@ struct Inner {
     registry: Registry,
     channels: Arc<Channels>,
     /// The thread started by the first `listen`, or `None` when a [`Worker`] dispatches.
-    dispatcher: OnceLock<Option<JoinHandle<()>>>,
+    dispatcher: OnceLock<Option<Dispatcher>>,
 }
 
 impl Hub {
@@ -257,12 +258,8 @@ impl Drop for Inner {
             channel.close();
         }
         self.queue.close();
-        if let Some(Some(dispatcher)) = self.dispatcher.take()
-            && dispatcher.thread().id() != thread::current().id()
-            && !scope::any_dispatch()
-        {
-            // The thread ends by itself: a listener's panic never reaches it.
-            let _ = dispatcher.join();
+        if let Some(Some(dispatcher)) = self.dispatcher.take() {
+            dispatcher.join();
         }
         self.shared.close();
     }

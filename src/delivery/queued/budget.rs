@@ -1,6 +1,8 @@
 //! The bound of one call of a worker.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sync::Instant;
 
 /// How much a delivery may still do.
 pub(crate) struct Budget {

@@ -1,26 +1,17 @@
-//! The loop that takes a hub's pending events and has them delivered, on the hub's thread or, by a
-//! [`Worker`], on a thread of user code.
+//! The loop that takes a hub's pending events and has them delivered: a [`Worker`], on the hub's thread
+//! or on one of user code.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::budget::Budget;
-use super::queue::{Queue, Taken};
+use super::queue::Queue;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use super::queue::Taken;
 use super::queue_buffer::QueueBuffer;
 use crate::delivery::shared::HubShared;
 use crate::delivery::shared::scope;
-
-/// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
-pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<JoinHandle<()>> {
-    // The worker is made on its thread: dropping a worker because no thread could start would
-    // disconnect the queue.
-    thread::Builder::new()
-        .name("typed-hub".to_owned())
-        .spawn(move || Worker::new(queue, shared).run())
-}
 
 /// Delivers a hub's events to its queued listeners on a thread of your own.
 /// [`build_with_worker`](crate::HubBuilder::build_with_worker) makes the hub and the worker;
@@ -90,6 +81,7 @@ impl Worker {
     /// assert!(thread.join().is_ok());
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn run(&mut self) {
         if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
@@ -236,6 +228,12 @@ impl Worker {
     #[must_use = "nothing is waited for until the future is awaited"]
     pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
         self.queue.arrived()
+    }
+
+    /// Whether there is something to deliver.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(super) fn has_work(&self) -> bool {
+        self.queue.has_work()
     }
 }
 

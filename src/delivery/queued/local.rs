@@ -57,7 +57,8 @@ fn table<R>(look: impl FnOnce(&mut BTreeMap<CallbackId, Entry>) -> R) -> Option<
     TABLE.try_with(|table| look(&mut table.0.borrow_mut())).ok()
 }
 
-/// The callbacks of one hub on this thread, which it cannot leave. Its drop drops them.
+/// The callbacks of one hub on this thread, which it cannot leave.
+#[derive(Clone)]
 pub(crate) struct LocalCallbacks {
     shared: Arc<HubShared>,
     ended: Ended,
@@ -108,10 +109,9 @@ impl LocalCallbacks {
             entry.flatten().into_iter().for_each(Entry::discard);
         }
     }
-}
 
-impl Drop for LocalCallbacks {
-    fn drop(&mut self) {
+    /// Drops all of them.
+    pub(crate) fn discard_all(&self) {
         let hub = self.shared.hub;
         let own = table(|callbacks| {
             let (own, others): (BTreeMap<_, _>, _) = std::mem::take(callbacks)

@@ -215,6 +215,12 @@ impl Queue {
         ready
     }
 
+    /// Whether there is something for a worker to deliver.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(super) fn has_work(&self) -> bool {
+        self.state.lock().has_work()
+    }
+
     /// Removes the waker of a task that no longer waits for an arrival.
     pub(super) fn forget_arrival(&self, key: WakerKey) {
         let forgotten = self.state.lock().arrival.tasks.remove(key);

@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::Write as _;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::sync::log_error;
 
 /// The function that a hub calls when user code has panicked.
 pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
@@ -100,10 +101,9 @@ impl fmt::Display for PanicReport {
     }
 }
 
-/// The default handler: one line to standard error.
+/// The default handler: one line to standard error, in a page to the console.
 pub(crate) fn report_to_stderr(panic: &PanicReport) {
-    // `eprintln!` panics when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
+    log_error(format_args!("typed-hub: {panic}"));
 }
 
 /// Drops the payload of a panic. The drop is user code: it may panic with a payload whose drop

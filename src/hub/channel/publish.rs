@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::SystemTime;
 
 use super::ChannelState;
 use crate::channel::Channel;
@@ -15,6 +14,7 @@ use crate::delivery::shared::kinds::KindSet;
 use crate::delivery::shared::scope;
 use crate::delivery::shared::wakers::WakerKey;
 use crate::envelope::{Envelope, Payload, Source};
+use crate::sync::{CAN_BLOCK, now};
 
 /// The buffer that has no room for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,11 @@ impl<C: Channel> ChannelState<C> {
         source: Source,
         cache: Option<&SnapshotCache<C>>,
     ) {
-        let limit = limit_of_waiting(queue);
+        let limit = if CAN_BLOCK {
+            limit_of_waiting(queue)
+        } else {
+            Limit::None
+        };
         loop {
             match rejected.bound {
                 _ if limit == Limit::None => {}
@@ -216,7 +220,7 @@ impl<C: Channel> ChannelState<C> {
             return Attempt::Rejected(Rejected { event, bound });
         }
         if queue.is_consumed() {
-            let time = queued.wants_time().then(SystemTime::now);
+            let time = queued.wants_time().then(now);
             queue.push(queued, Envelope::new(Payload::Own(event), source, time));
         } else {
             drop(queue);
@@ -253,7 +257,7 @@ impl<C: Channel> ChannelState<C> {
             drop((numbers, retained));
             return Attempt::Outdated(event);
         }
-        let envelope = Envelope::new(Payload::Own(event), source, Some(SystemTime::now()));
+        let envelope = Envelope::new(Payload::Own(event), source, Some(now()));
         let evicted = retained.push(envelope.accepted(numbers.number()));
         self.kinds.shared.discard_event::<C>(evicted);
         Attempt::Accepted
@@ -305,7 +309,7 @@ impl<C: Channel> ChannelState<C> {
         let is_consumed = numbers.as_ref().is_some_and(QueueGuard::is_consumed);
         let queued = (has(KindSet::QUEUED) && is_consumed).then(|| self.queued());
         let timed = enveloped || queued.is_some_and(|queued| queued.wants_time());
-        let time = timed.then(SystemTime::now);
+        let time = timed.then(now);
         let event = Arc::new(event);
         let envelope = || Envelope::<C>::new(Payload::Shared(Arc::clone(&event)), source, time);
         let sequence = match (numbers, queued) {
@@ -384,9 +388,10 @@ impl<C: Channel> ChannelState<C> {
 }
 
 /// The limit for a publisher that finds no room. It exceeds the capacity when waiting might never
-/// end: inside a callback or a predicate, and on the thread of the hub's worker.
+/// end: inside a callback or a predicate, and on the thread of the hub's worker. In a page, every task is
+/// on that thread, and an async publisher waits all the same: the worker is another task.
 fn limit_of_waiting(queue: &Queue) -> Limit {
-    if scope::any_callback_or_predicate() || queue.is_consumed_here() {
+    if scope::any_callback_or_predicate() || (CAN_BLOCK && queue.is_consumed_here()) {
         Limit::None
     } else {
         Limit::Capacity
