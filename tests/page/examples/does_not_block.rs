@@ -15,7 +15,11 @@ macro_rules! pairs {
     )+};
 }
 
-#[allow(unused_variables, unused_mut, reason = "the pairs differ in what they use")]
+#[allow(
+    unused_variables,
+    unused_mut,
+    reason = "the pairs differ in what they use"
+)]
 pub async fn pairs(
     hub: &Hub,
     receiver: &mut Receiver<Numbers>,

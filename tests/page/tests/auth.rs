@@ -32,5 +32,6 @@ async fn a_session_from_sign_in_to_sign_out_is_told_in_order() {
     ];
     assert_eq!(log.take(), kinds);
     let is_signed_in = |event: &_| matches!(event, typed_hub::AuthEvent::SignedIn { .. });
-    hub.wait_for_async_with::<Auth>(Replay::All, is_signed_in).await;
+    hub.wait_for_async_with::<Auth>(Replay::All, is_signed_in)
+        .await;
 }

@@ -31,7 +31,9 @@ fn numbers(hub: &Hub) -> (Log<u64>, Subscription) {
 }
 
 fn is_pending(future: impl Future) -> bool {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    pin!(future)
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
 }
 
 #[wasm_bindgen_test]
@@ -141,11 +143,16 @@ async fn a_listener_gets_exactly_what_is_accepted_while_it_listens() {
     hub.publish::<Numbers>(2);
     let once = Rc::new(Cell::new(0));
     let told = Rc::clone(&once);
-    let _once = hub.local_listener::<Numbers>().once(move |n| told.set(told.get() + n));
+    let _once = hub
+        .local_listener::<Numbers>()
+        .once(move |n| told.set(told.get() + n));
     hub.publish::<Numbers>(3);
     hub.publish::<Numbers>(4);
     hub.flush_async().await;
-    assert_eq!((first.take(), second.take()), (vec![1, 2, 3, 4], vec![2, 3, 4]));
+    assert_eq!(
+        (first.take(), second.take()),
+        (vec![1, 2, 3, 4], vec![2, 3, 4])
+    );
     assert_eq!((once.get(), Rc::strong_count(&once)), (3, 1));
 }
 
@@ -155,7 +162,10 @@ async fn publish_exceeds_the_capacity_and_the_other_ways_keep_it() {
     let (log, _guard) = numbers(&hub);
     (0..5).for_each(|n| hub.publish::<Numbers>(n));
     assert!(hub.try_publish::<Numbers>(5).is_err());
-    assert!(is_pending(hub.publish_async::<Numbers>(5)), "it has room to wait for");
+    assert!(
+        is_pending(hub.publish_async::<Numbers>(5)),
+        "it has room to wait for"
+    );
     assert_eq!(hub.inspect().queue.depth, 5);
     for n in 5..50 {
         hub.publish_async::<Numbers>(n).await;
@@ -183,7 +193,9 @@ async fn a_full_receiver_that_loses_nothing_holds_up_no_page() {
 #[wasm_bindgen_test]
 async fn a_receiver_is_woken_and_ends_with_its_hub() {
     let hub = Hub::new();
-    let options = ReceiverOptions::builder().capacity(2).overflow(Overflow::DropOldest);
+    let options = ReceiverOptions::builder()
+        .capacity(2)
+        .overflow(Overflow::DropOldest);
     let mut lossy = hub.receiver_with::<Numbers>(options.build());
     let mut stream = hub.receiver::<Numbers>();
     let publishing = hub.clone();
@@ -194,7 +206,9 @@ async fn a_receiver_is_woken_and_ends_with_its_hub() {
     for n in 0..4 {
         assert_eq!(*stream.next().await.unwrap().unwrap(), n);
     }
-    assert!(matches!(lossy.recv_async().await, Err(RecvError::Lagged(lagged)) if lagged.missed == 2));
+    assert!(
+        matches!(lossy.recv_async().await, Err(RecvError::Lagged(lagged)) if lagged.missed == 2)
+    );
     let mut sum = 0;
     assert_eq!(lossy.drain(|n| sum += n), Ok(2));
     assert_eq!(sum, 5);
@@ -216,7 +230,9 @@ async fn a_late_listener_is_told_in_order_with_the_pages_time() {
         .replay(Replay::All)
         .envelope()
         .listen(move |event| {
-            written.borrow_mut().push((event.payload().clone(), event.time()));
+            written
+                .borrow_mut()
+                .push((event.payload().clone(), event.time()));
         });
     hub.publish::<Words>("live".to_owned());
     hub.flush_async().await;
@@ -385,7 +401,11 @@ async fn a_local_worker_is_pumped_by_the_page() {
     assert_eq!(worker.run_pending(), 1);
     assert_eq!(log.take(), [1, 101]);
     drop(worker);
-    assert_eq!(Rc::strong_count(&log), 1, "local callbacks go with their worker");
+    assert_eq!(
+        Rc::strong_count(&log),
+        1,
+        "local callbacks go with their worker"
+    );
 }
 
 /// Where panics unwind.
