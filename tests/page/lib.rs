@@ -32,12 +32,32 @@ pub type Words = Custom<Word>;
 ///
 /// When the page has no timers.
 pub async fn sleep(milliseconds: u32) {
+    let set = global_function("setTimeout").expect("a page has timers");
     let timer = Promise::new(&mut |done, _| {
-        let set: Function = Reflect::get(&global(), &"setTimeout".into())
-            .and_then(JsCast::dyn_into)
-            .expect("a page has timers");
         set.call2(&JsValue::UNDEFINED, &done, &milliseconds.into())
             .expect("a timer can be set");
     });
     JsFuture::from(timer).await.expect("a timer does not fail");
+}
+
+/// Waits until the page paints; in node, which paints nothing, for its next task.
+///
+/// # Panics
+///
+/// When the page has no timers.
+pub async fn frame() {
+    let Some(request) = global_function("requestAnimationFrame") else {
+        return sleep(0).await;
+    };
+    let frame = Promise::new(&mut |done, _| {
+        request
+            .call1(&JsValue::UNDEFINED, &done)
+            .expect("a frame can be requested");
+    });
+    JsFuture::from(frame).await.expect("a frame does not fail");
+}
+
+fn global_function(name: &str) -> Option<Function> {
+    let function = Reflect::get(&global(), &name.into()).ok()?;
+    function.dyn_into().ok()
 }
