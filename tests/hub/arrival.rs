@@ -243,7 +243,9 @@ fn a_thread_that_sleeps_misses_no_arrival() {
                 thread::spawn(move || (0..all).for_each(|n| hub.publish::<Numbers>(n)))
             })
             .collect();
-        publishers.into_iter().for_each(|one| one.join().unwrap());
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
         pumps.join().unwrap();
         assert_eq!(log.len() as u64, 2 * all);
     });
@@ -289,7 +291,7 @@ fn arrived_waits_until_something_is_to_be_delivered() {
     let _late = kept.listen(|_| {});
     assert_eq!(calls(&wakes), 1);
     assert_eq!(poll(second.as_mut(), &waker), Poll::Ready(true));
-    assert_eq!(pollster::block_on(worker.arrived()), true, "it waits still");
+    assert!(pollster::block_on(worker.arrived()), "it waits still");
 }
 
 #[test]

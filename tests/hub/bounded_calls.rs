@@ -175,8 +175,8 @@ fn a_listener_that_ends_between_two_calls_gets_no_more_and_lets_its_captures_go(
     (0..3).for_each(|n| hub.publish::<Custom<Kept>>(n.to_string()));
     let late = hub.listener::<Custom<Kept>>().replay(Replay::All);
     let leaving = late.listen(move |k| {
-        let _held = &captured;
-        first.push(format!("leaving {k}"));
+        let held = Arc::strong_count(&captured);
+        first.push(format!("leaving {k}, held by {held}"));
     });
     let late = hub.listener::<Custom<Kept>>().replay(Replay::Latest);
     let _stays = late.listen(move |k| second.push(format!("stays {k}")));
@@ -185,7 +185,12 @@ fn a_listener_that_ends_between_two_calls_gets_no_more_and_lets_its_captures_go(
     leaving.close();
     assert_eq!(Arc::strong_count(&capture), 1);
     assert_eq!(worker.run_pending(), 2);
-    let told = ["leaving 0", "leaving 1", "stays 2", "stays 3"];
+    let told = [
+        "leaving 0, held by 2",
+        "leaving 1, held by 2",
+        "stays 2",
+        "stays 3",
+    ];
     assert_eq!(log.take(), told);
 }
 

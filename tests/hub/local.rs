@@ -75,15 +75,24 @@ fn a_view_is_told_on_its_own_thread_whoever_publishes() {
 fn it_sees_the_hubs_one_order_with_all_other_queued_listeners() {
     in_time(|| {
         let (hub, worker) = local();
-        let (local, queued, any) = (Rc::new(RefCell::new(Vec::new())), Log::new(), Log::new());
-        let (a, b) = (Rc::clone(&local), Rc::clone(&local));
-        let (c, d, e) = (queued.clone(), queued.clone(), any.clone());
+        let local = View::default();
+        let write = || {
+            let view = Rc::clone(&local);
+            move |event: String| view.borrow_mut().push(event)
+        };
+        let (queued, any) = (Log::new(), Log::new());
+        let push = || {
+            let log = queued.clone();
+            move |event: String| log.push(event)
+        };
+        let (write_number, write_word, push_number, push_word) = (write(), write(), push(), push());
+        let counted = any.clone();
         let _guards = (
-            worker.listen_local::<Numbers>(move |n| a.borrow_mut().push(n.to_string())),
-            hub.listen::<Numbers>(move |n| c.push(n.to_string())),
-            hub.listen::<Words>(move |w| d.push((*w).to_owned())),
-            worker.listen_local::<Words>(move |w| b.borrow_mut().push((*w).to_owned())),
-            hub.listen_any(move |event| e.push(event.sequence())),
+            worker.listen_local::<Numbers>(move |n| write_number(n.to_string())),
+            hub.listen::<Numbers>(move |n| push_number(n.to_string())),
+            hub.listen::<Words>(move |word| push_word((*word).to_owned())),
+            worker.listen_local::<Words>(move |word| write_word((*word).to_owned())),
+            hub.listen_any(move |event| counted.push(event.sequence())),
         );
         let all = rounds(500);
         let publishers: Vec<_> = [false, true]
@@ -92,9 +101,10 @@ fn it_sees_the_hubs_one_order_with_all_other_queued_listeners() {
                 let hub = hub.clone();
                 thread::spawn(move || {
                     for n in 0..all {
-                        match words {
-                            true => hub.publish::<Words>("word"),
-                            false => hub.publish::<Numbers>(n),
+                        if words {
+                            hub.publish::<Words>("word");
+                        } else {
+                            hub.publish::<Numbers>(n);
                         }
                     }
                 })
@@ -103,8 +113,10 @@ fn it_sees_the_hubs_one_order_with_all_other_queued_listeners() {
         while any.len() < 2 * usize::try_from(all).unwrap() {
             worker.run_pending_at_most(7);
         }
-        publishers.into_iter().for_each(|one| one.join().unwrap());
-        assert_eq!(local.take(), queued.take());
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        assert_eq!(shown(&local), queued.take());
     });
 }
 
@@ -345,9 +357,8 @@ fn close_on_another_thread_waits_for_the_call_under_way() {
             let (gate, keeper) = gate();
             let stays = Rc::new(());
             let guard = worker.listen_local::<Numbers>(move |_| {
-                let _stays = &stays;
                 keeper.pass();
-                calls.push("called");
+                calls.push(Rc::strong_count(&stays));
             });
             hub.publish::<Numbers>(1);
             sends.send((hub, guard, gate)).unwrap();
