@@ -107,7 +107,11 @@ impl Fixture {
         if !queue.is_consumed() {
             return Some(queue.number());
         }
-        (!queue.is_full(Limit::Capacity)).then(|| queue.push(&self.queued, event(n)))
+        (!queue.is_full(Limit::Capacity)).then(|| {
+            let (sequence, wake) = queue.push(&self.queued, event(n));
+            self.queue.wake(wake);
+            sequence
+        })
     }
 
     fn listen(&self, mut callback: impl FnMut(u64) + Send + 'static) -> Subscription {
@@ -272,7 +276,9 @@ fn a_replay_lets_no_flush_return_too_early() {
         let replay = event(7);
         let replay = replay.accepted(fixture.queue.lock().number());
         let _late = fixture.listen_to(vec![replay.shared()], |_| {});
-        fixture.queue.request_replay(&fixture.queued);
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
         let dispatcher = fixture.dispatcher();
         fixture.shared.progress.wait_for(end);
         assert!(delivered.load(Ordering::Relaxed));
@@ -379,7 +385,9 @@ fn a_replay_wakes_a_thread_that_pumps() {
         let parker = Parker::new();
         let woken = Arc::clone(&parker);
         let _late = fixture.listen_to(vec![event(7).accepted(0)], |_| {});
-        fixture.queue.request_replay(&fixture.queued);
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
         worker.on_arrival(move || Arc::clone(&woken).wake());
         let mut delivered = 0;
         while delivered < 3 {
@@ -503,7 +511,9 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             for n in 0..2 {
                 let past = retained.lock();
                 let sequence = if fixture.kinds.load().contains(KindSet::QUEUED) {
-                    fixture.queue.lock().push(&fixture.queued, event(n))
+                    let (sequence, wake) = fixture.queue.lock().push(&fixture.queued, event(n));
+                    fixture.queue.wake(wake);
+                    sequence
                 } else {
                     fixture.queue.lock().number()
                 };
@@ -519,7 +529,9 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let expected = seen.fetch_add(1, Ordering::Relaxed);
             assert_eq!(*event.payload(), expected as u64);
         });
-        fixture.queue.request_replay(&fixture.queued);
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
         drop(past);
         let dispatcher = fixture.dispatcher();
         publisher.join().unwrap();

@@ -182,6 +182,57 @@ fn it_may_use_the_hub_in_every_way_and_delivers_nothing_itself() {
 }
 
 #[test]
+fn it_and_a_task_are_woken_under_no_lock_of_a_channel_either() {
+    /// Everything that takes a lock of the channel.
+    fn use_channel(hub: &Hub) {
+        hub.publish::<Custom<Kept>>(7);
+        hub.last::<Custom<Kept>>();
+        drop(hub.receiver::<Custom<Kept>>());
+        let kept = hub.listener::<Custom<Kept>>().replay(Replay::All);
+        kept.listen(|_| {}).close();
+        hub.inspect();
+    }
+
+    in_time(|| {
+        let (hub, mut worker) = Hub::builder().build_with_worker();
+        let calls = Log::new();
+        let (weak, called) = (hub.downgrade(), calls.clone());
+        worker.on_arrival(move || {
+            called.push("function");
+            use_channel(&weak.upgrade().unwrap());
+        });
+        let (weak, called) = (hub.downgrade(), calls.clone());
+        let task = waker(move || {
+            called.push("task");
+            use_channel(&weak.upgrade().unwrap());
+        });
+        let waits = |worker: &Worker| {
+            let mut arrived = Box::pin(worker.arrived());
+            assert_eq!(poll(arrived.as_mut(), &task), Poll::Pending);
+            arrived
+        };
+        let _receiver = hub.receiver::<Custom<Kept>>();
+        let _inline = hub.listen_inline::<Custom<Kept>>(|_| {});
+        hub.publish::<Custom<Kept>>(1);
+        assert_eq!(calls.len(), 0);
+
+        // A replay wakes them.
+        let arrived = waits(&worker);
+        let kept = hub.listener::<Custom<Kept>>().replay(Replay::All);
+        let _queued = kept.listen(|_| {});
+        assert_eq!(calls.take(), ["task", "function"]);
+        drop(arrived);
+        while worker.run_pending() > 0 {}
+
+        // An event that goes every way does.
+        let arrived = waits(&worker);
+        hub.publish::<Custom<Kept>>(2);
+        assert_eq!(calls.take()[..2], ["task", "function"]);
+        drop(arrived);
+    });
+}
+
+#[test]
 fn its_panic_is_reported_and_harms_nobody() {
     struct Trap;
 

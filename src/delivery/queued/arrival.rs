@@ -21,6 +21,10 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
+    pub(super) fn is_empty(&self) -> bool {
+        self.hook.is_none() && self.tasks.is_empty()
+    }
+
     /// What to wake now. Tasks wait anew if they wait for more.
     pub(super) fn take(&mut self) -> WakeUp {
         WakeUp {

@@ -83,7 +83,8 @@ impl QueueGuard<'_> {
         self.state.number()
     }
 
-    /// Accepts an event, unlocks, and returns the event's sequence number.
+    /// Accepts an event, unlocks, and returns the event's sequence number, and what to wake when the
+    /// caller holds no other lock.
     #[expect(
         clippy::inline_always,
         reason = "two places call it, and a call costs as much as it does"
@@ -93,7 +94,7 @@ impl QueueGuard<'_> {
         mut self,
         listeners: &Arc<QueuedListeners<C>>,
         envelope: Envelope<C>,
-    ) -> u64 {
+    ) -> (u64, Wake) {
         let state = &mut *self.state;
         if state.pending.is_empty() {
             self.queue.has_pending.store(true, Ordering::Relaxed);
@@ -102,9 +103,19 @@ impl QueueGuard<'_> {
         state.end = state.next;
         state.pending.push(listeners, envelope.accepted(sequence));
         state.peak = state.peak.max(state.pending.len());
-        self.queue.wake_consumer(self.state);
-        sequence
+        (sequence, state.take_wake())
     }
+}
+
+/// What an arrival has to wake, under no lock: [`Queue::wake`] does.
+#[must_use]
+#[derive(Clone, Copy)]
+pub(crate) enum Wake {
+    Nothing,
+    /// A dispatcher that sleeps.
+    Dispatcher,
+    /// A dispatcher or a worker, by user code.
+    Worker,
 }
 
 /// The result of a take.
@@ -149,30 +160,33 @@ impl Queue {
         }
     }
 
-    /// Lets the dispatcher deliver the replays of a channel's new listeners, without an event.
-    pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
+    /// Lets the dispatcher deliver the replays of a channel's new listeners, without an event. Returns
+    /// what to wake when the caller holds no other lock.
+    pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) -> Wake {
         let mut state = self.state.lock();
         if state.disconnected {
-            return;
+            return Wake::Nothing;
         }
         let sequence = state.number();
         state.end = state.next;
         self.has_pending.store(true, Ordering::Relaxed);
         state.pending.request_replay(listeners, sequence);
-        self.wake_consumer(state);
+        state.take_wake()
     }
 
+    /// Wakes the consumer. Runs user code: called under no lock.
     #[inline]
-    fn wake_consumer(&self, mut state: MutexGuard<'_, State>) {
-        if mem::take(&mut state.consumer_waits) {
-            self.wake_waiting_consumer(state);
+    pub(crate) fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Nothing => {}
+            Wake::Dispatcher => self.not_empty.notify_one(),
+            Wake::Worker => self.wake_worker(),
         }
     }
 
     #[cold]
-    fn wake_waiting_consumer(&self, mut state: MutexGuard<'_, State>) {
-        let wake_up = state.arrival.take();
-        drop(state);
+    fn wake_worker(&self) {
+        let wake_up = self.state.lock().arrival.take();
         self.not_empty.notify_one();
         wake_up.run(&self.shared);
     }
@@ -182,11 +196,13 @@ impl Queue {
         let mut state = self.state.lock();
         let replaced = state.arrival.hook.replace(hook);
         state.consumer_waits = true;
-        if state.has_work() {
-            self.wake_consumer(state);
+        let wake = if state.has_work() {
+            state.take_wake()
         } else {
-            drop(state);
-        }
+            Wake::Nothing
+        };
+        drop(state);
+        self.wake(wake);
         discard_hook(replaced, &self.shared);
     }
 
@@ -287,7 +303,9 @@ impl Queue {
     pub(crate) fn end_pump(&self, left: usize) {
         let mut state = self.state.lock();
         state.left = Some(left);
-        self.wake_consumer(state);
+        let wake = state.take_wake();
+        drop(state);
+        self.wake(wake);
     }
 
     fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut QueueBuffer) -> Taken {
@@ -388,6 +406,18 @@ impl State {
     fn consume_here(&mut self) {
         self.consumer = Some(thread::current().id());
         self.left = None;
+    }
+
+    /// Something has arrived: whether that wakes the consumer.
+    #[inline]
+    fn take_wake(&mut self) -> Wake {
+        if !mem::take(&mut self.consumer_waits) {
+            Wake::Nothing
+        } else if self.arrival.is_empty() {
+            Wake::Dispatcher
+        } else {
+            Wake::Worker
+        }
     }
 
     /// Whether there is something for a worker to deliver.

@@ -297,7 +297,8 @@ mod tests {
                 // The channels alternate, so that each event is a run of its own.
                 let channel = &channels[usize::from(n % 2 == 0)];
                 let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
-                queue.lock().push(channel, event);
+                let (_, wake) = queue.lock().push(channel, event);
+                queue.wake(wake);
             }
             assert!(queue.try_take(&mut buffer) == Taken::Events);
             buffer.deliver(&shared);
@@ -307,7 +308,8 @@ mod tests {
         assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
         // The other buffer.
         let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
-        queue.lock().push(&channels[0], event);
+        let (_, wake) = queue.lock().push(&channels[0], event);
+        queue.wake(wake);
         assert!(queue.try_take(&mut buffer) == Taken::Events);
         assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
     }

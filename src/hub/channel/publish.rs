@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::inline::SnapshotCache;
-use crate::delivery::queued::queue::{Queue, QueueGuard};
+use crate::delivery::queued::queue::{Queue, QueueGuard, Wake};
 use crate::delivery::room::Limit;
 use crate::delivery::shared::kinds::KindSet;
 use crate::delivery::shared::scope;
@@ -211,19 +211,20 @@ impl<C: Channel> ChannelState<C> {
         limit: Limit,
     ) -> Attempt<C::Event> {
         let queued = self.queued();
-        let queue = queue.lock();
+        let locked = queue.lock();
         if self.kinds.load() != KindSet::QUEUED {
             return Attempt::Outdated(event);
         }
-        if queue.is_full(limit) {
+        if locked.is_full(limit) {
             let bound = Bound::Queue;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        if queue.is_consumed() {
+        if locked.is_consumed() {
             let time = queued.wants_time().then(now);
-            queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+            let (_, wake) = locked.push(queued, Envelope::new(Payload::Own(event), source, time));
+            queue.wake(wake);
         } else {
-            drop(queue);
+            drop(locked);
             drop(event);
         }
         Attempt::Accepted
@@ -312,10 +313,10 @@ impl<C: Channel> ChannelState<C> {
         let time = timed.then(now);
         let event = Arc::new(event);
         let envelope = || Envelope::<C>::new(Payload::Shared(Arc::clone(&event)), source, time);
-        let sequence = match (numbers, queued) {
-            (Some(queue), Some(queued)) => queue.push(queued, envelope()),
-            (Some(queue), None) => queue.number(),
-            (None, _) => 0,
+        let (sequence, wake_consumer) = match (numbers, queued) {
+            (Some(numbers), Some(queued)) => numbers.push(queued, envelope()),
+            (Some(numbers), None) => (numbers.number(), Wake::Nothing),
+            (None, _) => (0, Wake::Nothing),
         };
         let envelope = || envelope().accepted(sequence);
         let mut pushed = log.and_then(|log| log.push(envelope()));
@@ -323,6 +324,7 @@ impl<C: Channel> ChannelState<C> {
         // All locks are released: user code may run from here. Drops come last: until the inline
         // listeners have been called, their snapshot is in use.
         let mut wake = || {
+            queue.wake(wake_consumer);
             if let Some(pushed) = &mut pushed {
                 self.log().wake(pushed);
             }
