@@ -154,6 +154,7 @@ impl<C: Channel> ActiveListener<C> {
         let mut count = 0;
         // Taken out one by one: the callback may end its own listener, and the rest of the replay.
         while let Some(slot) = &mut self.slot
+            && self.listener.common.is_active()
             && !slot.replay.as_slice().is_empty()
         {
             if !budget.spend() {
