@@ -12,7 +12,7 @@ pub mod how_do_i {
     use crate::delivery::receiver::Receiver;
     use crate::delivery::receiver::log::Overflow;
     use crate::delivery::shared::panic_report::PanicReport;
-    use crate::hub::HubReport;
+    use crate::hub::{HubReport, LocalWorker};
 }
 
 pub mod promises {

@@ -48,7 +48,7 @@
 //!   open one of a [`CustomChannel`], and [`Auth`] is protected.
 //! - A [`Hub`] is where events are published and listened to; a [`WeakHub`] does not keep it alive.
 //!   A [`Publisher`] is a channel looked up once. A [`Worker`] calls a hub's listeners on a thread
-//!   of your own.
+//!   of your own, and a [`LocalWorker`] also those that are not `Send`.
 //! - A [`Subscription`] is a listener's guard, and a [`SubscriptionSet`] holds many. A
 //!   [`ListenerBuilder`] names a listener, and asks for envelopes or for a [`Replay`] of the events
 //!   that the channel retains.
@@ -77,6 +77,8 @@
 //!   work on tokio.
 
 #![forbid(unsafe_code)]
+// Below the methods that block, which a page has not, much is left without a caller there.
+#![cfg_attr(all(target_family = "wasm", target_os = "unknown"), allow(dead_code))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "auth")]
@@ -88,6 +90,8 @@ mod error;
 #[cfg(all(doc, feature = "auth"))]
 pub mod guide;
 mod hub;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod page;
 #[cfg(feature = "relay")]
 pub mod relay;
 mod sync;
@@ -99,15 +103,18 @@ pub use delivery::history::Replay;
 pub use delivery::listener::subscription::Subscription;
 pub use delivery::listener::subscription_set::SubscriptionSet;
 pub use delivery::queued::dispatcher::Worker;
+pub use delivery::receiver::Receiver;
 pub use delivery::receiver::log::Overflow;
 pub use delivery::receiver::received::Received;
-pub use delivery::receiver::{Events, EventsMut, Receiver};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use delivery::receiver::{Events, EventsMut};
 pub use delivery::shared::panic_report::{PanicOrigin, PanicReport};
 pub use envelope::{AnyEnvelope, Envelope};
 pub use error::{Lagged, RecvError, RecvTimeoutError, TryPublishError, TryRecvError, WaitTimeout};
 pub use hub::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
 pub use hub::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
 pub use hub::{Hub, HubBuilder, HubOptions, Publisher, ReceiverOptions, WeakHub};
+pub use hub::{LocalListenerBuilder, LocalWorker};
 
 /// The programs of the README, as tests.
 #[cfg(doctest)]

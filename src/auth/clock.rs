@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, now};
 
 /// The clock by which tokens expire.
 pub trait Clock: Debug + Send + Sync + 'static {
@@ -12,13 +12,13 @@ pub trait Clock: Debug + Send + Sync + 'static {
     fn now(&self) -> SystemTime;
 }
 
-/// The clock of the operating system.
+/// The clock of the operating system or, in a page, of the browser.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        now()
     }
 }
 

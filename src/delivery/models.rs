@@ -18,6 +18,7 @@ use crate::delivery::history::{History, Replay};
 use crate::delivery::inline::{InlineListeners, SnapshotCache};
 use crate::delivery::listener::ListenerName;
 use crate::delivery::listener::subscription::Subscription;
+use crate::delivery::queued::budget::Budget;
 use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::queue::{self, Queue};
 use crate::delivery::queued::queue_buffer::QueueBuffer;
@@ -106,7 +107,11 @@ impl Fixture {
         if !queue.is_consumed() {
             return Some(queue.number());
         }
-        (!queue.is_full(Limit::Capacity)).then(|| queue.push(&self.queued, event(n)))
+        (!queue.is_full(Limit::Capacity)).then(|| {
+            let (sequence, wake) = queue.push(&self.queued, event(n));
+            self.queue.wake(wake);
+            sequence
+        })
     }
 
     fn listen(&self, mut callback: impl FnMut(u64) + Send + 'static) -> Subscription {
@@ -271,7 +276,9 @@ fn a_replay_lets_no_flush_return_too_early() {
         let replay = event(7);
         let replay = replay.accepted(fixture.queue.lock().number());
         let _late = fixture.listen_to(vec![replay.shared()], |_| {});
-        fixture.queue.request_replay(&fixture.queued);
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
         let dispatcher = fixture.dispatcher();
         fixture.shared.progress.wait_for(end);
         assert!(delivered.load(Ordering::Relaxed));
@@ -294,6 +301,99 @@ fn a_worker_that_goes_leaves_nobody_waiting() {
         let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
         drop(Worker::new(queue, shared));
         publisher.join().unwrap();
+    });
+}
+
+/// One thread publishes, another pumps when it is woken. A lost wake-up is a dead-lock.
+fn pumped(pump: impl Fn(&Fixture, Worker, &AtomicUsize) + Sync + Send + 'static) {
+    let pump = Arc::new(pump);
+    model(move || {
+        let fixture = Arc::new(fixture(4));
+        let delivered = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&delivered);
+        let _guard = fixture.listen(move |_| {
+            seen.fetch_add(1, Ordering::Relaxed);
+        });
+        let publishing = Arc::clone(&fixture);
+        let publisher = thread::spawn(move || {
+            (0..2).for_each(|n| publishing.push(n));
+        });
+        let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
+        pump(&fixture, Worker::new(queue, shared), &delivered);
+        assert_eq!(delivered.load(Ordering::Relaxed), 2);
+        publisher.join().unwrap();
+    });
+}
+
+#[test]
+fn a_thread_that_pumps_is_woken_while_anything_waits() {
+    pumped(|_, mut worker, delivered| {
+        let parker = Parker::new();
+        let woken = Arc::clone(&parker);
+        worker.on_arrival(move || Arc::clone(&woken).wake());
+        while delivered.load(Ordering::Relaxed) < 2 {
+            parker.park();
+            worker.deliver(Budget::events(1));
+        }
+    });
+}
+
+#[test]
+fn a_thread_that_pumps_is_woken_once_for_everything_that_waits() {
+    pumped(|_, mut worker, delivered| {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let woken = Arc::clone(&wakes);
+        worker.on_arrival(move || {
+            woken.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut batches = 0;
+        while delivered.load(Ordering::Relaxed) < 2 {
+            batches += usize::from(worker.deliver(Budget::unbounded()) > 0);
+            thread::yield_now();
+        }
+        assert!(wakes.load(Ordering::Relaxed) <= batches);
+    });
+}
+
+#[test]
+fn a_task_that_pumps_is_woken_while_anything_waits() {
+    pumped(|_, mut worker, delivered| {
+        Parker::block_on(async {
+            while delivered.load(Ordering::Relaxed) < 2 {
+                assert!(worker.arrived().await);
+                worker.deliver(Budget::events(1));
+            }
+        });
+    });
+}
+
+#[test]
+fn a_task_that_pumps_is_woken_by_the_end() {
+    model(|| {
+        let fixture = fixture(4);
+        let (queue, shared) = (Arc::clone(&fixture.queue), Arc::clone(&fixture.shared));
+        let worker = Worker::new(queue, shared);
+        let ending = thread::spawn(move || fixture.queue.close());
+        Parker::block_on(async { assert!(!worker.arrived().await) });
+        ending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_replay_wakes_a_thread_that_pumps() {
+    pumped(|fixture, mut worker, _| {
+        let parker = Parker::new();
+        let woken = Arc::clone(&parker);
+        let _late = fixture.listen_to(vec![event(7).accepted(0)], |_| {});
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
+        worker.on_arrival(move || Arc::clone(&woken).wake());
+        let mut delivered = 0;
+        while delivered < 3 {
+            parker.park();
+            delivered += worker.deliver(Budget::unbounded());
+        }
     });
 }
 
@@ -411,7 +511,9 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             for n in 0..2 {
                 let past = retained.lock();
                 let sequence = if fixture.kinds.load().contains(KindSet::QUEUED) {
-                    fixture.queue.lock().push(&fixture.queued, event(n))
+                    let (sequence, wake) = fixture.queue.lock().push(&fixture.queued, event(n));
+                    fixture.queue.wake(wake);
+                    sequence
                 } else {
                     fixture.queue.lock().number()
                 };
@@ -427,7 +529,9 @@ fn replay_hands_over_to_live_events_without_a_gap_or_a_double() {
             let expected = seen.fetch_add(1, Ordering::Relaxed);
             assert_eq!(*event.payload(), expected as u64);
         });
-        fixture.queue.request_replay(&fixture.queued);
+        fixture
+            .queue
+            .wake(fixture.queue.request_replay(&fixture.queued));
         drop(past);
         let dispatcher = fixture.dispatcher();
         publisher.join().unwrap();

@@ -8,9 +8,10 @@ use std::fmt;
 use super::publisher::Publisher;
 use super::{Hub, WeakHub};
 use crate::channel::Channel;
+use crate::delivery::queued::Dispatcher;
 
 /// Shows the hub's number in this process, how full it is, and what calls its queued listeners: the
-/// hub's `thread`, a `worker`, or `none` before the first `listen`. It can be called anywhere, also
+/// hub's `thread` (in a page its `task`), a `worker`, or `none` before the first `listen`. It can be called anywhere, also
 /// inside callbacks.
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +22,7 @@ impl fmt::Debug for Hub {
         let dispatcher = match self.inner.dispatcher.get() {
             None => "none",
             Some(None) => "worker",
-            Some(Some(_)) => "thread",
+            Some(Some(_)) => Dispatcher::KIND,
         };
         f.debug_struct("Hub")
             .field("id", &self.inner.shared.hub.get())

@@ -1,4 +1,4 @@
-//! The methods of [`Hub`] that wait for deliveries.
+//! The method of [`Hub`] that waits for deliveries without blocking.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,32 +10,6 @@ use crate::delivery::shared::wakers::WakerKey;
 use crate::delivery::shared::{HubShared, scope};
 
 impl Hub {
-    /// Waits until every event accepted so far has been delivered.
-    ///
-    /// It never waits for itself. It returns at once inside a callback of any hub, inside a drop or a
-    /// waker that a dispatcher or a publish with inline listeners runs, and on the
-    /// thread of the hub's [`Worker`](crate::Worker): the thread that called the worker last or, before the first
-    /// call, the thread that made it.
-    ///
-    /// ```
-    /// use typed_hub::{Custom, Hub};
-    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
-    /// # use ticks::Ticks;
-    ///
-    /// let hub = Hub::new();
-    /// let (seen, heard) = std::sync::mpsc::channel();
-    /// let guard = hub.listen::<Custom<Ticks>>(move |tick| drop(seen.send(*tick)));
-    /// hub.publish::<Custom<Ticks>>(1);
-    /// hub.flush();
-    /// assert_eq!(heard.try_recv(), Ok(1));
-    /// # drop(guard);
-    /// ```
-    pub fn flush(&self) {
-        if !scope::any_callback() && !self.inner.queue.is_consumed_here() {
-            self.inner.shared.progress.wait_for(self.inner.queue.end());
-        }
-    }
-
     /// Waits until every event accepted before this call has been delivered, without blocking the
     /// thread. The future does not keep the hub alive.
     ///

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Hub, InlineListenerBuilder, ListenerBuilder};
 use crate::channel::Channel;
+use crate::delivery::history::Replay;
 use crate::delivery::listener::subscription::Subscription;
-use crate::delivery::queued::dispatcher;
+use crate::delivery::queued::{Dispatcher, NewListener};
 
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, on the hub's
@@ -129,12 +130,20 @@ impl Hub {
         })
     }
 
+    pub(super) fn register<C: Channel>(
+        &self,
+        replay: Replay,
+        listener: NewListener<C>,
+    ) -> Subscription {
+        self.channel::<C>().listen(self.queue(), replay, listener)
+    }
+
     pub(super) fn start_dispatcher(&self) {
         self.inner.dispatcher.get_or_init(|| {
             let queue = Arc::clone(&self.inner.queue);
             let shared = Arc::clone(&self.inner.shared);
-            let thread = dispatcher::spawn(queue, shared);
-            Some(thread.expect("the system has no thread left for the hub"))
+            let dispatcher = Dispatcher::spawn(queue, shared);
+            Some(dispatcher.expect("the system has no thread left for the hub"))
         });
     }
 }

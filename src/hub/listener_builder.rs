@@ -92,7 +92,7 @@ impl<'a, C: Channel> ListenerBuilder<'a, C> {
     #[track_caller]
     pub fn once(self, callback: impl FnOnce(&C::Event) + Send + 'static) -> Subscription {
         let callback = at_most_once(|event: &Envelope<C>| callback(event.payload()));
-        self.register(true, false, callback, Location::caller())
+        self.register(true, false, Box::new(callback), Location::caller())
     }
 }
 
@@ -115,7 +115,8 @@ impl<C: Channel> ListenerBuilder<'_, C, AsEnvelope> {
     #[must_use = "the callback of `once` is never called after its guard is dropped: keep the guard until the event has come, or call `detach()`"]
     #[track_caller]
     pub fn once(self, callback: impl FnOnce(&Envelope<C>) + Send + 'static) -> Subscription {
-        self.register(true, true, at_most_once(callback), Location::caller())
+        let callback = at_most_once(callback);
+        self.register(true, true, Box::new(callback), Location::caller())
     }
 }
 
@@ -149,8 +150,7 @@ impl<C: Channel, Told> ListenerBuilder<'_, C, Told> {
             once,
             callback,
         };
-        let channel = self.hub.channel::<C>();
-        channel.listen(self.hub.queue(), self.replay, listener)
+        self.hub.register(self.replay, listener)
     }
 }
 
@@ -164,13 +164,16 @@ impl<C: Channel, Told> fmt::Debug for ListenerBuilder<'_, C, Told> {
     }
 }
 
-fn at_most_once<C: Channel>(callback: impl FnOnce(&Envelope<C>) + Send + 'static) -> Callback<C> {
+/// Calls the callback the first time.
+pub(super) fn at_most_once<C: Channel>(
+    callback: impl FnOnce(&Envelope<C>),
+) -> impl FnMut(&Envelope<C>) {
     let mut callback = Some(callback);
-    Box::new(move |event| {
+    move |event| {
         if let Some(callback) = callback.take() {
             callback(event);
         }
-    })
+    }
 }
 
 /// The options of an inline listener, from [`Hub::inline_listener`].

@@ -1,14 +1,16 @@
 //! The hub, its options and its reports.
 //!
 //! `listen` has the methods of [`Hub`] that listen, `publish` those that publish, `receive` those
-//! that pull, `flush` those that wait for deliveries; `listener_builder` has the options of a listener, `any` the listeners of every
-//! channel. A `registry` finds a channel by its type. `channel` is one channel's state, and
+//! that pull, `flush` the one that waits for deliveries, `blocking` those that block; `listener_builder` has the options of a listener, `any` the listeners of every
+//! channel, `local` those that stay on one thread. A `registry` finds a channel by its type. `channel` is one channel's state, and
 //! `channel::publish` decides which way an event goes to its listeners; `publish_sites` remembers
 //! the lines that published, a `publish_future` waits for room, and a `publisher` is a channel looked
 //! up once. A `claim` is the exclusive use of a protected channel. `options` has the options of hubs
 //! and receivers, `report` what `inspect` returns, `debug` the `Debug` output of the handles.
 
 mod any;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod blocking;
 mod channel;
 #[cfg(any(feature = "auth", feature = "relay"))]
 mod claim;
@@ -16,6 +18,7 @@ mod debug;
 mod flush;
 mod listen;
 mod listener_builder;
+mod local;
 #[cfg(all(test, loom))]
 mod models;
 mod options;
@@ -29,12 +32,11 @@ mod report;
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread::{self, JoinHandle};
 
 use crate::channel::Channel;
+use crate::delivery::queued::Dispatcher;
 use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::queue::Queue;
-use crate::delivery::shared::scope;
 use crate::delivery::shared::{HubId, HubShared};
 use any::Channels;
 use channel::ChannelState;
@@ -43,6 +45,7 @@ use registry::Registry;
 #[cfg(any(feature = "auth", feature = "relay"))]
 pub(crate) use claim::Claim;
 pub use listener_builder::{AsEnvelope, AsEvent, InlineListenerBuilder, ListenerBuilder};
+pub use local::{LocalListenerBuilder, LocalWorker};
 pub use options::{HubBuilder, HubOptions, ReceiverOptions};
 pub use publisher::Publisher;
 pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueReport};
@@ -60,6 +63,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for) | the hub's thread; the caller, which blocks |
 /// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
+/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker) | where the [`LocalWorker`] is |
 /// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
 /// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
 /// | inspect | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
@@ -90,7 +94,7 @@ struct Inner {
     registry: Registry,
     channels: Arc<Channels>,
     /// The thread started by the first `listen`, or `None` when a [`Worker`] dispatches.
-    dispatcher: OnceLock<Option<JoinHandle<()>>>,
+    dispatcher: OnceLock<Option<Dispatcher>>,
 }
 
 impl Hub {
@@ -204,6 +208,12 @@ impl Hub {
         (hub, worker)
     }
 
+    fn with_local_worker(options: HubOptions) -> (Self, LocalWorker) {
+        let (hub, worker) = Self::with_worker(options);
+        let worker = LocalWorker::new(&hub, worker);
+        (hub, worker)
+    }
+
     fn channel<C: Channel>(&self) -> &ChannelState<C> {
         self.inner.registry.state(|| self.new_channel())
     }
@@ -248,12 +258,8 @@ impl Drop for Inner {
             channel.close();
         }
         self.queue.close();
-        if let Some(Some(dispatcher)) = self.dispatcher.take()
-            && dispatcher.thread().id() != thread::current().id()
-            && !scope::any_dispatch()
-        {
-            // The thread ends by itself: a listener's panic never reaches it.
-            let _ = dispatcher.join();
+        if let Some(Some(dispatcher)) = self.dispatcher.take() {
+            dispatcher.join();
         }
         self.shared.close();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use typed_builder::{NextFieldDefault, TypedBuilder};
 
-use super::Hub;
+use super::{Hub, LocalWorker};
 
 use crate::delivery::history::Replay;
 use crate::delivery::queued::dispatcher::Worker;
@@ -18,7 +18,7 @@ use crate::delivery::shared::panic_report::{PanicHandler, PanicReport, report_to
     builder_method(vis = "pub(super)"),
     builder_type(
         name = HubBuilder,
-        doc = "Sets up a [`Hub`]: [`Hub::builder`] begins, `build()` or `build_with_worker()` ends."
+        doc = "Sets up a [`Hub`]: [`Hub::builder`] begins, `build()`, `build_with_worker()` or `build_with_local_worker()` ends."
     ),
     build_method(vis = "pub(super)", name = options)
 )]
@@ -55,6 +55,12 @@ where
     /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners.
     pub fn build_with_worker(self) -> (Hub, Worker) {
         Hub::with_worker(self.options())
+    }
+
+    /// Makes a hub without a thread, and the worker that calls its queued listeners on this thread,
+    /// also those that are not `Send`.
+    pub fn build_with_local_worker(self) -> (Hub, LocalWorker) {
+        Hub::with_local_worker(self.options())
     }
 }
 

@@ -1,7 +1,6 @@
 //! The methods of [`Hub`] that pull events.
 
 use std::panic::Location;
-use std::time::{Duration, Instant};
 
 use super::{Hub, ReceiverOptions};
 use crate::channel::Channel;
@@ -11,7 +10,6 @@ use crate::delivery::receiver::received::Received;
 use crate::delivery::receiver::{NewReceiver, Receiver};
 use crate::delivery::shared::scope;
 use crate::envelope::Envelope;
-use crate::error::{RecvTimeoutError, WaitTimeout};
 
 impl Hub {
     /// Makes a receiver of the events that channel `C` accepts from now on. It loses no event:
@@ -52,84 +50,62 @@ impl Hub {
         self.channel::<C>().receive(new, options.replay)
     }
 
-    /// Waits, at most for `timeout`, for an event that satisfies the predicate, among those that
-    /// are accepted from now on. A publish inside the predicate never blocks.
+    /// Waits for an event that satisfies the predicate, among those that are accepted from this call on,
+    /// without blocking the thread. A publish inside the predicate never blocks.
     ///
-    /// If the event may have been published already, use [`wait_for_with`](Self::wait_for_with) on
-    /// a channel that retains it.
+    /// Drop the future to stop waiting, or give it to the timeout of your executor. Until then it keeps
+    /// what its channel accepts, and holds up no publisher.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use typed_hub::{Auth, AuthEvent, Hub};
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
     ///
+    /// # pollster::block_on(async {
     /// let hub = Hub::new();
-    /// let signed_in = |event: &AuthEvent| matches!(event, AuthEvent::SignedIn { .. });
-    /// let event = hub.wait_for::<Auth>(signed_in, Duration::from_millis(1));
-    /// assert!(event.is_err(), "no user signs in here");
+    /// let large = hub.wait_for_async::<Custom<Ticks>>(|tick| *tick > 5);
+    /// (0..9).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    /// assert_eq!(*large.await, 6);
+    /// # });
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`WaitTimeout`] when no such event came within `timeout`.
+    #[must_use = "the event is waited for while the future is awaited"]
     #[track_caller]
-    pub fn wait_for<C: Channel>(
+    pub fn wait_for_async<C: Channel>(
         &self,
         predicate: impl FnMut(&C::Event) -> bool,
-        timeout: Duration,
-    ) -> Result<Received<C>, WaitTimeout> {
-        self.wait_for_with(Replay::None, predicate, timeout)
+    ) -> impl Future<Output = Received<C>> {
+        self.wait_for_async_with(Replay::None, predicate)
     }
 
-    /// Waits for an event as [`wait_for`](Self::wait_for) does, but looks first at the retained
-    /// events that `replay` selects. No event between those and the live ones is skipped.
+    /// Waits for an event as [`wait_for_async`](Self::wait_for_async) does, but looks first at the
+    /// retained events that `replay` selects. No event between those and the live ones is skipped.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use typed_hub::{Custom, CustomChannel, Hub, Replay};
+    /// use typed_hub::{Auth, AuthEvent, Hub, Replay};
     ///
-    /// enum Server {}
-    ///
-    /// impl CustomChannel for Server {
-    ///     type Event = &'static str;
-    ///     const NAME: &'static str = "server";
-    ///     const RETAIN: usize = 1;
-    /// }
-    ///
-    /// let hub = Hub::new();
-    /// hub.publish::<Custom<Server>>("ready");
-    /// let is_ready = |event: &&str| *event == "ready";
-    /// let ready = hub.wait_for_with::<Custom<Server>>(Replay::All, is_ready, Duration::from_secs(1));
-    /// assert!(ready.is_ok());
+    /// # async fn signed_in(hub: &Hub) {
+    /// let is_signed_in = |event: &AuthEvent| matches!(event, AuthEvent::SignedIn { .. });
+    /// hub.wait_for_async_with::<Auth>(Replay::All, is_signed_in).await;
+    /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`WaitTimeout`] when no such event was retained or came within `timeout`.
+    #[must_use = "the event is waited for while the future is awaited"]
     #[track_caller]
-    pub fn wait_for_with<C: Channel>(
+    pub fn wait_for_async_with<C: Channel>(
         &self,
         replay: Replay,
         mut predicate: impl FnMut(&C::Event) -> bool,
-        timeout: Duration,
-    ) -> Result<Received<C>, WaitTimeout> {
-        let options = ReceiverOptions::builder().replay(replay).build();
-        let mut receiver = self.receiver_with::<C>(options);
+    ) -> impl Future<Output = Received<C>> {
+        let options = ReceiverOptions::builder().replay(replay);
+        let mut receiver = self.receiver_with::<C>(options.capacity(usize::MAX).build());
         let hub = self.inner.shared.hub;
-        let mut satisfies = |event: &C::Event| scope::predicate(hub, || predicate(event));
-        let deadline = Instant::now().checked_add(timeout);
-        let mut retained = receiver.taken_events();
-        loop {
-            let left = deadline.map_or(Duration::MAX, |end| {
-                end.saturating_duration_since(Instant::now())
-            });
-            match receiver.recv_timeout(left) {
-                Ok(event) if satisfies(&event) => return Ok(event),
-                // Retained events are here already: the timeout does not apply to them.
-                Ok(_) if retained > 1 => retained -= 1,
-                Ok(_) if left.is_zero() => return Err(WaitTimeout),
+        async move {
+            loop {
                 // This receiver loses nothing, and `self` keeps the hub alive.
-                Ok(_) | Err(RecvTimeoutError::Lagged(_) | RecvTimeoutError::Closed) => {}
-                Err(RecvTimeoutError::Timeout) => return Err(WaitTimeout),
+                if let Ok(event) = receiver.recv_async().await
+                    && scope::predicate(hub, || predicate(&event))
+                {
+                    return event;
+                }
             }
         }
     }

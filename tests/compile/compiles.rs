@@ -36,5 +36,6 @@ compiles! {
     publish_on_auth_by_a_publisher
     publish_on_auth_unbounded
     publish_the_wrong_payload
+    send_a_local_worker
     use_a_closed_subscription
 }

@@ -13,7 +13,7 @@ const HOUSE: &[&[&str]] = &[
     &["envelope"],
     &["delivery"],
     &["hub"],
-    &["auth", "relay"],
+    &["auth", "page", "relay"],
     &["guide", "lib"],
 ];
 

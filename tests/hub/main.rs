@@ -6,10 +6,12 @@ mod alone;
 mod common;
 
 mod any;
+mod arrival;
 mod async_flush_and_close;
 mod async_publish_and_receive;
 mod asynchronous;
 mod bounded;
+mod bounded_calls;
 mod debug;
 mod ended_by_its_guard;
 mod ends_clean;
@@ -20,6 +22,7 @@ mod handles;
 mod inspect;
 mod isolated;
 mod joins;
+mod local;
 #[cfg(feature = "tracing")]
 mod logging;
 mod model;

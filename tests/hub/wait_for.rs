@@ -170,3 +170,46 @@ fn what_has_just_happened_is_not_waited_for_in_vain() {
     assert_eq!(wait(Replay::Latest, 7), Err(WaitTimeout));
     assert_eq!(wait(Replay::None, 8), Err(WaitTimeout));
 }
+
+#[test]
+fn a_task_waits_without_blocking_and_holds_up_no_publisher() {
+    in_time(|| {
+        let hub = Hub::new();
+        let waiting = hub.wait_for_async::<Numbers>(|n| *n == 4_999);
+        // More than a receiver's capacity, before the future is polled.
+        (0..5_000).for_each(|n| hub.publish::<Numbers>(n));
+        assert_eq!(*pollster::block_on(waiting), 4_999);
+        let waiting = hub.wait_for_async::<Numbers>(|_| true);
+        let publishing = hub.clone();
+        let publisher = thread::spawn(move || publishing.publish::<Numbers>(7));
+        assert_eq!(*pollster::block_on(waiting), 7);
+        publisher.join().unwrap();
+        drop(hub.wait_for_async::<Numbers>(|_| true));
+        assert!(!hub.has_listeners::<Numbers>(), "it leaves nothing behind");
+    });
+}
+
+#[test]
+fn a_task_that_waits_looks_first_at_what_is_retained_and_may_publish() {
+    in_time(|| {
+        enum Kept {}
+
+        impl CustomChannel for Kept {
+            type Event = u64;
+            const NAME: &'static str = "kept";
+            const RETAIN: usize = 2;
+        }
+
+        let hub = Hub::builder().capacity(1).build();
+        let _full = hub.listen::<Words>(|_| {});
+        (0..3).for_each(|n| hub.publish::<Custom<Kept>>(n));
+        let mut seen = Vec::new();
+        let found = hub.wait_for_async_with::<Custom<Kept>>(Replay::All, |n| {
+            (0..5).for_each(|_| hub.publish::<Words>("inside"));
+            seen.push(*n);
+            *n >= 2
+        });
+        assert_eq!(*pollster::block_on(found), 2);
+        assert_eq!(seen, [1, 2]);
+    });
+}

@@ -11,13 +11,13 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::queue::{JobHandle, Queue};
 use super::wakers::WakerSet;
 use crate::auth::error::StoreError;
 use crate::auth::store::{StoreLock, TokenStore};
-use crate::sync::Mutex;
+use crate::sync::{Instant, Mutex};
 
 /// How long the lock is held while no call that holds it is polled.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -71,6 +71,7 @@ impl Subscription {
     /// guard.close();
     /// assert!(log.recv().is_err(), "the sender has been dropped");
     /// ```
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn close(self) {
         let listener = self.into_listener();
         listener.unsubscribe();
@@ -209,6 +210,7 @@ impl CallUnderWay {
         Self::new(shared, busy)
     }
 
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     fn wait(self) {
         if !scope::any_callback() {
             self.shared.progress.wait_while(&self.busy);

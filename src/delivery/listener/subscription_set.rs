@@ -56,6 +56,7 @@ impl SubscriptionSet {
 
     /// [Closes](Subscription::close) every guard: all listeners end, then it waits for their calls
     /// under way.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn close(self) {
         self.guards.iter().for_each(Subscription::unsubscribe);
         self.guards.into_iter().for_each(Subscription::close);

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::QueuedListeners;
+use super::budget::Budget;
 use super::listener::{CallbackSlot, QueuedListener};
 use super::queue_buffer::{AnyChannelBuffer, KEPT};
 use crate::channel::Channel;
@@ -75,11 +76,22 @@ impl<C: Channel> AnyChannelBuffer for ChannelBuffer<C> {
         }
     }
 
-    fn replay(&mut self, sequence: u64) -> usize {
+    fn replay(&mut self, sequence: u64, budget: &mut Budget) -> (usize, bool) {
         self.borrow_callbacks();
         let joined = |active: &&mut ActiveListener<C>| active.listener.since <= sequence;
-        let active = self.active.iter_mut().filter(joined);
-        active.map(|active| active.replay(sequence)).sum()
+        let mut replayed = 0;
+        for active in self.active.iter_mut().filter(joined) {
+            let (count, is_done) = active.replay(sequence, budget);
+            replayed += count;
+            if !is_done {
+                return (replayed, false);
+            }
+        }
+        (replayed, true)
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.events.front().map(Envelope::sequence)
     }
 
     fn finish(&mut self, end: u64) {
@@ -136,16 +148,25 @@ impl<C: Channel> ActiveListener<C> {
         Self { listener, slot }
     }
 
-    /// Delivers the listener's replay, and returns its number of events.
-    fn replay(&mut self, sequence: u64) -> usize {
-        let replay = self.slot.as_mut().map(|slot| mem::take(&mut slot.replay));
-        let replay = replay.unwrap_or_default();
-        let count = replay.len();
-        for event in replay {
-            self.call(&event, sequence);
-            discard_event(&self.listener.shared, Some(event), sequence);
+    /// Delivers the listener's replay as far as the budget goes; returns the number of events, and
+    /// whether that was everything.
+    fn replay(&mut self, sequence: u64, budget: &mut Budget) -> (usize, bool) {
+        let mut count = 0;
+        // Taken out one by one: the callback may end its own listener, and the rest of the replay.
+        while let Some(slot) = &mut self.slot
+            && self.listener.common.is_active()
+            && !slot.replay.as_slice().is_empty()
+        {
+            if !budget.spend() {
+                return (count, false);
+            }
+            if let Some(event) = slot.replay.next() {
+                self.call(&event, sequence);
+                discard_event(&self.listener.shared, Some(event), sequence);
+                count += 1;
+            }
         }
-        count
+        (count, true)
     }
 
     /// `sequence` is how far the dispatcher has come: a retained event has an older number of its

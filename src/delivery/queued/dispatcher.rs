@@ -1,24 +1,17 @@
-//! The loop that takes a hub's pending events and has them delivered, on the hub's thread or, by a
-//! [`Worker`], on a thread of user code.
+//! The loop that takes a hub's pending events and has them delivered: a [`Worker`], on the hub's thread
+//! or on one of user code.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use super::queue::{Queue, Taken};
+use super::budget::Budget;
+use super::queue::Queue;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use super::queue::Taken;
 use super::queue_buffer::QueueBuffer;
 use crate::delivery::shared::HubShared;
 use crate::delivery::shared::scope;
-
-/// Starts a thread that delivers what the queue accepts until the queue is closed and empty.
-pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<JoinHandle<()>> {
-    // The worker is made on its thread: dropping a worker because no thread could start would
-    // disconnect the queue.
-    thread::Builder::new()
-        .name("typed-hub".to_owned())
-        .spawn(move || Worker::new(queue, shared).run())
-}
 
 /// Delivers a hub's events to its queued listeners on a thread of your own.
 /// [`build_with_worker`](crate::HubBuilder::build_with_worker) makes the hub and the worker;
@@ -28,6 +21,10 @@ pub(crate) fn spawn(queue: Arc<Queue>, shared: Arc<HubShared>) -> io::Result<Joi
 /// instead of blocking, and `flush` returns at once. Before the first call, this holds for the
 /// thread that made the worker. After a worker has moved to another thread, it must be called there
 /// once before the thread that made it can wait for it with `flush`.
+///
+/// A thread that sleeps between two calls is woken by [`on_arrival`](Self::on_arrival), a task by
+/// [`arrived`](Self::arrived). [`run_pending_for`](Self::run_pending_for) and
+/// [`run_pending_at_most`](Self::run_pending_at_most) bound a call by time and by number.
 ///
 /// Dropping the worker drops the events that wait for queued listeners, and those published for
 /// them from then on.
@@ -84,11 +81,15 @@ impl Worker {
     /// assert!(thread.join().is_ok());
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn run(&mut self) {
         if !scope::callback_of(self.shared.hub) {
             self.queue.consume_here();
             // `take` wakes publishers, whose wakers are user code too.
             scope::dispatch(self.shared.hub, || {
+                if !self.buffer.is_empty() {
+                    self.buffer.deliver(&self.shared);
+                }
                 while self.queue.take(&mut self.buffer) == Taken::Events {
                     self.buffer.deliver(&self.shared);
                 }
@@ -100,16 +101,139 @@ impl Worker {
     /// that the callbacks publish wait for the next call, so that each call ends. Inside a callback
     /// of this hub it delivers nothing and returns 0.
     pub fn run_pending(&mut self) -> usize {
+        self.pump(Budget::unbounded())
+    }
+
+    /// Delivers as [`run_pending`](Self::run_pending) does, but begins no event after `limit` has
+    /// passed. It delivers at least one event if any waits, so that repeated calls get on. The rest
+    /// waits for the next call, in the same order.
+    ///
+    /// An event is delivered to all its listeners or to none: one that has begun may exceed the limit.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let (hub, mut worker) = Hub::builder().build_with_worker();
+    /// let guard = hub.listen::<Custom<Ticks>>(|_| std::thread::sleep(Duration::from_millis(4)));
+    /// (0..100).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    ///
+    /// let delivered = worker.run_pending_for(Duration::from_millis(8)); // half a frame
+    /// assert!(delivered <= 3);
+    /// # drop(guard);
+    /// ```
+    pub fn run_pending_for(&mut self, limit: Duration) -> usize {
+        self.pump(Budget::time(limit))
+    }
+
+    /// Delivers as [`run_pending`](Self::run_pending) does, but at most `limit` events, replayed ones
+    /// included. The rest waits for the next call, in the same order.
+    ///
+    /// While events wait that a worker has taken already, the queue has room for its capacity again.
+    ///
+    /// ```
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let (hub, mut worker) = Hub::builder().build_with_worker();
+    /// let guard = hub.listen::<Custom<Ticks>>(|tick| println!("{tick}"));
+    /// (0..5).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
+    ///
+    /// assert_eq!(worker.run_pending_at_most(3), 3);
+    /// assert_eq!(worker.run_pending_at_most(3), 2);
+    /// # drop(guard);
+    /// ```
+    pub fn run_pending_at_most(&mut self, limit: usize) -> usize {
+        self.pump(Budget::events(limit))
+    }
+
+    fn pump(&mut self, budget: Budget) -> usize {
         if scope::callback_of(self.shared.hub) {
             return 0;
         }
-        self.queue.consume_here();
-        scope::dispatch(self.shared.hub, || {
-            match self.queue.try_take(&mut self.buffer) {
-                Taken::Events => self.buffer.deliver(&self.shared),
-                Taken::Nothing | Taken::Closed => 0,
+        // Wakers of publishers and the function of `on_arrival` are user code too.
+        scope::dispatch(self.shared.hub, || self.deliver(budget))
+    }
+
+    /// Delivers what has been accepted by now, as far as the budget goes.
+    pub(crate) fn deliver(&mut self, mut budget: Budget) -> usize {
+        let end = self.queue.begin_pump(&mut self.buffer);
+        let mut delivered = 0;
+        while !self.buffer.is_empty() {
+            delivered += self.buffer.deliver_within(&self.shared, &mut budget, end);
+            if !self.buffer.is_empty() {
+                self.queue.end_pump(self.buffer.len());
+                break;
             }
-        })
+            // An earlier call had left something, and more had been accepted when this one began.
+            if self.buffer.end() < end {
+                self.queue.try_take(&mut self.buffer);
+            }
+        }
+        delivered
+    }
+
+    /// Calls `wake` when something arrives for the worker to deliver, on the thread that publishes or
+    /// listens: to wake the thread that pumps, as by a repaint of a user interface. It replaces the
+    /// function of an earlier call.
+    ///
+    /// `wake` is called once for everything that [`run_pending`](Self::run_pending) would deliver
+    /// (events of every channel and replays), and again only when more arrives after a call of the
+    /// worker has begun. If something waits already, it is called at once; if a bounded call leaves
+    /// something, it is called at the end of that. No lock of the hub is held. `wake` may publish,
+    /// which never waits there; the worker delivers nothing inside it. A panic is reported to
+    /// [`on_panic`](crate::HubBuilder::on_panic) as
+    /// [`PanicOrigin::Arrival`](crate::PanicOrigin::Arrival).
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let (hub, mut worker) = Hub::builder().build_with_worker();
+    /// let (repaint, frames) = std::sync::mpsc::channel();
+    /// worker.on_arrival(move || drop(repaint.send(()))); // in egui: `move || ctx.request_repaint()`
+    ///
+    /// let guard = hub.listen::<Custom<Ticks>>(|tick| println!("{tick}"));
+    /// hub.publish::<Custom<Ticks>>(1);
+    /// hub.publish::<Custom<Ticks>>(2);
+    /// assert_eq!(frames.try_iter().count(), 1, "once for both");
+    /// assert_eq!(worker.run_pending(), 2);
+    /// # drop(guard);
+    /// ```
+    pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.queue.on_arrival(Arc::new(wake));
+    }
+
+    /// Waits until there is something to deliver, without blocking the thread, for a worker that a
+    /// task pumps. The result is `false` when nothing will come: the hub's last handle is gone and
+    /// everything is delivered, or the worker has been dropped meanwhile.
+    ///
+    /// ```
+    /// use typed_hub::{Auth, Hub};
+    ///
+    /// # pollster::block_on(async {
+    /// let (hub, mut worker) = Hub::builder().build_with_worker();
+    /// hub.listen::<Auth>(|event| println!("{}", event.kind())).detach();
+    /// drop(hub); // in a program, the last handle goes later
+    ///
+    /// while worker.arrived().await {
+    ///     worker.run_pending();
+    /// }
+    /// # });
+    /// ```
+    #[must_use = "nothing is waited for until the future is awaited"]
+    pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
+        self.queue.arrived()
+    }
+
+    /// Whether there is something to deliver.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(super) fn has_work(&self) -> bool {
+        self.queue.has_work()
     }
 }
 
@@ -118,6 +242,7 @@ impl Drop for Worker {
         // Wakers and drops of events are user code: a `flush` inside one would wait for this drop.
         scope::dispatch(self.shared.hub, || {
             let (mut rest, end) = self.queue.disconnect();
+            self.buffer.discard();
             rest.discard();
             self.shared.idle(end);
         });

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::vec;
 
 use super::{Callback, QueuedListeners};
 use crate::channel::Channel;
@@ -28,7 +29,7 @@ pub(crate) struct QueuedListener<C: Channel> {
 
 /// A listener's callback, and the replay that it has not got yet.
 pub(super) struct CallbackSlot<C: Channel> {
-    pub(super) replay: Vec<Envelope<C>>,
+    pub(super) replay: vec::IntoIter<Envelope<C>>,
     pub(super) callback: Callback<C>,
 }
 

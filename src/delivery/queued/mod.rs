@@ -2,13 +2,22 @@
 //!
 //! This module holds the listeners of a channel, each a [`listener`]. An event goes through the
 //! hub's [`queue`]; the [`dispatcher`] takes the pending events, a [`queue_buffer`] at a time, and
-//! the [`channel_buffer`] in it calls the listeners of its channel.
+//! the [`channel_buffer`] in it calls the listeners of its channel. An [`arrival`] wakes the thread
+//! that pumps, and a [`budget`] bounds one call of it. A [`local`] callback stays on one thread.
+//! A hub without a worker of the user's has a `thread` of its own, in a page a `task`.
 
+mod arrival;
+pub(crate) mod budget;
 mod channel_buffer;
 pub(crate) mod dispatcher;
 mod listener;
+pub(crate) mod local;
 pub(crate) mod queue;
 pub(crate) mod queue_buffer;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod task;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod thread;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +35,10 @@ use queue::Queue;
 
 pub(crate) use channel_buffer::ChannelBuffer;
 use listener::{CallbackSlot, QueuedListener};
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) use task::Dispatcher;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) use thread::Dispatcher;
 
 pub(crate) type Callback<C> = Box<dyn FnMut(&Envelope<C>) + Send>;
 
@@ -81,7 +94,10 @@ impl<C: Channel> QueuedListeners<C> {
             since,
             timed: new.timed,
             once: new.once,
-            slot: Mutex::new(Some(CallbackSlot { replay, callback })),
+            slot: Mutex::new(Some(CallbackSlot {
+                replay: replay.into_iter(),
+                callback,
+            })),
             delivered: AtomicU64::new(0),
             channel: Arc::downgrade(self),
             shared: Arc::clone(&self.kinds.shared),

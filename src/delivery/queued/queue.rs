@@ -2,10 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use super::QueuedListeners;
+use super::arrival::{Arrival, Arrived, Hook, discard_hook};
 use super::queue_buffer::QueueBuffer;
 use crate::channel::Channel;
 use crate::delivery::room::{Bounded, Limit, Room, Waiting};
@@ -42,7 +43,12 @@ struct State {
     end: u64,
     /// The largest number of events that have waited at once.
     peak: usize,
-    dispatcher_sleeps: bool,
+    /// Whether the next arrival has to wake the consumer: a dispatcher that sleeps, or a worker that
+    /// has not been woken since its last call began.
+    consumer_waits: bool,
+    arrival: Arrival,
+    /// How many events a worker has taken but not delivered, if a bounded call has left anything.
+    left: Option<usize>,
     waiting: Waiting,
     /// The thread that took last or, before the first take, the thread that made the worker.
     consumer: Option<ThreadId>,
@@ -77,7 +83,8 @@ impl QueueGuard<'_> {
         self.state.number()
     }
 
-    /// Accepts an event, unlocks, and returns the event's sequence number.
+    /// Accepts an event, unlocks, and returns the event's sequence number, and what to wake when the
+    /// caller holds no other lock.
     #[expect(
         clippy::inline_always,
         reason = "two places call it, and a call costs as much as it does"
@@ -87,7 +94,7 @@ impl QueueGuard<'_> {
         mut self,
         listeners: &Arc<QueuedListeners<C>>,
         envelope: Envelope<C>,
-    ) -> u64 {
+    ) -> (u64, Wake) {
         let state = &mut *self.state;
         if state.pending.is_empty() {
             self.queue.has_pending.store(true, Ordering::Relaxed);
@@ -96,9 +103,19 @@ impl QueueGuard<'_> {
         state.end = state.next;
         state.pending.push(listeners, envelope.accepted(sequence));
         state.peak = state.peak.max(state.pending.len());
-        self.queue.wake_dispatcher(self.state);
-        sequence
+        (sequence, state.take_wake())
     }
+}
+
+/// What an arrival has to wake, under no lock: [`Queue::wake`] does.
+#[must_use]
+#[derive(Clone, Copy)]
+pub(crate) enum Wake {
+    Nothing,
+    /// A dispatcher that sleeps.
+    Dispatcher,
+    /// A dispatcher or a worker, by user code.
+    Worker,
 }
 
 /// The result of a take.
@@ -143,26 +160,87 @@ impl Queue {
         }
     }
 
-    /// Lets the dispatcher deliver the replays of a channel's new listeners, without an event.
-    pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) {
+    /// Lets the dispatcher deliver the replays of a channel's new listeners, without an event. Returns
+    /// what to wake when the caller holds no other lock.
+    pub(crate) fn request_replay<C: Channel>(&self, listeners: &Arc<QueuedListeners<C>>) -> Wake {
         let mut state = self.state.lock();
         if state.disconnected {
-            return;
+            return Wake::Nothing;
         }
         let sequence = state.number();
         state.end = state.next;
         self.has_pending.store(true, Ordering::Relaxed);
         state.pending.request_replay(listeners, sequence);
-        self.wake_dispatcher(state);
+        state.take_wake()
     }
 
+    /// Wakes the consumer. Runs user code: called under no lock.
     #[inline]
-    fn wake_dispatcher(&self, mut state: MutexGuard<'_, State>) {
-        let asleep = mem::take(&mut state.dispatcher_sleeps);
-        drop(state);
-        if asleep {
-            self.not_empty.notify_one();
+    pub(crate) fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Nothing => {}
+            Wake::Dispatcher => self.not_empty.notify_one(),
+            Wake::Worker => self.wake_worker(),
         }
+    }
+
+    #[cold]
+    fn wake_worker(&self) {
+        let wake_up = self.state.lock().arrival.take();
+        self.not_empty.notify_one();
+        wake_up.run(&self.shared);
+    }
+
+    /// Calls `hook` at each arrival that has to wake the worker, and at once if something is waiting.
+    pub(crate) fn on_arrival(&self, hook: Hook) {
+        let mut state = self.state.lock();
+        let replaced = state.arrival.hook.replace(hook);
+        state.consumer_waits = true;
+        let wake = if state.has_work() {
+            state.take_wake()
+        } else {
+            Wake::Nothing
+        };
+        drop(state);
+        self.wake(wake);
+        discard_hook(replaced, &self.shared);
+    }
+
+    /// Waits for [`poll_arrival`](Self::poll_arrival).
+    pub(crate) fn arrived(
+        self: &Arc<Self>,
+    ) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
+        Arrived::new(self)
+    }
+
+    /// Whether there is something to deliver; not when the hub has ended and everything is
+    /// delivered. While it may come, the task is woken when it does.
+    pub(super) fn poll_arrival(&self, key: &mut Option<WakerKey>, task: Waker) -> Poll<bool> {
+        let mut state = self.state.lock();
+        let ready = if state.has_work() {
+            Poll::Ready(true)
+        } else if state.closed || state.disconnected {
+            Poll::Ready(false)
+        } else {
+            state.consumer_waits = true;
+            Poll::Pending
+        };
+        let unneeded = state.arrival.tasks.update(ready.is_pending(), key, task);
+        drop(state);
+        drop(unneeded);
+        ready
+    }
+
+    /// Whether there is something for a worker to deliver.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(super) fn has_work(&self) -> bool {
+        self.state.lock().has_work()
+    }
+
+    /// Removes the waker of a task that no longer waits for an arrival.
+    pub(super) fn forget_arrival(&self, key: WakerKey) {
+        let forgotten = self.state.lock().arrival.tasks.remove(key);
+        drop(forgotten);
     }
 
     /// Blocks until the queue is not full. It may be full again by then.
@@ -194,16 +272,40 @@ impl Queue {
             state.shrink(empty);
         }
         while state.pending.is_empty() && !state.closed {
-            state.dispatcher_sleeps = true;
+            state.consumer_waits = true;
             state = self.not_empty.wait(state);
         }
-        state.dispatcher_sleeps = false;
+        state.consumer_waits = false;
         self.swap(state, empty)
     }
 
     /// Swaps the empty buffer for the pending one, without blocking.
     pub(crate) fn try_take(&self, empty: &mut QueueBuffer) -> Taken {
         self.swap(self.state.lock(), empty)
+    }
+
+    /// Begins a call of a worker on this thread: swaps its buffer for the pending one, unless an
+    /// earlier call has left something in it. Returns the sequence number after the last event
+    /// accepted so far. What arrives from here on wakes the worker again.
+    pub(crate) fn begin_pump(&self, buffer: &mut QueueBuffer) -> u64 {
+        let mut state = self.state.lock();
+        state.consume_here();
+        state.consumer_waits = true;
+        let end = state.end;
+        if buffer.is_empty() {
+            self.swap(state, buffer);
+        }
+        end
+    }
+
+    /// Ends a call of a worker that has left so many events, or replays, in its buffer, and wakes the
+    /// worker unless what has arrived meanwhile has done so.
+    pub(crate) fn end_pump(&self, left: usize) {
+        let mut state = self.state.lock();
+        state.left = Some(left);
+        let wake = state.take_wake();
+        drop(state);
+        self.wake(wake);
     }
 
     fn swap(&self, mut state: MutexGuard<'_, State>, empty: &mut QueueBuffer) -> Taken {
@@ -225,7 +327,7 @@ impl Queue {
 
     /// Makes this thread the consumer, which must not wait for itself.
     pub(crate) fn consume_here(&self) {
-        self.state.lock().consumer = Some(thread::current().id());
+        self.state.lock().consume_here();
     }
 
     /// Whether this thread, if it waited for the queue, would wait for itself.
@@ -239,17 +341,26 @@ impl Queue {
         let mut state = self.state.lock();
         state.disconnected = true;
         state.consumer = None;
+        state.left = None;
         let rest = mem::take(&mut state.pending);
         let end = state.end;
+        let hook = state.arrival.hook.take();
+        let tasks = state.arrival.take();
         self.state.wake_publishers(state, &self.shared, None);
+        tasks.run(&self.shared);
+        discard_hook(hook, &self.shared);
         (rest, end)
     }
 
     /// Ends the queue: no event will be accepted any more, and the dispatcher ends when it has
     /// taken the rest.
     pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
+        let mut state = self.state.lock();
+        state.closed = true;
+        let tasks = state.arrival.tasks.take();
+        drop(state);
         self.not_empty.notify_one();
+        self.shared.wake(None, tasks);
     }
 
     /// Everything accepted from now on has this sequence number or a greater one.
@@ -266,7 +377,7 @@ impl Queue {
     pub(crate) fn depth(&self) -> Depth {
         let state = self.state.lock();
         Depth {
-            waiting: state.pending.len(),
+            waiting: state.pending.len() + state.left.unwrap_or(0),
             peak: state.peak,
             capacity: state.capacity,
         }
@@ -289,6 +400,29 @@ impl State {
     fn shrink(&mut self, empty: &mut QueueBuffer) {
         self.pending.shrink();
         empty.shrink();
+    }
+
+    /// Makes this thread the consumer. What has been left to it is in delivery.
+    fn consume_here(&mut self) {
+        self.consumer = Some(thread::current().id());
+        self.left = None;
+    }
+
+    /// Something has arrived: whether that wakes the consumer.
+    #[inline]
+    fn take_wake(&mut self) -> Wake {
+        if !mem::take(&mut self.consumer_waits) {
+            Wake::Nothing
+        } else if self.arrival.is_empty() {
+            Wake::Dispatcher
+        } else {
+            Wake::Worker
+        }
+    }
+
+    /// Whether there is something for a worker to deliver.
+    fn has_work(&self) -> bool {
+        !self.pending.is_empty() || self.left.is_some()
     }
 
     fn number(&mut self) -> u64 {

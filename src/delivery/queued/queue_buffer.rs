@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::{ChannelBuffer, QueuedListeners};
 use crate::channel::Channel;
 use crate::delivery::shared::HubShared;
@@ -48,9 +49,12 @@ pub(crate) trait AnyChannelBuffer: Any + Send {
     /// Delivers its next `count` events, each to every listener in turn.
     fn deliver(&mut self, count: usize);
 
-    /// Delivers the replays of the listeners that joined up to `sequence`; returns the number of
-    /// events.
-    fn replay(&mut self, sequence: u64) -> usize;
+    /// Delivers the replays of the listeners that joined up to `sequence`, as far as the budget goes;
+    /// returns the number of events, and whether that was everything.
+    fn replay(&mut self, sequence: u64, budget: &mut Budget) -> (usize, bool);
+
+    /// The sequence number of its next event.
+    fn next(&self) -> Option<u64>;
 
     /// Returns the borrowed callbacks after a delivery that has reached sequence number `end`.
     fn finish(&mut self, end: u64);
@@ -135,7 +139,9 @@ impl QueueBuffer {
             if let Some(buffer) = &mut self.buffers[run.buffer()] {
                 match *run {
                     Run::Events { count, .. } => buffer.deliver(count),
-                    Run::Replay { sequence, .. } => delivered += buffer.replay(sequence),
+                    Run::Replay { sequence, .. } => {
+                        delivered += buffer.replay(sequence, &mut Budget::unbounded()).0;
+                    }
                 }
             }
         }
@@ -148,6 +154,72 @@ impl QueueBuffer {
         self.len = 0;
         shared.idle(self.end);
         delivered
+    }
+
+    /// Delivers what has a smaller sequence number than `end`, as far as the budget goes, and keeps
+    /// the rest; returns the number of events.
+    pub(crate) fn deliver_within(
+        &mut self,
+        shared: &HubShared,
+        budget: &mut Budget,
+        end: u64,
+    ) -> usize {
+        if budget.is_unbounded() && self.end <= end {
+            return self.deliver(shared);
+        }
+        self.peak = self.peak.max(self.len);
+        let (mut delivered, mut runs) = (0, 0);
+        for run in &mut self.runs {
+            let Some(buffer) = &mut self.buffers[run.buffer()] else {
+                continue;
+            };
+            let is_done = match run {
+                Run::Events { count, .. } => {
+                    while *count > 0 && buffer.next() < Some(end) && budget.spend() {
+                        buffer.deliver(1);
+                        *count -= 1;
+                        self.len -= 1;
+                        delivered += 1;
+                    }
+                    *count == 0
+                }
+                Run::Replay { sequence, .. } if *sequence < end => {
+                    let (replayed, is_done) = buffer.replay(*sequence, budget);
+                    delivered += replayed;
+                    is_done
+                }
+                Run::Replay { .. } => false,
+            };
+            if !is_done {
+                break;
+            }
+            runs += 1;
+        }
+        let next = self.runs.get(runs).map(|run| self.sequence(*run));
+        let end = next.unwrap_or(self.end);
+        // Between two calls, a guard finds the callback of its listener where it belongs.
+        for run in self.runs.iter().take(runs + 1) {
+            if let Some(buffer) = &mut self.buffers[run.buffer()] {
+                buffer.finish(end);
+            }
+        }
+        self.runs.drain(..runs);
+        shared.idle(end);
+        delivered
+    }
+
+    /// The sequence number of a run's next event.
+    fn sequence(&self, run: Run) -> u64 {
+        let buffer = self.buffers[run.buffer()].as_ref();
+        match run {
+            Run::Events { .. } => buffer.and_then(|buffer| buffer.next()).unwrap_or(self.end),
+            Run::Replay { sequence, .. } => sequence,
+        }
+    }
+
+    /// The sequence number after the last event that has been in it.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
     }
 
     /// Releases the memory that a burst has taken.
@@ -225,7 +297,8 @@ mod tests {
                 // The channels alternate, so that each event is a run of its own.
                 let channel = &channels[usize::from(n % 2 == 0)];
                 let event = Envelope::new(Payload::Own(n), std::panic::Location::caller(), None);
-                queue.lock().push(channel, event);
+                let (_, wake) = queue.lock().push(channel, event);
+                queue.wake(wake);
             }
             assert!(queue.try_take(&mut buffer) == Taken::Events);
             buffer.deliver(&shared);
@@ -235,7 +308,8 @@ mod tests {
         assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
         // The other buffer.
         let event = Envelope::new(Payload::Own(0), std::panic::Location::caller(), None);
-        queue.lock().push(&channels[0], event);
+        let (_, wake) = queue.lock().push(&channels[0], event);
+        queue.wake(wake);
         assert!(queue.try_take(&mut buffer) == Taken::Events);
         assert!(buffer.room() <= 2 * 2 * KEPT, "{}", buffer.room());
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Events, EventsMut, Receiver};
+use super::Receiver;
 use crate::channel::Channel;
 
 /// Shows the channel, the receiver's name or the line that made it, its options, and how many
@@ -25,21 +25,5 @@ impl<C: Channel> fmt::Debug for Receiver<C> {
                 .field("waiting", &(taken + waiting));
         }
         receiver.finish_non_exhaustive()
-    }
-}
-
-impl<C: Channel> fmt::Debug for Events<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events")
-            .field("receiver", &self.receiver)
-            .finish()
-    }
-}
-
-impl<C: Channel> fmt::Debug for EventsMut<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventsMut")
-            .field("receiver", &self.receiver)
-            .finish()
     }
 }

@@ -1,28 +1,29 @@
 //! Receivers: a thread or task of user code pulls events.
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod blocking;
 mod debug;
-mod iter;
 pub(crate) mod log;
 pub(crate) mod received;
+#[cfg(feature = "stream")]
+mod stream;
 mod taking;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::channel::Channel;
 use crate::delivery::listener::ListenerName;
 use crate::delivery::shared::trace;
 use crate::envelope::Envelope;
-use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::error::{RecvError, TryRecvError};
 use log::{Empty, Log, Overflow, ReaderId, Segment};
 use received::Received;
 
-pub use iter::{Events, EventsMut};
-use taking::unpark_this_thread;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use blocking::{Events, EventsMut};
 
 /// Pulls the events of one channel: on a thread with [`recv`](Self::recv) or in a `for` loop, in
 /// an async task with [`recv_async`](Self::recv_async) or, with the feature `stream`, as a
@@ -89,26 +90,6 @@ impl<C: Channel> Receiver<C> {
         }
     }
 
-    /// Blocks until the next event.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvError::Lagged`] when events were lost: the next call continues after them.
-    /// [`RecvError::Closed`] when the hub has ended and every event has been received.
-    pub fn recv(&mut self) -> Result<Received<C>, RecvError> {
-        self.backoff_if_busy();
-        let mut this_thread = None;
-        loop {
-            match self.next_taken(this_thread.as_ref()) {
-                Ok(event) => return Ok(event),
-                Err(TryRecvError::Lagged(lagged)) => return Err(RecvError::Lagged(lagged)),
-                Err(TryRecvError::Closed) => return Err(RecvError::Closed),
-                Err(TryRecvError::Empty) if this_thread.is_some() => thread::park(),
-                Err(TryRecvError::Empty) => this_thread = Some(unpark_this_thread()),
-            }
-        }
-    }
-
     /// Returns the next event if one waits, without blocking.
     ///
     /// # Errors
@@ -117,49 +98,6 @@ impl<C: Channel> Receiver<C> {
     /// [`TryRecvError::Closed`] when the hub has ended and every event has been received.
     pub fn try_recv(&mut self) -> Result<Received<C>, TryRecvError> {
         self.next_taken(None)
-    }
-
-    /// Blocks until the next event, at most for `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvTimeoutError::Timeout`] when no event came in time, [`RecvTimeoutError::Lagged`] when
-    /// events were lost, [`RecvTimeoutError::Closed`] when the hub has ended and every event has
-    /// been received.
-    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<C>, RecvTimeoutError> {
-        // A time beyond the clock's range never comes.
-        self.recv_until(Instant::now().checked_add(timeout))
-    }
-
-    /// Blocks until the next event, at most until `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// [`RecvTimeoutError::Timeout`] when no event came in time, [`RecvTimeoutError::Lagged`] when
-    /// events were lost, [`RecvTimeoutError::Closed`] when the hub has ended and every event has
-    /// been received.
-    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Received<C>, RecvTimeoutError> {
-        self.recv_until(Some(deadline))
-    }
-
-    fn recv_until(&mut self, deadline: Option<Instant>) -> Result<Received<C>, RecvTimeoutError> {
-        self.backoff_if_busy();
-        let mut this_thread = None;
-        loop {
-            match self.next_taken(this_thread.as_ref()) {
-                Ok(event) => return Ok(event),
-                Err(TryRecvError::Lagged(lagged)) => return Err(RecvTimeoutError::Lagged(lagged)),
-                Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
-                Err(TryRecvError::Empty) => {}
-            }
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            match left {
-                Some(Duration::ZERO) => return Err(RecvTimeoutError::Timeout),
-                _ if this_thread.is_none() => this_thread = Some(unpark_this_thread()),
-                Some(left) => thread::park_timeout(left),
-                None => thread::park(),
-            }
-        }
     }
 
     /// The number of events that wait for the receiver, replayed ones included.
@@ -183,23 +121,6 @@ impl<C: Channel> Receiver<C> {
     /// Whether no event waits for the receiver.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// An iterator that blocks for each event, and ends when the hub has ended.
-    ///
-    /// ```
-    /// use typed_hub::{Custom, Hub};
-    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
-    /// # use ticks::Ticks;
-    ///
-    /// let hub = Hub::new();
-    /// let mut ticks = hub.receiver::<Custom<Ticks>>();
-    /// (0..9).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
-    /// let large = ticks.iter().flatten().find(|tick| **tick > 5);
-    /// assert_eq!(large.as_deref(), Some(&6));
-    /// ```
-    pub fn iter(&mut self) -> EventsMut<'_, C> {
-        EventsMut { receiver: self }
     }
 
     /// Calls `look` with the waiting events and returns their number: the fast path, which hands
@@ -274,42 +195,6 @@ impl<C: Channel> Receiver<C> {
             Err(TryRecvError::Closed) => Poll::Ready(Err(RecvError::Closed)),
             Err(TryRecvError::Empty) => Poll::Pending,
         }
-    }
-
-    /// A channel that gets one message when an event or the end comes after
-    /// [`try_recv`](Self::try_recv) has found none. Use it to wait for several receivers in
-    /// [`crossbeam_channel::select!`], then try each until it is [`Empty`](TryRecvError::Empty). It
-    /// carries no events and may signal without need. A clone of it competes for the signals; the
-    /// receiver itself does not wait for them.
-    ///
-    /// ```
-    /// use crossbeam_channel::select;
-    /// use typed_hub::{Custom, Hub, TryRecvError};
-    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
-    /// # use ticks::Ticks;
-    ///
-    /// let hub = Hub::new();
-    /// let mut ticks = hub.receiver::<Custom<Ticks>>();
-    /// let (_stop, stopped) = crossbeam_channel::bounded::<()>(1);
-    /// hub.publish::<Custom<Ticks>>(7);
-    ///
-    /// select! {
-    ///     recv(ticks.ready_signal()) -> _ => loop {
-    ///         match ticks.try_recv() {
-    ///             Ok(tick) => assert_eq!(*tick, 7),
-    ///             Err(TryRecvError::Lagged(lagged)) => println!("{lagged}"),
-    ///             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-    ///         }
-    ///     },
-    ///     recv(stopped) -> _ => unreachable!("`_stop` sends nothing"),
-    /// }
-    /// ```
-    pub fn ready_signal(&self) -> &crossbeam_channel::Receiver<()> {
-        self.ready_signal.get_or_init(|| {
-            let (ring, ready_signal) = crossbeam_channel::bounded(1);
-            self.log.set_ready_signal(self.id, ring);
-            ready_signal
-        })
     }
 }
 

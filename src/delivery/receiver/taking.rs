@@ -1,17 +1,14 @@
-//! How a receiver takes its events, all at once from the log and then one by one, and how its thread
-//! is woken.
+//! How a receiver takes its events, all at once from the log and then one by one.
 
 use std::sync::Arc;
-use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::Waker;
 
 use super::Receiver;
 use super::log::{Empty, Segment};
 use super::received::Received;
 use crate::channel::Channel;
 use crate::delivery::shared::trace;
-use crate::error::{Lagged, TryRecvError};
-use crate::sync::backoff;
+use crate::error::{Lagged, RecvError, TryRecvError};
 
 impl<C: Channel> Receiver<C> {
     pub(super) fn next_taken(
@@ -64,14 +61,6 @@ impl<C: Channel> Receiver<C> {
         self.taken.is_empty()
     }
 
-    /// Before a wait, when events stream in and all taken ones have been handed out: lets several
-    /// events come, to take them at once.
-    pub(super) fn backoff_if_busy(&mut self) {
-        if self.is_busy && self.is_through() {
-            backoff();
-        }
-    }
-
     /// Removes the gap that comes next, and reports it.
     pub(super) fn lagged(&mut self, missed: u64) -> Lagged {
         self.taken.pop_front();
@@ -80,27 +69,11 @@ impl<C: Channel> Receiver<C> {
     }
 }
 
-/// The waker that unparks this thread. It is registered at the second look only: at the first, a
-/// task's waker may be dropped, which runs the executor's code and might park too.
-pub(super) fn unpark_this_thread() -> Waker {
-    thread_local! {
-        static WAKER: Waker = Parked::this_thread();
-    }
-    let known = WAKER.try_with(Waker::clone);
-    // The thread-local is gone in the destructors of an ending thread.
-    known.unwrap_or_else(|_| Parked::this_thread())
-}
-
-struct Parked(Thread);
-
-impl Parked {
-    fn this_thread() -> Waker {
-        Arc::new(Self(thread::current())).into()
-    }
-}
-
-impl Wake for Parked {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+/// The end of the hub, as an iterator and a stream tell it.
+pub(super) fn ended<T>(received: Result<T, RecvError>) -> Option<Result<T, Lagged>> {
+    match received {
+        Ok(event) => Some(Ok(event)),
+        Err(RecvError::Lagged(lagged)) => Some(Err(lagged)),
+        Err(RecvError::Closed) => None,
     }
 }

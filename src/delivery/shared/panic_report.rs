@@ -2,10 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::Write as _;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::sync::log_error;
 
 /// The function that a hub calls when user code has panicked.
 pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
@@ -43,9 +44,12 @@ pub enum PanicOrigin {
     Listener(String),
     /// The drop of an event.
     EventDrop,
-    /// The waker of an async task that waits for an event, for room to publish one, for a flush or
-    /// for a close.
+    /// The waker of an async task that waits for an event, for room to publish one, for a flush, for
+    /// a close or for an arrival.
     Waker,
+    /// The function given to [`Worker::on_arrival`](crate::Worker::on_arrival): a call of it, or the
+    /// drop of what it captured.
+    Arrival,
 }
 
 impl PanicReport {
@@ -67,8 +71,9 @@ impl PanicReport {
     }
 
     /// The [`NAME`](crate::Channel::NAME) of the channel that the listener, the event or the task
-    /// belongs to. `None` for a listener of every channel, and for the waker of a task that waits for
-    /// room in the hub's queue, for a flush or for a close.
+    /// belongs to. `None` for a listener of every channel, for the function given to `on_arrival`, and
+    /// for the waker of a task that waits for room in the hub's queue, for a flush, for a close or for
+    /// an arrival.
     pub fn channel(&self) -> Option<&'static str> {
         self.channel
     }
@@ -85,6 +90,7 @@ impl fmt::Display for PanicReport {
             PanicOrigin::Listener(name) => write!(f, "listener {name}")?,
             PanicOrigin::EventDrop => write!(f, "the drop of an event")?,
             PanicOrigin::Waker => write!(f, "the waker of a task")?,
+            PanicOrigin::Arrival => write!(f, "the function given to `on_arrival`")?,
         }
         match (self.channel, &self.origin) {
             (Some(channel), PanicOrigin::EventDrop) => write!(f, " of channel {channel}")?,
@@ -95,10 +101,9 @@ impl fmt::Display for PanicReport {
     }
 }
 
-/// The default handler: one line to standard error.
+/// The default handler: one line to standard error, in a page to the console.
 pub(crate) fn report_to_stderr(panic: &PanicReport) {
-    // `eprintln!` panics when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "typed-hub: {panic}");
+    log_error(format_args!("typed-hub: {panic}"));
 }
 
 /// Drops the payload of a panic. The drop is user code: it may panic with a payload whose drop

@@ -26,6 +26,7 @@ pub(super) fn panic(report: &PanicReport) {
             }
             PanicOrigin::EventDrop => tracing::error!(channel, panic, "drop of an event panicked"),
             PanicOrigin::Waker => tracing::error!(channel, panic, "waker of a task panicked"),
+            PanicOrigin::Arrival => tracing::error!(panic, "function of on_arrival panicked"),
         }
     }
     #[cfg(not(feature = "tracing"))]

@@ -35,6 +35,10 @@ impl WakerSet {
         self.wakers.insert(key, waker)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
     #[must_use = "dropping a waker runs the executor's code"]
     pub(crate) fn remove(&mut self, key: WakerKey) -> Option<Waker> {
         self.wakers.remove(&key)

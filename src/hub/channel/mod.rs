@@ -105,7 +105,9 @@ impl<C: Channel> ChannelState<C> {
         let mut retained = self.history().lock();
         let replay = retained.replay(replay);
         let subscription = self.queued().listen(queue, listener, replay);
-        queue.request_replay(self.queued());
+        let wake = queue.request_replay(self.queued());
+        drop(retained);
+        queue.wake(wake);
         subscription
     }
 

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::SystemTime;
 
 use super::ChannelState;
 use crate::channel::Channel;
 use crate::delivery::inline::SnapshotCache;
-use crate::delivery::queued::queue::{Queue, QueueGuard};
+use crate::delivery::queued::queue::{Queue, QueueGuard, Wake};
 use crate::delivery::room::Limit;
 use crate::delivery::shared::kinds::KindSet;
 use crate::delivery::shared::scope;
 use crate::delivery::shared::wakers::WakerKey;
 use crate::envelope::{Envelope, Payload, Source};
+use crate::sync::{CAN_BLOCK, now};
 
 /// The buffer that has no room for an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,11 @@ impl<C: Channel> ChannelState<C> {
         source: Source,
         cache: Option<&SnapshotCache<C>>,
     ) {
-        let limit = limit_of_waiting(queue);
+        let limit = if CAN_BLOCK {
+            limit_of_waiting(queue)
+        } else {
+            Limit::None
+        };
         loop {
             match rejected.bound {
                 _ if limit == Limit::None => {}
@@ -207,19 +211,20 @@ impl<C: Channel> ChannelState<C> {
         limit: Limit,
     ) -> Attempt<C::Event> {
         let queued = self.queued();
-        let queue = queue.lock();
+        let locked = queue.lock();
         if self.kinds.load() != KindSet::QUEUED {
             return Attempt::Outdated(event);
         }
-        if queue.is_full(limit) {
+        if locked.is_full(limit) {
             let bound = Bound::Queue;
             return Attempt::Rejected(Rejected { event, bound });
         }
-        if queue.is_consumed() {
-            let time = queued.wants_time().then(SystemTime::now);
-            queue.push(queued, Envelope::new(Payload::Own(event), source, time));
+        if locked.is_consumed() {
+            let time = queued.wants_time().then(now);
+            let (_, wake) = locked.push(queued, Envelope::new(Payload::Own(event), source, time));
+            queue.wake(wake);
         } else {
-            drop(queue);
+            drop(locked);
             drop(event);
         }
         Attempt::Accepted
@@ -253,7 +258,7 @@ impl<C: Channel> ChannelState<C> {
             drop((numbers, retained));
             return Attempt::Outdated(event);
         }
-        let envelope = Envelope::new(Payload::Own(event), source, Some(SystemTime::now()));
+        let envelope = Envelope::new(Payload::Own(event), source, Some(now()));
         let evicted = retained.push(envelope.accepted(numbers.number()));
         self.kinds.shared.discard_event::<C>(evicted);
         Attempt::Accepted
@@ -305,13 +310,13 @@ impl<C: Channel> ChannelState<C> {
         let is_consumed = numbers.as_ref().is_some_and(QueueGuard::is_consumed);
         let queued = (has(KindSet::QUEUED) && is_consumed).then(|| self.queued());
         let timed = enveloped || queued.is_some_and(|queued| queued.wants_time());
-        let time = timed.then(SystemTime::now);
+        let time = timed.then(now);
         let event = Arc::new(event);
         let envelope = || Envelope::<C>::new(Payload::Shared(Arc::clone(&event)), source, time);
-        let sequence = match (numbers, queued) {
-            (Some(queue), Some(queued)) => queue.push(queued, envelope()),
-            (Some(queue), None) => queue.number(),
-            (None, _) => 0,
+        let (sequence, wake_consumer) = match (numbers, queued) {
+            (Some(numbers), Some(queued)) => numbers.push(queued, envelope()),
+            (Some(numbers), None) => (numbers.number(), Wake::Nothing),
+            (None, _) => (0, Wake::Nothing),
         };
         let envelope = || envelope().accepted(sequence);
         let mut pushed = log.and_then(|log| log.push(envelope()));
@@ -319,6 +324,7 @@ impl<C: Channel> ChannelState<C> {
         // All locks are released: user code may run from here. Drops come last: until the inline
         // listeners have been called, their snapshot is in use.
         let mut wake = || {
+            queue.wake(wake_consumer);
             if let Some(pushed) = &mut pushed {
                 self.log().wake(pushed);
             }
@@ -384,9 +390,10 @@ impl<C: Channel> ChannelState<C> {
 }
 
 /// The limit for a publisher that finds no room. It exceeds the capacity when waiting might never
-/// end: inside a callback or a predicate, and on the thread of the hub's worker.
+/// end: inside a callback or a predicate, and on the thread of the hub's worker. In a page, every task is
+/// on that thread, and an async publisher waits all the same: the worker is another task.
 fn limit_of_waiting(queue: &Queue) -> Limit {
-    if scope::any_callback_or_predicate() || queue.is_consumed_here() {
+    if scope::any_callback_or_predicate() || (CAN_BLOCK && queue.is_consumed_here()) {
         Limit::None
     } else {
         Limit::Capacity

@@ -40,7 +40,8 @@ pub struct HubReport {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct QueueReport {
-    /// How many accepted events the dispatcher has not taken yet.
+    /// How many accepted events the dispatcher has not taken yet, or a bounded call of a worker has
+    /// left.
     pub depth: usize,
     /// The largest depth so far.
     pub peak: usize,

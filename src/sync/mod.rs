@@ -1,4 +1,5 @@
-//! The one place that picks std's synchronisation or, under `--cfg loom`, the model checker's.
+//! The one place that picks std's synchronisation, under `--cfg loom` the model checker's, and in a page
+//! the browser's clock and tasks.
 //!
 //! No user code runs under a lock of this crate, so only a bug of this crate that has already
 //! panicked can poison a lock; [`Mutex::lock`] then carries on.
@@ -8,9 +9,17 @@ use loom::sync as imp;
 #[cfg(not(loom))]
 use std::sync as imp;
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) mod page;
+
 use std::fmt;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) use std::time::Instant;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(crate) use web_time::Instant;
 
 #[cfg(loom)]
 pub(crate) use loom::thread;
@@ -19,6 +28,29 @@ pub(crate) use std::thread;
 
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic;
+
+/// Whether this thread may wait for another one: not the only thread of a page.
+pub(crate) const CAN_BLOCK: bool = cfg!(not(all(target_family = "wasm", target_os = "unknown")));
+
+/// The present time.
+#[inline]
+pub(crate) fn now() -> SystemTime {
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    return SystemTime::now();
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    return web_time::web::SystemTimeExt::to_std(web_time::SystemTime::now());
+}
+
+/// Writes a line to standard error, in a page to the console.
+pub(crate) fn log_error(line: fmt::Arguments<'_>) {
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    {
+        // `eprintln!` panics when standard error is closed.
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{line}\n"));
+    }
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    page::log_error(&line.to_string());
+}
 
 /// Checks `there` a few times before its caller parks: waking a parked thread takes tens of
 /// microseconds, and the awaited change often comes within a few.
