@@ -63,9 +63,11 @@ async fn run() -> Result<(), Failure> {
             let server = MemoryServer::new();
             shop(server.connect(), async || billing(server.connect()).await).await
         }
+        #[cfg(feature = "nats")]
         [url] => with_nats::shop(url).await,
+        #[cfg(feature = "nats")]
         [url, _role] => with_nats::billing(url).await,
-        _ => Err("at most the address of a NATS server".into()),
+        _ => Err("for a NATS server: cargo run --features nats --example relay -- URL".into()),
     }
 }
 
@@ -161,20 +163,5 @@ mod with_nats {
 
     pub(crate) async fn billing(url: &str) -> Result<(), Failure> {
         super::billing(NatsBroker::connect(url, ConnectOptions::new()).await?).await
-    }
-}
-
-#[cfg(not(feature = "nats"))]
-mod with_nats {
-    use super::Failure;
-
-    const COMMAND: &str = "for a NATS server: cargo run --features nats --example relay -- URL";
-
-    pub(crate) async fn shop(_url: &str) -> Result<(), Failure> {
-        Err(COMMAND.into())
-    }
-
-    pub(crate) async fn billing(_url: &str) -> Result<(), Failure> {
-        Err(COMMAND.into())
     }
 }
