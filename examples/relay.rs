@@ -81,9 +81,9 @@ async fn shop<F: Future<Output = Result<(), Failure>>>(
     let relay = Relay::connect(&hub, broker, options.build()).await?;
     relay.export::<Custom<Cart>>()?;
     relay.export::<Auth>()?; // a protected channel can leave …
+    let mut bills = hub.receiver::<Custom<Billing>>();
     relay.import::<Custom<Billing>>().await?;
 
-    let mut bills = hub.receiver::<Custom<Billing>>();
     let sell = async {
         while !matches!(*bills.recv_async().await?, BillingEvent::Ready) {}
         let pool = MemoryProvider::new();
@@ -98,9 +98,7 @@ async fn shop<F: Future<Output = Result<(), Failure>>>(
         client.sign_out(SignOutScope::ThisDevice).await?;
         Ok::<_, Failure>(())
     };
-    let (sold, billed) = tokio::join!(sell, start_billing());
-    sold?;
-    billed?;
+    tokio::try_join!(sell, start_billing())?;
     relay.close().await?;
     Ok(())
 }
@@ -110,14 +108,16 @@ async fn billing(broker: impl Broker) -> Result<(), Failure> {
     let status = hub.listen::<RelayStatus>(|event| println!("billing: {event}"));
     let options = RelayOptions::builder().prefix("example").origin("billing");
     let relay = Relay::connect(&hub, broker, options.build()).await?;
-    relay.import::<Custom<Cart>>().await?;
-    relay.import::<Remote<Auth>>().await?; // … and does not enter `Auth`: `import::<Auth>` does not compile
-    relay.export::<Custom<Billing>>()?;
 
+    // First the listeners: what the broker has stored for a process arrives at once.
     let users = hub.listen::<Remote<Auth>>(|remote| {
         println!("billing: {} at {}", remote.event.kind(), remote.origin);
     });
     let mut cart = hub.receiver::<Custom<Cart>>();
+    relay.import::<Custom<Cart>>().await?;
+    relay.import::<Remote<Auth>>().await?; // … and does not enter `Auth`: `import::<Auth>` does not compile
+    relay.export::<Custom<Billing>>()?;
+
     hub.publish::<Custom<Billing>>(BillingEvent::Ready);
     loop {
         match &*cart.recv_async().await? {

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::cloud_event::CloudEvent;
 use super::status::Unreadable;
 
-/// A connection to a message broker, which a [`Relay`](super::Relay) sends and gets its messages by.
+/// A connection to a message broker. A [`Relay`](super::Relay) publishes and subscribes through it.
 ///
 /// [`conformance::check`](super::conformance::check) checks an implementation. An error's words must hold
 /// no secret: the relay publishes them.

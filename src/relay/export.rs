@@ -12,8 +12,8 @@ use super::cloud_event::CloudEvent;
 use super::origin::clean;
 use super::report::Counters;
 use super::sequence::Run;
-use super::status::{DropReason, RelayEvent, tell, tell_stopped};
-use super::task::{Signals, bounded, is_imported, isolated, isolated_task};
+use super::status::{DropReason, RelayEvent, tell};
+use super::task::{Signals, bounded, is_imported, isolated, isolated_task, tell_stopped};
 use crate::channel::Channel;
 use crate::delivery::receiver::Receiver;
 use crate::delivery::receiver::received::Received;
@@ -21,7 +21,7 @@ use crate::envelope::Envelope;
 use crate::error::{RecvError, TryRecvError};
 use crate::hub::WeakHub;
 
-/// What a heartbeat's type is: the channel's name, and this.
+/// Appended to the channel's name, this is the type of a heartbeat.
 pub(super) const HEARTBEAT: &str = ".heartbeat";
 
 pub(super) struct Export<C: Channel, B> {
@@ -38,14 +38,17 @@ pub(super) struct Export<C: Channel, B> {
 }
 
 impl<C: Channel<Event: Serialize>, B: Broker> Export<C, B> {
-    /// Sends events until the relay is closing and those of before are sent. Returns how many of them are
-    /// not; `None` when that is not known, because the task has panicked.
+    /// Sends events until the relay closes, then those that wait. Returns the number of unsent events;
+    /// `None` when the task has panicked.
     pub(super) async fn run(self) -> Option<u64> {
-        let (hub, timeout) = (self.hub.clone(), self.signals.clone().timeout());
+        let (hub, signals) = (self.hub.clone(), self.signals.clone());
+        let timeout = signals.clone().timeout();
         let mut sending = Sending {
             number: 0,
             left: None,
             in_flight: false,
+            untold: 0,
+            heartbeats: 0,
             export: self,
         };
         let ended = isolated_task(async {
@@ -57,7 +60,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Export<C, B> {
         });
         let unsent = ended.await;
         if unsent.is_none() {
-            tell_stopped::<C>(&hub).await;
+            tell_stopped::<C>(&hub, signals).await;
         }
         unsent
     }
@@ -71,6 +74,10 @@ struct Sending<C: Channel, B> {
     left: Option<usize>,
     /// Whether an event has been taken and is not sent yet.
     in_flight: bool,
+    /// How many events are lost, and the loss is being told.
+    untold: u64,
+    /// How many heartbeats it has sent.
+    heartbeats: u64,
 }
 
 impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
@@ -87,6 +94,10 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
             if self.export.signals.is_closing() {
                 let waiting = self.export.receiver.len();
                 if *self.left.get_or_insert(waiting) == 0 {
+                    // The newest may have been dropped behind those that were sent.
+                    if let Err(TryRecvError::Lagged(lagged)) = self.export.receiver.try_recv() {
+                        self.skip(lagged.missed, DropReason::Overflow).await;
+                    }
                     break;
                 }
             }
@@ -168,15 +179,17 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
         }
     }
 
-    /// Counts the events that wait and those that have been dropped since, when the time is over: nothing is
-    /// told any more, since a listener could let it wait.
+    /// Counts the events that were not sent and those whose loss was not told, when the time is over. Nothing
+    /// is told any more, since a listener could let it wait.
     fn unsent(&mut self) -> u64 {
-        let mut unsent = u64::from(self.in_flight);
-        let waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
-        // Those that were dropped come before those that wait.
-        for _ in 0..=waiting {
+        let mut unsent = u64::from(self.in_flight) + self.untold;
+        let mut waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
+        while waiting > 0 {
             match self.export.receiver.try_recv() {
-                Ok(event) => unsent += u64::from(!is_from_elsewhere(&event)),
+                Ok(event) => {
+                    waiting -= 1;
+                    unsent += u64::from(!is_from_elsewhere(&event));
+                }
                 Err(TryRecvError::Lagged(lagged)) => unsent += lagged.missed,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
@@ -190,8 +203,9 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
         self.tell(missed, reason).await;
     }
 
-    async fn tell(&self, missed: u64, reason: DropReason) {
+    async fn tell(&mut self, missed: u64, reason: DropReason) {
         self.export.counters.dropped(missed);
+        self.untold = missed;
         let event = RelayEvent::Dropped {
             channel: C::NAME,
             missed,
@@ -200,12 +214,15 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
         if let Some(hub) = self.export.hub.upgrade() {
             tell(&hub, event).await;
         }
+        self.untold = 0;
     }
 
-    /// Tells importers the number of the last event. A heartbeat that cannot be sent has nothing to tell.
-    async fn beat(&self) {
+    /// Tells importers the number of the last event. A failed heartbeat is ignored: the next one carries the
+    /// same number.
+    async fn beat(&mut self) {
+        self.heartbeats += 1;
         let message = CloudEvent {
-            id: self.export.run.id(self.number),
+            id: self.export.run.heartbeat_id(self.number, self.heartbeats),
             source: String::from(&*self.export.origin),
             kind: format!("{}{HEARTBEAT}", C::NAME),
             time: None,

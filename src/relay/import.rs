@@ -15,8 +15,8 @@ use super::origin::Origin;
 use super::remote::sealed::Import;
 use super::report::Counters;
 use super::sequence::{Origins, Run, Verdict};
-use super::status::{RelayEvent, Unreadable, tell, tell_stopped};
-use super::task::{Signals, imported, isolated, isolated_task};
+use super::status::{RelayEvent, Unreadable, tell};
+use super::task::{Signals, imported, isolated, isolated_task, tell_stopped};
 use crate::channel::Channel;
 use crate::hub::WeakHub;
 
@@ -39,22 +39,26 @@ pub(super) struct Importing {
     pub(super) counters: Arc<Counters>,
 }
 
-/// How often the place in the messages is stored.
+/// How often the place in the messages is stored, and how long after an attempt has failed.
 const STORE: Duration = Duration::from_millis(250);
+const STORE_AGAIN: Duration = Duration::from_secs(5);
 
 type Flushing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Importing {
     /// Publishes what the subscription delivers until the relay is closing.
-    pub(super) async fn run<C: Import>(self, deliveries: impl Deliveries) {
+    ///
+    /// Returns whether it has ended in time, with its place stored.
+    pub(super) async fn run<C: Import>(self, deliveries: impl Deliveries) -> bool {
         let (hub, signals) = (self.hub.clone(), self.signals.clone());
         let ended = isolated_task(self.deliver_all::<C>(deliveries)).await;
         if ended.is_none() || !signals.is_closing() {
-            tell_stopped::<C>(&hub).await;
+            tell_stopped::<C>(&hub, signals).await;
         }
+        ended.unwrap_or(true)
     }
 
-    async fn deliver_all<C: Import>(mut self, mut deliveries: impl Deliveries) {
+    async fn deliver_all<C: Import>(mut self, mut deliveries: impl Deliveries) -> bool {
         let mut signals = self.signals.clone();
         let timeout = self.signals.clone().timeout();
         let stores = self.guarantee == Guarantee::AtLeastOnce;
@@ -63,14 +67,14 @@ impl Importing {
             // When the place is stored next: first the listeners get the events before it.
             let mut due = None;
             let mut flushing: Option<Flushing> = None;
-            // While messages wait it does not ask to be woken when the relay closes.
+            // While messages wait, the branch of `closed` is not polled: hence the flag.
             while !self.signals.is_closing() {
                 tokio::select! {
                     biased;
                     () = flushed(&mut flushing) => {
                         flushing = None;
                         if !deliveries.store().await {
-                            due.get_or_insert_with(|| Instant::now() + STORE);
+                            due = Some(Instant::now() + STORE_AGAIN);
                         }
                     }
                     () = reached(due), if flushing.is_none() => {
@@ -88,16 +92,18 @@ impl Importing {
                     () = &mut closed => break,
                 }
             }
+            let mut is_stored = true;
             if stores {
                 deliveries.mark();
                 flush(self.hub.clone()).await;
-                deliveries.store().await;
+                is_stored = deliveries.store().await;
             }
             deliveries.close().await;
+            is_stored
         };
         tokio::select! {
-            () = importing => {}
-            () = timeout => {}
+            is_stored = importing => is_stored,
+            () = timeout => !stores,
         }
     }
 
@@ -118,12 +124,13 @@ impl Importing {
 
     async fn event<C: Import>(&mut self, event: CloudEvent) {
         let channel = C::NAME;
-        let place = Run::parse(&event.id);
+        let place = Run::parse(&event.id).or_else(|| Run::parse_heartbeat(&event.id));
         if event.source == *self.origin {
             return self.own(channel, place).await;
         }
-        if let (Some((run, number)), Some(kind)) = (place, event.kind.strip_suffix(HEARTBEAT))
+        if let Some(kind) = event.kind.strip_suffix(HEARTBEAT)
             && kind == C::Wire::NAME
+            && let Some((run, number)) = Run::parse_heartbeat(&event.id)
         {
             let (origin, missed) = self.origins.heartbeat(&event.source, run, number);
             return self.lagged(channel, origin, missed).await;
@@ -169,8 +176,8 @@ impl Importing {
             })
     }
 
-    /// A message with the origin of this process: its own, that of a run before, which only a broker that
-    /// stores messages still has, or that of another process.
+    /// Handles a message with this process's origin: from its own export, from an earlier run (in a stream), or
+    /// from another process of the same name.
     async fn own(&mut self, channel: &'static str, place: Option<(Run, u64)>) {
         let is_own = place.is_some_and(|(run, _)| {
             let runs = self.own_runs.lock();

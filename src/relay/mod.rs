@@ -3,7 +3,7 @@
 // The rooms, from the ground up: `name` checks subjects, `origin` is who sent an event, `cloud_event` a
 // message. `status` is the relay's own channel, `remote` the channels of other processes, `sequence`
 // tells gaps and duplicates, `report` counts, `broker` is the seam. `memory` and `nats` are brokers, `export` and `import`
-// the tasks of a `relay`, which share `task`, and `conformance` checks a broker.
+// the tasks of a `relay` beside `watch`, which share `task`, and `conformance` checks a broker.
 
 mod broker;
 mod cloud_event;
@@ -26,6 +26,7 @@ mod report;
 mod sequence;
 mod status;
 mod task;
+mod watch;
 
 /// The client that [`NatsBroker`] and [`JetStreamBroker`] go through, in the version that they take.
 #[cfg(feature = "nats")]
@@ -40,5 +41,5 @@ pub use nats::{JetStreamBroker, JetStreamDeliveries, NatsBroker, NatsDeliveries}
 pub use origin::Origin;
 pub use relay::{Relay, RelayOptions};
 pub use remote::{Importable, Remote, RemoteEvent};
-pub use report::{RelayReport, RelayedChannel};
+pub use report::{RelayChannelReport, RelayReport};
 pub use status::{DropReason, RelayEvent, RelayKey, RelayStatus, Unreadable};

@@ -11,25 +11,25 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use typed_builder::TypedBuilder;
 
-use super::broker::{Broker, BrokerEvent, Guarantee};
+use super::broker::{Broker, Guarantee};
 use super::error::{CloseError, ConnectError, ExportError, ImportError};
 use super::export::Export;
 use super::import::{Importing, OwnRuns};
 use super::name;
-use super::origin::clean;
 use super::remote::Importable;
 use super::remote::sealed::Import;
 use super::report::{Counters, RelayReport};
 use super::sequence::{Origins, Run};
-use super::status::{KEY, RelayEvent, RelayStatus, tell};
+use super::status::{KEY, RelayStatus};
 use super::task::{Signals, bounded};
+use super::watch::watch;
 use crate::channel::Channel;
 use crate::delivery::receiver::log::Overflow;
-use crate::hub::{Claim, Hub, ReceiverOptions, WeakHub};
+use crate::hub::{Claim, Hub, ReceiverOptions};
 
 /// The options of a [`Relay`].
 #[derive(Clone, Debug, TypedBuilder)]
@@ -73,7 +73,7 @@ pub struct RelayOptions {
 }
 
 /// How many events of a channel wait to be sent, unless the application says otherwise.
-const WAITING: usize = 1 << 16;
+const EXPORT_CAPACITY: usize = 1 << 16;
 
 /// Carries channels of a hub to other processes, and theirs to this one. See the [module](super).
 ///
@@ -93,17 +93,17 @@ pub struct Relay<B: Broker> {
     is_connected: Arc<AtomicBool>,
     state: Mutex<State>,
     /// Publishes what happens to the connection.
-    _watcher: AbortOnDrop,
+    _watcher: JoinSet<()>,
 }
 
 #[derive(Default)]
 struct State {
     /// The channels that are carried, by their names.
     channels: HashMap<&'static str, Carried>,
-    /// What each of them has carried, by the name of the channel that is published on.
-    counters: BTreeMap<&'static str, Arc<Counters>>,
+    /// What each of them has carried, by the name and the type of the channel that is published on.
+    counters: BTreeMap<(&'static str, TypeId), Arc<Counters>>,
     exports: JoinSet<Option<u64>>,
-    imports: JoinSet<()>,
+    imports: JoinSet<bool>,
 }
 
 struct Carried {
@@ -140,13 +140,14 @@ impl<B: Broker> Relay<B> {
         let (connects, connects_seen) = watch::channel(0);
         // While the broker is waited for, it is told why.
         let is_connected = Arc::new(AtomicBool::new(false));
-        let watching = watch_connection(
+        let watching = watch(
             Arc::clone(&broker),
             hub.downgrade(),
             connects,
             Arc::clone(&is_connected),
         );
-        let watcher = AbortOnDrop(tokio::spawn(watching));
+        let mut watcher = JoinSet::new();
+        watcher.spawn(watching);
         broker.open(&options.prefix, &options.origin).await?;
         Ok(Self {
             hub: hub.clone(),
@@ -177,7 +178,7 @@ impl<B: Broker> Relay<B> {
     /// [`ExportError`] when the channel's name cannot be used, or is in use.
     pub fn export<C: Channel<Event: Serialize>>(&self) -> Result<(), ExportError> {
         let options = ReceiverOptions::builder()
-            .capacity(WAITING)
+            .capacity(EXPORT_CAPACITY)
             .overflow(Overflow::DropOldest);
         self.export_with::<C>(options.build())
     }
@@ -225,6 +226,9 @@ impl<B: Broker> Relay<B> {
     /// Publishes the events of the other processes on channel `C`: on an open channel as if they had been
     /// published here, on [`Remote<C>`](super::Remote) with their origin. It returns when the broker has the
     /// subscription, and waits for the broker while that is away. Dropping the future imports nothing.
+    ///
+    /// Listen before you import: what a broker has stored for this process arrives at once, and counts as
+    /// delivered when no listener is there.
     ///
     /// Events wait in the broker's client while the hub's queue, or a receiver that blocks, is full.
     ///
@@ -274,7 +278,7 @@ impl<B: Broker> Relay<B> {
         RelayReport {
             is_connected: self.is_connected(),
             channels: channels
-                .map(|(name, counters)| counters.report(name))
+                .map(|((name, _), counters)| counters.report(name))
                 .collect(),
         }
     }
@@ -289,7 +293,8 @@ impl<B: Broker> Relay<B> {
     ///
     /// # Errors
     ///
-    /// [`CloseError`] with the number of events that were not sent.
+    /// [`CloseError`] with the number of events that were not sent. The number may be 0, when the broker has not
+    /// confirmed the last events, or not stored what this process has had: the next run gets that again.
     pub async fn close(self) -> Result<(), CloseError> {
         let end = Instant::now() + bounded(self.options.close_timeout);
         self.closing.send_replace(Some(end));
@@ -305,7 +310,9 @@ impl<B: Broker> Relay<B> {
                 Ok(None) | Err(_) => is_known = false,
             }
         }
-        while imports.join_next().await.is_some() {}
+        while let Some(ended) = imports.join_next().await {
+            is_known &= ended.unwrap_or_default();
+        }
         // A broker that has stored each message has nothing to flush, however late it is.
         let grace = Instant::now() + Duration::from_millis(100);
         let flushed = timeout_at(end.max(grace), self.broker.flush()).await;
@@ -331,7 +338,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl State {
     fn counters<C: Channel>(&mut self) -> Arc<Counters> {
-        Arc::clone(self.counters.entry(C::NAME).or_default())
+        Arc::clone(
+            self.counters
+                .entry((C::NAME, TypeId::of::<C>()))
+                .or_default(),
+        )
     }
 
     /// What is carried under the name of channel `C`; `None` when that is another channel.
@@ -346,7 +357,7 @@ impl State {
     }
 }
 
-/// That channel `C` is imported. Dropping it before it is kept takes that back.
+/// Reserves the import of channel `C`. Dropping it before [`keep`](Self::keep) releases it.
 struct ImportClaim<'a, C: Import> {
     state: &'a Mutex<State>,
     is_kept: bool,
@@ -384,43 +395,6 @@ impl<C: Import> Drop for ImportClaim<'_, C> {
                 .imported_as
                 .retain(|other| *other != TypeId::of::<C>());
         }
-    }
-}
-
-/// Publishes what happens to the connection, as long as the relay lives.
-async fn watch_connection<B: Broker>(
-    broker: Arc<B>,
-    hub: WeakHub,
-    connects: watch::Sender<u64>,
-    is_connected: Arc<AtomicBool>,
-) {
-    loop {
-        let event = match broker.next_event().await {
-            BrokerEvent::Connected => {
-                is_connected.store(true, Ordering::Relaxed);
-                connects.send_modify(|connects| *connects += 1);
-                RelayEvent::Connected
-            }
-            BrokerEvent::Disconnected => {
-                is_connected.store(false, Ordering::Relaxed);
-                RelayEvent::Disconnected
-            }
-            BrokerEvent::SlowConsumer => RelayEvent::SlowConsumer,
-            BrokerEvent::Fault(message) => RelayEvent::Fault {
-                message: clean(&message),
-            },
-        };
-        let Some(hub) = hub.upgrade() else { break };
-        tell(&hub, event).await;
-    }
-}
-
-/// A task that ends with its owner.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -16,14 +16,14 @@ pub struct RelayReport {
     /// Whether the broker is there.
     pub is_connected: bool,
     /// The channels that are carried, in the order of their names.
-    pub channels: Vec<RelayedChannel>,
+    pub channels: Vec<RelayChannelReport>,
 }
 
 /// What a relay has carried of one channel, in events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct RelayedChannel {
+pub struct RelayChannelReport {
     /// The name of the channel.
     pub channel: &'static str,
     /// Events of this process that the broker's connection has been given or, if the broker stores
@@ -106,8 +106,8 @@ impl Counters {
         self.unreadable.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn report(&self, channel: &'static str) -> RelayedChannel {
-        RelayedChannel {
+    pub(super) fn report(&self, channel: &'static str) -> RelayChannelReport {
+        RelayChannelReport {
             channel,
             sent: self.sent.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),

@@ -9,6 +9,9 @@ use super::origin::Origin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Run(u64);
 
+/// What follows the number in the id of a heartbeat.
+const HEARTBEAT_ID: &str = "-heartbeat-";
+
 impl Run {
     /// A run unlike all others.
     pub(super) fn new() -> Self {
@@ -19,6 +22,16 @@ impl Run {
     /// The id of the run's event of this number.
     pub(super) fn id(self, number: u64) -> String {
         format!("{:016x}-{number}", self.0)
+    }
+
+    /// The id of a heartbeat, which says the number of the run's last event.
+    pub(super) fn heartbeat_id(self, number: u64, heartbeat: u64) -> String {
+        format!("{}{HEARTBEAT_ID}{heartbeat}", self.id(number))
+    }
+
+    /// The run and the number of a heartbeat's id, if a relay has made it.
+    pub(super) fn parse_heartbeat(id: &str) -> Option<(Self, u64)> {
+        Self::parse(id.split_once(HEARTBEAT_ID)?.0)
     }
 
     /// The run and the number of an id, if a relay has made it.
@@ -65,8 +78,8 @@ pub(super) enum Verdict {
 const MAX_ORIGINS: usize = 1_024;
 const MAX_RUNS: usize = 8;
 
-/// How far back a broker may begin to send again, in events. A number further back than this is not that
-/// of an event sent again: the numbering has begun anew.
+/// How far back a broker may begin to send again, in events. A number further back than this means that the
+/// origin has restarted its numbering.
 pub(super) const REDELIVERED: u64 = 1_024;
 
 impl Origins {
@@ -156,6 +169,12 @@ mod tests {
         assert_ne!(run, Run::new());
         assert_eq!(Run::parse(&run.id(17)), Some((run, 17)));
         assert_eq!(Run::parse(&run.id(u64::MAX)), Some((run, u64::MAX)));
+        assert_eq!(
+            Run::parse_heartbeat(&run.heartbeat_id(17, 3)),
+            Some((run, 17))
+        );
+        assert_eq!(Run::parse(&run.heartbeat_id(17, 3)), None);
+        assert_eq!(Run::parse_heartbeat(&run.id(17)), None);
         for foreign in [
             "",
             "17",

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::origin::Origin;
 use crate::channel::{Channel, Protected};
-use crate::hub::{Hub, WeakHub};
+use crate::hub::Hub;
 
 /// The protected channel on which a [`Relay`](super::Relay) tells what happens to its connection, and to
 /// the events on their way.
@@ -72,7 +72,8 @@ pub enum RelayEvent {
         channel: &'static str,
         /// The process that published them.
         origin: Origin,
-        /// How many they are.
+        /// How many they are. If that process imports the channel too and its export overflows, imported events
+        /// are counted among them.
         missed: u64,
     },
     /// A message could not be read, and was left out.
@@ -99,7 +100,8 @@ pub enum RelayEvent {
         /// The name of the channel.
         channel: &'static str,
     },
-    /// The relay carries a channel no longer: the subscription has ended, or the task has panicked.
+    /// The relay carries a channel no longer: the subscription has ended, or the task has panicked. To carry it
+    /// again, close the relay and connect another.
     Stopped {
         /// The name of the channel.
         channel: &'static str,
@@ -207,14 +209,6 @@ pub enum DropReason {
         /// Its words, cleaned.
         message: String,
     },
-}
-
-/// Tells that channel `C` is carried no longer.
-pub(super) async fn tell_stopped<C: Channel>(hub: &WeakHub) {
-    if let Some(hub) = hub.upgrade() {
-        let channel = C::NAME;
-        tell(&hub, RelayEvent::Stopped { channel }).await;
-    }
 }
 
 /// Publishes on the relay's channel.

@@ -10,8 +10,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::status::{RelayEvent, tell};
+use crate::channel::Channel;
 use crate::delivery::shared::panic_report::discard_payload;
 use crate::envelope::Source;
+use crate::hub::WeakHub;
 
 /// What a relay tells its tasks.
 #[derive(Clone)]
@@ -43,8 +46,7 @@ impl Signals {
     }
 }
 
-/// The source of every event that a relay has imported, by which an export knows it: the address of this
-/// one, whatever it says.
+/// The source of every imported event. An export recognises it by its address, not by its content.
 pub(super) fn imported() -> Source {
     static IMPORTED: LazyLock<Source> = LazyLock::new(|| Box::leak(Box::new(*Location::caller())));
     *IMPORTED
@@ -69,6 +71,16 @@ pub(super) async fn isolated_task<T>(task: impl Future<Output = T>) -> Option<T>
         polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
     });
     poll.await
+}
+
+/// Tells that channel `C` is carried no longer, unless a listener lets it wait until the relay is closed.
+pub(super) async fn tell_stopped<C: Channel>(hub: &WeakHub, signals: Signals) {
+    let Some(hub) = hub.upgrade() else { return };
+    let channel = C::NAME;
+    tokio::select! {
+        () = tell(&hub, RelayEvent::Stopped { channel }) => {}
+        () = signals.timeout() => {}
+    }
 }
 
 /// A duration that can be added to any time: a year instead of a longer one.

@@ -40,10 +40,11 @@ const DELIVERY: &[&[&str]] = &[
 /// The rooms of `src/relay/`, likewise.
 const RELAY: &[&[&str]] = &[
     &["name", "origin"],
-    &["report", "sequence", "status", "task"],
+    &["report", "sequence", "status"],
+    &["task"],
     &["cloud_event", "remote"],
     &["broker"],
-    &["error", "memory", "nats", "export"],
+    &["error", "memory", "nats", "export", "watch"],
     &["import"],
     &["relay"],
     &["conformance"],

@@ -1,5 +1,6 @@
 //! The relay on real NATS servers.
 
+use std::process::Command;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
@@ -120,4 +121,36 @@ async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
     );
     broker.publish("shop.ticks", event()).await.unwrap();
     assert_eq!(broker.flush().await, Ok(()));
+}
+
+/// The example `relay`, with the address of a server.
+#[test]
+#[ignore = "needs nats: tests/run servers sets it up"]
+fn the_example_runs_as_two_processes() {
+    let server = NatsServer::start();
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--features",
+            "nats",
+            "--example",
+            "relay",
+            "--",
+        ])
+        .arg(server.url())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    let mut lines: Vec<_> = said.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "billing: 1234 is in a cart",
+        "billing: connected",
+        "billing: signedIn at shop",
+        "shop: billed 30",
+    ];
+    assert_eq!(lines, expected);
 }

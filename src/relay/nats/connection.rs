@@ -17,7 +17,10 @@ use crate::relay::broker::BrokerEvent;
 
 /// How often the state of the connection is looked at: its client may drop the events that tell of it
 /// while it reports slow consumers.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the server may take to refuse.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many reports wait to be told.
 const MAX_REPORTS: usize = 32;
@@ -47,7 +50,7 @@ struct Reports {
     until_connected: Mutex<UntilConnected>,
 }
 
-/// What is forgotten when a connection is made.
+/// The state of one connection, cleared by the next.
 #[derive(Default)]
 struct UntilConnected {
     /// The last permissions that the server has refused, in its words.
@@ -58,7 +61,7 @@ struct UntilConnected {
     told: Vec<String>,
 }
 
-/// What had happened to a connection until a moment.
+/// A snapshot of the counters of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     connects: u64,
@@ -108,7 +111,7 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// Waits until the server is there, or says that it is waited for in vain.
+    /// Waits until the client is connected. Fails when the client has given up.
     pub(super) async fn connected(&self) -> Result<(), String> {
         while !self.is_connected() {
             if self.reports.is_closed.load(Ordering::Relaxed) {
@@ -128,9 +131,13 @@ impl Connection {
 
     /// Waits until the connection of that moment is lost.
     pub(super) async fn lost(&self, before: Seen) {
-        while self.is_connected() && self.connects() == before.connects {
+        while !self.is_lost(before) {
             self.look().await;
         }
+    }
+
+    pub(super) fn is_lost(&self, before: Seen) -> bool {
+        !self.is_connected() || self.connects() != before.connects
     }
 
     /// Waits until messages after that moment may have been lost: with the connection, or because they were
@@ -143,7 +150,7 @@ impl Connection {
 
     /// Waits until something may have happened.
     async fn look(&self) {
-        let _ = timeout(LOOK, self.reports.arrived.notified()).await;
+        let _ = timeout(POLL_INTERVAL, self.reports.arrived.notified()).await;
     }
 
     /// Returns when the server has handled what was sent before, or says why it has not.
@@ -152,22 +159,41 @@ impl Connection {
         flushed.map_err(|error| error.to_string())?;
         // The server answers at once that nobody listens there, or that the request is not permitted.
         let inbox = self.client.new_inbox();
-        let refused = async {
-            while self.refusal(PUBLISH, &inbox).is_none()
-                && !self.reports.until_connected().is_without_inbox
-            {
-                self.look().await;
-            }
-        };
-        tokio::select! {
+        let request = self.client.request(inbox.clone(), Bytes::new());
+        let answer = tokio::select! {
             biased;
-            () = refused => Ok(()),
-            answer = self.client.request(inbox.clone(), Bytes::new()) => match answer {
-                Err(error) if error.kind() != RequestErrorKind::NoResponders => {
-                    Err(error.to_string())
-                }
-                _ => Ok(()),
-            },
+            () = self.refused(PUBLISH, &inbox) => return Ok(()),
+            () = self.without_inbox() => None,
+            answer = request => Some(answer),
+        };
+        match answer {
+            Some(Err(error)) if error.kind() != RequestErrorKind::NoResponders => {
+                Err(error.to_string())
+            }
+            Some(_) => Ok(()),
+            // An answer could not be heard: the server is asked for what it refuses.
+            None => {
+                let inbox = self.client.new_inbox();
+                let subscribed = self.client.subscribe(inbox.clone()).await;
+                let _subscriber = subscribed.map_err(|error| error.to_string())?;
+                let refused = self.refused(SUBSCRIBE, &inbox);
+                let answered = timeout(REFUSAL_LIMIT, refused).await;
+                answered.map_err(|_| "the server does not answer".to_owned())
+            }
+        }
+    }
+
+    /// Waits until the server has refused this permission.
+    async fn refused(&self, permission: &str, subject: &str) {
+        while self.refusal(permission, subject).is_none() {
+            self.look().await;
+        }
+    }
+
+    /// Waits until the server has refused to let this client listen to inboxes.
+    async fn without_inbox(&self) {
+        while !self.reports.until_connected().is_without_inbox {
+            self.look().await;
         }
     }
 

@@ -39,13 +39,13 @@ use crate::relay::cloud_event::CloudEvent;
 #[derive(Debug)]
 pub struct NatsBroker {
     connection: Connection,
-    /// Which connection the last message on each subject was given to. What the ones before it were given to is
-    /// told by its number, or by the heartbeat that it is.
+    /// For each subject, the connection that got its last message. Importers see by the number of that message
+    /// whether earlier ones are missing.
     given_to: Mutex<HashMap<String, u64>>,
 }
 
 /// How long after the server's answer its refusal of a subscription may be noticed.
-const GRACE: Duration = Duration::from_millis(10);
+const REFUSAL_GRACE: Duration = Duration::from_millis(10);
 
 impl NatsBroker {
     /// Connects to a server, or to one of several when it gets a `Vec` of addresses. TLS
@@ -74,7 +74,7 @@ impl NatsBroker {
     /// Then only the state of its connection is told. The server's refusals and slow consumers are not, since its
     /// event callback is not the relay's: what a slow consumer loses is told by its number, and an import or an
     /// export that is not permitted carries nothing, unseen. Use [`connect`](Self::connect) when permissions
-    /// are limited.
+    /// are limited. A client that gives up, or is drained, is waited for without end.
     #[must_use]
     pub fn from_client(client: async_nats::Client) -> Self {
         Self::with(Connection::of(client))
@@ -150,7 +150,7 @@ impl Broker for NatsBroker {
             self.connection.connected().await.map_err(unreachable)?;
         }
         // The client tells of refusals beside the answers.
-        sleep(GRACE).await;
+        sleep(REFUSAL_GRACE).await;
         match self.connection.refusal(SUBSCRIBE, subject) {
             Some(message) => Err(BrokerError::Refused { message }),
             None => Ok(NatsDeliveries { subscriber }),

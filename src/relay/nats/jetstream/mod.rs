@@ -226,9 +226,16 @@ impl Broker for JetStreamBroker {
         let opened = opened.ok_or(BrokerError::Refused {
             message: "it has not been opened".to_owned(),
         })?;
-        self.server.connected().await?;
-        let server = Arc::clone(&self.server);
-        Box::pin(JetStreamDeliveries::new(server, opened, subject, name)).await
+        loop {
+            self.server.connected().await?;
+            let seen = self.server.connection.seen();
+            let (server, opened) = (Arc::clone(&self.server), opened.clone());
+            let made = Box::pin(JetStreamDeliveries::new(server, opened, subject, name)).await;
+            // What a lost connection has failed is done again on the next one.
+            if made.is_ok() || !self.server.connection.is_lost(seen) {
+                return made;
+            }
+        }
     }
 
     async fn flush(&self) -> Result<(), BrokerError> {
@@ -250,7 +257,7 @@ impl Server {
     /// The stream with these subjects of a prefix, made if it does not exist.
     async fn make_stream(&self, config: &Config, subjects: &str) -> Result<Stream, BrokerError> {
         let stream = make_stream(&self.context, config).await?;
-        check_settings(&stream.cached_info().config, subjects)?;
+        check_settings(&stream.cached_info().config, subjects, 0)?;
         Ok(stream)
     }
 
@@ -259,7 +266,7 @@ impl Server {
         let found = self.context.get_stream(&opened.stream.name).await;
         match found {
             Ok(stream) => {
-                check_settings(&stream.cached_info().config, &opened.subjects)?;
+                check_settings(&stream.cached_info().config, &opened.subjects, 0)?;
                 Ok(stream)
             }
             Err(error) if is_not_found(&error) => {
@@ -292,7 +299,9 @@ async fn make_stream(context: &Context, config: &Config) -> Result<Stream, Broke
 }
 
 /// Whether a stream that exists keeps the relay's promises for these subjects.
-fn check_settings(found: &Config, subjects: &str) -> Result<(), BrokerError> {
+///
+/// `kept` is how many messages of a subject it may have a limit of.
+fn check_settings(found: &Config, subjects: &str, kept: i64) -> Result<(), BrokerError> {
     let setting = if !found.subjects.iter().any(|found| includes(found, subjects)) {
         "its subjects should include the prefix and `.>`"
     } else if found.retention != RetentionPolicy::Limits {
@@ -301,6 +310,8 @@ fn check_settings(found: &Config, subjects: &str) -> Result<(), BrokerError> {
         "it should acknowledge what it has stored"
     } else if found.sealed {
         "it should not be sealed"
+    } else if found.max_messages_per_subject > 0 && found.max_messages_per_subject != kept {
+        "it should have no limit of messages per subject, or a process that is away misses some, untold"
     } else {
         return Ok(());
     };

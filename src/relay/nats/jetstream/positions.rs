@@ -70,7 +70,7 @@ impl Positions {
         };
         let stream = make_stream(context, &config).await?;
         let found = &stream.cached_info().config;
-        check_settings(found, &config.subjects[0])?;
+        check_settings(found, &config.subjects[0], 1)?;
         if !found.max_age.is_zero() {
             return Err(BrokerError::OtherSettings {
                 stream: config.name,
