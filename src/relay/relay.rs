@@ -170,7 +170,7 @@ impl<B: Broker> Relay<B> {
 
     /// Sends the events that are published on channel `C` from now on to the other processes, open or
     /// protected. Up to 65,536 events wait, while the broker is away or slower than their publishers, and then
-    /// the oldest are dropped and told as [`RelayEvent::Dropped`]; [`export_with`](Self::export_with) changes
+    /// the oldest are dropped and told as [`Dropped`](super::RelayEvent::Dropped); [`export_with`](Self::export_with) changes
     /// both. A channel is exported until the relay ends.
     ///
     /// # Errors
