@@ -1,0 +1,224 @@
+//! What a page is told, over HTTP.
+
+mod shop;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use typed_hub::{Custom, Hub};
+
+use shop::{Cart, CartEvent, Letters, PATIENCE, in_time, open, pages};
+
+#[tokio::test]
+async fn events_come_as_they_are_published() {
+    let hub = Hub::new();
+    let mut page = Page::open(open(&hub).await).await;
+    in_time(|| pages(&hub) == 0 && !hub.has_listeners::<Custom<Cart>>()).await;
+
+    hub.publish::<Custom<Cart>>(CartEvent::ItemAdded { sku: "tea" });
+    hub.publish::<Custom<Letters>>("not to be shown".to_owned());
+    hub.publish::<Custom<Cart>>(CartEvent::CheckedOut);
+    let lines: Vec<Value> = [page.line().await, page.line().await, page.line().await]
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+
+    let fields = |field| -> Vec<_> { lines.iter().map(|line| line[field].clone()).collect() };
+    assert_eq!(fields("channel"), ["cart", "letters", "cart"]);
+    assert_eq!(
+        fields("payload"),
+        [
+            json!({"itemAdded": {"sku": "tea"}}),
+            Value::Null,
+            json!("checkedOut"),
+        ]
+    );
+    let first = lines[0]["sequence"].as_u64().unwrap();
+    assert_eq!(fields("sequence"), [first, first + 1, first + 2]);
+    for line in &lines {
+        assert!(line["time"].as_u64() > Some(1_700_000_000_000), "{line}");
+        let source = line["source"].as_str().unwrap();
+        assert!(source.starts_with("tests/http.rs:"), "{line}");
+    }
+    assert_eq!(
+        lines[1]["type"],
+        "typed_hub::channel::Custom<http::shop::Letters>"
+    );
+}
+
+#[tokio::test]
+async fn the_report_counts_what_listeners_get() {
+    let hub = Hub::new();
+    let address = open(&hub).await;
+    let till = hub.listener::<Custom<Cart>>().name("till").listen(|_| ());
+    let report = async || -> Value {
+        hub.flush();
+        let answer = reqwest::get(format!("http://{address}/report")).await;
+        answer.unwrap().json().await.unwrap()
+    };
+    let cart = report().await["channels"][0].clone();
+    assert_eq!(cart["listeners"].as_array().unwrap().len(), 1);
+    assert_eq!(cart["listeners"][0]["delivered"], 0);
+
+    let page = Page::open(address).await;
+    hub.publish::<Custom<Cart>>(CartEvent::CheckedOut);
+    let cart = report().await["channels"][0].clone();
+    assert_eq!(
+        (&cart["name"], &cart["published"]),
+        (&json!("cart"), &json!(1))
+    );
+    for (listener, name) in ["till", "an open page"].iter().enumerate() {
+        assert_eq!(cart["listeners"][listener]["name"], *name);
+        assert_eq!(cart["listeners"][listener]["delivered"], 1);
+    }
+    let picture = reqwest::get(format!("http://{address}/report.dot")).await;
+    let picture = picture.unwrap().text().await.unwrap();
+    assert!(picture.contains("an open page"), "{picture}");
+    drop((page, till));
+}
+
+#[tokio::test]
+async fn a_page_that_closes_takes_its_listener_along() {
+    let hub = Hub::new();
+    let address = open(&hub).await;
+    let _channel = hub.publisher::<Custom<Cart>>();
+    let pages_open = [Page::open(address).await, Page::open(address).await];
+    in_time(|| pages(&hub) == 2).await;
+    // Nothing is published that the server could fail to send.
+    let [first, second] = pages_open;
+    drop(first);
+    in_time(|| pages(&hub) == 1).await;
+    drop(second);
+    in_time(|| pages(&hub) == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_does_not_read_stops_no_publisher_and_is_told_what_it_has_lost() {
+    const LETTERS: u64 = 4 * live::CAPACITY as u64;
+
+    let hub = Hub::new();
+    let address = open(&hub).await;
+    let letters = hub.publisher::<Custom<Letters>>();
+    let mut stream = ask(address, "/events", &address.to_string());
+    in_time(|| pages(&hub) == 1).await;
+    // More than the sockets take in, since the payload of `cart` is sent.
+    let sku: &'static str = String::leak("a".repeat(10_000));
+    for _ in 0..LETTERS {
+        hub.publish::<Custom<Cart>>(CartEvent::ItemAdded { sku });
+    }
+    letters.publish("the last".to_owned());
+    hub.flush();
+
+    let answer = thread::spawn(move || read_to(&mut stream, LETTERS + 1)).join();
+    let (told, lost) = answer.unwrap();
+    assert!(lost > 0, "the page has kept up: the test shows nothing");
+    assert_eq!(told + lost, LETTERS + 1);
+}
+
+#[tokio::test]
+async fn a_page_ends_with_its_hub() {
+    let hub = Hub::new();
+    let address = open(&hub).await;
+    let mut page = Page::open(address).await;
+    hub.publish::<Custom<Cart>>(CartEvent::CheckedOut);
+    drop(hub);
+    assert!(page.line().await.contains("checkedOut"));
+    assert_eq!(page.chunk().await, None);
+    for path in ["/report", "/events", "/report.dot"] {
+        let answer = reqwest::get(format!("http://{address}{path}")).await;
+        assert_eq!(answer.unwrap().status(), StatusCode::GONE, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_this_machine_is_answered() {
+    let address = open(&Hub::new()).await;
+    assert!(address.ip().is_loopback());
+    for (host, status) in [
+        (address.to_string(), "200"),
+        (format!("localhost:{}", address.port()), "200"),
+        (format!("a.example:{}", address.port()), "421"),
+        ("127.0.0.1.a.example".to_owned(), "421"),
+        ("127.0.0.1@a.example".to_owned(), "421"),
+        (String::new(), "421"),
+    ] {
+        let mut answer = [0; 12];
+        ask(address, "/", &host).read_exact(&mut answer).unwrap();
+        assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes(), "{host}");
+    }
+}
+
+/// A page's stream of events.
+struct Page {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl Page {
+    async fn open(address: SocketAddr) -> Self {
+        let answer = reqwest::get(format!("http://{address}/events"))
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Self {
+            answer,
+            text: String::new(),
+        }
+    }
+
+    /// The data of the next event, which is a line.
+    async fn line(&mut self) -> String {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let line = event
+                    .strip_prefix("event: line\ndata: ")
+                    .unwrap()
+                    .to_owned();
+                self.text = rest.to_owned();
+                return line;
+            }
+            let chunk = self.chunk().await.expect("the events end");
+            self.text.push_str(&chunk);
+        }
+    }
+
+    async fn chunk(&mut self) -> Option<String> {
+        let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
+        let chunk = chunk.expect("nothing comes").unwrap()?;
+        Some(String::from_utf8(chunk.to_vec()).unwrap())
+    }
+}
+
+/// Asks for a path of the host with this name, and reads nothing.
+fn ask(address: SocketAddr, path: &str, host: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    stream
+}
+
+/// Reads slowly until so many events have been told or told as lost.
+fn read_to(stream: &mut TcpStream, events: u64) -> (u64, u64) {
+    let (mut told, mut lost) = (0, 0);
+    let mut text = String::new();
+    let mut buffer = vec![0; 1 << 20];
+    while told + lost < events {
+        let read = stream.read(&mut buffer).unwrap();
+        assert_ne!(read, 0, "{told} told and {lost} lost of {events}");
+        text.push_str(str::from_utf8(&buffer[..read]).unwrap());
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            if event.contains("event: line") {
+                told += 1;
+            } else if let Some((_, count)) = event.split_once("event: lost\ndata: ") {
+                lost += count.parse::<u64>().unwrap();
+            }
+            text = rest.to_owned();
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    (told, lost)
+}
