@@ -17,7 +17,7 @@ pub(crate) enum Entry {
 /// The end that the page reads.
 pub(crate) struct Feed(Arc<Shared>);
 
-/// The end that the listener writes. Its drop ends the feed.
+/// The end that the listener writes.
 pub(crate) struct Sender(Arc<Shared>);
 
 struct Shared {
@@ -31,7 +31,6 @@ struct State {
     entries: VecDeque<Entry>,
     /// How many of them are lines.
     lines: usize,
-    ended: bool,
 }
 
 impl Feed {
@@ -45,18 +44,11 @@ impl Feed {
         (Sender(Arc::clone(&shared)), Self(shared))
     }
 
-    /// The next entry, or `None` when the feed has ended.
-    pub(crate) async fn next(&self) -> Option<Entry> {
+    /// Waits for the next entry.
+    pub(crate) async fn next(&self) -> Entry {
         loop {
-            {
-                let mut state = self.0.state();
-                if let Some(entry) = state.entries.pop_front() {
-                    state.lines -= usize::from(matches!(entry, Entry::Line(_)));
-                    return Some(entry);
-                }
-                if state.ended {
-                    return None;
-                }
+            if let Some(entry) = self.0.take() {
+                return entry;
             }
             self.0.changed.notified().await;
         }
@@ -83,14 +75,14 @@ impl Sender {
     }
 }
 
-impl Drop for Sender {
-    fn drop(&mut self) {
-        self.0.state().ended = true;
-        self.0.changed.notify_one();
-    }
-}
-
 impl Shared {
+    fn take(&self) -> Option<Entry> {
+        let mut state = self.state();
+        let entry = state.entries.pop_front()?;
+        state.lines -= usize::from(matches!(entry, Entry::Line(_)));
+        Some(entry)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No user code runs under it: it is whole, whatever has panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,25 +103,22 @@ mod tests {
         for text in ["a", "b", "c", "d"] {
             sender.send(|| text.to_owned());
         }
-        assert_eq!(feed.next().await, Some(line("a")));
+        assert_eq!(feed.next().await, line("a"));
         sender.send(|| "e".to_owned());
         sender.send(|| "f".to_owned());
-        drop(sender);
         for entry in [line("b"), Entry::Lost(2), line("e"), Entry::Lost(1)] {
-            assert_eq!(feed.next().await, Some(entry));
+            assert_eq!(feed.next().await, entry);
         }
-        assert_eq!(feed.next().await, None);
+        assert_eq!(feed.0.take(), None);
     }
 
     #[tokio::test]
     async fn a_page_that_waits_is_woken() {
         let (mut sender, feed) = Feed::new(1);
-        let reader = tokio::spawn(async move { (feed.next().await, feed.next().await) });
+        let reader = tokio::spawn(async move { feed.next().await });
         tokio::task::yield_now().await;
         sender.send(|| "a".to_owned());
-        tokio::task::yield_now().await;
-        drop(sender);
-        assert_eq!(reader.await.unwrap(), (Some(line("a")), None));
+        assert_eq!(reader.await.unwrap(), line("a"));
     }
 
     #[test]

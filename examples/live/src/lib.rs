@@ -99,7 +99,7 @@ impl Live {
         self.own.get_or_init(|| guard.name().to_string());
         // With the guard, so that the page's end is the listener's.
         unfold((feed, guard), async |(feed, guard)| {
-            let entry = feed.next().await?;
+            let entry = feed.next().await;
             Some((entry, (feed, guard)))
         })
     }

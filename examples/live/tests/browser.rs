@@ -11,7 +11,7 @@ use std::time::Instant;
 use typed_hub::{Custom, Hub};
 
 use chromium::Chromium;
-use shop::{Cart, CartEvent, Letters, PATIENCE, in_time, open, pages};
+use shop::{Cart, CartEvent, Letters, PATIENCE, listen, open};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a browser: tests/run servers installs it"]
@@ -74,12 +74,12 @@ async fn a_second_page_works_and_a_closed_one_listens_no_more() {
     let browser = Chromium::start().await;
     browser.open(&address).await;
     let first = browser.tab.window().await.unwrap();
-    in_time(|| pages(&hub) == 1).await;
+    listen(&hub, 1).await;
 
     let second = browser.tab.new_window(true).await.unwrap().handle;
     browser.tab.switch_to_window(second).await.unwrap();
     browser.open(&address).await;
-    in_time(|| pages(&hub) == 2).await;
+    listen(&hub, 2).await;
     cart.publish(CartEvent::CheckedOut);
     shows(
         &browser,
@@ -89,7 +89,7 @@ async fn a_second_page_works_and_a_closed_one_listens_no_more() {
     .await;
 
     browser.tab.close_window().await.unwrap();
-    in_time(|| pages(&hub) == 1).await;
+    listen(&hub, 1).await;
     browser.tab.switch_to_window(first).await.unwrap();
     shows(
         &browser,
@@ -98,7 +98,7 @@ async fn a_second_page_works_and_a_closed_one_listens_no_more() {
     )
     .await;
     browser.open("about:blank").await;
-    in_time(|| pages(&hub) == 0).await;
+    listen(&hub, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,13 +11,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use typed_hub::{Custom, Hub};
 
-use shop::{Cart, CartEvent, Letters, PATIENCE, in_time, open, pages};
+use shop::{Cart, CartEvent, Letters, PATIENCE, listen, open};
 
 #[tokio::test]
 async fn events_come_as_they_are_published() {
     let hub = Hub::new();
     let mut page = Page::open(open(&hub).await).await;
-    in_time(|| pages(&hub) == 0 && !hub.has_listeners::<Custom<Cart>>()).await;
 
     hub.publish::<Custom<Cart>>(CartEvent::ItemAdded { sku: "tea" });
     hub.publish::<Custom<Letters>>("not to be shown".to_owned());
@@ -87,13 +86,13 @@ async fn a_page_that_closes_takes_its_listener_along() {
     let address = open(&hub).await;
     let _channel = hub.publisher::<Custom<Cart>>();
     let pages_open = [Page::open(address).await, Page::open(address).await];
-    in_time(|| pages(&hub) == 2).await;
+    listen(&hub, 2).await;
     // Nothing is published that the server could fail to send.
     let [first, second] = pages_open;
     drop(first);
-    in_time(|| pages(&hub) == 1).await;
+    listen(&hub, 1).await;
     drop(second);
-    in_time(|| pages(&hub) == 0).await;
+    listen(&hub, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +103,7 @@ async fn a_page_that_does_not_read_stops_no_publisher_and_is_told_what_it_has_lo
     let address = open(&hub).await;
     let letters = hub.publisher::<Custom<Letters>>();
     let mut stream = ask(address, "/events", &address.to_string());
-    in_time(|| pages(&hub) == 1).await;
+    listen(&hub, 1).await;
     // More than the sockets take in, since the payload of `cart` is sent.
     let sku: &'static str = String::leak("a".repeat(10_000));
     for _ in 0..LETTERS {
@@ -120,14 +119,13 @@ async fn a_page_that_does_not_read_stops_no_publisher_and_is_told_what_it_has_lo
 }
 
 #[tokio::test]
-async fn a_page_ends_with_its_hub() {
+async fn a_page_does_not_keep_its_hub_alive_and_says_when_it_has_ended() {
     let hub = Hub::new();
     let address = open(&hub).await;
     let mut page = Page::open(address).await;
     hub.publish::<Custom<Cart>>(CartEvent::CheckedOut);
     drop(hub);
     assert!(page.line().await.contains("checkedOut"));
-    assert_eq!(page.chunk().await, None);
     for path in ["/report", "/events", "/report.dot"] {
         let answer = reqwest::get(format!("http://{address}{path}")).await;
         assert_eq!(answer.unwrap().status(), StatusCode::GONE, "{path}");
@@ -181,15 +179,11 @@ impl Page {
                 self.text = rest.to_owned();
                 return line;
             }
-            let chunk = self.chunk().await.expect("the events end");
-            self.text.push_str(&chunk);
+            let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
+            let chunk = chunk.expect("nothing comes").unwrap();
+            let chunk = chunk.expect("the events end").to_vec();
+            self.text.push_str(&String::from_utf8(chunk).unwrap());
         }
-    }
-
-    async fn chunk(&mut self) -> Option<String> {
-        let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
-        let chunk = chunk.expect("nothing comes").unwrap()?;
-        Some(String::from_utf8(chunk.to_vec()).unwrap())
     }
 }
 

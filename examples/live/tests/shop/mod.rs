@@ -38,7 +38,7 @@ pub(crate) async fn open(hub: &Hub) -> SocketAddr {
 }
 
 /// How many pages listen to the channel with the most of them, by the hub's own account.
-pub(crate) fn pages(hub: &Hub) -> usize {
+fn pages(hub: &Hub) -> usize {
     let report = hub.inspect();
     let of_pages = report.channels.iter().map(|channel| {
         let listeners = channel.listeners.iter();
@@ -48,10 +48,12 @@ pub(crate) fn pages(hub: &Hub) -> usize {
     of_pages.max().unwrap_or(0)
 }
 
-pub(crate) async fn in_time(mut is_so: impl FnMut() -> bool) {
+/// Waits until so many pages listen.
+pub(crate) async fn listen(hub: &Hub, expected: usize) {
     let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < PATIENCE, "it does not come to be");
+    while pages(hub) != expected {
+        let late = since.elapsed() > PATIENCE;
+        assert!(!late, "{} pages listen, not {expected}", pages(hub));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
