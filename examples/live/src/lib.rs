@@ -9,6 +9,7 @@
 
 mod feed;
 
+use std::any::type_name;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -29,7 +30,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use typed_hub::{AnyEnvelope, Channel, Hub, HubReport, WeakHub};
+use typed_hub::{AnyEnvelope, Auth, Channel, Hub, HubReport, WeakHub};
 
 use self::feed::{Entry, Feed};
 
@@ -104,10 +105,14 @@ impl Live {
         })
     }
 
-    /// The hub's report, in which the listeners of pages are named as such.
+    /// The hub's report, in which the listeners of pages are named as such, and the publisher of auth events
+    /// as on the wire.
     fn report(&self) -> Result<HubReport, HubIsGone> {
         let mut report = self.hub.upgrade().ok_or(HubIsGone)?.inspect();
         for channel in &mut report.channels {
+            if channel.type_name == type_name::<Auth>() {
+                channel.publishers = vec![AUTH_SOURCE.to_owned()];
+            }
             for listener in &mut channel.listeners {
                 if Some(&listener.name) == self.own.get() {
                     listener.name = "an open page".to_owned();
@@ -180,15 +185,22 @@ async fn events(
     Ok(Sse::new(entries).keep_alive(KeepAlive::default()))
 }
 
+/// Who publishes auth events, in Amplify's word: the line is one of the crate.
+const AUTH_SOURCE: &str = "Auth";
+
 /// An event as JSON. `time` is in milliseconds since the Unix epoch.
 fn line(event: &AnyEnvelope<'_>, payloads: &[Payload]) -> String {
+    let source = match event.downcast_ref::<Auth>() {
+        Some(_) => AUTH_SOURCE.to_owned(),
+        None => format!("{}:{}", event.source().file(), event.source().line()),
+    };
     let since_epoch = event.time().duration_since(SystemTime::UNIX_EPOCH);
     serde_json::json!({
         "sequence": event.sequence(),
         "time": since_epoch.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         "channel": event.channel(),
         "type": event.type_name(),
-        "source": format!("{}:{}", event.source().file(), event.source().line()),
+        "source": source,
         "payload": payloads.iter().find_map(|payload| payload(event)),
     })
     .to_string()

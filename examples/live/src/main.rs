@@ -9,7 +9,9 @@ use live::Live;
 use serde::Serialize;
 use tokio::time::sleep;
 use typed_hub::auth::{AuthClient, MemoryProvider, SignOutScope};
-use typed_hub::{Auth, Custom, CustomChannel, Hub, Overflow, ReceiverOptions, SubscriptionSet};
+use typed_hub::{
+    Auth, Custom, CustomChannel, Hub, Overflow, ReceiverOptions, RecvError, SubscriptionSet,
+};
 
 /// What happens to the cart.
 enum Cart {}
@@ -39,14 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("http://{}", page.open(port).await?);
 
     let _listeners = listeners(&hub);
-    // Nothing reads it: it keeps the last four events and loses the others, as the page shows.
-    let _idle = hub.receiver_with::<Custom<Cart>>(
-        ReceiverOptions::builder()
-            .name("statistics, which nothing reads")
-            .capacity(4)
-            .overflow(Overflow::DropOldest)
-            .build(),
-    );
+    tokio::spawn(statistics(hub.clone()));
 
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);
@@ -72,6 +67,22 @@ fn listeners(hub: &Hub) -> SubscriptionSet {
             .name("stock")
             .listen(|_| ()),
     ])
+}
+
+/// Reads so slowly that it loses events, as the page shows.
+async fn statistics(hub: Hub) {
+    let options = ReceiverOptions::builder()
+        .name("statistics, too slow")
+        .capacity(1)
+        .overflow(Overflow::DropOldest)
+        .build();
+    let mut cart = hub.receiver_with::<Custom<Cart>>(options);
+    loop {
+        match cart.recv_async().await {
+            Ok(_) | Err(RecvError::Lagged(_)) => sleep(5 * STEP).await,
+            Err(RecvError::Closed) => break,
+        }
+    }
 }
 
 /// Ada signs in, buys two things, and leaves.

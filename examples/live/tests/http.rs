@@ -7,9 +7,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use live::Live;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use typed_hub::{Custom, Hub};
+use typed_hub::auth::{AuthClient, MemoryProvider};
+use typed_hub::{Auth, Custom, Hub};
 
 use shop::{Cart, CartEvent, Letters, PATIENCE, listen, open};
 
@@ -78,6 +80,23 @@ async fn the_report_counts_what_listeners_get() {
     let picture = picture.unwrap().text().await.unwrap();
     assert!(picture.contains("an open page"), "{picture}");
     drop((page, till));
+}
+
+#[tokio::test]
+async fn the_source_of_auth_events_is_no_path_of_this_machine() {
+    let hub = Hub::new();
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", "correct horse", []);
+    let client = AuthClient::new(hub.clone(), pool).unwrap();
+    let address = Live::of(&hub).shows::<Auth>().open(0).await.unwrap();
+    let mut page = Page::open(address).await;
+    let _done = client.sign_in("ada", "correct horse").await.unwrap();
+    let line: Value = serde_json::from_str(&page.line().await).unwrap();
+    assert_eq!(line["source"], "Auth");
+    assert_eq!(line["payload"]["event"], "signedIn");
+    let report = reqwest::get(format!("http://{address}/report")).await;
+    let report: Value = report.unwrap().json().await.unwrap();
+    assert_eq!(report["channels"][0]["publishers"], json!(["Auth"]));
 }
 
 #[tokio::test]
