@@ -33,6 +33,10 @@ pub mod faults {
     #![doc = include_str!("../docs/faults.md")]
 }
 
+pub mod shells {
+    #![doc = include_str!("../docs/shells.md")]
+}
+
 pub mod coming_from {
     #![doc = include_str!("../docs/coming-from.md")]
 }
