@@ -124,11 +124,7 @@ impl Log {
             .local_listener::<Custom<Download>>()
             .name("log")
             .replay(Replay::All)
-            .envelope()
-            .listen(move |event| {
-                let line = format!("{}: {:?}", event.sequence(), event.payload());
-                view.borrow_mut().push(line);
-            });
+            .listen(move |event| view.borrow_mut().push(format!("{event:?}")));
         Self {
             lines,
             _download: download,

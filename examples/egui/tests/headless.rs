@@ -47,10 +47,10 @@ fn a_log_that_opens_late_shows_what_it_has_missed() {
     assert_eq!(
         lines,
         [
-            "1: Progress { percent: 1 }",
-            "2: Progress { percent: 2 }",
-            "3: Progress { percent: 3 }",
-            "4: Progress { percent: 4 }",
+            "Progress { percent: 1 }",
+            "Progress { percent: 2 }",
+            "Progress { percent: 3 }",
+            "Progress { percent: 4 }",
         ]
     );
 

@@ -97,7 +97,7 @@ impl Live {
         let (mut sender, feed) = Feed::new(CAPACITY);
         let payloads = self.payloads.clone();
         let guard = hub.listen_any(move |event| sender.send(|| line(event, &payloads)));
-        self.own.get_or_init(|| guard.name().to_string());
+        self.own.get_or_init(|| guard.name().clone());
         // With the guard, so that the page's end is the listener's.
         unfold((feed, guard), async |(feed, guard)| {
             let entry = feed.next().await;
@@ -115,7 +115,7 @@ impl Live {
             }
             for listener in &mut channel.listeners {
                 if Some(&listener.name) == self.own.get() {
-                    listener.name = "an open page".to_owned();
+                    "an open page".clone_into(&mut listener.name);
                 }
             }
         }

@@ -77,11 +77,8 @@ async fn statistics(hub: Hub) {
         .overflow(Overflow::DropOldest)
         .build();
     let mut cart = hub.receiver_with::<Custom<Cart>>(options);
-    loop {
-        match cart.recv_async().await {
-            Ok(_) | Err(RecvError::Lagged(_)) => sleep(5 * STEP).await,
-            Err(RecvError::Closed) => break,
-        }
+    while let Ok(_) | Err(RecvError::Lagged(_)) = cart.recv_async().await {
+        sleep(5 * STEP).await;
     }
 }
 

@@ -5,7 +5,7 @@ mod shop;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use live::Live;
 use reqwest::StatusCode;
@@ -190,13 +190,10 @@ impl Page {
     /// The data of the next event, which is a line.
     async fn line(&mut self) -> String {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let line = event
-                    .strip_prefix("event: line\ndata: ")
-                    .unwrap()
-                    .to_owned();
-                self.text = rest.to_owned();
-                return line;
+            if let Some(end) = self.text.find("\n\n") {
+                let event: String = self.text.drain(..end + 2).collect();
+                let line = event.strip_prefix("event: line\ndata: ").unwrap();
+                return line.trim_end().to_owned();
             }
             let chunk = tokio::time::timeout(PATIENCE, self.answer.chunk()).await;
             let chunk = chunk.expect("nothing comes").unwrap();
@@ -217,11 +214,14 @@ fn ask(address: SocketAddr, path: &str, host: &str) -> TcpStream {
 /// Reads slowly until so many events have been told or told as lost.
 fn read_to(stream: &mut TcpStream, events: u64) -> (u64, u64) {
     let (mut told, mut lost) = (0, 0);
+    let since = Instant::now();
     let mut text = String::new();
     let mut buffer = vec![0; 1 << 20];
     while told + lost < events {
         let read = stream.read(&mut buffer).unwrap();
-        assert_ne!(read, 0, "{told} told and {lost} lost of {events}");
+        // What keeps the connection alive is read too.
+        let ends = read == 0 || since.elapsed() > PATIENCE;
+        assert!(!ends, "{told} told and {lost} lost of {events}");
         text.push_str(str::from_utf8(&buffer[..read]).unwrap());
         while let Some((event, rest)) = text.split_once("\n\n") {
             if event.contains("event: line") {
