@@ -38,8 +38,11 @@ async fn events_come_as_they_are_published() {
             json!("checkedOut"),
         ]
     );
-    let first = lines[0]["sequence"].as_u64().unwrap();
-    assert_eq!(fields("sequence"), [first, first + 1, first + 2]);
+    let sequences: Vec<_> = lines.iter().map(|line| line["sequence"].as_u64()).collect();
+    assert!(
+        sequences.is_sorted_by(|one, next| one < next),
+        "{sequences:?}"
+    );
     for line in &lines {
         assert!(line["time"].as_u64() > Some(1_700_000_000_000), "{line}");
         let source = line["source"].as_str().unwrap();
