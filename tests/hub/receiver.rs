@@ -138,7 +138,8 @@ fn overflow_drops_the_oldest_or_the_newest_and_says_how_many() {
         let mut receiver = hub.receiver_with::<Numbers>(bounded(3, overflow));
         (1..=10).for_each(|n| hub.publish::<Numbers>(n));
         let report = &hub.inspect().channels[0].listeners[0];
-        assert_eq!((report.waiting, report.delivered), (3, 0));
+        let counts = (report.waiting, report.delivered, report.lost);
+        assert_eq!(counts, (3, 0, 7), "{overflow:?}, before it is read");
         assert_eq!(drain(&mut receiver), expected, "{overflow:?}");
         (11..=13).for_each(|n| hub.publish::<Numbers>(n));
         assert_eq!(drain(&mut receiver), [11, 12, 13], "{overflow:?}");

@@ -132,15 +132,16 @@ impl ListenerReport {
         }
     }
 
-    pub(super) fn of_reader<C: Channel>(reader: &Reader<C>, waiting: u64) -> Self {
+    /// The report of a receiver whose log ends at `end`.
+    pub(super) fn of_reader<C: Channel>(reader: &Reader<C>, end: u64) -> Self {
         Self {
             name: reader.name.to_string(),
             registered: reader.name.registered(),
             kind: DeliveryKind::Receiver,
             delivered: reader.received,
             panicked: 0,
-            waiting,
-            lost: reader.lost,
+            waiting: reader.waiting(end),
+            lost: reader.lost(end),
         }
     }
 }

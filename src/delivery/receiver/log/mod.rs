@@ -166,15 +166,13 @@ impl<C: Channel> Log<C> {
         Chunk::new(events, 0, &self.kinds.shared)
     }
 
-    /// Calls `look` under the lock with each receiver, in the order of registration, and the number
-    /// of events that wait for it.
+    /// Calls `look` under the lock with each receiver, in the order of registration, and the end of
+    /// the log.
     pub(crate) fn readers<R>(&self, look: impl Fn(&Reader<C>, u64) -> R) -> Vec<R> {
         let state = self.state.lock();
         let end = state.end();
         let readers = state.readers.values();
-        readers
-            .map(|reader| look(reader, reader.waiting(end)))
-            .collect()
+        readers.map(|reader| look(reader, end)).collect()
     }
 
     /// Calls `look` under the lock with one receiver and the number of events that wait for it.

@@ -49,7 +49,7 @@ pub(crate) struct Reader<C: Channel> {
     pub(crate) waker: Option<Waker>,
     /// How many events it has taken, and how many were lost to it before it took.
     pub(crate) received: u64,
-    pub(crate) lost: u64,
+    pub(super) lost: u64,
     pub(crate) capacity: u64,
     /// The number of the first event it has not taken or, when it is full, does not hold.
     pub(super) cursor: u64,
@@ -92,6 +92,12 @@ impl<C: Channel> Reader<C> {
             Overflow::Block => unread,
             Overflow::DropOldest | Overflow::DropNewest => unread.min(self.capacity),
         }
+    }
+
+    /// How many events were lost to it when the log ends at `end`, also since it last took.
+    pub(crate) fn lost(&self, end: u64) -> u64 {
+        let held = self.full.as_ref().map_or(0, |_| self.capacity);
+        self.lost + held + (end - self.cursor) - self.waiting(end)
     }
 
     /// The end of the log at which it is full.
