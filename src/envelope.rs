@@ -1,6 +1,7 @@
 //! An event and its metadata.
 
 use std::any::{Any, TypeId, type_name};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
@@ -132,8 +133,9 @@ impl<C: Channel<Event: fmt::Debug>> fmt::Debug for Envelope<C> {
     }
 }
 
-/// For front ends: the fields `channel`, `payload`, `source` (file, line and column), `sequence`,
-/// and `time` in milliseconds since the Unix epoch.
+/// For front ends: the fields `channel`, `payload`, `source`, `sequence`, and `time` in milliseconds since
+/// the Unix epoch. The source is the file, line and column that published the event; of the auth category it
+/// is `Auth`, the word of front-end libraries, and no path.
 impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let since_epoch = self.time().duration_since(SystemTime::UNIX_EPOCH);
@@ -141,10 +143,21 @@ impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
         let mut envelope = serializer.serialize_struct("Envelope", 5)?;
         envelope.serialize_field("channel", C::NAME)?;
         envelope.serialize_field("payload", self.payload())?;
-        envelope.serialize_field("source", &self.source.to_string())?;
+        envelope.serialize_field("source", &written(self.source))?;
         envelope.serialize_field("sequence", &self.sequence)?;
         envelope.serialize_field("time", &u64::try_from(time).unwrap_or(u64::MAX))?;
         envelope.end()
+    }
+}
+
+/// A source as front ends get it.
+fn written(source: Source) -> Cow<'static, str> {
+    let folder = file!().strip_suffix("envelope.rs").unwrap_or_default();
+    let in_crate = source.file().strip_prefix(folder).unwrap_or_default();
+    if in_crate.starts_with("auth") {
+        Cow::Borrowed("Auth")
+    } else {
+        Cow::Owned(source.to_string())
     }
 }
 

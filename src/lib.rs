@@ -60,7 +60,7 @@
 //! - The errors of publishing, receiving and waiting are [`TryPublishError`], [`RecvError`],
 //!   [`TryRecvError`], [`RecvTimeoutError`], [`Lagged`] and [`WaitTimeout`].
 //! - [`auth`] is the category that publishes on [`Auth`].
-//! - [`relay`] carries channels to other processes through a broker.
+//! - The module `relay` carries channels to other processes through a broker.
 //!
 //! # Features
 //!

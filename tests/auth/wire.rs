@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use strum::{EnumCount, IntoEnumIterator};
 use typed_hub::auth::{
-    AuthFailure, AuthFlowType, AuthUser, ProviderError, ProviderErrorKind, RedirectError,
-    SignInDetails,
+    AuthClient, AuthFailure, AuthFlowType, AuthUser, MemoryProvider, ProviderError,
+    ProviderErrorKind, RedirectError, SignInDetails,
 };
-use typed_hub::{AuthEvent, AuthEventKind};
+use typed_hub::{Auth, AuthEvent, AuthEventKind, Hub};
 
 fn user() -> AuthUser {
     AuthUser::new("ada", "u-1")
@@ -224,4 +224,17 @@ fn a_failure_has_the_name_that_a_front_end_knows() {
         assert_eq!(shown.name, "OAuthSignInException");
         assert!(shown.message.contains(why), "{shown}");
     }
+}
+
+/// The source of an auth event is the original's word, and no path of the machine that built the program.
+#[test]
+fn an_envelope_of_an_auth_event_names_the_category_as_its_source() {
+    let hub = Hub::new();
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", "correct horse", []);
+    let client = AuthClient::new(hub.clone(), pool).unwrap();
+    let _no_challenge = pollster::block_on(client.sign_in("ada", "correct horse")).unwrap();
+    let envelope = serde_json::to_value(hub.last::<Auth>().unwrap()).unwrap();
+    assert_eq!(envelope["channel"], "auth");
+    assert_eq!(envelope["source"], "Auth");
 }
