@@ -72,7 +72,7 @@
 //! - `cognito`, `oidc`: providers of [`auth`], for an Amazon Cognito user pool and for any OpenID
 //!   provider. They work on tokio.
 //! - `redirect`: signing in by redirect; `loopback`: with a browser on this machine.
-//! - `file-store`, `keyring`: tokens that outlive the process.
+//! - `file-store`, `keyring`: tokens that outlive the process; `web-store`: that outlive a page.
 //! - `relay`: channels between processes, with a broker in memory; `nats`: over NATS and JetStream. They
 //!   work on tokio.
 

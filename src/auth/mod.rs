@@ -53,6 +53,7 @@
 //! | [`MemoryStore`] | `auth` |
 //! | `FileStore` | `file-store` |
 //! | `KeyringStore`, the system's keyring | `keyring` |
+//! | `WebStore`, `localStorage` or `sessionStorage` of a page | `web-store` |
 //! | your own | implements [`TokenStore`] |
 //!
 //! Which event is published when, and in which order, is a [table](crate::guide::auth_events) of 43 rows,
@@ -63,11 +64,11 @@
 // 6  client: what an application calls; the only one that sees the hub
 // 5  cognito, oidc: the providers of services
 // 4  machine: the state machine, in pure code; redirect: options, secrets and loopback address of a
-//    redirect; memory: an embedded user pool; oauth: a client of OAuth endpoints; file, keyring: stores,
-//    which write the JSON of record
+//    redirect; memory: an embedded user pool; oauth: a client of OAuth endpoints; file, keyring, web:
+//    stores, which write the JSON of record
 // 3  channel: Auth, its events and its key; provider, store: the traits
 // 2  user, tokens
-// 1  error, secret, clock
+// 1  error, secret, send, clock; page: the timers of a page
 
 pub(crate) mod channel;
 mod client;
@@ -85,15 +86,24 @@ mod memory;
 mod oauth;
 #[cfg(feature = "oidc")]
 pub mod oidc;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod page;
 mod provider;
-#[cfg(any(feature = "file-store", feature = "keyring"))]
+#[cfg(any(
+    feature = "file-store",
+    feature = "keyring",
+    all(feature = "web-store", target_family = "wasm", target_os = "unknown")
+))]
 mod record;
 #[cfg(feature = "redirect")]
 pub mod redirect;
 mod secret;
+mod send;
 mod store;
 mod tokens;
 mod user;
+#[cfg(all(feature = "web-store", target_family = "wasm", target_os = "unknown"))]
+mod web;
 
 pub use self::channel::AuthKey;
 pub use self::client::{AuthClient, AuthOptions, AuthOptionsBuilder, NotRevoked, SignedOut};
@@ -124,6 +134,9 @@ pub use self::secret::{
     AccessToken, AuthorizationCode, ClientSecret, Code, CodeVerifier, Continuation, CustomAnswer,
     IdToken, Nonce, PasskeyCredential, Password, RedirectState, RefreshToken, TotpKey,
 };
+pub use self::send::{MaybeSend, MaybeSync};
 pub use self::store::{MemoryStore, PendingRedirect, Session, StoreLock, TokenStore};
 pub use self::tokens::{IssuedTokens, LEEWAY, Lasting, Tokens};
 pub use self::user::{AuthFlowType, AuthUser, SignInDetails};
+#[cfg(all(feature = "web-store", target_family = "wasm", target_os = "unknown"))]
+pub use self::web::WebStore;

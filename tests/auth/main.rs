@@ -3,6 +3,8 @@
 
 #[path = "../shared/alone.rs"]
 mod alone;
+#[path = "../shared/token_store.rs"]
+mod token_store;
 mod world;
 
 mod bad_input;

@@ -1,101 +1,17 @@
-//! What every token store promises, asked of each of them; and what a file promises besides.
+//! What every token store promises, asked of each of them; and what a file and a keyring promise
+//! besides.
 
 use std::fmt::Debug;
 use std::thread;
-use std::time::{Duration, SystemTime};
 
 use pollster::block_on;
-use typed_hub::auth::{
-    AuthFlowType, AuthUser, MemoryStore, PendingRedirect, Session, SignInDetails, TokenStore,
-    Tokens,
-};
+use typed_hub::auth::{MemoryStore, TokenStore};
 
-const SECRET: &str = "s3cret";
+use crate::token_store::{self, session};
 
-fn session(mark: &str) -> Session {
-    let user = AuthUser::new(format!("ada {mark}"), mark).with_sign_in_details(SignInDetails {
-        login_id: format!("ada{mark}@example.org"),
-        auth_flow_type: AuthFlowType::UserSrp,
-    });
-    let received_at = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_700);
-    let tokens = Tokens::restored(
-        format!("access-{SECRET}-{mark}").into(),
-        Some(format!("id-{SECRET}-{mark}").into()),
-        Some(format!("refresh-{SECRET}-{mark}").into()),
-        received_at,
-        received_at + Duration::from_millis(3_600_001),
-    );
-    Session::new(user, tokens)
-}
-
-fn bare(access: &str) -> Session {
-    let user = AuthUser::new("ada", "");
-    let epoch = SystemTime::UNIX_EPOCH;
-    let tokens = Tokens::restored(access.into(), None, None, epoch, epoch);
-    Session::new(user, tokens).began_by_redirect(true)
-}
-
-fn redirect(mark: &str) -> PendingRedirect {
-    PendingRedirect::restored(
-        format!("state-{SECRET}-{mark}").into(),
-        format!("verifier-{SECRET}-{mark}").into(),
-        format!("nonce-{SECRET}-{mark}").into(),
-        "http://127.0.0.1:49152/callback".to_owned(),
-        Some(mark.to_owned()),
-        SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_900),
-    )
-}
-
-/// `open` opens the same place each time.
+/// The promises of every store, and those to several threads.
 fn contract<S: TokenStore + Debug>(open: impl Fn() -> S + Sync) {
-    let store = open();
-    clear_all(&store);
-    let is = |expected: Option<&Session>, pending: Option<&PendingRedirect>| {
-        for store in [&store, &open()] {
-            assert_eq!(block_on(store.load()).unwrap().as_ref(), expected);
-            assert_eq!(block_on(store.load_redirect()).unwrap().as_ref(), pending);
-        }
-    };
-
-    // Nothing is stored, and that can be removed.
-    is(None, None);
-    clear_all(&store);
-    is(None, None);
-
-    // What is saved is there, for every store of the place, and replaces what was.
-    let long = "0123456789".repeat(4_000);
-    let texts = [
-        "first",
-        "",
-        "Zoë 雪 🗝 \u{0}\u{7f}\u{2028} \"\\/\r\n\t",
-        &long,
-    ];
-    for text in texts {
-        for expected in [session(text), bare(text)] {
-            block_on(store.save(&expected)).unwrap();
-            is(Some(&expected), None);
-        }
-    }
-    clear_all(&store);
-    for text in texts {
-        let mut expected = redirect(text);
-        block_on(store.save_redirect(&expected)).unwrap();
-        is(None, Some(&expected));
-        expected.custom_state = None;
-        block_on(open().save_redirect(&expected)).unwrap();
-        is(None, Some(&expected));
-    }
-
-    // The session and the redirect do not touch each other.
-    let (one, other) = (session("one"), redirect("other"));
-    block_on(store.save(&one)).unwrap();
-    block_on(store.save_redirect(&other)).unwrap();
-    is(Some(&one), Some(&other));
-    block_on(store.clear()).unwrap();
-    is(None, Some(&other));
-    block_on(store.save(&one)).unwrap();
-    block_on(open().clear_redirect()).unwrap();
-    is(Some(&one), None);
+    block_on(token_store::contract(&open));
 
     // Several handles at once: what is read is what one of them has written, and whole.
     thread::scope(|scope| {
@@ -111,15 +27,12 @@ fn contract<S: TokenStore + Debug>(open: impl Fn() -> S + Sync) {
             });
         }
     });
-
-    assert!(!format!("{store:?} {store:#?}").contains(SECRET));
-    clear_all(&store);
-    is(None, None);
+    clear_all(&open());
+    assert_eq!(block_on(open().load()), Ok(None));
 }
 
 fn clear_all(store: &impl TokenStore) {
-    block_on(store.clear()).unwrap();
-    block_on(store.clear_redirect()).unwrap();
+    block_on(token_store::clear_all(store));
 }
 
 #[test]
@@ -139,6 +52,7 @@ pub(crate) mod keyring {
     use typed_hub::auth::{KeyringStore, StoreError};
 
     use super::*;
+    use crate::token_store::SECRET;
 
     const REAL: &str = "TYPED_HUB_TEST_KEYRING";
     const SERVICE: &str = "typed-hub-test";
@@ -291,11 +205,12 @@ mod file {
     use std::path::{Path, PathBuf};
     use std::process::Command;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Instant;
+    use std::time::{Duration, Instant, SystemTime};
 
-    use typed_hub::auth::{FileStore, StoreError};
+    use typed_hub::auth::{AuthUser, FileStore, StoreError};
 
     use super::*;
+    use crate::token_store::{SECRET, bare, redirect};
 
     /// A folder of its own, removed in the end.
     struct Folder(PathBuf);

@@ -19,11 +19,13 @@ const HOUSE: &[&[&str]] = &[
 
 /// The rooms of `src/auth/`, likewise.
 const AUTH: &[&[&str]] = &[
-    &["error", "secret", "clock"],
+    &["error", "secret", "send", "clock", "page"],
     &["user", "tokens"],
     &["channel", "provider", "store"],
     &["record"],
-    &["machine", "redirect", "memory", "file", "keyring", "oauth"],
+    &[
+        "machine", "redirect", "memory", "file", "keyring", "web", "oauth",
+    ],
     &["cognito", "oidc"],
     &["client"],
     &["mod"],

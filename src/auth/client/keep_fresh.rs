@@ -11,6 +11,7 @@ use super::AuthClient;
 use super::transaction::Inner;
 use crate::auth::machine::{Due, Machine};
 use crate::auth::provider::IdentityProvider;
+use crate::auth::send::MaybeSend;
 use crate::auth::store::TokenStore;
 
 /// The pause after a failed refresh: doubled each time, up to the last.
@@ -45,10 +46,13 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
-    pub fn keep_fresh<F, T>(&self, sleep: F) -> impl Future<Output = ()> + Send + use<F, T, P, S>
+    pub fn keep_fresh<F, T>(
+        &self,
+        sleep: F,
+    ) -> impl Future<Output = ()> + MaybeSend + use<F, T, P, S>
     where
-        F: Fn(Duration) -> T + Send,
-        T: Future<Output = ()> + Send,
+        F: Fn(Duration) -> T + MaybeSend,
+        T: Future<Output = ()> + MaybeSend,
     {
         let inner = Arc::downgrade(&self.inner);
         let (mut retry, mut tried) = (FIRST_RETRY, false);
@@ -94,7 +98,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
         }
     }
 
-    fn alive(inner: &Weak<Inner<P, S>>) -> Option<Self> {
+    pub(super) fn alive(inner: &Weak<Inner<P, S>>) -> Option<Self> {
         let inner = inner.upgrade()?;
         Some(Self { inner })
     }

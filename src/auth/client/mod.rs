@@ -3,7 +3,7 @@
 //! - this file: [`AuthClient`], its queries; `options`: its builder
 //! - `sign_up`: sign-up, and replacing a forgotten password
 //! - `sign_in`: sign-in by password
-//! - `keep_fresh`: refreshing ahead of time
+//! - `keep_fresh`: refreshing ahead of time; `tabs`: following the other tabs of a browser
 //! - `redirect`: sign-in by redirect; `browser`: in a browser on this machine
 //! - `sign_out`: sign-out, deleting the user
 //! - `in_flight`: the refresh in flight
@@ -25,6 +25,8 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod store_lock;
+#[cfg(all(feature = "web-store", target_family = "wasm", target_os = "unknown"))]
+mod tabs;
 mod transaction;
 mod wakers;
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::wakers::{WaiterId, WakerSet, isolated};
+use crate::auth::send::MaybeSend;
 use crate::sync::Mutex;
 use crate::sync::thread::{self, ThreadId};
 
@@ -40,11 +41,19 @@ struct Job {
     task: Task,
 }
 
-type Task = Pin<Box<dyn Future<Output = Vec<PublishJob>> + Send>>;
+type Task = Pin<Box<dyn Work>>;
+
+trait Work: Future<Output = Vec<PublishJob>> + MaybeSend {}
+
+impl<F: Future<Output = Vec<PublishJob>> + MaybeSend> Work for F {}
 
 /// What a finished job leaves to do. It waits for nothing, and the listeners that it calls may drive
 /// the queue.
-pub(super) type PublishJob = Box<dyn FnOnce() + Send>;
+pub(super) type PublishJob = Box<dyn Publish>;
+
+pub(super) trait Publish: FnOnce() + MaybeSend {}
+
+impl<F: FnOnce() + MaybeSend> Publish for F {}
 
 enum Next {
     PublishJob(u64, PublishJob),
@@ -74,7 +83,7 @@ impl Queue {
     /// Adds a job. The job, or the last of its publish jobs, calls the completer.
     pub(super) fn push<T, F>(self: &Arc<Self>, job: impl FnOnce(Completer<T>) -> F) -> JobHandle<T>
     where
-        F: Future<Output = Vec<PublishJob>> + Send + 'static,
+        F: Future<Output = Vec<PublishJob>> + MaybeSend + 'static,
     {
         let outcome = Arc::new(Mutex::new(Outcome::Pending));
         let task = Box::pin(job(Completer(Arc::clone(&outcome))));

@@ -2,15 +2,15 @@
 //! none of them is polled.
 //!
 //! A call holds the lock while it waits for the provider. A caller may keep the future of the call
-//! and not poll it, and then nothing goes on, so a thread watches: it wakes the calls that hold the
-//! lock once a second, and releases the lock when none of them has been polled for [`LIMIT`].
+//! and not poll it, and then nothing goes on, so a thread, in a page a task, watches: it wakes the calls
+//! that hold the lock once a second, and releases the lock when none of them has been polled for
+//! [`LIMIT`].
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::queue::{JobHandle, Queue};
@@ -207,7 +207,7 @@ struct State {
     /// When the last of them has ended.
     polled_at: Instant,
     is_watched: bool,
-    watch: Option<Thread>,
+    watch: Option<Watch>,
 }
 
 impl Slot {
@@ -240,7 +240,7 @@ impl Slot {
         };
         drop(lock);
         if let Some(watch) = watch {
-            watch.unpark();
+            watch.end();
         }
     }
 
@@ -259,36 +259,82 @@ impl Slot {
             }
             state.is_watched = true;
         }
-        let slot = Arc::clone(self);
-        let thread = thread::Builder::new().name("typed-hub lock".to_owned());
-        // Without a thread, the lock is held until its last share is dropped.
-        if let Ok(thread) = thread.spawn(move || slot.watch()) {
+        // Without a watch, the lock is held until its last share is dropped.
+        if let Some(watch) = Watch::begin(Arc::clone(self)) {
             let mut state = self.state.lock();
             if state.lock.is_some() {
-                state.watch = Some(thread.thread().clone());
+                state.watch = Some(watch);
             } else {
-                thread.thread().unpark();
+                watch.end();
             }
         }
     }
 
-    fn watch(&self) {
-        loop {
-            thread::park_timeout(PING);
-            let lost = {
-                let mut state = self.state.lock();
-                if state.lock.is_none() {
+    /// Looks once a second whether the lock is used. False when it is released.
+    fn look(&self) -> bool {
+        let lost = {
+            let mut state = self.state.lock();
+            if state.lock.is_none() {
+                return false;
+            }
+            let is_idle = state.polls == 0 && state.polled_at.elapsed() >= LIMIT;
+            if is_idle { state.lock.take() } else { None }
+        };
+        if lost.is_some() {
+            return false;
+        }
+        self.wakers.notify_all();
+        true
+    }
+}
+
+/// The thread that looks.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+struct Watch(std::thread::Thread);
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+impl Watch {
+    fn begin(slot: Arc<Slot>) -> Option<Self> {
+        let thread = std::thread::Builder::new().name("typed-hub lock".to_owned());
+        let watch = move || {
+            loop {
+                std::thread::park_timeout(PING);
+                if !slot.look() {
                     return;
                 }
-                let is_idle = state.polls == 0 && state.polled_at.elapsed() >= LIMIT;
-                if is_idle { state.lock.take() } else { None }
-            };
-            if lost.is_some() {
-                return;
             }
-            self.wakers.notify_all();
-        }
+        };
+        let thread = thread.spawn(watch).ok()?;
+        Some(Self(thread.thread().clone()))
     }
+
+    fn end(&self) {
+        self.0.unpark();
+    }
+}
+
+/// The task of the page that looks.
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+struct Watch;
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+impl Watch {
+    #[expect(clippy::unnecessary_wraps, reason = "a thread may not begin")]
+    fn begin(slot: Arc<Slot>) -> Option<Self> {
+        crate::sync::page::spawn(async move {
+            loop {
+                crate::auth::page::sleep(PING).await;
+                if !slot.look() {
+                    return;
+                }
+            }
+        });
+        Some(Self)
+    }
+
+    /// It ends when it looks next.
+    #[expect(clippy::unused_self, reason = "a thread is woken")]
+    fn end(&self) {}
 }
 
 #[cfg(all(test, not(loom)))]

@@ -28,6 +28,7 @@ use crate::auth::machine::{Machine, SessionId, SessionLookup, SignOutId, Step, W
 use crate::auth::provider::IdentityProvider;
 #[cfg(feature = "loopback")]
 use crate::auth::secret::RedirectState;
+use crate::auth::send::MaybeSend;
 use crate::auth::store::TokenStore;
 use crate::hub::{Claim, Hub};
 use crate::sync::{Mutex, MutexGuard};
@@ -120,7 +121,7 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
     pub(super) fn until_session_changes(
         self: &Arc<Self>,
         present: Option<SessionId>,
-    ) -> impl Future<Output = ()> + Send + use<P, S> {
+    ) -> impl Future<Output = ()> + MaybeSend + use<P, S> {
         let changes = Arc::clone(&self.driver.changes);
         let inner = Arc::downgrade(self);
         let machine = Arc::downgrade(&self.driver.machine);
@@ -211,6 +212,11 @@ impl<P: IdentityProvider, S: TokenStore> Inner<P, S> {
 
     pub(super) fn refresh_count(&self) -> u64 {
         self.machine().refresh_count()
+    }
+
+    #[cfg(all(feature = "web-store", target_family = "wasm", target_os = "unknown"))]
+    pub(super) fn store(&self) -> &S {
+        &self.driver.store
     }
 
     pub(super) fn provider(&self) -> &P {

@@ -25,6 +25,7 @@ use self::redirect::LogoutUrl;
 use self::refresh::RefreshError;
 use super::error::{ProviderError, ProviderErrorKind};
 use super::secret::{AccessToken, Code, IdToken, Password, RefreshToken};
+use super::send::{MaybeSend, MaybeSync};
 use super::tokens::IssuedTokens;
 use super::user::AuthUser;
 
@@ -48,30 +49,33 @@ pub type Attributes = BTreeMap<String, String>;
 /// - A refresh token that an answer has replaced is not lost, even if the answer cannot be used: see
 ///   [`RefreshError`].
 /// - No name and no message of an error may carry a password, a token or a code.
-pub trait IdentityProvider: Send + Sync + 'static {
+pub trait IdentityProvider: MaybeSend + MaybeSync + 'static {
     /// Issues new tokens, and only of this user.
     fn refresh(
         &self,
         user: &AuthUser,
         token: &RefreshToken,
-    ) -> impl Future<Output = Result<IssuedTokens, RefreshError>> + Send;
+    ) -> impl Future<Output = Result<IssuedTokens, RefreshError>> + MaybeSend;
 
     /// Ends the session of this refresh token
     /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
     fn revoke(
         &self,
         token: &RefreshToken,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(), ProviderError>> + MaybeSend;
 
     /// Ends all sessions of the user, on every device.
     fn sign_out_everywhere(
         &self,
         token: &AccessToken,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(), ProviderError>> + MaybeSend;
 
     /// The page on which a browser ends its own session with the provider, after a sign-out from a
     /// session that began by redirect. The default is `None`: the provider has no such page.
-    fn logout_url(&self, _id: Option<&IdToken>) -> impl Future<Output = Option<LogoutUrl>> + Send {
+    fn logout_url(
+        &self,
+        _id: Option<&IdToken>,
+    ) -> impl Future<Output = Option<LogoutUrl>> + MaybeSend {
         ready(None)
     }
 }
@@ -179,27 +183,27 @@ pub trait UserPool: IdentityProvider {
         username: &str,
         password: &Password,
         attributes: &Attributes,
-    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + MaybeSend;
 
     /// Confirms a new user by the code that was sent to them.
     fn confirm_sign_up(
         &self,
         username: &str,
         code: &Code,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(), ProviderError>> + MaybeSend;
 
     /// Sends a new user another code.
     fn resend_sign_up_code(
         &self,
         username: &str,
-    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<SignUpStep, ProviderError>> + MaybeSend;
 
     /// Begins a sign-in. Without a password, the provider decides what to ask for.
     fn sign_in(
         &self,
         username: &str,
         password: Option<&Password>,
-    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + MaybeSend;
 
     /// Begins a sign-in with options. The default refuses a request that
     /// [has any](SignInRequest::has_options): a provider that ignored the flow could send a password
@@ -207,7 +211,7 @@ pub trait UserPool: IdentityProvider {
     fn sign_in_with(
         &self,
         request: &SignInRequest,
-    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send {
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + MaybeSend {
         async {
             if request.has_options() {
                 return Err(ProviderError::new(
@@ -227,14 +231,14 @@ pub trait UserPool: IdentityProvider {
         &self,
         challenge: &OpenChallenge,
         answer: &Answer,
-    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<SignInReply, ProviderError>> + MaybeSend;
 
     /// Sends a code to a user who has forgotten the password. Returns the destination, if the
     /// provider tells it.
     fn reset_password(
         &self,
         username: &str,
-    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + MaybeSend;
 
     /// Replaces a forgotten password.
     fn confirm_reset_password(
@@ -242,13 +246,13 @@ pub trait UserPool: IdentityProvider {
         username: &str,
         code: &Code,
         password: &Password,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(), ProviderError>> + MaybeSend;
 
     /// Deletes the user.
     fn delete_user(
         &self,
         token: &AccessToken,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(), ProviderError>> + MaybeSend;
 }
 
 /// The next step of a sign-up.

@@ -9,6 +9,7 @@ use std::fmt;
 use super::IdentityProvider;
 use crate::auth::error::ProviderError;
 use crate::auth::secret::{AuthorizationCode, CodeVerifier, Nonce, RedirectState};
+use crate::auth::send::MaybeSend;
 use crate::auth::tokens::IssuedTokens;
 use crate::auth::user::AuthUser;
 
@@ -30,7 +31,7 @@ pub trait RedirectProvider: IdentityProvider {
     fn authorize_url(
         &self,
         request: &AuthorizeRequest,
-    ) -> impl Future<Output = Result<AuthorizeUrl, ProviderError>> + Send;
+    ) -> impl Future<Output = Result<AuthorizeUrl, ProviderError>> + MaybeSend;
 
     /// Whether this is the provider's own issuer identifier, if a callback names one (`iss`, [RFC
     /// 9207](https://www.rfc-editor.org/rfc/rfc9207)). A callback of another issuer is rejected.
@@ -46,7 +47,7 @@ pub trait RedirectProvider: IdentityProvider {
     fn exchange(
         &self,
         grant: &RedirectGrant,
-    ) -> impl Future<Output = Result<(AuthUser, IssuedTokens), ProviderError>> + Send;
+    ) -> impl Future<Output = Result<(AuthUser, IssuedTokens), ProviderError>> + MaybeSend;
 }
 
 /// The parameters of the address of a sign-in page.

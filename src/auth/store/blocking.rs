@@ -1,4 +1,4 @@
-//! Work that blocks, on a thread of its own.
+//! Work that blocks, on a thread of its own, and waiting for a lock.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -32,7 +32,7 @@ pub(crate) async fn on_own_thread<T: Send + 'static>(
     slot.taken().await
 }
 
-/// Takes a lock on a thread of its own: tries until the attempt returns a guard.
+/// Takes a lock, on a thread of its own: tries until the attempt returns a guard.
 ///
 /// Dropping the future ends the attempts. A guard that the caller does not poll for is dropped.
 ///

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore, blocking};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use super::blocking::acquire;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use super::waiting::acquire;
+use super::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 use crate::auth::error::StoreError;
 use crate::sync::Mutex;
 
@@ -89,7 +93,7 @@ impl TokenStore for MemoryStore {
             return Ok(StoreLock::new(lock));
         }
         let slots = Arc::clone(&self.0);
-        let lock = blocking::acquire(LOCK_LIMIT, move || Ok(MemoryLock::attempt(&slots)));
+        let lock = acquire(LOCK_LIMIT, move || Ok(MemoryLock::attempt(&slots)));
         lock.await.map(StoreLock::new).map_err(StoreError::Lock)
     }
 }

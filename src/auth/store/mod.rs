@@ -2,13 +2,15 @@
 //!
 //! - this file: the trait, and what it keeps
 //! - `memory`: the store in memory
-//! - `blocking`: work that blocks, on a thread of its own
+//! - `blocking`: work that blocks, on a thread of its own; `waiting`: its twin in a page
 //! - `lock_file`: a file whose lock admits one process at a time
 
 pub(super) mod blocking;
 #[cfg(any(feature = "file-store", feature = "keyring"))]
 pub(super) mod lock_file;
 mod memory;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(super) mod waiting;
 
 use std::any::Any;
 use std::fmt;
@@ -19,6 +21,7 @@ pub use self::memory::MemoryStore;
 
 use super::error::StoreError;
 use super::secret::{CodeVerifier, Nonce, RedirectState};
+use super::send::{MaybeSend, MaybeSync};
 use super::tokens::Tokens;
 use super::user::AuthUser;
 
@@ -156,34 +159,34 @@ impl PendingRedirect {
 /// let store = Slots::default();
 /// assert_eq!(pollster::block_on(store.load()), Ok(None));
 /// ```
-pub trait TokenStore: Send + Sync + 'static {
+pub trait TokenStore: MaybeSend + MaybeSync + 'static {
     /// Reads the session that was saved last; `None` after [`clear`](Self::clear) and before the
     /// first [`save`](Self::save).
-    fn load(&self) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
+    fn load(&self) -> impl Future<Output = Result<Option<Session>, StoreError>> + MaybeSend;
 
     /// Replaces the stored session. After `Ok`, [`load`](Self::load) returns an equal session, also
     /// after a restart if the store is persistent.
     ///
     /// A save is all or nothing: if it fails, the earlier session is still stored.
-    fn save(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn save(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
     /// Removes the stored session, if any. After `Ok`, no token can be read any more. A stored
     /// sign-in by redirect stays.
-    fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
     /// Reads the sign-in by redirect that was saved last.
     fn load_redirect(
         &self,
-    ) -> impl Future<Output = Result<Option<PendingRedirect>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<PendingRedirect>, StoreError>> + MaybeSend;
 
     /// Replaces the stored sign-in by redirect. All or nothing, as [`save`](Self::save).
     fn save_redirect(
         &self,
         pending: &PendingRedirect,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
     /// Removes the stored sign-in by redirect, if any. The session stays.
-    fn clear_redirect(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn clear_redirect(&self) -> impl Future<Output = Result<(), StoreError>> + MaybeSend;
 
     /// Whether other clients may change the stored session. The default is `false`: the store
     /// belongs to one client.
@@ -203,7 +206,7 @@ pub trait TokenStore: Send + Sync + 'static {
     ///
     /// [`StoreError::Lock`], of [`TimedOut`](std::io::ErrorKind::TimedOut) if another client holds
     /// the lock for too long. The client changes nothing then.
-    fn lock(&self) -> impl Future<Output = Result<StoreLock, StoreError>> + Send {
+    fn lock(&self) -> impl Future<Output = Result<StoreLock, StoreError>> + MaybeSend {
         ready(Ok(StoreLock::none()))
     }
 }
@@ -221,11 +224,16 @@ pub trait TokenStore: Send + Sync + 'static {
 /// }
 /// ```
 #[must_use = "dropping it releases the lock"]
-pub struct StoreLock(Option<Box<dyn Any + Send + Sync>>);
+pub struct StoreLock(Option<Box<dyn Guard>>);
+
+/// What releases a lock on drop.
+trait Guard: Any + MaybeSend + MaybeSync {}
+
+impl<T: Any + MaybeSend + MaybeSync> Guard for T {}
 
 impl StoreLock {
     /// Makes a lock of a guard that releases it on drop, for implementations of [`TokenStore`].
-    pub fn new(guard: impl Any + Send + Sync) -> Self {
+    pub fn new(guard: impl Any + MaybeSend + MaybeSync) -> Self {
         Self(Some(Box::new(guard)))
     }
 

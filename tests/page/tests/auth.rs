@@ -1,11 +1,22 @@
 //! The auth category in a page, with the embedded user pool and the browser's clock.
 #![cfg(all(target_family = "wasm", feature = "auth"))]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::{Duration, UNIX_EPOCH};
 
-use typed_hub::auth::{AuthClient, MemoryProvider, SignOutScope};
+use futures_util::future::join;
+use page::sleep;
+use typed_hub::auth::{
+    AccessToken, AuthClient, AuthUser, IdentityProvider, IssuedTokens, Lasting, MemoryProvider,
+    MemoryStore, ProviderError, RefreshError, RefreshToken, Session, SignOutScope, TokenStore,
+    Tokens,
+};
 use typed_hub::{Auth, AuthEventKind, Hub, Replay};
+use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
@@ -34,4 +45,102 @@ async fn a_session_from_sign_in_to_sign_out_is_told_in_order() {
     let is_signed_in = |event: &_| matches!(event, typed_hub::AuthEvent::SignedIn { .. });
     hub.wait_for_async_with::<Auth>(Replay::All, is_signed_in)
         .await;
+}
+
+/// A provider whose state is of the page and not `Send`, and which answers from a timer of the page.
+struct Slow(Rc<Cell<u32>>);
+
+impl IdentityProvider for Slow {
+    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, RefreshError> {
+        self.0.set(self.0.get() + 1);
+        sleep(50).await;
+        Ok(issued(&format!("access {}", self.0.get())))
+    }
+
+    async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
+        sleep(1).await;
+        Ok(())
+    }
+
+    async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
+
+fn issued(access: &str) -> IssuedTokens {
+    IssuedTokens {
+        access: Lasting {
+            token: access.into(),
+            lifetime: Duration::from_secs(3_600),
+        },
+        id: None,
+        refresh: Some("refresh".into()),
+    }
+}
+
+fn expired() -> Session {
+    let then = UNIX_EPOCH + Duration::from_secs(1);
+    let tokens = Tokens::restored("old".into(), None, Some("refresh".into()), then, then);
+    Session::new(AuthUser::new("ada", "1"), tokens)
+}
+
+fn client(store: &MemoryStore, refreshes: &Rc<Cell<u32>>) -> AuthClient<Slow> {
+    AuthClient::builder()
+        .hub(Hub::new())
+        .provider(Slow(Rc::clone(refreshes)))
+        .store(store.clone())
+        .build()
+        .unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn a_provider_need_not_be_send_and_callers_share_one_refresh() {
+    let refreshes = Rc::new(Cell::new(0));
+    let store = MemoryStore::new();
+    store.save(&expired()).await.unwrap();
+    let client = client(&store, &refreshes);
+    let (one, other) = join(client.session(), client.session()).await;
+    assert_eq!(one, other);
+    assert_eq!(one.unwrap().unwrap().tokens.access.expose(), "access 1");
+    assert_eq!(refreshes.get(), 1);
+}
+
+/// Rows F17 and F40: the second client waits for the lock on the page's timers, then finds the tokens.
+#[wasm_bindgen_test]
+async fn two_clients_that_share_a_store_refresh_one_after_the_other() {
+    let refreshes = Rc::new(Cell::new(0));
+    let store = MemoryStore::new();
+    store.save(&expired()).await.unwrap();
+    let (one, other) = (client(&store, &refreshes), client(&store, &refreshes));
+    let (one, other) = join(one.session(), other.session()).await;
+    assert_eq!(one.unwrap(), other.unwrap());
+    assert_eq!(refreshes.get(), 1);
+}
+
+/// A call that is kept and not polled holds the lock for 5 s, and no longer.
+#[wasm_bindgen_test]
+async fn a_call_that_is_not_polled_loses_the_lock() {
+    let refreshes = Rc::new(Cell::new(0));
+    let store = MemoryStore::new();
+    store.save(&expired()).await.unwrap();
+    let (one, other) = (client(&store, &refreshes), client(&store, &refreshes));
+    let mut kept = pin!(one.session());
+    let polled = kept.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert!(other.session().await.unwrap().is_some());
+    assert!(kept.await.unwrap().is_some());
+}
+
+#[wasm_bindgen_test]
+async fn a_task_keeps_the_tokens_fresh_on_the_timers_of_the_page() {
+    let refreshes = Rc::new(Cell::new(0));
+    let store = MemoryStore::new();
+    store.save(&expired()).await.unwrap();
+    let client = client(&store, &refreshes);
+    let task = client.keep_fresh(|pause| sleep(u32::try_from(pause.as_millis()).unwrap()));
+    spawn_local(task);
+    sleep(200).await;
+    assert_eq!(refreshes.get(), 1);
+    client.sign_out(SignOutScope::ThisDevice).await.unwrap();
+    assert_eq!(store.load().await, Ok(None));
 }
