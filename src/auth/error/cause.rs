@@ -210,14 +210,16 @@ pub struct AuthFailure {
 }
 
 /// The names of this crate for requests that did not arrive, or whose answer was broken.
-const IN_TRANSIT: [&str; 13] = [
+const IN_TRANSIT: [&str; 15] = [
     "Broken",
     "ConnectionRefused",
+    "FetchRefused",
     "NameNotFound",
     "NoTls",
     "NotReached",
     "NotSecure",
     "NotTrusted",
+    "Offline",
     "Redirected",
     "Status",
     "TimedOut",

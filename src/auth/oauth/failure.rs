@@ -55,6 +55,8 @@ pub(crate) fn in_transit(error: &HttpError) -> ProviderError {
         Fault::TimedOut => (InTransit, "TimedOut"),
         Fault::NotReached(_) => (InTransit, "NotReached"),
         Fault::NameNotFound => (InTransit, "NameNotFound"),
+        Fault::Offline => (InTransit, "Offline"),
+        Fault::FetchRefused => (InTransit, "FetchRefused"),
         Fault::ConnectionRefused => (InTransit, "ConnectionRefused"),
         // Also of a network that wants a sign-in of its own first, and then it passes.
         Fault::NotTrusted(_) => (InTransit, "NotTrusted"),
@@ -62,7 +64,7 @@ pub(crate) fn in_transit(error: &HttpError) -> ProviderError {
         Fault::Broken => (InTransit, "Broken"),
         Fault::TooLong => (InTransit, "TooLong"),
         Fault::Status { .. } => (InTransit, "Status"),
-        Fault::Redirected(_) => (InTransit, "Redirected"),
+        Fault::Redirected(_) | Fault::RedirectedInPage => (InTransit, "Redirected"),
         Fault::NotSecure => (Misconfigured, "NotSecure"),
         Fault::NoTls => (Misconfigured, "NoTls"),
         Fault::RootCertificates => (Misconfigured, "RootCertificates"),

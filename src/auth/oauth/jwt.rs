@@ -1,24 +1,21 @@
 //! Signed tokens, and the keys that have signed them ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515),
 //! [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
 //!
-//! The signatures are verified by `ring`, which TLS uses anyway. The libraries for JSON Web Tokens
-//! were no help: they parse a token and a key set in full, and refuse both for a member that is
-//! never used; and each brings a second implementation of the cryptography, among them `rsa`, which
-//! has [RUSTSEC-2023-0071](https://rustsec.org/advisories/RUSTSEC-2023-0071). `ring` has no ES512,
-//! ES256K and Ed448: tokens signed so are unsupported.
+//! The libraries for JSON Web Tokens were no help: they parse a token and a key set in full, and refuse
+//! both for a member that is never used; and each brings a second implementation of the cryptography,
+//! among them `rsa`, which has [RUSTSEC-2023-0071](https://rustsec.org/advisories/RUSTSEC-2023-0071).
+//! `ring` has no ES512, ES256K and Ed448: tokens signed so are unsupported, in a page as well.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use ring::agreement;
-use ring::rand::SystemRandom;
-use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 
 use super::failure::{rejected, sanitize, unreadable, unsupported};
 use super::id_token::Issuer;
 use super::json::Members;
+use super::signature::{self, Curve, Hash, Material, Padding, Scheme};
 use crate::auth::error::ProviderError;
 
 /// A token in three parts, split and not yet verified.
@@ -92,19 +89,9 @@ impl<'t> Jwt<'t> {
         )
     }
 
-    fn is_signed_by(&self, key: &Key) -> bool {
-        let (message, signature) = (self.signed.as_bytes(), &*self.signature);
-        match (&self.scheme, &key.material) {
-            (Scheme::Rsa(parameters), Material::Rsa { n, e }) => {
-                let key = RsaPublicKeyComponents { n, e };
-                key.verify(parameters, message, signature).is_ok()
-            }
-            (Scheme::Point(of), Material::Point { curve, bytes }) if *curve == of.name => {
-                let key = UnparsedPublicKey::new(of.algorithm, bytes);
-                key.verify(message, signature).is_ok()
-            }
-            _ => false,
-        }
+    async fn is_signed_by(&self, key: &Key) -> bool {
+        let message = self.signed.as_bytes();
+        signature::verify(&self.scheme, &key.material, message, &self.signature).await
     }
 }
 
@@ -119,49 +106,17 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     LENIENT.decode(part).ok()
 }
 
-/// A way to sign ([RFC 7518, section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3),
-/// [RFC 9864](https://www.rfc-editor.org/rfc/rfc9864)).
-enum Scheme {
-    Rsa(&'static RsaParameters),
-    Point(&'static Curve),
-}
-
-/// A signature whose key is a point.
-struct Curve {
-    name: &'static str,
-    /// Of a coordinate, in bytes.
-    size: usize,
-    algorithm: &'static dyn signature::VerificationAlgorithm,
-}
-
-static CURVES: [&Curve; 3] = [&P256, &P384, &ED25519];
-static P256: Curve = Curve {
-    name: "P-256",
-    size: 32,
-    algorithm: &signature::ECDSA_P256_SHA256_FIXED,
-};
-static P384: Curve = Curve {
-    name: "P-384",
-    size: 48,
-    algorithm: &signature::ECDSA_P384_SHA384_FIXED,
-};
-static ED25519: Curve = Curve {
-    name: "Ed25519",
-    size: 32,
-    algorithm: &signature::ED25519,
-};
-
 fn scheme(algorithm: &str) -> Result<Scheme, ProviderError> {
     Ok(match algorithm {
-        "RS256" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
-        "RS384" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
-        "RS512" => Scheme::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
-        "PS256" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA256),
-        "PS384" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA384),
-        "PS512" => Scheme::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
-        "ES256" => Scheme::Point(&P256),
-        "ES384" => Scheme::Point(&P384),
-        "EdDSA" | "Ed25519" => Scheme::Point(&ED25519),
+        "RS256" => Scheme::Rsa(Padding::Pkcs1, Hash::Sha256),
+        "RS384" => Scheme::Rsa(Padding::Pkcs1, Hash::Sha384),
+        "RS512" => Scheme::Rsa(Padding::Pkcs1, Hash::Sha512),
+        "PS256" => Scheme::Rsa(Padding::Pss, Hash::Sha256),
+        "PS384" => Scheme::Rsa(Padding::Pss, Hash::Sha384),
+        "PS512" => Scheme::Rsa(Padding::Pss, Hash::Sha512),
+        "ES256" => Scheme::Point(&Curve::P256),
+        "ES384" => Scheme::Point(&Curve::P384),
+        "EdDSA" | "Ed25519" => Scheme::Point(&Curve::Ed25519),
         none if none.eq_ignore_ascii_case("none") => {
             return Err(rejected("IdToken", "the id token is not signed (alg none)"));
         }
@@ -188,11 +143,6 @@ struct Key {
     material: Material,
 }
 
-enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    Point { curve: &'static str, bytes: Vec<u8> },
-}
-
 /// Whether a token is signed by one of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signed {
@@ -213,7 +163,7 @@ impl KeySet {
     /// `issuer` ([Microsoft
     /// Entra](https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer)):
     /// otherwise one tenant could sign for another.
-    pub(super) fn of(document: &Members, has_tenants: bool) -> Option<Self> {
+    pub(super) async fn of(document: &Members, has_tenants: bool) -> Option<Self> {
         let keys: Vec<Box<serde_json::value::RawValue>> = document.read("keys")?;
         let keys = keys.iter().filter_map(|key| {
             let members = Members::of(key.get().as_bytes())?;
@@ -226,23 +176,32 @@ impl KeySet {
                 ..Key::of(&members)?
             })
         });
-        Some(Self(keys.filter(Key::can_verify).collect()))
+        let mut usable = Vec::new();
+        for key in keys {
+            if key.can_verify().await {
+                usable.push(key);
+            }
+        }
+        Some(Self(usable.into()))
     }
 
-    pub(super) fn has_signed(&self, token: &Jwt<'_>) -> Signed {
+    pub(super) async fn has_signed(&self, token: &Jwt<'_>) -> Signed {
         let fits = |key: &&Key| key.fits(token);
-        let is_named = |key: &&Key| key.id.is_some() && key.id == token.key_id;
+        let is_named = |key: &Key| key.id.is_some() && key.id == token.key_id;
         // A key without an id may have any.
         let may_be = |key: &&Key| token.key_id.is_none() || key.id.is_none() || is_named(key);
-        let may = self.0.iter().filter(fits).filter(may_be);
-        let mut signers = may.filter(|key| token.is_signed_by(key)).peekable();
-        if signers.peek().is_some() {
-            if signers.any(|key| key.is_for(&token.claims)) {
-                Signed::Yes
-            } else {
-                Signed::ForAnother
+        let mut is_signed = false;
+        for key in self.0.iter().filter(fits).filter(may_be) {
+            if token.is_signed_by(key).await {
+                if key.is_for(&token.claims) {
+                    return Signed::Yes;
+                }
+                is_signed = true;
             }
-        } else if self.0.iter().filter(fits).any(|key| is_named(&key)) {
+        }
+        if is_signed {
+            Signed::ForAnother
+        } else if self.0.iter().filter(fits).any(is_named) {
             Signed::Wrongly
         } else {
             Signed::ByUnknown
@@ -277,11 +236,11 @@ impl Key {
             }
             kind @ ("EC" | "OKP") => {
                 let named = key.text("crv")?;
-                let of = CURVES.iter().find(|curve| curve.name == named)?;
+                let curve = *Curve::named(&named)?;
                 let coordinate = |name| {
                     let bytes = decode(&key.text(name)?)?;
                     // Some providers leave out the zeros by which it begins.
-                    let zeros = of.size.checked_sub(bytes.len())?;
+                    let zeros = curve.size().checked_sub(bytes.len())?;
                     Some([vec![0; zeros], bytes].concat())
                 };
                 let x = coordinate("x")?;
@@ -291,7 +250,6 @@ impl Key {
                 } else {
                     x
                 };
-                let curve = of.name;
                 Material::Point { curve, bytes }
             }
             _ => return None,
@@ -304,13 +262,13 @@ impl Key {
         })
     }
 
-    /// Whether a signature by it can be verified at all. `ring` does not tell such a key from a
-    /// wrong signature.
+    /// Whether a signature by it can be verified at all. Otherwise such a key is not told from a wrong
+    /// signature.
     ///
     /// RSA keys have 2048 to 8192 bits ([RFC 7518, section
     /// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)), and an odd exponent of 2 to 33
     /// bits. Whether a point is on Edwards25519 is not known.
-    fn can_verify(&self) -> bool {
+    async fn can_verify(&self) -> bool {
         match &self.material {
             Material::Rsa { n, e } => {
                 let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
@@ -319,11 +277,7 @@ impl Key {
                     && is_odd(n)
                     && is_odd(e)
             }
-            Material::Point { curve, bytes } => match *curve {
-                "P-256" => is_on(&agreement::ECDH_P256, bytes),
-                "P-384" => is_on(&agreement::ECDH_P384, bytes),
-                _ => true,
-            },
+            Material::Point { curve, bytes } => signature::is_on(*curve, bytes).await,
         }
     }
 
@@ -337,15 +291,15 @@ impl Key {
 
     fn fits(&self, token: &Jwt<'_>) -> bool {
         let is_kind = match (&token.scheme, &self.material) {
-            (Scheme::Rsa(_), Material::Rsa { .. }) => true,
-            (Scheme::Point(of), Material::Point { curve, .. }) => *curve == of.name,
+            (Scheme::Rsa(..), Material::Rsa { .. }) => true,
+            (Scheme::Point(of), Material::Point { curve, .. }) => curve == *of,
             _ => false,
         };
         // Ed25519 has two names.
         let is_edwards = matches!(
             self.material,
             Material::Point {
-                curve: "Ed25519",
+                curve: Curve::Ed25519,
                 ..
             }
         );
@@ -362,20 +316,11 @@ fn bits(number: &[u8]) -> usize {
     number.len() * 8 - zeros as usize
 }
 
-/// Whether a point is on its curve: `ring` agrees on a secret with no other.
-fn is_on(curve: &'static agreement::Algorithm, point: &[u8]) -> bool {
-    let point = agreement::UnparsedPublicKey::new(curve, point);
-    let own = agreement::EphemeralPrivateKey::generate(curve, &SystemRandom::new());
-    // Without a source of random numbers, it is not known.
-    own.map_or(true, |own| {
-        agreement::agree_ephemeral(own, &point, |_| ()).is_ok()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+    use pollster::block_on;
 
     use super::*;
 
@@ -389,19 +334,23 @@ mod tests {
         "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
     fn keys(document: &str) -> KeySet {
-        KeySet::of(&Members::of(document.as_bytes()).unwrap(), false).unwrap()
+        block_on(KeySet::of(
+            &Members::of(document.as_bytes()).unwrap(),
+            false,
+        ))
+        .unwrap()
     }
 
     #[test]
     fn the_token_of_the_standard_is_signed() {
         let token = Jwt::of(TOKEN).map_err(|error| error.message).unwrap();
         assert_eq!(token.claims.text("iss").as_deref(), Some("joe"));
-        assert_eq!(keys(KEY).has_signed(&token), Signed::Yes);
+        assert_eq!(block_on(keys(KEY).has_signed(&token)), Signed::Yes);
         let other = KEY.replace("\"x_FE", "\"x_FF");
-        assert_eq!(keys(&other).has_signed(&token), Signed::ByUnknown);
+        assert_eq!(block_on(keys(&other).has_signed(&token)), Signed::ByUnknown);
         let changed = TOKEN.replace("DtEhU3", "DtEhU4");
         let changed = Jwt::of(&changed).map_err(|error| error.message).unwrap();
-        assert_eq!(keys(KEY).has_signed(&changed), Signed::ByUnknown);
+        assert_eq!(block_on(keys(KEY).has_signed(&changed)), Signed::ByUnknown);
     }
 
     #[test]
@@ -415,7 +364,7 @@ mod tests {
         ] {
             let with = format!(r#"{{"alg":"{algorithm}","kty""#);
             let keys = keys(&KEY.replace(r#"{"kty""#, &with));
-            assert_eq!(keys.has_signed(&token), signed, "{algorithm}");
+            assert_eq!(block_on(keys.has_signed(&token)), signed, "{algorithm}");
         }
     }
 
@@ -447,7 +396,7 @@ mod tests {
         let count = |member: &str| {
             let document = KEY.replace(r#"{"kty""#, &format!(r#"{{{member},"kty""#));
             let document = Members::of(document.as_bytes()).unwrap();
-            KeySet::of(&document, true).unwrap().0.len()
+            block_on(KeySet::of(&document, true)).unwrap().0.len()
         };
         for name in ["issuer", "use", "alg"] {
             for value in [r#"["x"]"#, "7", "{}", "true"] {

@@ -3,8 +3,8 @@
 //! - this file: [`OAuth`], a client of a provider's endpoints
 //! - `page`: the address of the sign-in page
 //! - `grant`: the token endpoint: codes and refresh tokens; `revoke`: its end
-//! - `id_token`: the claims of id tokens; `jwt`: their signatures, and the keys; `user`: the name of
-//!   their user
+//! - `id_token`: the claims of id tokens; `jwt`: who has signed them, and the keys; `signature`: verifying;
+//!   `user`: the name of their user
 //! - `http`: sending requests; `retry`: which are sent again; `json`: reading the answers
 //! - `failure`: errors; `hide`: secrets in them
 //!
@@ -21,11 +21,11 @@ pub(crate) mod jwt;
 mod page;
 pub(crate) mod retry;
 mod revoke;
+mod signature;
 pub(crate) mod user;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use reqwest::header::HeaderValue;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -33,7 +33,7 @@ pub(crate) use self::id_token::Issuer;
 
 use self::failure::unreadable;
 use self::hide::hide_secrets;
-use self::http::{Answer, Http, HttpError, shown};
+use self::http::{Answer, Authorization, Http, HttpError, shown};
 use self::id_token::{Expected, Identity, IssuedFor, VerifyError, doubtful, false_token};
 use self::jwt::{Jwt, KeySet, Signed};
 use crate::auth::error::ProviderError;
@@ -175,12 +175,12 @@ impl OAuth {
         at: &Endpoints,
         token: &Jwt<'_>,
     ) -> Result<(Signed, Option<ProviderError>), ProviderError> {
-        let signed = self.keys(at).await?.has_signed(token);
+        let signed = self.keys(at).await?.has_signed(token).await;
         if signed == Signed::Yes {
             return Ok((signed, None));
         }
         match self.newest_keys(at).await {
-            Ok(newest) => Ok((newest.has_signed(token), None)),
+            Ok(newest) => Ok((newest.has_signed(token).await, None)),
             Err(error) if signed == Signed::ByUnknown => Err(error),
             Err(error) => Ok((signed, Some(error))),
         }
@@ -215,8 +215,10 @@ impl OAuth {
     }
 
     async fn newest_keys(&self, at: &Endpoints) -> Result<KeySet, ProviderError> {
+        signature::check_available()?;
         let document = self.http.json(&at.keys, None).await?;
-        let keys = KeySet::of(&document, at.issuer.has_tenants()).ok_or_else(|| {
+        let keys = KeySet::of(&document, at.issuer.has_tenants()).await;
+        let keys = keys.ok_or_else(|| {
             unreadable(&format!("there is no set of keys at {}", shown(&at.keys)))
         })?;
         *self.keys.lock() = Some(keys.clone());
@@ -240,7 +242,7 @@ impl OAuth {
         self.http.post(url, form, authorization).await
     }
 
-    fn form(&self, auth: ClientAuth, fields: &[(&str, &str)]) -> (String, Option<HeaderValue>) {
+    fn form(&self, auth: ClientAuth, fields: &[(&str, &str)]) -> (String, Option<Authorization>) {
         let Registration {
             client_id,
             client_secret,
@@ -250,7 +252,7 @@ impl OAuth {
         form.extend_pairs(fields);
         let mut authorization = None;
         match (client_secret, auth) {
-            (Some(secret), ClientAuth::Basic) => authorization = basic(client_id, secret),
+            (Some(secret), ClientAuth::Basic) => authorization = Some(basic(client_id, secret)),
             (secret, _) => {
                 form.append_pair("client_id", client_id);
                 if let Some(secret) = secret {
@@ -280,11 +282,8 @@ impl OAuth {
 
 /// HTTP Basic, with the client id and the secret each form-encoded ([RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn basic(client_id: &str, secret: &secret::ClientSecret) -> Option<HeaderValue> {
-    let header = format!("Basic {}", credentials(client_id, secret));
-    let mut header = HeaderValue::try_from(header).ok()?;
-    header.set_sensitive(true);
-    Some(header)
+fn basic(client_id: &str, secret: &secret::ClientSecret) -> Authorization {
+    Authorization::new(format!("Basic {}", credentials(client_id, secret)))
 }
 
 fn credentials(client_id: &str, secret: &secret::ClientSecret) -> String {

@@ -30,7 +30,8 @@ use crate::sync::Mutex;
 /// An OpenID Connect provider: users sign in by redirect.
 ///
 /// Reads the provider's discovery document on first use, and caches it. Verifies the id token:
-/// signature, issuer, audience, nonce and times. Needs a tokio runtime.
+/// signature, issuer, audience, nonce and times. Needs a tokio runtime; in a page
+/// (`wasm32-unknown-unknown`) it sends by the browser's `fetch`, and the browser verifies the signatures.
 ///
 /// ```
 /// use typed_hub::Hub;

@@ -141,12 +141,15 @@ pub struct OidcOptions {
     /// connection, status 429 or 503) is sent again within that time, up to twice.
     #[builder(default = Duration::from_secs(30))]
     time_limit: Duration,
-    /// Certificates to trust in addition to those of the system, in PEM.
+    /// Certificates to trust in addition to those of the system, in PEM. Not in a page, whose browser
+    /// decides.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     #[builder(default, setter(transform = |pem: impl Into<Vec<u8>>| Some(pem.into())))]
     root_certificates: Option<Vec<u8>>,
     /// The http:// or https:// URL of the proxy by which requests are sent; unless set, the
     /// environment names it (`HTTPS_PROXY` and `NO_PROXY`). A request to a loopback address is sent
-    /// by none.
+    /// by none. Not in a page, whose browser decides.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     #[builder(default, setter(transform = |url: impl Into<String>| Some(url.into())))]
     proxy: Option<String>,
 }
@@ -158,7 +161,9 @@ impl From<OidcOptions> for OidcProvider {
         let secret = options.client_secret;
         let http = Http::new(&HttpOptions {
             time_limit: options.time_limit,
+            #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
             root_certificates: options.root_certificates,
+            #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
             proxy: options.proxy,
         });
         let registration = Registration {
