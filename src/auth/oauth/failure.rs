@@ -55,7 +55,9 @@ pub(crate) fn in_transit(error: &HttpError) -> ProviderError {
         Fault::TimedOut => (InTransit, "TimedOut"),
         Fault::NotReached(_) => (InTransit, "NotReached"),
         Fault::NameNotFound => (InTransit, "NameNotFound"),
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
         Fault::Offline => (InTransit, "Offline"),
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
         Fault::FetchRefused => (InTransit, "FetchRefused"),
         Fault::ConnectionRefused => (InTransit, "ConnectionRefused"),
         // Also of a network that wants a sign-in of its own first, and then it passes.
@@ -64,7 +66,9 @@ pub(crate) fn in_transit(error: &HttpError) -> ProviderError {
         Fault::Broken => (InTransit, "Broken"),
         Fault::TooLong => (InTransit, "TooLong"),
         Fault::Status { .. } => (InTransit, "Status"),
-        Fault::Redirected(_) | Fault::RedirectedInPage => (InTransit, "Redirected"),
+        Fault::Redirected(_) => (InTransit, "Redirected"),
+        #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+        Fault::RedirectedInPage => (InTransit, "Redirected"),
         Fault::NotSecure => (Misconfigured, "NotSecure"),
         Fault::NoTls => (Misconfigured, "NoTls"),
         Fault::RootCertificates => (Misconfigured, "RootCertificates"),

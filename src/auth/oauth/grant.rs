@@ -19,6 +19,7 @@ use crate::auth::provider::refresh::RefreshError;
 use crate::auth::secret::RefreshToken;
 use crate::auth::tokens::{IssuedTokens, Lasting};
 use crate::auth::user::AuthUser;
+use crate::sync::now;
 
 /// The lifetime of an access token if the server does not tell it in any way.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -236,7 +237,9 @@ impl OAuth {
 /// The lifetime of an access token that is a JSON Web Token, by its own claims.
 fn lifetime_of(access: &str) -> Option<Duration> {
     let claims = Members::of(&Jwt::claims_of(access)?)?;
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let from = claims.number("iat").unwrap_or(now.as_secs_f64());
     let span = claims.number("exp")? - from;
     (span > 0.0).then(|| seconds(span))

@@ -20,6 +20,7 @@ use super::user::{MAX_SUBJECT, is_subject};
 use crate::auth::error::{ProviderError, ProviderErrorKind};
 use crate::auth::secret;
 use crate::auth::user::AuthUser;
+use crate::sync::now;
 
 /// The greatest difference between the server's clock and this machine's.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -248,7 +249,9 @@ impl Expected<'_> {
 }
 
 fn check_times(claims: &Members) -> Result<(), VerifyError> {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let (now, skew) = (now.as_secs_f64(), MAX_CLOCK_SKEW.as_secs_f64());
     let time = |claim: &str| {
         let none = || format!("the id token has no time that can be read ({claim})");

@@ -88,10 +88,11 @@ pub(super) enum Fault {
     TimedOut,
     #[error("no connection: {0}")]
     NotReached(String),
-    /// Of a page.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     #[error("this device is offline")]
     Offline,
-    /// Of a page, which is told no more. The request may have had its effect.
+    /// A page is told no more. The request may have had its effect.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     #[error(
         "the browser has no answer for this page: the server is not reached, or does not let pages of this \
          origin read its answers (CORS), or the page's own policy forbids it (CSP); the console of the \
@@ -118,7 +119,8 @@ pub(super) enum Fault {
     },
     #[error("the server sends elsewhere, which is not followed: status {0}")]
     Redirected(u16),
-    /// Of a page, which is not told where to.
+    /// A page is not told where to.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     #[error("the server sends elsewhere, which is not followed")]
     RedirectedInPage,
     #[error("this address must begin with https://")]
@@ -256,10 +258,12 @@ impl HttpError {
 impl Fault {
     /// Whether there was no connection to send the request on.
     const fn is_unsent(&self) -> bool {
-        matches!(
-            self,
-            Self::NotReached(_) | Self::NameNotFound | Self::ConnectionRefused | Self::Offline
-        )
+        match self {
+            Self::NotReached(_) | Self::NameNotFound | Self::ConnectionRefused => true,
+            #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+            Self::Offline => true,
+            _ => false,
+        }
     }
 
     /// Whether the policy of [`retry`] allows another attempt.

@@ -1,0 +1,168 @@
+//! `OidcProvider` in a page: by `fetch`, with signatures that the browser verifies. The provider is a stub
+//! of `fetch` in `provider.js`; the real one is that of the example `browser`.
+#![cfg(all(target_family = "wasm", feature = "oidc"))]
+
+use std::time::Duration;
+
+use js_sys::Array;
+use page::sleep;
+use typed_hub::Hub;
+use typed_hub::auth::oidc::OidcProvider;
+use typed_hub::auth::redirect::RedirectOptions;
+use typed_hub::auth::{AuthClient, AuthUser, ProviderError, ProviderErrorKind, RedirectError};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[wasm_bindgen(module = "/tests/provider.js")]
+extern "C" {
+    /// Puts a provider in the place of `fetch`, which signs by this algorithm and has this fault.
+    async fn install(algorithm: &str, fault: &str);
+    /// The address that the user comes back to.
+    fn visit(page: &str) -> String;
+    /// What has been sent since the last call.
+    fn sent() -> Array;
+    fn uninstall();
+}
+
+const BACK: &str = "http://127.0.0.1/callback";
+
+fn provider() -> OidcProvider {
+    OidcProvider::builder()
+        .issuer("https://id.example.org")
+        .client_id("app")
+        .redirect_uris([BACK])
+        .time_limit(Duration::from_millis(500))
+        .build()
+}
+
+async fn sign_in(algorithm: &str, fault: &str) -> Result<AuthUser, RedirectError> {
+    install(algorithm, fault).await;
+    sent();
+    let client = AuthClient::new(Hub::new(), provider()).unwrap();
+    let options = RedirectOptions::builder().redirect_uri(BACK).build();
+    let user = match client.sign_in_with_redirect(options).await {
+        Ok(page) => client.complete_redirect(&visit(page.as_str())).await,
+        Err(error) => Err(error),
+    };
+    uninstall();
+    user
+}
+
+async fn fails(fault: &str) -> ProviderError {
+    match sign_in("RS256", fault).await.unwrap_err() {
+        RedirectError::Provider(error) => error,
+        other => panic!("{fault}: {other:?}"),
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_browser_verifies_each_way_to_sign() {
+    for algorithm in [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+    ] {
+        let user = sign_in(algorithm, "").await;
+        let user = user.unwrap_or_else(|error| panic!("{algorithm}: {error}"));
+        assert_eq!(user.username, "ada", "{algorithm}");
+        let forged = sign_in(algorithm, "forged").await;
+        let Err(RedirectError::Provider(error)) = forged else {
+            panic!("{algorithm}: {forged:?}")
+        };
+        assert!(error.message.contains("signature"), "{algorithm}: {error}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_key_that_is_none_verifies_nothing() {
+    let error = fails("no key").await;
+    assert!(error.message.contains("not among the keys"), "{error}");
+}
+
+/// No cookie, no referrer, no cache, no redirect.
+#[wasm_bindgen_test]
+async fn a_request_says_no_more_than_it_must() {
+    sign_in("ES256", "").await.unwrap();
+    let sent: Vec<_> = sent().iter().map(|one| one.as_string().unwrap()).collect();
+    let asked = "omit no-store manual no-referrer";
+    let get = format!("GET {asked} application/json -");
+    let post = format!("POST {asked} application/json application/x-www-form-urlencoded");
+    assert_eq!(sent, [get.as_str(), &get, &post]);
+}
+
+#[wasm_bindgen_test]
+async fn a_fetch_that_the_browser_refuses_is_told_as_far_as_a_page_knows() {
+    for (fault, name) in [("refused", "FetchRefused"), ("offline", "Offline")] {
+        let error = fails(fault).await;
+        assert_eq!(error.kind, ProviderErrorKind::InTransit, "{error}");
+        assert_eq!(error.name, name, "{error}");
+        let is_named = error
+            .message
+            .contains("https://id.example.org/.well-known/");
+        assert!(is_named, "{error}");
+    }
+    assert!(fails("refused").await.message.contains("(CORS)"));
+    // What may have had its effect is sent once; what was not sent, again.
+    fails("refused").await;
+    assert_eq!(sent().length(), 1);
+    fails("offline").await;
+    assert!(sent().length() > 1);
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_that_is_too_long_broken_late_or_elsewhere_is_an_error() {
+    for (fault, name) in [
+        ("too long", "TooLong"),
+        ("endless", "TooLong"),
+        ("broken", "Broken"),
+        ("late", "TimedOut"),
+        ("stalled", "TimedOut"),
+        ("elsewhere", "Redirected"),
+        ("out of order", "Status"),
+        ("no JSON", "Unreadable"),
+    ] {
+        let error = fails(fault).await;
+        assert_eq!(error.name, name, "{fault}: {error}");
+    }
+}
+
+/// The browser ends a request that nobody waits for.
+#[wasm_bindgen_test]
+async fn a_request_that_is_dropped_is_ended() {
+    install("RS256", "late").await;
+    sent();
+    let client = AuthClient::new(Hub::new(), provider()).unwrap();
+    let options = RedirectOptions::builder().redirect_uri(BACK).build();
+    let mut request = Box::pin(client.sign_in_with_redirect(options));
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    assert!(request.as_mut().poll(&mut context).is_pending());
+    drop(request);
+    drop(client);
+    sleep(20).await;
+    let sent: Vec<_> = sent().iter().map(|one| one.as_string().unwrap()).collect();
+    assert_eq!(sent.last().map(String::as_str), Some("aborted"));
+    uninstall();
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_is_no_secure_context_is_told_before_the_user_has_begun() {
+    let error = fails("insecure").await;
+    assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
+    assert!(error.message.contains("https"), "{error}");
+}
+
+#[wasm_bindgen_test]
+async fn an_address_that_is_not_secure_is_not_asked() {
+    install("RS256", "").await;
+    sent();
+    let provider = OidcProvider::builder()
+        .issuer("http://id.example.org")
+        .client_id("app")
+        .redirect_uris([BACK])
+        .build();
+    let client = AuthClient::new(Hub::new(), provider).unwrap();
+    let options = RedirectOptions::builder().redirect_uri(BACK).build();
+    let refused = client.sign_in_with_redirect(options).await.unwrap_err();
+    assert!(refused.to_string().contains("https://"), "{refused}");
+    assert_eq!(sent().length(), 0);
+    uninstall();
+}
