@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 use futures_timer::Delay;
 
 use super::AuthClient;
-use super::redirect::{RedirectGuard, run_until_cancelled};
+use super::redirect::run_until_cancelled;
 use crate::auth::error::RedirectError;
 use crate::auth::machine::RedirectAbort;
-use crate::auth::provider::IdentityProvider;
 use crate::auth::provider::callback::Callback;
 use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{Loopback, LoopbackError, RedirectOptions};
-use crate::auth::secret::RedirectState;
 use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
 
@@ -97,22 +95,5 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
                 }
             }
         }
-    }
-}
-
-impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
-    /// Ends the sign-in, unless it has ended.
-    async fn end(
-        mut self,
-        how: impl FnOnce(RedirectState) -> RedirectAbort,
-        error: RedirectError,
-    ) -> Result<AuthUser, RedirectError> {
-        if let Some(state) = self.state.take() {
-            let how = how(state);
-            let inner = &self.client.inner;
-            let ended = inner.submit(move |machine, _| machine.abort_redirect(how));
-            ended.outcome().await?;
-        }
-        Err(error)
     }
 }

@@ -4,7 +4,7 @@
 //! - `sign_up`: sign-up, and replacing a forgotten password
 //! - `sign_in`: sign-in by password
 //! - `keep_fresh`: refreshing ahead of time; `tabs`: following the other tabs of a browser
-//! - `redirect`: sign-in by redirect; `browser`: in a browser on this machine
+//! - `redirect`: sign-in by redirect; `browser`: in a browser on this machine; `in_page`: in the same page
 //! - `sign_out`: sign-out, deleting the user
 //! - `in_flight`: the refresh in flight
 //! - `transaction`: runs the steps of the machine, one transaction after the other
@@ -14,6 +14,8 @@
 #[cfg(feature = "loopback")]
 mod browser;
 mod in_flight;
+#[cfg(all(feature = "redirect", target_family = "wasm", target_os = "unknown"))]
+mod in_page;
 mod keep_fresh;
 #[cfg(all(test, loom))]
 mod models;

@@ -229,6 +229,25 @@ impl<P: IdentityProvider, S: TokenStore> RedirectGuard<'_, P, S> {
     pub(super) fn disarm(&mut self) {
         self.state = None;
     }
+
+    /// Ends the sign-in, unless it has ended.
+    #[cfg(any(
+        feature = "loopback",
+        all(target_family = "wasm", target_os = "unknown")
+    ))]
+    pub(super) async fn end(
+        mut self,
+        how: impl FnOnce(RedirectState) -> RedirectAbort,
+        error: RedirectError,
+    ) -> Result<AuthUser, RedirectError> {
+        if let Some(state) = self.state.take() {
+            let how = how(state);
+            let inner = &self.client.inner;
+            let ended = inner.submit(move |machine, _| machine.abort_redirect(how));
+            ended.outcome().await?;
+        }
+        Err(error)
+    }
 }
 
 impl<P: IdentityProvider, S: TokenStore> Drop for RedirectGuard<'_, P, S> {

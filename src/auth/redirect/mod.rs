@@ -2,6 +2,7 @@
 //!
 //! - `options`: the options of the application
 //! - `secrets`: the random values of one sign-in
+//! - `address_bar`: the callback in the address of a page
 //! - `loopback`: a loopback address for the callback, and opening the browser; `loopback_options`:
 //!   its options; `request`: one request to that address
 
@@ -11,6 +12,8 @@ compile_error!(
      use the feature `redirect`, and pass the callback to `AuthClient::complete_redirect`"
 );
 
+#[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
+mod address_bar;
 #[cfg(feature = "loopback")]
 mod loopback;
 #[cfg(feature = "loopback")]
@@ -20,6 +23,8 @@ mod options;
 mod request;
 mod secrets;
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub(super) use self::address_bar::without_callback;
 #[cfg(feature = "loopback")]
 pub use self::loopback::{Loopback, LoopbackError, open};
 #[cfg(feature = "loopback")]

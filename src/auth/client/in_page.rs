@@ -1,0 +1,88 @@
+//! Sign-in by redirect in the same page.
+
+use wasm_bindgen::JsValue;
+use web_sys::{Window, window};
+
+use super::AuthClient;
+use super::redirect::RedirectGuard;
+use crate::auth::error::RedirectError;
+use crate::auth::machine::RedirectAbort;
+use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
+use crate::auth::redirect::{RedirectOptions, without_callback};
+use crate::auth::store::TokenStore;
+use crate::auth::user::AuthUser;
+
+impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
+    /// Begins a sign-in by redirect, and leaves this page for that of the provider. Exists in a page only
+    /// (`wasm32-unknown-unknown`).
+    ///
+    /// The page ends soon after, so the store must outlive it: a [`WebStore`](crate::auth::WebStore), with
+    /// the feature `web-store`. When the user comes back, the redirect URI loads the page anew: call
+    /// [`complete_redirect_in_page`](Self::complete_redirect_in_page) whenever the page starts.
+    ///
+    /// # Errors
+    ///
+    /// [`RedirectError`]: no sign-in has begun, and the page stays. [`NotOpened`](RedirectError::NotOpened)
+    /// if there is no page to leave, as in a worker, or the address is not one of `https` or `http`.
+    pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
+        let (page, _, mut guard) = self.begin_redirect(options).await?;
+        if leave_for(&page).is_none() {
+            return not_opened(guard).await;
+        }
+        guard.disarm();
+        Ok(())
+    }
+
+    /// Completes a sign-in by redirect if the page has been loaded by the callback of one: call it whenever
+    /// the page starts. `None` if the address of the page is no callback. Exists in a page only
+    /// (`wasm32-unknown-unknown`).
+    ///
+    /// First takes the code, the state and the error out of the address bar and the history, so that they
+    /// do not stay there, and a reload does not hand them in again. The other parameters stay. Events are
+    /// those of [`complete_redirect`](Self::complete_redirect).
+    ///
+    /// # Errors
+    ///
+    /// As of [`complete_redirect`](Self::complete_redirect).
+    /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also of a callback that another page has made,
+    /// and of one that the user has gone back to.
+    pub async fn complete_redirect_in_page(&self) -> Result<Option<AuthUser>, RedirectError> {
+        let Some(callback) = take_callback() else {
+            return Ok(None);
+        };
+        self.complete_redirect(&callback).await.map(Some)
+    }
+}
+
+fn leave_for(page: &AuthorizeUrl) -> Option<()> {
+    // Any other scheme runs a script, or a program.
+    let is_page = ["https:", "http:"]
+        .iter()
+        .any(|scheme| page.as_str().starts_with(scheme));
+    let window = window().filter(|_| is_page)?;
+    window.location().assign(page.as_str()).ok()
+}
+
+async fn not_opened<P: RedirectProvider, S: TokenStore>(
+    guard: RedirectGuard<'_, P, S>,
+) -> Result<(), RedirectError> {
+    let error = RedirectError::NotOpened;
+    guard.end(RedirectAbort::NotOpened, error).await.map(drop)
+}
+
+/// Takes the callback out of the address bar.
+fn take_callback() -> Option<String> {
+    let window = window()?;
+    let address = window.location().href().ok()?;
+    let cleared = without_callback(&address)?;
+    // If the browser refuses, the callback is still good.
+    let _ = replace_address(&window, &cleared);
+    Some(address)
+}
+
+/// The state of the history's entry belongs to the application.
+fn replace_address(window: &Window, address: &str) -> Result<(), JsValue> {
+    let history = window.history()?;
+    let state = history.state()?;
+    history.replace_state_with_url(&state, "", Some(address))
+}
