@@ -6,6 +6,7 @@
 //   accessTokens    "jwt", or else opaque
 //   refreshTokens   "offline_access": issued only for that scope, or else always
 //   pushedRequests  whether each request must be pushed
+//   cors            whether pages of any origin may read the answers that are for a client
 //   client          further metadata of the client
 // Standard output: a line of JSON per server-side event; the first says that it is ready.
 import { generateKeyPairSync } from 'node:crypto';
@@ -76,6 +77,7 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async (_, client, code) =>
     settings.refreshTokens !== 'offline_access' || code.scopes.has('offline_access'),
   rotateRefreshToken: true,
+  clientBasedCORS: () => settings.cors ?? false,
   findAccount: async (_, id) => ({
     accountId: id,
     claims: async () => ({

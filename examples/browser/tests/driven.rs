@@ -1,0 +1,229 @@
+//! The page of this example as a user sees it: in Chromium, with a real OpenID provider. `tests/run servers`
+//! builds the page first, so that panics unwind, and installs what this needs.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "../../../tests/servers/real/chromium.rs"]
+mod chromium;
+#[path = "../../../tests/servers/real/server.rs"]
+mod server;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+use chromium::Chromium;
+use serde_json::json;
+use server::{OidcServer, PATIENCE};
+
+/// Serves the page, in a thread that ends with the process.
+struct Page {
+    address: String,
+}
+
+impl Page {
+    fn serve(issuer: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = issuer.to_owned();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let issuer = issuer.clone();
+                thread::spawn(move || answer(stream, &issuer));
+            }
+        });
+        Self { address }
+    }
+}
+
+fn answer(mut stream: TcpStream, issuer: &str) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let first = lines.next().unwrap_or_else(|| Ok(String::new())).unwrap_or_default();
+    // The rest of the request is read, or the browser takes the connection for broken.
+    while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+    let path = first.split([' ', '?']).nth(1).unwrap_or_default();
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let built = std::env::var_os("BROWSER_PAGE").map_or_else(|| here.join("pkg"), PathBuf::from);
+    let (kind, body) = match path {
+        "/" | "/callback" => {
+            let page = fs::read_to_string(here.join("index.html")).unwrap();
+            let page = page.replace("http://127.0.0.1:9000", issuer);
+            ("text/html", page.into_bytes())
+        }
+        "/pkg/browser.js" => ("text/javascript", fs::read(built.join("browser.js")).unwrap()),
+        "/pkg/browser_bg.wasm" => {
+            let wasm = fs::read(built.join("browser_bg.wasm")).unwrap();
+            ("application/wasm", wasm)
+        }
+        _ => ("text/plain", Vec::new()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+}
+
+/// A provider that lets the page send requests.
+fn provider() -> OidcServer {
+    OidcServer::start_as(&json!({ "cors": true }))
+}
+
+impl Chromium {
+    async fn open_page(&self, address: &str) {
+        self.open(address).await;
+        self.find("body[data-ready]").await;
+    }
+
+    async fn comes_back(&self, page: &Page) {
+        self.arrives_at(&page.address).await;
+        self.find("body[data-ready]").await;
+    }
+
+    /// Waits until the element has this text.
+    async fn shows(&self, element: &str, text: &str) {
+        let since = Instant::now();
+        loop {
+            let shown = self.text(element).await;
+            if shown.contains(text) && (!text.is_empty() || shown.is_empty()) {
+                return;
+            }
+            let error = self.text("#provider .error").await;
+            assert!(since.elapsed() < PATIENCE, "{element}: {shown:?}, not {text:?} ({error})");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn run(&self, script: &str) -> String {
+        let value = self.tab.execute(script, Vec::new()).await.unwrap();
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The events that are shown.
+    async fn events(&self, section: &str) -> String {
+        self.run(&format!(
+            "return [...document.querySelectorAll('#{section} .events li')].map(e => e.textContent).join(' ')"
+        ))
+        .await
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn signs_in_with_the_embedded_pool_and_survives_a_reload_and_a_panic() {
+    let page = Page::serve("http://127.0.0.1:1");
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.shows("#pool .user", "nobody").await;
+    browser.fill("#pool .name", "x").await;
+    browser.click("#pool .sign-in").await;
+    browser.shows("#pool .error", "not signed in").await;
+    browser.open_page(&page.address).await;
+    browser.click("#pool .sign-in").await;
+    browser.shows("#pool .user", "ada").await;
+    assert_eq!(browser.events("pool").await, "signedIn");
+
+    browser.open_page(&page.address).await;
+    browser.shows("#pool .user", "ada").await;
+    assert_eq!(browser.events("pool").await, "", "F38");
+
+    // The panic of a listener harms neither the others nor the rest of the page.
+    for number in 1..=2 {
+        browser.click("#trouble").await;
+        browser.shows("#after", &format!("heard {number}")).await;
+    }
+    browser.click("#pool .sign-out").await;
+    browser.shows("#pool .user", "nobody").await;
+    assert_eq!(browser.events("pool").await, "signedOut");
+
+    // Nobody listens at this address, or it refuses.
+    browser.click("#provider .sign-in").await;
+    browser.shows("#provider .error", "(CORS)").await;
+}
+
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn signs_in_by_redirect_in_the_same_page() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+
+    // Declined.
+    browser.click("#provider .sign-in").await;
+    browser.click("a[href$=abort]").await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .events", "signInWithRedirect_failure").await;
+    browser.shows("#provider .error", "access_denied").await;
+    let address = browser.tab.current_url().await.unwrap();
+    assert_eq!(address.as_str(), format!("{}/callback", page.address));
+
+    // The provider's page is loaded again in the middle of it, and the user has the page in another tab.
+    browser.click("#provider .sign-in").await;
+    browser.find("input[name=login]").await;
+    browser.tab.refresh().await.unwrap();
+    let first = browser.tab.window().await.unwrap();
+    let second = browser.tab.new_window(true).await.unwrap().handle;
+    browser.tab.switch_to_window(second.clone()).await.unwrap();
+    browser.open_page(&page.address).await;
+    browser.shows("#provider .user", "nobody").await;
+    browser.tab.switch_to_window(first.clone()).await.unwrap();
+    browser.log_in("ada").await;
+    browser.consent().await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .user", "ada@example.org").await;
+    assert_eq!(browser.events("provider").await, "signInWithRedirect signedIn");
+
+    // Nothing of the callback is left in the address bar, and a reload hands nothing in.
+    let address = browser.tab.current_url().await.unwrap();
+    assert_eq!(address.as_str(), format!("{}/callback", page.address));
+    browser.tab.refresh().await.unwrap();
+    browser.comes_back(&page).await;
+    browser.shows("#provider .user", "ada@example.org").await;
+    assert_eq!(browser.events("provider").await, "");
+    assert_eq!(browser.text("#provider .error").await, "");
+
+    // A sign-out in the other tab is told in this one, which is not touched meanwhile.
+    browser.tab.switch_to_window(second).await.unwrap();
+    browser.open_page(&page.address).await;
+    browser.shows("#provider .user", "ada@example.org").await;
+    browser.click("#provider .sign-out").await;
+    browser.shows("#provider .user", "nobody").await;
+    browser.tab.switch_to_window(first).await.unwrap();
+    browser.shows("#provider .user", "nobody").await;
+    assert_eq!(browser.events("provider").await, "signedOut", "F42");
+    assert_eq!(server.count("grant.revoked"), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn a_callback_of_another_pages_making_signs_in_nobody() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    let forged = format!("{}/callback?code=x&state=y&step=2", page.address);
+    browser.open_page(&forged).await;
+    browser.shows("#provider .error", "no sign-in by redirect is under way").await;
+    browser.shows("#provider .user", "nobody").await;
+    assert_eq!(browser.events("provider").await, "");
+    let address = browser.tab.current_url().await.unwrap();
+    assert_eq!(address.as_str(), format!("{}/callback?step=2", page.address));
+}
+
+/// The token endpoint answers, and the browser keeps the answer from the page.
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn an_answer_that_the_browser_keeps_from_the_page_is_told() {
+    let server = OidcServer::start_as(&json!({}));
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.click("#provider .sign-in").await;
+    browser.log_in("ada").await;
+    browser.consent().await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .error", "(CORS)").await;
+    browser.shows("#provider .events", "signInWithRedirect_failure").await;
+}
