@@ -22,6 +22,18 @@ impl Clock for SystemClock {
     }
 }
 
+/// Waits for a timer, which needs no runtime.
+#[cfg(all(
+    feature = "redirect",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+pub(crate) async fn sleep(pause: Duration) {
+    futures_timer::Delay::new(pause).await;
+}
+
+#[cfg(all(feature = "redirect", target_family = "wasm", target_os = "unknown"))]
+pub(crate) use super::page::sleep;
+
 /// A clock that moves only when [`advance`](Self::advance) is called: for tests, and to try out
 /// what happens an hour from now. All clones show the same time.
 ///

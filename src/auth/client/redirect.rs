@@ -5,10 +5,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_timer::Delay;
-
 use super::AuthClient;
 use super::sign_in::check_length;
+use crate::auth::clock::sleep;
 use crate::auth::error::{Field, RedirectError};
 use crate::auth::machine::{CallbackId, Exchange, Machine, NewSession, RedirectAbort};
 use crate::auth::provider::IdentityProvider;
@@ -198,7 +197,7 @@ impl<P: IdentityProvider, S: TokenStore> AuthClient<P, S> {
     pub(super) async fn wait_for_redirect(&self, limit: Duration) {
         let known = self.inner.submit(Machine::redirect_wait);
         if let Some(left) = known.outcome().await {
-            let limit = Delay::new(limit.min(left));
+            let limit = sleep(limit.min(left));
             self.inner.until_not_redirecting(limit).await;
         }
     }

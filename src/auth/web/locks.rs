@@ -17,6 +17,7 @@ use web_sys::AbortController;
 
 use super::kind_of;
 use crate::auth::page::sleep;
+use crate::sync::Mutex;
 use crate::sync::page::spawn;
 
 /// How long a lock that was granted waits for a caller that does not poll: 5 s.
@@ -92,8 +93,9 @@ fn on_grant(state: &Rc<RefCell<State>>) -> Closure<dyn FnMut(JsValue) -> JsValue
         if matches!(*state.borrow(), State::Ended(_)) {
             return JsValue::UNDEFINED; // the caller is gone
         }
-        let mut release = None;
-        let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let release = Mutex::new(None);
+        let held = Promise::new(&mut |resolve, _| *release.lock() = Some(resolve));
+        let release = release.lock().take();
         if let Some(release) = release {
             State::replace(&state, State::Granted(WebLock(release)));
             spawn(async move {

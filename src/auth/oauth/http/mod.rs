@@ -15,7 +15,6 @@ use self::page::Transport;
 
 use std::time::Duration;
 
-use futures_timer::Delay;
 #[cfg(feature = "cognito")]
 use reqwest::header::HeaderMap;
 use secrecy::zeroize::Zeroizing;
@@ -25,6 +24,7 @@ use url::Url;
 use super::failure::{in_transit, unreadable};
 use super::json::Members;
 use super::retry;
+use crate::auth::clock::sleep;
 use crate::auth::error::ProviderError;
 use crate::auth::error::text::sanitize;
 use crate::sync::{Instant, now};
@@ -223,7 +223,7 @@ impl Http {
             if is_last || pause >= left() {
                 return end;
             }
-            Delay::new(pause).await;
+            sleep(pause).await;
         }
     }
 

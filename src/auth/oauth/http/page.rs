@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_timer::Delay;
 use js_sys::{Function, Promise, Reflect, Uint8Array, global};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -18,6 +17,7 @@ use web_sys::{
 };
 
 use super::{Answer, Fault, HttpOptions, MAX_BODY, Request, check_status};
+use crate::auth::clock::sleep;
 
 /// Sends requests as the browser does.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Transport {
         time_limit: Duration,
     ) -> Result<Answer, Fault> {
         let abort = AbortOnDrop(AbortController::new().map_err(|_| Fault::Broken)?);
-        let mut time_limit = pin!(Delay::new(time_limit));
+        let mut time_limit = pin!(sleep(time_limit));
         let mut answer = pin!(exchange(request, abort.0.signal()));
         poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer),
