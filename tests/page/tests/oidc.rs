@@ -9,7 +9,9 @@ use page::sleep;
 use typed_hub::Hub;
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
-use typed_hub::auth::{AuthClient, AuthUser, ProviderError, ProviderErrorKind, RedirectError};
+use typed_hub::auth::{
+    AuthClient, AuthUser, MemoryProvider, ProviderError, ProviderErrorKind, RedirectError,
+};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -165,4 +167,17 @@ async fn an_address_that_is_not_secure_is_not_asked() {
     assert!(refused.to_string().contains("https://"), "{refused}");
     assert_eq!(sent().length(), 0);
     uninstall();
+}
+
+/// In node there is no page to leave; in Chromium, the provider's page is none that a page may open.
+#[wasm_bindgen_test]
+async fn a_page_that_cannot_be_left_stays_and_the_sign_in_has_failed() {
+    let pool = MemoryProvider::new();
+    let client = AuthClient::new(Hub::new(), pool).unwrap();
+    let options = RedirectOptions::builder().redirect_uri(BACK).build();
+    let stays = client.sign_in_in_page(options).await;
+    assert_eq!(stays, Err(RedirectError::NotOpened));
+    let cancelled = client.cancel_redirect().await;
+    assert_eq!(cancelled, Err(RedirectError::NothingUnderWay));
+    assert_eq!(client.complete_redirect_in_page().await, Ok(None));
 }
