@@ -68,7 +68,8 @@
 //    stores, which write the JSON of record
 // 3  channel: Auth, its events and its key; provider, store: the traits
 // 2  user, tokens
-// 1  error, secret, send, clock; page: the timers of a page
+// 1  error, secret, clock; send: what must be `Send`
+// 0  page: the timers of a page
 
 pub(crate) mod channel;
 mod client;
