@@ -59,6 +59,12 @@
 //! Which event is published when, and in which order, is a [table](crate::guide::auth_events) of 43 rows,
 //! F1 to F43, `docs/auth-events.md` in the repository. Code and tests cite its rows.
 
+// In a page, which has one thread, what is shared need not be `Send`.
+#![cfg_attr(
+    all(target_family = "wasm", target_os = "unknown"),
+    allow(clippy::arc_with_non_send_sync)
+)]
+
 // Each floor uses only the floors below it; tests/docs/layers.rs checks that.
 //
 // 6  client: what an application calls; the only one that sees the hub

@@ -29,7 +29,6 @@ impl Transport {
     }
 
     /// Sends a request once.
-    #[expect(clippy::unused_self, reason = "natively it holds the clients")]
     pub(super) async fn attempt(
         &self,
         request: &Request,
