@@ -65,7 +65,9 @@ fn provider() {
     let account = Account::open("provider", provider);
     let signing_in = Rc::clone(&account);
     account.on_click(".sign-in", async move || {
-        let options = RedirectOptions::builder().redirect_uri(back.clone()).build();
+        let options = RedirectOptions::builder()
+            .redirect_uri(back.clone())
+            .build();
         if let Err(error) = signing_in.client.sign_in_in_page(options).await {
             signing_in.say(error);
         }
@@ -86,7 +88,8 @@ fn trouble() {
         const NAME: &'static str = "trouble";
     }
     let hub = Hub::new();
-    hub.listen::<Custom<Trouble>>(|_| panic!("as told")).detach();
+    hub.listen::<Custom<Trouble>>(|_| panic!("as told"))
+        .detach();
     hub.listen_local::<Custom<Trouble>>(|number| {
         find(&document(), "#after").set_text_content(Some(&format!("heard {number}")));
     })

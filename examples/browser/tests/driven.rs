@@ -40,9 +40,15 @@ impl Page {
 
 fn answer(mut stream: TcpStream, issuer: &str) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    let first = lines.next().unwrap_or_else(|| Ok(String::new())).unwrap_or_default();
+    let first = lines
+        .next()
+        .unwrap_or_else(|| Ok(String::new()))
+        .unwrap_or_default();
     // The rest of the request is read, or the browser takes the connection for broken.
-    while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+    while lines
+        .next()
+        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+    {}
     let path = first.split([' ', '?']).nth(1).unwrap_or_default();
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let built = std::env::var_os("BROWSER_PAGE").map_or_else(|| here.join("pkg"), PathBuf::from);
@@ -52,7 +58,10 @@ fn answer(mut stream: TcpStream, issuer: &str) {
             let page = page.replace("http://127.0.0.1:9000", issuer);
             ("text/html", page.into_bytes())
         }
-        "/pkg/browser.js" => ("text/javascript", fs::read(built.join("browser.js")).unwrap()),
+        "/pkg/browser.js" => (
+            "text/javascript",
+            fs::read(built.join("browser.js")).unwrap(),
+        ),
         "/pkg/browser_bg.wasm" => {
             let wasm = fs::read(built.join("browser_bg.wasm")).unwrap();
             ("application/wasm", wasm)
@@ -91,7 +100,10 @@ impl Chromium {
                 return;
             }
             let error = self.text("#provider .error").await;
-            assert!(since.elapsed() < PATIENCE, "{element}: {shown:?}, not {text:?} ({error})");
+            assert!(
+                since.elapsed() < PATIENCE,
+                "{element}: {shown:?}, not {text:?} ({error})"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
@@ -155,7 +167,9 @@ async fn signs_in_by_redirect_in_the_same_page() {
     browser.click("#provider .sign-in").await;
     browser.click("a[href$=abort]").await;
     browser.comes_back(&page).await;
-    browser.shows("#provider .events", "signInWithRedirect_failure").await;
+    browser
+        .shows("#provider .events", "signInWithRedirect_failure")
+        .await;
     browser.shows("#provider .error", "access_denied").await;
     let address = browser.tab.current_url().await.unwrap();
     assert_eq!(address.as_str(), format!("{}/callback", page.address));
@@ -174,7 +188,10 @@ async fn signs_in_by_redirect_in_the_same_page() {
     browser.consent().await;
     browser.comes_back(&page).await;
     browser.shows("#provider .user", "ada@example.org").await;
-    assert_eq!(browser.events("provider").await, "signInWithRedirect signedIn");
+    assert_eq!(
+        browser.events("provider").await,
+        "signInWithRedirect signedIn"
+    );
 
     // Nothing of the callback is left in the address bar, and a reload hands nothing in.
     let address = browser.tab.current_url().await.unwrap();
@@ -205,11 +222,16 @@ async fn a_callback_of_another_pages_making_signs_in_nobody() {
     let browser = Chromium::start().await;
     let forged = format!("{}/callback?code=x&state=y&step=2", page.address);
     browser.open_page(&forged).await;
-    browser.shows("#provider .error", "no sign-in by redirect is under way").await;
+    browser
+        .shows("#provider .error", "no sign-in by redirect is under way")
+        .await;
     browser.shows("#provider .user", "nobody").await;
     assert_eq!(browser.events("provider").await, "");
     let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), format!("{}/callback?step=2", page.address));
+    assert_eq!(
+        address.as_str(),
+        format!("{}/callback?step=2", page.address)
+    );
 }
 
 /// The token endpoint answers, and the browser keeps the answer from the page.
@@ -225,5 +247,7 @@ async fn an_answer_that_the_browser_keeps_from_the_page_is_told() {
     browser.consent().await;
     browser.comes_back(&page).await;
     browser.shows("#provider .error", "(CORS)").await;
-    browser.shows("#provider .events", "signInWithRedirect_failure").await;
+    browser
+        .shows("#provider .events", "signInWithRedirect_failure")
+        .await;
 }
