@@ -4,9 +4,12 @@
     feature = "file-store",
     feature = "keyring",
     feature = "redirect",
+    feature = "relay",
     feature = "stream",
     feature = "tracing"
 )))]
 
 mod compiles;
+#[path = "../shared/pairs.rs"]
+mod pairs;
 mod typed_and_protected;

@@ -7,48 +7,20 @@
 //!
 //! The words of the compiler name what other crates implement, so they are those of a default build.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::compiles::CASES;
-
-/// The compiler whose words the `.stderr` files hold.
-const RECORDED_WITH: &str = "rustc 1.95.0";
+use crate::pairs;
 
 #[test]
 fn misuse_does_not_compile() {
-    let version = Command::new("rustc").arg("--version").output().unwrap();
-    let version = String::from_utf8(version.stdout).unwrap();
-    if version.starts_with(RECORDED_WITH) {
-        trybuild::TestCases::new().compile_fail("tests/compile/fails/*.rs");
-    } else {
-        println!("SKIPPED tests/compile/fails: recorded with {RECORDED_WITH}, this is {version}");
-    }
+    pairs::none_compiles("tests/compile");
 }
 
 #[test]
 fn each_case_that_fails_has_its_like_that_compiles() {
-    for (name, case) in CASES {
-        println!("{name}");
-        case();
-    }
-    let compile: BTreeSet<_> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(cases_in("fails"), compile);
-    assert_eq!(cases_in("compiles"), compile);
-}
-
-fn cases_in(folder: &str) -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/compile")
-        .join(folder);
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect()
+    pairs::each_has_its_like("tests/compile", CASES);
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod common;
 mod compile;
 mod conformance;
 mod ends;
+#[path = "../shared/pairs.rs"]
+mod pairs;
 mod protected;
 
 #[cfg(feature = "nats")]
