@@ -27,7 +27,8 @@ const USAGE: &str = "usage: cargo bench --bench relay --features nats -- [--quic
 struct Settings {
     rounds: usize,
     /// Events in a lap as fast as they go, in core mode and in durable mode. In core mode fewer than the
-    /// 65,536 that a subscription of the client holds, so that none is lost whatever is slow.
+    /// 65,536 that a subscription of the client holds, so that none is lost however slow the
+    /// listener is.
     burst: [u64; 2],
     /// Events in a lap with a pause between them.
     paced: u64,

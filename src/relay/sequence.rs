@@ -51,7 +51,7 @@ impl Run {
 
 /// The origins heard of on one channel, and the last number of each of their runs.
 ///
-/// Bounded: anyone can send under any name. An origin that has been silent longest is forgotten first.
+/// Bounded: a client can send under any name. An origin that has been silent longest is forgotten first.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     origins: HashMap<Origin, Runs>,

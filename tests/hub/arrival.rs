@@ -54,7 +54,7 @@ fn a_batch_wakes_once_and_the_next_one_again() {
 }
 
 #[test]
-fn an_event_that_no_queued_listener_gets_wakes_nobody() {
+fn an_event_that_no_queued_listener_gets_wakes_no_thread() {
     let (hub, mut worker, count) = counted();
     let _inline = hub.listen_inline::<Numbers>(|_| {});
     let _receiver = hub.receiver::<Words>();
@@ -233,7 +233,7 @@ fn it_and_a_task_are_woken_under_no_lock_of_a_channel_either() {
 }
 
 #[test]
-fn its_panic_is_reported_and_harms_nobody() {
+fn its_panic_is_reported_and_harms_no_listener() {
     struct Trap;
 
     impl Drop for Trap {
@@ -385,7 +385,7 @@ fn a_worker_that_is_dropped_while_it_is_awaited_ends_the_wait() {
 }
 
 #[test]
-fn a_dropped_wait_wakes_nobody_and_keeps_nothing() {
+fn a_dropped_wait_wakes_no_task_and_keeps_nothing() {
     let (hub, worker) = Hub::builder().build_with_worker();
     let _guard = hub.listen::<Numbers>(|_| {});
     let kept = Arc::new(());

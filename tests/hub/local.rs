@@ -53,7 +53,7 @@ fn shown(view: &View) -> Vec<String> {
 }
 
 #[test]
-fn a_view_is_told_on_its_own_thread_whoever_publishes() {
+fn a_view_is_told_on_its_own_thread_whatever_thread_publishes() {
     let (hub, worker) = local();
     let view = View::default();
     let (written, here) = (Rc::clone(&view), thread::current().id());
@@ -178,7 +178,7 @@ fn it_gets_exactly_the_events_accepted_while_it_listens() {
 }
 
 #[test]
-fn its_panic_is_counted_reported_and_harms_nobody() {
+fn its_panic_is_counted_reported_and_harms_no_listener() {
     let reports = Log::new();
     let log = reports.clone();
     let (hub, worker) = Hub::builder()

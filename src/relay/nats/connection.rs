@@ -157,7 +157,7 @@ impl Connection {
     pub(super) async fn round_trip(&self) -> Result<(), String> {
         let flushed = self.client.flush().await;
         flushed.map_err(|error| error.to_string())?;
-        // The server answers at once that nobody listens there, or that the request is not permitted.
+        // The server answers at once that no client listens there, or that the request is not permitted.
         let inbox = self.client.new_inbox();
         let request = self.client.request(inbox.clone(), Bytes::new());
         let answer = tokio::select! {

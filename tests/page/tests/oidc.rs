@@ -126,7 +126,7 @@ async fn an_answer_that_is_too_long_broken_late_or_elsewhere_is_an_error() {
     }
 }
 
-/// The browser ends a request that nobody waits for.
+/// The browser ends a request when its future is dropped.
 #[wasm_bindgen_test]
 async fn a_request_that_is_dropped_is_ended() {
     install("RS256", "late").await;

@@ -411,7 +411,7 @@ async fn a_local_worker_is_pumped_by_the_page() {
 /// Where panics unwind.
 #[cfg(panic = "unwind")]
 #[wasm_bindgen_test]
-async fn a_listeners_panic_harms_nobody_and_is_reported() {
+async fn a_listeners_panic_harms_no_other_and_is_reported() {
     let reports = Arc::new(std::sync::Mutex::new(Vec::new()));
     let reported = Arc::clone(&reports);
     let hub = Hub::builder()
