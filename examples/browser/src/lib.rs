@@ -55,7 +55,7 @@ fn pool() {
 
 /// Sign-in by redirect. The page is left, and loaded again by the callback.
 fn provider() {
-    let back = format!("{}/callback", window().unwrap_throw().origin());
+    let back = format!("{}/", window().unwrap_throw().origin());
     let provider = OidcProvider::builder()
         .issuer(issuer())
         .client_id("app")
@@ -174,7 +174,7 @@ impl<P: IdentityProvider> Account<P> {
 }
 
 fn show(section: &Element, user: Option<&AuthUser>) {
-    let name = user.map_or("nobody", |user| &user.username);
+    let name = user.map_or("no user", |user| &user.username);
     find(section, ".user").set_text_content(Some(name));
 }
 
