@@ -70,7 +70,7 @@
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.
 //! - `tracing`: deliveries, losses and panics are logged, and `Hub::log` logs a channel's events.
 //! - `cognito`, `oidc`: providers of [`auth`], for an Amazon Cognito user pool and for any OpenID
-//!   provider. They work on tokio.
+//!   provider. They work on tokio; `oidc` in a page as well, without it.
 //! - `redirect`: signing in by redirect; `loopback`: with a browser on this machine.
 //! - `file-store`, `keyring`: tokens that outlive the process; `web-store`: that outlive a page.
 //! - `relay`: channels between processes, with a broker in memory; `nats`: over NATS and JetStream. They

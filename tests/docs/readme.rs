@@ -39,7 +39,7 @@ fn links_are_absolute() {
     assert!(relative.is_empty(), "{relative:?}");
 }
 
-/// The pages of this crate that the README and the pages of `docs/` link to, after `cargo doc`.
+/// The pages of this crate that the README and the page of the relay link to, after `cargo doc`.
 #[test]
 #[ignore = "needs `cargo doc --all-features`"]
 fn links_to_the_documentation_lead_to_a_page() {
@@ -48,7 +48,9 @@ fn links_to_the_documentation_lead_to_a_page() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = root.join("target/doc");
     let mut checked = 0;
-    for page in links(README).filter_map(|to| to.strip_prefix(AT)) {
+    let relay = include_str!("../../docs/relay.md");
+    let links = links(README).chain(links(relay));
+    for page in links.filter_map(|to| to.strip_prefix(AT)) {
         let page = if page.ends_with('/') {
             format!("{page}index.html")
         } else {
