@@ -12,6 +12,7 @@ use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     AuthClient, AuthUser, MemoryProvider, ProviderError, ProviderErrorKind, RedirectError,
 };
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -107,6 +108,8 @@ async fn a_fetch_that_the_browser_refuses_is_told_as_far_as_a_page_knows() {
     assert_eq!(sent().length(), 1);
     fails("offline").await;
     assert!(sent().length() > 1);
+    assert_eq!(fails("lost on the way").await.name, "FetchRefused");
+    assert_eq!(sent().length(), 1);
 }
 
 #[wasm_bindgen_test]
@@ -150,6 +153,8 @@ async fn a_page_that_is_no_secure_context_is_told_before_the_user_has_begun() {
     let error = fails("insecure").await;
     assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
     assert!(error.message.contains("https"), "{error}");
+    let is_post = |sent: JsValue| sent.as_string().is_some_and(|sent| sent.starts_with("POST"));
+    assert!(!sent().iter().any(is_post), "the user had begun");
 }
 
 #[wasm_bindgen_test]

@@ -1,6 +1,5 @@
 // An OpenID provider in the place of `fetch`, with faults.
 const ISSUER = 'https://id.example.org';
-const real = globalThis.fetch;
 const hashes = { 256: 'SHA-256', 384: 'SHA-384', 512: 'SHA-512' };
 let log = [];
 let nonce = '';
@@ -60,6 +59,10 @@ export async function install(alg, fault) {
   const faults = {
     refused: () => { throw new TypeError('Failed to fetch'); },
     offline: () => { throw new TypeError('Failed to fetch'); },
+    'lost on the way': () => {
+      replace(globalThis, 'navigator', { onLine: false });
+      throw new TypeError('Failed to fetch');
+    },
     'too long': () => new Response(chunks(17)),
     endless: () => new Response(chunks(-1)),
     broken: () => new Response(new ReadableStream({ pull(to) { to.error(new TypeError('cut')); } })),
@@ -97,7 +100,7 @@ export async function install(alg, fault) {
 
   replace(globalThis, 'fetch', answer);
   if (fault === 'offline') replace(globalThis, 'navigator', { onLine: false });
-  if (fault === 'insecure') replace(globalThis, 'crypto', { getRandomValues: (into) => real && into });
+  if (fault === 'insecure') replace(globalThis, 'crypto', { getRandomValues: (into) => into });
 }
 
 export function uninstall() {

@@ -59,8 +59,14 @@ impl Drop for AbortOnDrop {
 
 async fn exchange(request: &Request, signal: AbortSignal) -> Result<Answer, Fault> {
     let init = init(request, &signal).map_err(|_| Fault::Broken)?;
+    // A connection that is lost later may have carried the request.
+    let fault = if is_offline() {
+        Fault::Offline
+    } else {
+        Fault::FetchRefused
+    };
     let sent = fetch(&request.url, &init).ok_or(Fault::Broken)?;
-    let response = JsFuture::from(sent).await.map_err(|_| no_answer())?;
+    let response = JsFuture::from(sent).await.map_err(|_| fault)?;
     let response: Response = response.dyn_into().map_err(|_| Fault::Broken)?;
     if response.type_() == ResponseType::Opaqueredirect {
         return Err(Fault::RedirectedInPage);
@@ -100,15 +106,12 @@ fn fetch(url: &url::Url, init: &RequestInit) -> Option<Promise> {
     sent.ok()?.dyn_into().ok()
 }
 
-/// A page is told no more than that there is no answer.
-fn no_answer() -> Fault {
+/// Whether the browser has no network. Otherwise a page is told no more of a request that fails than that
+/// there is no answer.
+fn is_offline() -> bool {
     let navigator = Reflect::get(&global(), &"navigator".into());
     let on_line = navigator.and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));
-    if on_line.is_ok_and(|on_line| on_line == JsValue::FALSE) {
-        Fault::Offline
-    } else {
-        Fault::FetchRefused
-    }
+    on_line.is_ok_and(|on_line| on_line == JsValue::FALSE)
 }
 
 async fn read(response: &Response) -> Result<Answer, Fault> {
