@@ -32,7 +32,7 @@ pub(crate) async fn sleep(pause: Duration) {
 }
 
 #[cfg(all(feature = "redirect", target_family = "wasm", target_os = "unknown"))]
-pub(crate) use super::page::sleep;
+pub(crate) use crate::sync::page::sleep;
 
 /// A clock that moves only when [`advance`](Self::advance) is called: for tests, and to try out
 /// what happens an hour from now. All clones show the same time.

@@ -75,7 +75,6 @@
 // 3  channel: Auth, its events and its key; provider, store: the traits
 // 2  user, tokens
 // 1  error, secret, clock; send: what must be `Send`
-// 0  page: the timers of a page
 
 pub(crate) mod channel;
 mod client;
@@ -93,8 +92,6 @@ mod memory;
 mod oauth;
 #[cfg(feature = "oidc")]
 pub mod oidc;
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-mod page;
 mod provider;
 #[cfg(any(
     feature = "file-store",

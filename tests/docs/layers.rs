@@ -19,7 +19,6 @@ const HOUSE: &[&[&str]] = &[
 
 /// The rooms of `src/auth/`, likewise.
 const AUTH: &[&[&str]] = &[
-    &["page"],
     &["error", "secret", "send", "clock"],
     &["user", "tokens"],
     &["channel", "provider", "store"],

@@ -3,8 +3,8 @@
 //!
 //! A call holds the lock while it waits for the provider. A caller may keep the future of the call
 //! and not poll it, and then nothing goes on, so a thread, in a page a task, watches: it wakes the calls
-//! that hold the lock once a second, and releases the lock when none of them has been polled for
-//! [`LIMIT`].
+//! that hold the lock once a second, and releases the lock when [`LIMIT`] of these pings have woken none
+//! of them.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -17,10 +17,12 @@ use super::queue::{JobHandle, Queue};
 use super::wakers::WakerSet;
 use crate::auth::error::StoreError;
 use crate::auth::store::{StoreLock, TokenStore};
-use crate::sync::{Instant, Mutex};
+use crate::sync::Mutex;
 
-/// How long the lock is held while no call that holds it is polled.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How many pings in a row may wake no call that holds the lock: with 5 the lock is held for 5 seconds.
+/// They are counted rather than timed, since a page that was blocked, or a tab that is hidden, has pings as
+/// late as its calls.
+const LIMIT: u32 = 5;
 
 /// How often those calls are woken.
 const PING: Duration = Duration::from_secs(1);
@@ -179,7 +181,10 @@ struct SlotPoll<'a> {
 
 impl<'a> SlotPoll<'a> {
     fn begin(slot: &'a Arc<Slot>) -> Self {
-        slot.state.lock().polls += 1;
+        let mut state = slot.state.lock();
+        state.polls += 1;
+        state.unanswered = 0;
+        drop(state);
         Self {
             slot,
             is_pending: false,
@@ -204,8 +209,8 @@ struct State {
     shares: usize,
     /// How many polls are going on.
     polls: usize,
-    /// When the last of them has ended.
-    polled_at: Instant,
+    /// How many pings have woken no call since the last poll.
+    unanswered: u32,
     is_watched: bool,
     watch: Option<Watch>,
 }
@@ -217,7 +222,7 @@ impl Slot {
                 lock: Some(lock),
                 shares: 0,
                 polls: 0,
-                polled_at: Instant::now(),
+                unanswered: 0,
                 is_watched: false,
                 watch: None,
             }),
@@ -253,7 +258,7 @@ impl Slot {
         {
             let mut state = self.state.lock();
             state.polls -= 1;
-            state.polled_at = Instant::now();
+            state.unanswered = 0;
             if !is_pending || state.is_watched || state.lock.is_none() {
                 return;
             }
@@ -270,15 +275,20 @@ impl Slot {
         }
     }
 
-    /// Looks once a second whether the lock is used. False when it is released.
-    fn look(&self) -> bool {
+    /// Wakes the calls that hold the lock, or releases it if they have not answered. False when it is
+    /// released.
+    fn ping(&self) -> bool {
         let lost = {
             let mut state = self.state.lock();
             if state.lock.is_none() {
                 return false;
             }
-            let is_idle = state.polls == 0 && state.polled_at.elapsed() >= LIMIT;
-            if is_idle { state.lock.take() } else { None }
+            if state.polls == 0 && state.unanswered == LIMIT {
+                state.lock.take()
+            } else {
+                state.unanswered += u32::from(state.polls == 0);
+                None
+            }
         };
         if lost.is_some() {
             return false;
@@ -288,7 +298,7 @@ impl Slot {
     }
 }
 
-/// The thread that looks.
+/// The thread that pings.
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 struct Watch(std::thread::Thread);
 
@@ -299,7 +309,7 @@ impl Watch {
         let watch = move || {
             loop {
                 std::thread::park_timeout(PING);
-                if !slot.look() {
+                if !slot.ping() {
                     return;
                 }
             }
@@ -313,7 +323,7 @@ impl Watch {
     }
 }
 
-/// The task of the page that looks.
+/// The task of the page that pings.
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 struct Watch;
 
@@ -323,8 +333,8 @@ impl Watch {
     fn begin(slot: Arc<Slot>) -> Option<Self> {
         crate::sync::page::spawn(async move {
             loop {
-                crate::auth::page::sleep(PING).await;
-                if !slot.look() {
+                crate::sync::page::sleep(PING).await;
+                if !slot.ping() {
                     return;
                 }
             }
@@ -332,7 +342,7 @@ impl Watch {
         Some(Self)
     }
 
-    /// It ends when it looks next.
+    /// It ends when it pings next.
     #[expect(clippy::unused_self, reason = "a thread is woken")]
     fn end(&self) {}
 }
@@ -352,6 +362,23 @@ mod tests {
         lock.slot.release();
         let written = block_on(access(Some(&lock), async { Ok(()) }));
         assert_eq!(written, Err(StoreError::Lock(ErrorKind::TimedOut)));
+    }
+
+    #[test]
+    fn the_lock_is_released_after_pings_that_no_call_has_answered() {
+        let lock = block_on(SharedLock::new().share(&Arc::new(MemoryStore::new()))).unwrap();
+        for _ in 0..3 {
+            assert!((0..LIMIT).all(|_| lock.slot.ping()));
+            drop(SlotPoll::begin(&lock.slot));
+        }
+        let poll = SlotPoll::begin(&lock.slot);
+        assert!(
+            (0..2 * LIMIT).all(|_| lock.slot.ping()),
+            "a poll is going on"
+        );
+        drop(poll);
+        assert!((0..LIMIT).all(|_| lock.slot.ping()));
+        assert!(!lock.slot.ping() && lock.slot.is_released());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use crate::auth::page::sleep;
 use crate::sync::Instant;
+use crate::sync::page::sleep;
 
 /// The pause between two attempts to take a lock.
 const RETRY: Duration = Duration::from_millis(4);

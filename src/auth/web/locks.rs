@@ -16,8 +16,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortController;
 
 use super::kind_of;
-use crate::auth::page::sleep;
 use crate::sync::Mutex;
+use crate::sync::page::sleep;
 use crate::sync::page::spawn;
 
 /// How long a lock that was granted waits for a caller that does not poll: 5 s.

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use js_sys::Reflect;
 use secrecy::zeroize::Zeroizing;
 use wasm_bindgen::JsValue;
 use web_sys::Storage;
@@ -18,7 +19,6 @@ use web_sys::Storage;
 pub(super) use self::changes::Changes;
 
 use super::error::StoreError;
-use super::page::name_of;
 use super::record::Persist;
 use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 
@@ -188,8 +188,12 @@ impl TokenStore for WebStore {
     }
 
     async fn lock(&self) -> Result<StoreLock, StoreError> {
-        // Names of locks are those of the whole origin.
-        let name = format!("typed-hub {:?} {}", self.area, self.name);
+        // Names of locks are those of the whole origin, and tabs of another version of the page agree on them.
+        let area = match self.area {
+            Area::Local => "Local",
+            Area::Session => "Session",
+        };
+        let name = format!("typed-hub {area} {}", self.name);
         let lock = locks::request(&name, self.lock_limit).await;
         let lock = lock.map_err(StoreError::Lock)?;
         Ok(lock.map_or_else(StoreLock::none, StoreLock::new))
@@ -207,9 +211,10 @@ impl fmt::Debug for WebStore {
 
 /// The kind of an exception, by its name ([DOM](https://webidl.spec.whatwg.org/#idl-DOMException-error-names)).
 fn kind_of(exception: &JsValue) -> ErrorKind {
-    match name_of(exception).as_str() {
-        "SecurityError" | "NotAllowedError" => ErrorKind::PermissionDenied,
-        "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => ErrorKind::StorageFull,
+    let name = Reflect::get(exception, &"name".into());
+    match name.ok().and_then(|name| name.as_string()).as_deref() {
+        Some("SecurityError" | "NotAllowedError") => ErrorKind::PermissionDenied,
+        Some("QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED") => ErrorKind::StorageFull,
         _ => ErrorKind::Other,
     }
 }
