@@ -13,13 +13,13 @@ use self::native as imp;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use self::page as imp;
 
-pub(super) use self::imp::{check_available, is_on, verify};
+pub(super) use self::imp::{can_verify, check_available, verify};
 
 /// A way to sign ([RFC 7518, section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3),
 /// [RFC 9864](https://www.rfc-editor.org/rfc/rfc9864)).
 pub(super) enum Scheme {
     Rsa(Padding, Hash),
-    Point(&'static Curve),
+    Point(Curve),
 }
 
 /// How RSA pads what it signs.
@@ -46,8 +46,8 @@ pub(super) enum Curve {
 
 impl Curve {
     /// The curve of this name.
-    pub(super) fn named(name: &str) -> Option<&'static Self> {
-        let all: [&Self; 3] = [&Self::P256, &Self::P384, &Self::Ed25519];
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::P256, Self::P384, Self::Ed25519];
         all.into_iter().find(|curve| curve.name() == name)
     }
 

@@ -30,7 +30,7 @@ pub(in super::super) fn verify(
             let parameters = parameters(*padding, *hash);
             key.verify(parameters, message, signature).is_ok()
         }
-        (Scheme::Point(of), Material::Point { curve, bytes }) if curve == *of => {
+        (Scheme::Point(of), Material::Point { curve, bytes }) if curve == of => {
             let key = UnparsedPublicKey::new(algorithm(*curve), bytes);
             key.verify(message, signature).is_ok()
         }
@@ -38,13 +38,19 @@ pub(in super::super) fn verify(
     })
 }
 
-/// Whether a point is on its curve: `ring` agrees on a secret with no other. Of Edwards25519 it is not
-/// known.
-pub(in super::super) fn is_on(curve: Curve, point: &[u8]) -> Ready<bool> {
-    let curve = match curve {
-        Curve::P256 => &agreement::ECDH_P256,
-        Curve::P384 => &agreement::ECDH_P384,
-        Curve::Ed25519 => return ready(true),
+/// Whether `ring` takes the key: a point is on its curve, since `ring` agrees on a secret with no other. Of
+/// Edwards25519 it is not known.
+pub(in super::super) fn can_verify(key: &Material) -> Ready<bool> {
+    let (curve, point) = match key {
+        Material::Point {
+            curve: Curve::P256,
+            bytes,
+        } => (&agreement::ECDH_P256, bytes),
+        Material::Point {
+            curve: Curve::P384,
+            bytes,
+        } => (&agreement::ECDH_P384, bytes),
+        _ => return ready(true),
     };
     let point = agreement::UnparsedPublicKey::new(curve, point);
     let own = agreement::EphemeralPrivateKey::generate(curve, &SystemRandom::new());

@@ -35,9 +35,16 @@ pub(in super::super) async fn verify(
         .is_some_and(|is_signed| is_signed)
 }
 
-/// Whether a point is on its curve, and the browser knows the curve: otherwise it imports no such key.
-pub(in super::super) async fn is_on(curve: Curve, point: &[u8]) -> bool {
-    import_point(curve, point).await.is_some()
+/// Whether the browser imports the key: a point only if it is on a curve that the browser knows.
+pub(in super::super) async fn can_verify(key: &Material) -> bool {
+    let imported = match key {
+        Material::Rsa { n, e } => match rsa(Padding::Pkcs1, Hash::Sha256) {
+            Some(algorithm) => import_rsa(n, e, &algorithm).await,
+            None => None,
+        },
+        Material::Point { curve, bytes } => import_point(*curve, bytes).await,
+    };
+    imported.is_some()
 }
 
 async fn try_verify(
@@ -49,11 +56,10 @@ async fn try_verify(
     let (algorithm, key) = match (scheme, key) {
         (Scheme::Rsa(padding, hash), Material::Rsa { n, e }) => {
             let algorithm = rsa(*padding, *hash)?;
-            let [n, e] = [n, e].map(|number| BASE64.encode(number));
-            let jwk = object(&[("kty", &"RSA".into()), ("n", &n.into()), ("e", &e.into())])?;
-            (algorithm.clone(), import("jwk", &jwk, &algorithm).await?)
+            let key = import_rsa(n, e, &algorithm).await?;
+            (algorithm, key)
         }
-        (Scheme::Point(of), Material::Point { curve, bytes }) if curve == *of => {
+        (Scheme::Point(of), Material::Point { curve, bytes }) if curve == of => {
             (point_algorithm(*curve)?, import_point(*curve, bytes).await?)
         }
         _ => return Some(false),
@@ -62,6 +68,12 @@ async fn try_verify(
     let verified = subtle()?
         .verify_with_object_and_js_u8_array_and_js_u8_array(&algorithm, &key, &signature, &message);
     settled(verified).await?.as_bool()
+}
+
+async fn import_rsa(n: &[u8], e: &[u8], algorithm: &Object) -> Option<CryptoKey> {
+    let [n, e] = [n, e].map(|number| BASE64.encode(number));
+    let jwk = object(&[("kty", &"RSA".into()), ("n", &n.into()), ("e", &e.into())])?;
+    import("jwk", &jwk, algorithm).await
 }
 
 async fn import_point(curve: Curve, point: &[u8]) -> Option<CryptoKey> {
