@@ -40,6 +40,10 @@ pub trait Channel: 'static {
     /// [`ListenerBuilder::replay`](crate::ListenerBuilder::replay). The default is 0, which costs
     /// nothing.
     const RETAIN: usize = 0;
+
+    /// The `source` of its events on the wire, in place of the line that published them.
+    #[doc(hidden)]
+    const SOURCE: Option<&'static str> = None;
 }
 
 /// A channel on which anyone may publish, with [`Hub::publish`](crate::Hub::publish).

@@ -1,7 +1,6 @@
 //! An event and its metadata.
 
 use std::any::{Any, TypeId, type_name};
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
@@ -143,21 +142,13 @@ impl<C: Channel<Event: Serialize>> Serialize for Envelope<C> {
         let mut envelope = serializer.serialize_struct("Envelope", 5)?;
         envelope.serialize_field("channel", C::NAME)?;
         envelope.serialize_field("payload", self.payload())?;
-        envelope.serialize_field("source", &written(self.source))?;
+        match C::SOURCE {
+            Some(source) => envelope.serialize_field("source", source)?,
+            None => envelope.serialize_field("source", &self.source.to_string())?,
+        }
         envelope.serialize_field("sequence", &self.sequence)?;
         envelope.serialize_field("time", &u64::try_from(time).unwrap_or(u64::MAX))?;
         envelope.end()
-    }
-}
-
-/// A source as front ends get it.
-fn written(source: Source) -> Cow<'static, str> {
-    let folder = file!().strip_suffix("envelope.rs").unwrap_or_default();
-    let in_crate = source.file().strip_prefix(folder).unwrap_or_default();
-    if in_crate.starts_with("auth") {
-        Cow::Borrowed("Auth")
-    } else {
-        Cow::Owned(source.to_string())
     }
 }
 

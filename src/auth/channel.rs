@@ -29,6 +29,7 @@ impl Channel for Auth {
     type Event = AuthEvent;
     const NAME: &'static str = "auth";
     const RETAIN: usize = 16;
+    const SOURCE: Option<&'static str> = Some("Auth");
 }
 
 impl Protected for Auth {

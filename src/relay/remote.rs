@@ -36,6 +36,7 @@ impl<C: Channel> Channel for Remote<C> {
     type Event = RemoteEvent<C>;
     const NAME: &'static str = Name::<C>::NAME;
     const RETAIN: usize = C::RETAIN;
+    const SOURCE: Option<&'static str> = Some("Relay");
 }
 
 impl<C: Channel> Protected for Remote<C> {

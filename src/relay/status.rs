@@ -37,6 +37,7 @@ impl Channel for RelayStatus {
     type Event = RelayEvent;
     const NAME: &'static str = "relay";
     const RETAIN: usize = 16;
+    const SOURCE: Option<&'static str> = Some("Relay");
 }
 
 impl Protected for RelayStatus {

@@ -105,14 +105,10 @@ impl Live {
         })
     }
 
-    /// The hub's report, in which the listeners of pages are named as such, and the publisher of auth events
-    /// as on the wire.
+    /// The hub's report, in which the listeners of pages are named as such.
     fn report(&self) -> Result<HubReport, HubIsGone> {
         let mut report = self.hub.upgrade().ok_or(HubIsGone)?.inspect();
         for channel in &mut report.channels {
-            if channel.type_name == type_name::<Auth>() {
-                channel.publishers = vec![AUTH_SOURCE.to_owned()];
-            }
             for listener in &mut channel.listeners {
                 if Some(&listener.name) == self.own.get() {
                     "an open page".clone_into(&mut listener.name);

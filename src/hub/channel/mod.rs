@@ -168,6 +168,7 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
             let delivered = listener.delivered();
             ListenerReport::new((*listener).as_ref(), DeliveryKind::Queued, delivered)
         });
+        let lines = self.sites.lines();
         let log = self.log.get();
         let receivers = log.map(|log| log.readers(ListenerReport::of_reader));
         let inline_or_in_caches = self.inline.get().map_or(0, |inline| inline.published());
@@ -176,7 +177,10 @@ impl<C: Channel> AnyChannel for ChannelState<C> {
             type_name: std::any::type_name::<C>(),
             published: self.published.load(Ordering::Relaxed) + inline_or_in_caches,
             retained: self.history.get().map_or(0, |retained| retained.len()),
-            publishers: self.sites.lines(),
+            publishers: match C::SOURCE {
+                Some(source) if !lines.is_empty() => vec![source.to_owned()],
+                _ => lines,
+            },
             listeners: inline
                 .into_iter()
                 .flatten()

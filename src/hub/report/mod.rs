@@ -62,7 +62,7 @@ pub struct ChannelReport {
     /// How many past events it retains at the moment.
     pub retained: usize,
     /// The lines that have published on it, as file and line, in the order of their first event; at
-    /// most eight are remembered.
+    /// most eight are remembered. Of the auth category it is `Auth`.
     pub publishers: Vec<String>,
     /// Its listeners: the inline ones, then the queued ones, then the receivers, each in the order
     /// of registration.
