@@ -401,6 +401,7 @@ async fn f15_a_session_is_kept_when_the_proxy_is_none() {
 mod beside_oidc {
     use crate::habits::options::{CERTIFICATE, encrypted, proxy};
     use crate::liar::{CLIENT, Liar};
+    #[cfg(feature = "tracing")]
     use crate::shown::Shown;
 
     use super::*;
