@@ -29,8 +29,9 @@ impl<T: Send + ?Sized> MaybeSend for T {}
 /// has it. See [`MaybeSend`].
 ///
 /// ```
-/// # fn holds<T: typed_hub::auth::MaybeSync>() { }
-/// # holds::<String>();
+/// fn is_shared<T: typed_hub::auth::MaybeSync>(_: &T) {}
+///
+/// is_shared(&String::new());
 /// ```
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub trait MaybeSync: Sync {}

@@ -38,8 +38,9 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// (`wasm32-unknown-unknown`).
     ///
     /// First takes the code, the state and the error out of the address bar and the history, so that they
-    /// do not stay there, and a reload does not hand them in again. The other parameters stay. Events are
-    /// those of [`complete_redirect`](Self::complete_redirect).
+    /// do not stay there, and a reload does not hand them in again. The other parameters stay. If a page has
+    /// several clients, or signs in elsewhere by OAuth too, give each a redirect URI of its own, and call this
+    /// on the page of this client's alone. Events are those of [`complete_redirect`](Self::complete_redirect).
     ///
     /// # Errors
     ///

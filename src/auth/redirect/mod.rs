@@ -12,6 +12,12 @@ compile_error!(
      use the feature `redirect`, and pass the callback to `AuthClient::complete_redirect`"
 );
 
+#[cfg(all(feature = "cognito", target_family = "wasm", target_os = "unknown"))]
+compile_error!(
+    "the feature `cognito` needs a socket, which a page has not: sign in to the user pool by redirect, with \
+     the feature `oidc` and `OidcProvider`"
+);
+
 #[cfg(any(test, all(target_family = "wasm", target_os = "unknown")))]
 mod address_bar;
 #[cfg(feature = "loopback")]

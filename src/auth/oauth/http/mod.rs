@@ -239,7 +239,7 @@ impl Http {
 fn check_status(status: u16, retry_after: impl FnOnce() -> Option<String>) -> Result<(), Fault> {
     match status {
         300..=399 => Err(Fault::Redirected(status)),
-        429 | 500.. => Err(Fault::Status {
+        429 | 500..=599 => Err(Fault::Status {
             status,
             retry_after: retry_after().and_then(|header| retry::retry_after(&header, now())),
         }),
