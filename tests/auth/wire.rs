@@ -177,6 +177,8 @@ fn a_failure_has_the_name_that_a_front_end_knows() {
     for (kind, name, known) in [
         (InTransit, "TimedOut", "NetworkError"),
         (InTransit, "NotReached", "NetworkError"),
+        (InTransit, "FetchRefused", "NetworkError"),
+        (InTransit, "Offline", "NetworkError"),
         (InTransit, "Unreadable", "NetworkError"),
         (InTransit, "Status", "NetworkError"),
         (
