@@ -233,10 +233,7 @@ async fn a_callback_of_another_pages_making_signs_in_no_user() {
     browser.shows("#provider .user", "no user").await;
     assert_eq!(browser.events("provider").await, "");
     let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(
-        address.as_str(),
-        format!("{}/?step=2", page.address)
-    );
+    assert_eq!(address.as_str(), format!("{}/?step=2", page.address));
 }
 
 /// The token endpoint answers, and the browser keeps the answer from the page.

@@ -153,7 +153,10 @@ async fn a_page_that_is_no_secure_context_is_told_before_the_user_has_begun() {
     let error = fails("insecure").await;
     assert_eq!(error.kind, ProviderErrorKind::Misconfigured);
     assert!(error.message.contains("https"), "{error}");
-    let is_post = |sent: JsValue| sent.as_string().is_some_and(|sent| sent.starts_with("POST"));
+    let is_post = |sent: JsValue| {
+        sent.as_string()
+            .is_some_and(|sent| sent.starts_with("POST"))
+    };
     assert!(!sent().iter().any(is_post), "the user had begun");
 }
 
