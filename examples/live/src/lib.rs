@@ -9,7 +9,6 @@
 
 mod feed;
 
-use std::any::type_name;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
