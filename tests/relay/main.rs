@@ -6,11 +6,14 @@
 mod bad_input;
 mod bounded;
 mod common;
+#[cfg(feature = "auth")]
 mod compile;
 mod conformance;
 mod ends;
+#[cfg(feature = "auth")]
 #[path = "../shared/pairs.rs"]
 mod pairs;
+#[cfg(feature = "auth")]
 mod protected;
 
 #[cfg(feature = "nats")]
