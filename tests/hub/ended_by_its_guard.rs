@@ -1,12 +1,14 @@
 //! Promise 7: after `drop(subscription)` returns no call is decided on; `close` waits for the one under
 //! way and for nothing else; `detach` listens for as long as the hub lives.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{self, Log, Numbers, Words, gate, in_time, rounds};
+use crate::common::{self, Log, Numbers, Words, gate, in_time, poll, rounds};
 use typed_hub::{Custom, CustomChannel, Hub, Replay, Subscription};
 
 #[test]
@@ -469,10 +471,11 @@ fn close_does_not_wait_for_the_drop_of_captures() {
         });
         hub.publish::<Numbers>(1);
         gate.wait();
-        let closing = thread::spawn(move || guard.close());
-        thread::sleep(Duration::from_millis(20)); // it waits by now
+        // Polled here, so that it waits before the call ends: the drop of the captures is left to the call.
+        let mut closing = guard.close_async();
+        assert!(poll(Pin::new(&mut closing), Waker::noop()).is_pending());
         gate.open();
-        closing.join().unwrap();
+        pollster::block_on(closing);
         drop(let_go);
     });
 }
@@ -492,10 +495,11 @@ fn close_of_an_inline_listener_does_not_wait_for_the_drop_of_captures() {
             thread::spawn(move || hub.publish::<Numbers>(1))
         };
         gate.wait();
-        let closing = thread::spawn(move || guard.close());
-        thread::sleep(Duration::from_millis(20)); // it waits by now
+        // Polled here, so that it waits before the call ends: the drop of the captures is left to the call.
+        let mut closing = guard.close_async();
+        assert!(poll(Pin::new(&mut closing), Waker::noop()).is_pending());
         gate.open();
-        closing.join().unwrap();
+        pollster::block_on(closing);
         drop(let_go);
         publisher.join().unwrap();
     });
@@ -653,7 +657,9 @@ fn a_set_ends_all_its_listeners_before_it_waits() {
         hub.publish::<Words>("a");
         gate.wait();
         let closing = thread::spawn(move || guards.close());
-        thread::sleep(Duration::from_millis(20)); // it waits by now
+        while hub.has_listeners::<Numbers>() {
+            thread::yield_now();
+        }
         hub.publish::<Numbers>(1);
         assert_eq!(log.take(), [0; 0]);
         gate.open();

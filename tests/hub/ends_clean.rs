@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::alone::alone;
-use crate::common::{Log, Numbers, Words, gate, in_time, rounds};
+use crate::common::{Log, Numbers, Words, gate, in_time, poll, rounds};
 use typed_hub::{Hub, WeakHub};
 
 #[test]
@@ -350,15 +350,14 @@ fn flush_returns_while_a_later_event_of_the_same_batch_is_delivered() {
         hub.publish::<Words>("holds the next batch back");
         first.wait();
         hub.publish::<Numbers>(1);
-        thread::scope(|scope| {
-            let flush = scope.spawn(|| hub.flush());
-            thread::sleep(Duration::from_millis(if cfg!(miri) { 5000 } else { 50 }));
-            hub.publish::<Numbers>(2);
-            first.open();
-            second.wait();
-            while !flush.is_finished() {}
-            second.open();
-        });
+        // Polled here, so that it waits for nothing that is published later.
+        let mut flush = hub.flush_async();
+        assert!(poll(Pin::new(&mut flush), Waker::noop()).is_pending());
+        hub.publish::<Numbers>(2);
+        first.open();
+        second.wait();
+        pollster::block_on(flush);
+        second.open();
     });
 }
 
