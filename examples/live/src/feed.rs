@@ -60,7 +60,8 @@ impl Sender {
     /// even written.
     pub(crate) fn send(&mut self, line: impl FnOnce() -> String) {
         // This is the one sender: room that is here stays.
-        let line = (self.0.state().lines < self.0.capacity).then(line);
+        let has_room = self.0.state().lines < self.0.capacity;
+        let line = has_room.then(line);
         let mut state = self.0.state();
         match (line, state.entries.back_mut()) {
             (Some(line), _) => {
