@@ -434,3 +434,32 @@ fn the_end_of_its_hub_leaves_a_thread_that_runs_alone() {
         assert!(calls(&count) <= 1);
     });
 }
+
+/// What the function publishes comes after the event that has woken it, for inline listeners too.
+#[test]
+fn what_it_publishes_comes_later_for_every_kind_of_listener() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    let (weak, is_first) = (hub.downgrade(), AtomicUsize::new(0));
+    worker.on_arrival(move || {
+        if is_first.fetch_add(1, Ordering::SeqCst) == 0
+            && let Some(hub) = weak.upgrade()
+        {
+            hub.publish::<Numbers>(2);
+        }
+    });
+    let (inline, queued) = (Log::new(), Log::new());
+    let (inlined, told) = (inline.clone(), queued.clone());
+    let forward = hub.downgrade();
+    let _guards = (
+        hub.listen_inline::<Numbers>(move |n| inlined.push(*n)),
+        hub.listen::<Numbers>(move |n| told.push(*n)),
+        hub.listen_inline::<Words>(move |_| {
+            if let Some(hub) = forward.upgrade() {
+                hub.publish::<Numbers>(1);
+            }
+        }),
+    );
+    hub.publish::<Words>("go");
+    worker.run_pending();
+    assert_eq!((inline.take(), queued.take()), (vec![1, 2], vec![1, 2]));
+}

@@ -341,8 +341,9 @@ impl<C: Channel> ChannelState<C> {
         self.sites.note(source);
         inline.count(cache);
         if inline.is_reentrant() {
-            wake();
+            // Before user code that may publish on this channel.
             inline.defer(snapshot, Payload::Shared(event));
+            wake();
         } else {
             inline.call(snapshot, &event, wake);
             shared.discard_event::<C>(event);
