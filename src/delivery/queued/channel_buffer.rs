@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::vec;
 
 use super::QueuedListeners;
 use super::budget::Budget;
@@ -165,6 +166,12 @@ impl<C: Channel> ActiveListener<C> {
                 discard_event(&self.listener.shared, Some(event), sequence);
                 count += 1;
             }
+        }
+        if let Some(slot) = &mut self.slot
+            && slot.replay.as_slice().is_empty()
+        {
+            // Its memory would be kept as long as the listener.
+            slot.replay = vec::IntoIter::default();
         }
         (count, true)
     }
