@@ -32,8 +32,12 @@ pub(crate) struct QueueBuffer {
 enum Run {
     /// Events of one buffer, accepted one right after the other.
     Events { buffer: usize, count: usize },
-    /// Listeners that have joined a buffer's channel get their replays.
-    Replay { buffer: usize, sequence: u64 },
+    /// Listeners that have joined a buffer's channel, with these sequence numbers, get their replays.
+    Replay {
+        buffer: usize,
+        first: u64,
+        last: u64,
+    },
 }
 
 impl Run {
@@ -105,15 +109,13 @@ impl QueueBuffer {
         self.buffer(listeners);
         match self.runs.last_mut() {
             // No event lies between the two, so that one run serves both.
-            Some(Run::Replay {
-                buffer,
-                sequence: last,
-            }) if *buffer == listeners.buffer() => {
+            Some(Run::Replay { buffer, last, .. }) if *buffer == listeners.buffer() => {
                 *last = sequence;
             }
             _ => self.runs.push(Run::Replay {
                 buffer: listeners.buffer(),
-                sequence,
+                first: sequence,
+                last: sequence,
             }),
         }
     }
@@ -139,8 +141,8 @@ impl QueueBuffer {
             if let Some(buffer) = &mut self.buffers[run.buffer()] {
                 match *run {
                     Run::Events { count, .. } => buffer.deliver(count),
-                    Run::Replay { sequence, .. } => {
-                        delivered += buffer.replay(sequence, &mut Budget::unbounded()).0;
+                    Run::Replay { last, .. } => {
+                        delivered += buffer.replay(last, &mut Budget::unbounded()).0;
                     }
                 }
             }
@@ -183,8 +185,8 @@ impl QueueBuffer {
                     }
                     *count == 0
                 }
-                Run::Replay { sequence, .. } if *sequence < end => {
-                    let (replayed, is_done) = buffer.replay(*sequence, budget);
+                Run::Replay { first, last, .. } if *first < end => {
+                    let (replayed, is_done) = buffer.replay(*last, budget);
                     delivered += replayed;
                     is_done
                 }
@@ -213,7 +215,7 @@ impl QueueBuffer {
         let buffer = self.buffers[run.buffer()].as_ref();
         match run {
             Run::Events { .. } => buffer.and_then(|buffer| buffer.next()).unwrap_or(self.end),
-            Run::Replay { sequence, .. } => sequence,
+            Run::Replay { first, .. } => first,
         }
     }
 
