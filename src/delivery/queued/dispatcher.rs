@@ -229,12 +229,6 @@ impl Worker {
     pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
         self.queue.arrived()
     }
-
-    /// Whether there is something to deliver.
-    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-    pub(super) fn has_work(&self) -> bool {
-        self.queue.has_work()
-    }
 }
 
 impl Drop for Worker {

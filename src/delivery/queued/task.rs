@@ -34,16 +34,20 @@ impl Dispatcher {
 }
 
 async fn deliver(mut worker: Worker) {
+    // Across arrivals: two hubs that answer each other would otherwise keep the thread for ever.
+    let mut left = SLICE;
     while worker.arrived().await {
-        let end = Instant::now() + SLICE;
+        let begun = Instant::now();
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || worker.run_pending_for(left) == 0 {
+            let rest = left.saturating_sub(begun.elapsed());
+            if rest.is_zero() || worker.run_pending_for(rest) == 0 {
                 break;
             }
         }
-        if worker.has_work() {
+        left = left.saturating_sub(begun.elapsed());
+        if left.is_zero() {
             page::next_task().await;
+            left = SLICE;
         }
     }
 }
