@@ -211,6 +211,34 @@ fn a_listener_that_joins_between_two_calls_gets_only_what_comes_after() {
 }
 
 #[test]
+fn a_replay_does_not_wait_for_one_that_a_callback_of_the_same_call_asks_for() {
+    let (hub, mut worker) = Hub::builder().build_with_worker();
+    hub.publish::<Custom<Kept>>("k".to_owned());
+    let log = Log::new();
+    let listen = |name: &'static str| {
+        let (weak, log) = (hub.downgrade(), log.clone());
+        move || {
+            let hub = weak.upgrade().unwrap();
+            let late = hub.listener::<Custom<Kept>>().replay(Replay::All);
+            let kept = log.clone();
+            late.listen(move |k| kept.push(format!("{name}{k}")))
+                .detach();
+        }
+    };
+    let (first, second) = (listen("a"), listen("b"));
+    let _guard = hub.listen::<Numbers>(move |n| {
+        if *n == 1 {
+            second();
+        }
+    });
+    (0..2).for_each(|n| hub.publish::<Numbers>(n));
+    assert_eq!(worker.run_pending_at_most(1), 1);
+    first();
+    assert_eq!((worker.run_pending(), log.take()), (2, vec!["ak".into()]));
+    assert_eq!((worker.run_pending(), log.take()), (1, vec!["bk".into()]));
+}
+
+#[test]
 fn flush_waits_for_what_a_bounded_call_has_left() {
     in_time(|| {
         let (hub, mut worker) = Hub::builder().build_with_worker();
@@ -297,6 +325,8 @@ fn a_bounded_call_keeps_the_memory_bounded() {
         while hub.try_publish::<Numbers>(1).is_ok() {
             accepted += 1;
         }
+        let queue = hub.inspect().queue;
+        assert!(queue.depth <= queue.peak, "{queue:?}");
         worker.run_pending_at_most(1);
     }
     // As many as the queue holds, as many again that the worker has taken, and what it delivered.

@@ -186,9 +186,12 @@ impl QueueBuffer {
                     *count == 0
                 }
                 Run::Replay { first, last, .. } if *first < end => {
-                    let (replayed, is_done) = buffer.replay(*last, budget);
+                    let (replayed, is_done) = buffer.replay((*last).min(end - 1), budget);
                     delivered += replayed;
-                    is_done
+                    if is_done {
+                        *first = end;
+                    }
+                    is_done && *last < end
                 }
                 Run::Replay { .. } => false,
             };
