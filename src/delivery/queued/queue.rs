@@ -231,12 +231,6 @@ impl Queue {
         ready
     }
 
-    /// Whether there is something for a worker to deliver.
-    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-    pub(super) fn has_work(&self) -> bool {
-        self.state.lock().has_work()
-    }
-
     /// Removes the waker of a task that no longer waits for an arrival.
     pub(super) fn forget_arrival(&self, key: WakerKey) {
         let forgotten = self.state.lock().arrival.tasks.remove(key);
@@ -376,9 +370,10 @@ impl Queue {
 
     pub(crate) fn depth(&self) -> Depth {
         let state = self.state.lock();
+        let waiting = state.pending.len() + state.left.unwrap_or(0);
         Depth {
-            waiting: state.pending.len() + state.left.unwrap_or(0),
-            peak: state.peak,
+            waiting,
+            peak: state.peak.max(waiting),
             capacity: state.capacity,
         }
     }

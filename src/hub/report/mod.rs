@@ -45,7 +45,7 @@ pub struct QueueReport {
     pub depth: usize,
     /// The largest depth so far.
     pub peak: usize,
-    /// The depth at which `publish` blocks.
+    /// How many events may wait, beyond those that a bounded call has left, before `publish` blocks.
     pub capacity: usize,
 }
 
