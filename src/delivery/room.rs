@@ -32,8 +32,8 @@ pub(crate) struct Waiting {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Capacity,
-    /// Exceeds the capacity: inside a callback or a predicate, and on the consumer's thread, where
-    /// waiting for room might never end; and for the auth category, which waits for no listener.
+    /// Exceeds the capacity: inside a callback or a predicate, on the consumer's thread, and in a page,
+    /// where waiting for room might never end; and for the auth category, which waits for no listener.
     None,
 }
 

@@ -27,8 +27,8 @@ use crate::envelope::{Envelope, Source};
 /// A [local listener](Self::listen_local) is a queued listener in all other respects: in one order
 /// with all others of the hub, isolated, and ended by its guard. The guard is `Send`. If it ends the
 /// listener on another thread, no call begins any more, and the next call of the worker, or its drop,
-/// drops the callback's captures: they never leave their thread. The worker's drop ends its local
-/// listeners.
+/// drops the callback's captures: they never leave their thread. The worker's drop drops the
+/// captures of its local listeners, and none of them is called any more.
 ///
 /// Its methods take `&self`, so that a callback can use an `Rc<LocalWorker>`, for listeners of a
 /// window that it opens. Inside a callback of this hub the worker delivers nothing. A callback that is

@@ -93,7 +93,7 @@ struct Inner {
     shared: Arc<HubShared>,
     registry: Registry,
     channels: Arc<Channels>,
-    /// The thread started by the first `listen`, or `None` when a [`Worker`] dispatches.
+    /// The thread, in a page the task, started by the first `listen`, or `None` when a [`Worker`] dispatches.
     dispatcher: OnceLock<Option<Dispatcher>>,
 }
 
