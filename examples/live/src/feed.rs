@@ -123,6 +123,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_written_under_no_lock() {
+        let (mut sender, feed) = Feed::new(1);
+        sender.send(|| feed.0.state.try_lock().is_ok().to_string());
+        assert_eq!(feed.0.take(), Some(line("true")));
+    }
+
+    #[test]
     fn a_lost_event_is_not_written() {
         let (mut sender, _feed) = Feed::new(0);
         sender.send(|| unreachable!("there is no room"));
