@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
@@ -349,6 +349,31 @@ async fn a_listener_that_publishes_for_ever_lets_the_page_paint() {
 }
 
 #[wasm_bindgen_test]
+async fn two_hubs_that_answer_each_other_for_ever_let_the_page_paint() {
+    let hubs = [Hub::new(), Hub::new()];
+    let calls = Rc::new(Cell::new(0_u64));
+    let guards = [(0, 1), (1, 0)].map(|(one, other)| {
+        let (weak, counted) = (hubs[other].downgrade(), Rc::clone(&calls));
+        hubs[one].listen_local::<Numbers>(move |n| {
+            counted.set(counted.get() + 1);
+            weak.upgrade().unwrap().publish::<Numbers>(n + 1);
+        })
+    });
+    hubs[0].publish::<Numbers>(0);
+    let mut before = 0;
+    for _ in 0..3 {
+        let began = js_sys::Date::now();
+        frame().await;
+        let late = js_sys::Date::now() - began;
+        assert!(late < 500.0, "{late} ms");
+        sleep(20).await;
+        assert!(calls.get() > before, "and the hubs get on");
+        before = calls.get();
+    }
+    drop(guards);
+}
+
+#[wasm_bindgen_test]
 async fn a_slow_listener_leaves_the_rest_of_a_burst_to_the_next_task() {
     let hub = Hub::new();
     let calls = Rc::new(Cell::new(0));
@@ -430,13 +455,4 @@ async fn a_listeners_panic_harms_no_other_and_is_reported() {
     assert_eq!((calls.get(), log.take()), (3, vec![0, 1, 2]));
     let said = "listener view on channel number panicked: torn";
     assert_eq!(*reports.lock().unwrap(), [said]);
-}
-
-/// Where they do not, the docs say so, and this suite runs all the same.
-#[wasm_bindgen_test]
-fn a_poll_that_is_not_ready_is_no_trap() {
-    let hub = Hub::new();
-    let mut receiver = hub.receiver::<Numbers>();
-    let waiting = pin!(receiver.recv_async()).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(waiting, Poll::Pending));
 }

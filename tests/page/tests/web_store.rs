@@ -346,9 +346,11 @@ async fn a_sign_out_in_another_tab_is_told_at_once() {
     drop(client);
     sleep(50).await;
     assert!(*ended.borrow(), "the task ends with the client");
-    let mut told = pin!(hub.flush_async());
-    told.as_mut().await;
+    hub.flush_async().await;
+    kinds.take();
     tell(Some("tabs"));
+    sleep(50).await;
+    assert_eq!(kinds.take(), []);
 }
 
 /// The client follows no events where there are none.
