@@ -60,7 +60,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | publish often on one channel | [`publisher`](Self::publisher) | the same |
 /// | listen | [`listen`](Self::listen); with a name, a replay, envelopes: [`listener`](Self::listener) | the hub's thread, in order |
 /// | listen to every channel | [`listen_any`](Self::listen_any) | the hub's thread, in order |
-/// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for) | the hub's thread; the caller, which blocks |
+/// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for), [`wait_for_async`](Self::wait_for_async) | the hub's thread; the caller, which blocks, or its task |
 /// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
 /// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker) | where the [`LocalWorker`] is |
