@@ -4,10 +4,12 @@
 //! on another one.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::{Bounds, Event, Got, Kept, Kind, Latest, Place, Plain, Pull, Which, on};
 use crate::common::{Log, in_time};
@@ -55,6 +57,15 @@ impl Spec {
     }
 }
 
+/// How far a call of a worker goes.
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    None,
+    Events(usize),
+    /// No time: it delivers one event.
+    NoTime,
+}
+
 /// Hubs are meant modulo their number, listeners and receivers likewise.
 #[derive(Clone, Debug)]
 enum Op {
@@ -63,7 +74,7 @@ enum Op {
     Publish(usize, Which, u32),
     TryPublish(usize, Which, u32),
     /// Pumps the worker, here or on another thread.
-    Pump(usize, bool),
+    Pump(usize, bool, Bound),
     Flush(usize),
     Recv(usize),
     /// Ends a listener, by `close` or by drop.
@@ -73,6 +84,12 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let hub = || 0..6_usize;
+    let bound = prop_oneof![
+        3 => Just(Bound::None),
+        3 => (0..4_usize).prop_map(Bound::Events),
+        1 => Just(Bound::NoTime),
+    ];
+    let pump = (hub(), prop::bool::weighted(0.2), bound);
     let action = prop_oneof![
         3 => Just(Action::Nothing),
         1 => Just(Action::Panic),
@@ -97,7 +114,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => receiver.prop_map(|(hub, which, bounds)| Op::Receiver(hub, which, bounds)),
         7 => publish().prop_map(|(hub, which, left)| Op::Publish(hub, which, left)),
         5 => publish().prop_map(|(hub, which, left)| Op::TryPublish(hub, which, left)),
-        4 => (hub(), prop::bool::weighted(0.2)).prop_map(|(hub, away)| Op::Pump(hub, away)),
+        5 => pump.prop_map(|(hub, away, bound)| Op::Pump(hub, away, bound)),
         1 => hub().prop_map(Op::Flush),
         5 => any::<usize>().prop_map(Op::Recv),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(index, close)| Op::End(index, close)),
@@ -111,9 +128,8 @@ enum Told {
     Nothing,
     Refused,
     Got(Got),
-    /// How many events were delivered. The model leaves open whether a replay counts when the
-    /// listener was closed in the same turn.
-    Pumped(u64),
+    /// How many events were delivered.
+    Pumped(usize),
 }
 
 impl Told {
@@ -235,10 +251,14 @@ impl Real {
                     return Told::Refused;
                 }
             }
-            Op::Pump(hub, away) => {
+            Op::Pump(hub, away, bound) => {
                 self.is_here[hub % count] = !away;
                 let (_, worker) = &mut self.hubs[hub % count];
-                let mut pump = || worker.run_pending() as u64;
+                let mut pump = || match bound {
+                    Bound::None => worker.run_pending(),
+                    Bound::Events(limit) => worker.run_pending_at_most(limit),
+                    Bound::NoTime => worker.run_pending_for(Duration::ZERO),
+                };
                 let delivered = if away {
                     thread::scope(|scope| scope.spawn(pump).join().unwrap())
                 } else {
@@ -264,7 +284,7 @@ impl Real {
 
     /// Ends everything, and says how many events are alive still.
     fn end(self) -> usize {
-        let guards = std::mem::take(&mut *self.world.guards.lock().unwrap());
+        let guards = mem::take(&mut *self.world.guards.lock().unwrap());
         drop((guards, self.receivers, self.hubs));
         Arc::strong_count(&self.world.alive) - 1
     }
@@ -291,6 +311,8 @@ struct HubModel {
     now: u64,
     is_here: bool,
     queue: VecDeque<Queued>,
+    /// What a bounded call of the worker has left: it takes no room in the queue.
+    left: VecDeque<Queued>,
     kept: [VecDeque<Item>; 3],
     /// Inline events that wait for the present one to reach every inline listener.
     deferred: Option<VecDeque<(Vec<usize>, Item)>>,
@@ -313,7 +335,7 @@ enum Queued {
 struct Listener {
     spec: Spec,
     since: u64,
-    missed: Vec<Item>,
+    missed: VecDeque<Item>,
     alive: bool,
 }
 
@@ -398,9 +420,16 @@ impl Model {
                 }
                 self.accept(hub % count, which, item);
             }
-            Op::Pump(hub, away) => {
+            Op::Pump(hub, away, bound) => {
                 self.hubs[hub % count].is_here = !away;
-                return Told::Pumped(self.pump(hub % count));
+                let mut budget = match bound {
+                    Bound::None => usize::MAX,
+                    Bound::Events(limit) => limit,
+                    Bound::NoTime => 1,
+                };
+                let all = budget;
+                self.pump(hub % count, &mut budget);
+                return Told::Pumped(all - budget);
             }
             Op::Flush(_) => {}
             Op::Recv(index) => {
@@ -422,7 +451,7 @@ impl Model {
     /// Whether to flush the hub on the thread of the program does not wait for ever.
     fn may_flush(&self, hub: usize) -> bool {
         let hub = &self.hubs[hub % self.hubs.len()];
-        hub.is_here || hub.queue.is_empty()
+        hub.is_here || hub.queue.is_empty() && hub.left.is_empty()
     }
 
     fn item(&mut self, left: u32) -> Item {
@@ -431,7 +460,7 @@ impl Model {
         Item { id, left }
     }
 
-    fn missed(&self, hub: usize, which: Which, replay: Replay) -> Vec<Item> {
+    fn missed(&self, hub: usize, which: Which, replay: Replay) -> VecDeque<Item> {
         let kept = &self.hubs[hub].kept[which as usize];
         let skipped = kept.len().saturating_sub(which.replays(replay));
         kept.iter().skip(skipped).copied().collect()
@@ -439,7 +468,7 @@ impl Model {
 
     fn listen(&mut self, spec: Spec) {
         let hub = spec.hub % self.hubs.len();
-        let mut missed = Vec::new();
+        let mut missed = VecDeque::new();
         if let Kind::Queued(replay) = spec.kind
             && spec.which.replays(replay) > 0
         {
@@ -539,34 +568,53 @@ impl Model {
         self.listeners[index].alive &= spec.kind != Kind::Once;
     }
 
-    /// How many events were delivered, replayed ones included.
-    fn pump(&mut self, hub: usize) -> u64 {
-        let mut count = 0;
-        for queued in std::mem::take(&mut self.hubs[hub].queue) {
-            count += match queued {
-                Queued::CatchUp(index) => self.catch_up(index),
+    /// Delivers what waits when it is called, as far as the budget of events goes, replayed ones
+    /// included.
+    fn pump(&mut self, hub: usize, budget: &mut usize) {
+        let here = &mut self.hubs[hub];
+        let mut waiting = here.left.len() + here.queue.len();
+        while waiting > 0 {
+            let here = &mut self.hubs[hub];
+            if here.left.is_empty() {
+                here.left = mem::take(&mut here.queue);
+            }
+            let Some(&next) = here.left.front() else {
+                unreachable!("something waits");
+            };
+            let is_done = match next {
+                Queued::CatchUp(index) => self.catch_up(index, budget),
                 Queued::Event(which, item, number) => {
-                    for index in self.those(hub, which, false) {
-                        if self.listeners[index].since <= number {
-                            self.call(index, item);
+                    spend(budget) && {
+                        for index in self.those(hub, which, false) {
+                            if self.listeners[index].since <= number {
+                                self.call(index, item);
+                            }
                         }
+                        true
                     }
-                    1
                 }
             };
+            if !is_done {
+                return;
+            }
+            self.hubs[hub].left.pop_front();
+            waiting -= 1;
         }
-        count
     }
 
-    /// The events that the listener is told: none after it has ended.
-    fn catch_up(&mut self, index: usize) -> u64 {
-        let missed = std::mem::take(&mut self.listeners[index].missed);
-        let mut count = 0;
-        for item in missed {
-            count += u64::from(self.listeners[index].alive);
+    /// Tells the listener what it has missed, as far as the budget goes, and nothing after it has
+    /// ended; says whether that was everything.
+    fn catch_up(&mut self, index: usize, budget: &mut usize) -> bool {
+        while self.listeners[index].alive
+            && let Some(&item) = self.listeners[index].missed.front()
+        {
+            if !spend(budget) {
+                return false;
+            }
+            self.listeners[index].missed.pop_front();
             self.call(index, item);
         }
-        count
+        true
     }
 
     /// The numbers of envelopes are in the order of acceptance, and an event has one number and one
@@ -587,6 +635,12 @@ impl Model {
     }
 }
 
+fn spend(budget: &mut usize) -> bool {
+    let is_left = *budget > 0;
+    *budget -= usize::from(is_left);
+    is_left
+}
+
 fn play(hubs: usize, program: &[Op]) -> TestCaseResult {
     let (mut real, mut model) = (Real::new(hubs), Model::new(hubs));
     // Says whether a receiver was told something.
@@ -604,7 +658,7 @@ fn play(hubs: usize, program: &[Op]) -> TestCaseResult {
     // An event is forwarded up to three times, each time perhaps to the hub that was pumped before.
     for round in 0..5 {
         for hub in 0..hubs {
-            perform(&mut real, &Op::Pump(hub, round % 2 == 1))?;
+            perform(&mut real, &Op::Pump(hub, round % 2 == 1, Bound::None))?;
         }
     }
     for index in 0..real.receivers.len() {
