@@ -242,7 +242,9 @@ fn a_drop_that_panics_is_reported_on_every_way_it_ends() {
         },
         |_hub, worker, _guard| mem::forget(worker),
     ];
-    for way in ways {
+    // The interpreter refuses what is leaked, and the last way leaks the worker.
+    let ways = &ways[..if cfg!(miri) { 4 } else { 5 }];
+    for way in ways.iter().copied() {
         let log = reports.clone();
         thread::spawn(move || {
             let (hub, worker, guard) = listening(&log);
