@@ -2,9 +2,9 @@
 //! builds the page first, so that panics unwind, and installs what this needs.
 #![cfg(not(target_family = "wasm"))]
 
-#[path = "../../../tests/servers/real/chromium.rs"]
+#[path = "../../../../tests/servers/real/chromium.rs"]
 mod chromium;
-#[path = "../../../tests/servers/real/server.rs"]
+#[path = "../../../../tests/servers/real/server.rs"]
 mod server;
 
 use std::fs;
