@@ -497,13 +497,6 @@ async fn on_cognito(server: &Ministack) -> Application<CognitoProvider> {
     Application::around(provider, loopback, bye)
 }
 
-/// What a user does on the page of a pool.
-async fn sign_in_to_pool(browser: &Chromium, password: &str) {
-    browser.fill("input[name=username]", "ada").await;
-    browser.fill("input[name=password]", password).await;
-    browser.click("button[type=submit]").await;
-}
-
 #[tokio::test]
 #[ignore = "needs ministack and a browser: tests/run servers installs them"]
 async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
@@ -513,11 +506,11 @@ async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
     let user = app
         .sign_in_in_browser(app.options(), async |page| {
             browser.open(&page).await;
-            sign_in_to_pool(&browser, "Wrong-Horse-7").await;
+            browser.log_in_to_pool("Wrong-Horse-7").await;
             let why = browser.text(".error").await;
             assert_eq!(why, "Incorrect username or password.");
             assert_eq!((app.trace)(), [""; 0], "F27");
-            sign_in_to_pool(&browser, PASSWORD).await;
+            browser.log_in_to_pool(PASSWORD).await;
         })
         .await
         .unwrap();
@@ -535,7 +528,7 @@ async fn f27_f28_f29_f23_in_and_out_of_a_pool() {
     let state = "日本語 👩\u{200d}🚀 /cart?a=b&c=d#e";
     let signed_in = app.sign_in_in_browser(app.options_with(state), async |page| {
         browser.open(&page).await;
-        sign_in_to_pool(&browser, PASSWORD).await;
+        browser.log_in_to_pool(PASSWORD).await;
     });
     signed_in.await.unwrap();
     let first = format!("customOAuthState: {state}");
@@ -551,7 +544,7 @@ async fn f33_f35_f39_a_code_of_a_pool() {
     let page = app.begin(app.options_with("before")).await;
     browser.open(page.as_str()).await;
     app.restart();
-    sign_in_to_pool(&browser, PASSWORD).await;
+    browser.log_in_to_pool(PASSWORD).await;
     let callback = app.callback().await;
     app.client.complete_redirect(&callback).await.unwrap();
     let own = ["customOAuthState: before", SIGNED_IN[0], SIGNED_IN[1]];
@@ -563,7 +556,7 @@ async fn f33_f35_f39_a_code_of_a_pool() {
 
     let page = app.begin(app.options()).await;
     browser.open(page.as_str()).await;
-    sign_in_to_pool(&browser, PASSWORD).await;
+    browser.log_in_to_pool(PASSWORD).await;
     let spoilt = app.callback().await.replace("code=", "code=x");
     let failed = app.client.complete_redirect(&spoilt).await;
     assert!(matches!(failed, Err(RedirectError::Provider(_))), "F33");
@@ -571,7 +564,7 @@ async fn f33_f35_f39_a_code_of_a_pool() {
 
     let page = app.begin(app.options()).await;
     browser.open(page.as_str()).await;
-    sign_in_to_pool(&browser, PASSWORD).await;
+    browser.log_in_to_pool(PASSWORD).await;
     let callback = app.callback().await;
     drop(server);
     let failed = app.client.complete_redirect(&callback).await;

@@ -118,6 +118,15 @@ impl Chromium {
     }
 }
 
+/// What a user does on the page of a Cognito user pool.
+impl Chromium {
+    pub(crate) async fn log_in_to_pool(&self, password: &str) {
+        self.fill("input[name=username]", "ada").await;
+        self.fill("input[name=password]", password).await;
+        self.click("button[type=submit]").await;
+    }
+}
+
 impl Driver {
     fn start() -> Self {
         let port = free_port();

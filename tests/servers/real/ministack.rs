@@ -1,10 +1,7 @@
 //! A Cognito user pool on this machine.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Config, Credentials, Region};
@@ -15,14 +12,13 @@ use aws_sdk_cognitoidentityprovider::types::{
 use typed_hub::auth::cognito::{CognitoFlow, CognitoProvider};
 
 use crate::pages::plain_client;
-use crate::server::{Folder, Server, free_port, installed};
+use crate::server::CognitoServer;
 
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const BACK: &str = "http://127.0.0.1:49153/callback";
 
 pub(crate) struct Ministack {
-    _server: Server,
-    _state: Folder,
+    _server: CognitoServer,
     pub(crate) endpoint: String,
     pub(crate) admin: Client,
 }
@@ -36,38 +32,16 @@ pub(crate) struct Pool {
 
 impl Ministack {
     pub(crate) fn start() -> Self {
-        let port = free_port();
-        let state = Folder::new(&format!("ministack-{port}"));
-        let mut command = Command::new(installed("ministack/bin/ministack"));
-        command
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("AUTH", "true")
-            .env("STATE_DIR", state.path())
-            .env("SERVICES", "cognito-idp,cognito-identity,ses,iam,sts")
-            .env("IOT_MTLS_ENABLED", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let server = Server::start(&mut command);
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                since.elapsed() < Duration::from_secs(30),
-                "ministack does not start"
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
-        let endpoint = format!("http://127.0.0.1:{port}");
+        let server = CognitoServer::start();
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(&endpoint);
+            .endpoint_url(&server.endpoint);
         Self {
+            endpoint: server.endpoint.clone(),
             _server: server,
-            _state: state,
-            endpoint,
             admin: Client::from_conf(config.build()),
         }
     }

@@ -6,7 +6,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -78,6 +78,41 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server of Cognito user pools.
+pub struct CognitoServer {
+    _server: Server,
+    _state: Folder,
+    pub endpoint: String,
+}
+
+impl CognitoServer {
+    pub fn start() -> Self {
+        let port = free_port();
+        let state = Folder::new(&format!("ministack-{port}"));
+        let mut command = Command::new(installed("ministack/bin/ministack"));
+        command
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("AUTH", "true")
+            .env("STATE_DIR", state.path())
+            .env("SERVICES", "cognito-idp,cognito-identity,ses,iam,sts")
+            .env("IOT_MTLS_ENABLED", "0")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let server = Server::start(&mut command);
+        let since = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(since.elapsed() < PATIENCE, "ministack does not start");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Self {
+            _server: server,
+            _state: state,
+            endpoint: format!("http://127.0.0.1:{port}"),
+        }
     }
 }
 
