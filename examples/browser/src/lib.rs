@@ -57,8 +57,9 @@ fn pool() {
 fn provider() {
     let back = format!("{}/", window().unwrap_throw().origin());
     let provider = OidcProvider::builder()
-        .issuer(issuer())
-        .client_id("app")
+        .issuer(meta("issuer"))
+        .discovery_url(meta("discovery-url"))
+        .client_id(meta("client-id"))
         .redirect_uris([back.clone()])
         .scopes(["openid", "email"])
         .build();
@@ -197,8 +198,9 @@ fn find(within: &web_sys::Node, selector: &str) -> Element {
     found.ok().flatten().expect("index.html has it")
 }
 
-fn issuer() -> String {
-    find(&document(), "meta[name=issuer]")
+/// What `index.html` says under this name.
+fn meta(name: &str) -> String {
+    find(&document(), &format!("meta[name={name}]"))
         .get_attribute("content")
         .unwrap_or_default()
 }

@@ -1,9 +1,10 @@
-//! The page of this example as a user sees it: in Chromium, with a real OpenID provider. `tests/run servers`
-//! builds the page first, so that panics unwind, and installs what this needs.
+//! The page of this example as a user sees it: in Chromium, with a real OpenID provider and a Cognito user
+//! pool. `tests/run servers` builds the page first, so that panics unwind, and installs what this needs.
 #![cfg(not(target_family = "wasm"))]
 
 #[path = "../../../../tests/servers/real/chromium.rs"]
 mod chromium;
+mod pool;
 #[path = "../../../../tests/servers/real/server.rs"]
 mod server;
 
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use chromium::Chromium;
+use pool::{PASSWORD, Pool};
 use serde_json::json;
 use server::{OidcServer, PATIENCE};
 
@@ -25,20 +27,32 @@ struct Page {
 
 impl Page {
     fn serve(issuer: &str) -> Self {
+        Self::serve_with(|_| vec![("issuer", issuer.to_owned())])
+    }
+
+    /// With these values of the page's `meta` elements, from the address it is served at.
+    fn serve_with(metas: impl FnOnce(&str) -> Vec<(&'static str, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let issuer = issuer.to_owned();
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let mut page = fs::read_to_string(here.join("index.html")).unwrap();
+        for (name, value) in metas(&address) {
+            let before = format!("<meta name=\"{name}\" content=\"");
+            let (head, rest) = page.split_once(&before).unwrap();
+            let (_, rest) = rest.split_once('"').unwrap();
+            page = format!("{head}{before}{value}\"{rest}");
+        }
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let issuer = issuer.clone();
-                thread::spawn(move || answer(stream, &issuer));
+                let page = page.clone();
+                thread::spawn(move || answer(stream, &page));
             }
         });
         Self { address }
     }
 }
 
-fn answer(mut stream: TcpStream, issuer: &str) {
+fn answer(mut stream: TcpStream, page: &str) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let first = lines
         .next()
@@ -53,11 +67,7 @@ fn answer(mut stream: TcpStream, issuer: &str) {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let built = std::env::var_os("BROWSER_PAGE").map_or_else(|| here.join("pkg"), PathBuf::from);
     let (kind, body) = match path {
-        "/" => {
-            let page = fs::read_to_string(here.join("index.html")).unwrap();
-            let page = page.replace("http://127.0.0.1:9000", issuer);
-            ("text/html", page.into_bytes())
-        }
+        "/" => ("text/html", page.as_bytes().to_vec()),
         "/pkg/browser.js" => (
             "text/javascript",
             fs::read(built.join("browser.js")).unwrap(),
@@ -217,6 +227,39 @@ async fn signs_in_by_redirect_in_the_same_page() {
     browser.shows("#provider .user", "no user").await;
     assert_eq!(browser.events("provider").await, "signedOut", "F42");
     assert_eq!(server.count("grant.revoked"), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs ministack and a browser: tests/run servers installs them"]
+async fn signs_in_by_redirect_with_a_user_pool_of_cognito() {
+    let pool = Pool::start();
+    let page = Page::serve_with(|address| {
+        let client_id = pool.client(&format!("{address}/"));
+        vec![
+            ("issuer", pool.issuer()),
+            ("client-id", client_id),
+            ("discovery-url", pool.discovery_url()),
+        ]
+    });
+    pool.add_user("ada");
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.click("#provider .sign-in").await;
+    browser.log_in_to_pool("Wrong-Horse-7").await;
+    browser.shows(".error", "Incorrect username").await;
+    browser.log_in_to_pool(PASSWORD).await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .user", "ada").await;
+    let told = browser.events("provider").await;
+    assert_eq!(told, "signInWithRedirect signedIn", "F28");
+
+    browser.open_page(&page.address).await;
+    browser.shows("#provider .user", "ada").await;
+    assert_eq!(browser.events("provider").await, "", "F38");
+    browser.click("#provider .sign-out").await;
+    browser.shows("#provider .user", "no user").await;
+    assert_eq!(browser.events("provider").await, "signedOut", "F23");
+    assert_eq!(browser.text("#provider .error").await, "");
 }
 
 #[tokio::test]
