@@ -1,7 +1,10 @@
 //! A hub's task on the microtask queue of a page, which calls its queued listeners.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::dispatcher::Worker;
@@ -35,8 +38,13 @@ impl Dispatcher {
 
 async fn deliver(mut worker: Worker) {
     // Across arrivals: two hubs that answer each other would otherwise keep the thread for ever.
-    let mut left = SLICE;
+    let (mut left, mut next_task) = (SLICE, None);
     while worker.arrived().await {
+        if let Some(next) = &mut next_task
+            && is_over(next).await
+        {
+            (left, next_task) = (SLICE, None);
+        }
         let begun = Instant::now();
         loop {
             let rest = left.saturating_sub(begun.elapsed());
@@ -45,9 +53,17 @@ async fn deliver(mut worker: Worker) {
             }
         }
         left = left.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            page::next_task().await;
-            left = SLICE;
+        if left < SLICE / 2 {
+            let next = next_task.get_or_insert_with(|| Box::pin(page::next_task()));
+            if left.is_zero() {
+                next.await;
+                (left, next_task) = (SLICE, None);
+            }
         }
     }
+}
+
+/// Whether a future has ended, without waiting for its end.
+async fn is_over(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+    poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_ready())).await
 }

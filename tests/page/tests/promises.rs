@@ -12,11 +12,14 @@ use std::task::{Context, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use js_sys::{Function, Reflect, global};
 use page::{Numbers, Words, frame, sleep};
 use typed_hub::{
     AnyEnvelope, Hub, Overflow, ReceiverOptions, RecvError, Replay, Subscription, SubscriptionSet,
     TryRecvError,
 };
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -346,6 +349,44 @@ async fn a_listener_that_publishes_for_ever_lets_the_page_paint() {
     let ended = calls.get();
     sleep(1).await;
     assert_eq!(calls.get(), ended);
+}
+
+/// A browser delays the timers of a page that is not shown by a second and more.
+#[wasm_bindgen_test]
+async fn the_rest_of_a_burst_waits_for_no_timer() {
+    let hub = Hub::new();
+    let calls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&calls);
+    let _guard = hub.listen_local::<Numbers>(move |_| {
+        counted.set(counted.get() + 1);
+        let end = js_sys::Date::now() + 5.0;
+        while js_sys::Date::now() < end {}
+    });
+    let mut late = Box::pin(sleep(1_000));
+    assert!(is_pending(late.as_mut()), "its timer is set");
+    let _no_timers = NoTimers::begin();
+    (0..20).for_each(|n| hub.publish::<Numbers>(n));
+    let flushed = select(Box::pin(hub.flush_async()), late).await;
+    assert!(matches!(flushed, Either::Left(_)), "{}", calls.get());
+    assert_eq!(calls.get(), 20);
+}
+
+/// While it lives, no new timer fires.
+struct NoTimers(JsValue);
+
+impl NoTimers {
+    fn begin() -> Self {
+        let before = Reflect::get(&global(), &"setTimeout".into()).unwrap();
+        let never = Function::new_no_args("return 0");
+        Reflect::set(&global(), &"setTimeout".into(), &never).unwrap();
+        Self(before)
+    }
+}
+
+impl Drop for NoTimers {
+    fn drop(&mut self) {
+        Reflect::set(&global(), &"setTimeout".into(), &self.0).unwrap();
+    }
 }
 
 #[wasm_bindgen_test]
