@@ -1,6 +1,9 @@
 //! Sign-in by redirect in the same page.
 
-use wasm_bindgen::JsValue;
+use js_sys::Reflect;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Window, window};
 
 use super::AuthClient;
@@ -11,6 +14,7 @@ use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{RedirectOptions, without_callback};
 use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
+use crate::sync::page;
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// Begins a sign-in by redirect, and leaves this page for that of the provider. Exists in a page only
@@ -20,17 +24,33 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// the feature `web-store`. When the user comes back, the redirect URI loads the page anew: call
     /// [`complete_redirect_in_page`](Self::complete_redirect_in_page) whenever the page starts.
     ///
+    /// The future does not end while the page is being left. It ends if the user goes back and the browser
+    /// shows this page again as it was left: the sign-in is then cancelled. If the future is dropped, the
+    /// sign-in goes on; [`cancel_redirect`](Self::cancel_redirect) ends it.
+    ///
     /// # Errors
     ///
-    /// [`RedirectError`]: no sign-in has begun, and the page stays. [`NotOpened`](RedirectError::NotOpened)
-    /// if there is no page to leave, as in a worker, or the address is not one of `https` or `http`.
+    /// [`Cancelled`](RedirectError::Cancelled) if the user has come back without signing in, and
+    /// [`AlreadySignedIn`](RedirectError::AlreadySignedIn) if another page has signed in meanwhile. Any
+    /// other [`RedirectError`]: no sign-in has begun, and the page stays.
+    /// [`NotOpened`](RedirectError::NotOpened) if there is no page to leave, as in a worker, or the address
+    /// is not one of `https` or `http`.
     pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
-        let (page, _, mut guard) = self.begin_redirect(options).await?;
-        if leave_for(&page).is_none() {
+        let (page, state, mut guard) = self.begin_redirect(options).await?;
+        let Some(window) = leave_for(&page) else {
             return not_opened(guard).await;
-        }
+        };
         guard.disarm();
-        Ok(())
+        until_shown_again(&window).await;
+        if let Ok(Some(_)) = self.current_user().await {
+            return Err(RedirectError::AlreadySignedIn);
+        }
+        let why = RedirectAbort::GivenUp(state);
+        let ended = self
+            .inner
+            .submit(move |machine, _| machine.abort_redirect(why)); // F31
+        ended.outcome().await?;
+        Err(RedirectError::Cancelled)
     }
 
     /// Completes a sign-in by redirect if the page has been loaded by the callback of one: call it whenever
@@ -55,13 +75,42 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-fn leave_for(page: &AuthorizeUrl) -> Option<()> {
+fn leave_for(page: &AuthorizeUrl) -> Option<Window> {
     // Any other scheme runs a script, or a program.
     let is_page = ["https:", "http:"]
         .iter()
         .any(|scheme| page.as_str().starts_with(scheme));
     let window = window().filter(|_| is_page)?;
-    window.location().assign(page.as_str()).ok()
+    window.location().assign(page.as_str()).ok()?;
+    Some(window)
+}
+
+/// Waits until the browser shows the page again as it was left, which no new load of the page is.
+async fn until_shown_again(window: &Window) {
+    let (shown, fulfil) = page::promise();
+    let on_event = Closure::<dyn FnMut(JsValue)>::own_assert_unwind_safe(move |event| {
+        let is_kept = Reflect::get(&event, &"persisted".into());
+        if is_kept.is_ok_and(|is_kept| is_kept.is_truthy()) {
+            let _ = fulfil.call0(&JsValue::UNDEFINED);
+        }
+    });
+    let callback = on_event.as_ref().unchecked_ref();
+    let _ = window.add_event_listener_with_callback(SHOWN, callback);
+    let _listener = RemovedOnDrop(window, on_event);
+    let _ = JsFuture::from(shown).await;
+}
+
+/// The event of a page that is shown.
+const SHOWN: &str = "pageshow";
+
+struct RemovedOnDrop<'a>(&'a Window, Closure<dyn FnMut(JsValue)>);
+
+impl Drop for RemovedOnDrop<'_> {
+    fn drop(&mut self) {
+        let Self(window, on_event) = self;
+        let callback = on_event.as_ref().unchecked_ref();
+        let _ = window.remove_event_listener_with_callback(SHOWN, callback);
+    }
 }
 
 async fn not_opened<P: RedirectProvider, S: TokenStore>(

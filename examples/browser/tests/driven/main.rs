@@ -279,6 +279,50 @@ async fn a_callback_of_another_pages_making_signs_in_no_user() {
     assert_eq!(address.as_str(), format!("{}/?step=2", page.address));
 }
 
+/// Row F32: the callback carries another state than the sign-in that is under way.
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn a_forged_callback_ends_the_sign_in_under_way_and_sends_no_code() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.click("#provider .sign-in").await;
+    browser.find("input[name=login]").await;
+    browser
+        .open_page(&format!("{}/?code=x&state=y", page.address))
+        .await;
+    browser.shows("#provider .error", "another state").await;
+    let told = browser.events("provider").await;
+    assert_eq!(told, "signInWithRedirect_failure");
+    assert_eq!(server.count("grant.error"), 0, "no code was sent");
+}
+
+/// Row F31: the user goes back, and the browser shows the page as it was left.
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn going_back_ends_the_sign_in() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.run("window.kept = 'kept'").await;
+    browser.click("#provider .sign-in").await;
+    browser.find("input[name=login]").await;
+    browser.tab.back().await.unwrap();
+    browser.comes_back(&page).await;
+    assert_eq!(browser.run("return window.kept").await, "kept");
+    browser.shows("#provider .error", "was cancelled").await;
+    let told = browser.events("provider").await;
+    assert_eq!(told, "signInWithRedirect_failure");
+
+    browser.click("#provider .sign-in").await;
+    browser.log_in("ada").await;
+    browser.consent().await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .user", "ada@example.org").await;
+}
+
 /// The token endpoint answers, and the browser keeps the answer from the page.
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
