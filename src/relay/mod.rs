@@ -5,6 +5,12 @@
 // tells gaps and duplicates, `report` counts, `broker` is the seam. `memory` and `nats` are brokers, `export` and `import`
 // the tasks of a `relay` beside `watch`, which share `task`, and `conformance` checks a broker.
 
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+compile_error!(
+    "the feature `relay` needs the tasks and the timers of tokio, which a page has not: reach other \
+     processes through a server, as `examples/live` does"
+);
+
 mod broker;
 mod cloud_event;
 pub mod conformance;
