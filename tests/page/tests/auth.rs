@@ -1,20 +1,19 @@
 //! The auth category in a page, with the embedded user pool and the browser's clock.
 #![cfg(all(target_family = "wasm", feature = "auth"))]
 
+#[path = "../slow.rs"]
+mod slow;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::future::join;
 use page::sleep;
-use typed_hub::auth::{
-    AccessToken, AuthClient, AuthUser, IdentityProvider, IssuedTokens, Lasting, MemoryProvider,
-    MemoryStore, ProviderError, RefreshError, RefreshToken, Session, SignOutScope, TokenStore,
-    Tokens,
-};
+use slow::{Slow, expired};
+use typed_hub::auth::{AuthClient, MemoryProvider, MemoryStore, SignOutScope, TokenStore};
 use typed_hub::{Auth, AuthEventKind, Hub, Replay};
 use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -45,43 +44,6 @@ async fn a_session_from_sign_in_to_sign_out_is_told_in_order() {
     let is_signed_in = |event: &_| matches!(event, typed_hub::AuthEvent::SignedIn { .. });
     hub.wait_for_async_with::<Auth>(Replay::All, is_signed_in)
         .await;
-}
-
-/// A provider whose state is of the page and not `Send`, and which answers from a timer of the page.
-struct Slow(Rc<Cell<u32>>);
-
-impl IdentityProvider for Slow {
-    async fn refresh(&self, _: &AuthUser, _: &RefreshToken) -> Result<IssuedTokens, RefreshError> {
-        self.0.set(self.0.get() + 1);
-        sleep(50).await;
-        Ok(issued(&format!("access {}", self.0.get())))
-    }
-
-    async fn revoke(&self, _: &RefreshToken) -> Result<(), ProviderError> {
-        sleep(1).await;
-        Ok(())
-    }
-
-    async fn sign_out_everywhere(&self, _: &AccessToken) -> Result<(), ProviderError> {
-        Ok(())
-    }
-}
-
-fn issued(access: &str) -> IssuedTokens {
-    IssuedTokens {
-        access: Lasting {
-            token: access.into(),
-            lifetime: Duration::from_secs(3_600),
-        },
-        id: None,
-        refresh: Some("refresh".into()),
-    }
-}
-
-fn expired() -> Session {
-    let then = UNIX_EPOCH + Duration::from_secs(1);
-    let tokens = Tokens::restored("old".into(), None, Some("refresh".into()), then, then);
-    Session::new(AuthUser::new("ada", "1"), tokens)
 }
 
 fn client(store: &MemoryStore, refreshes: &Rc<Cell<u32>>) -> AuthClient<Slow> {

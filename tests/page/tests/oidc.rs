@@ -2,16 +2,18 @@
 //! of `fetch` in `provider.js`; the real one is that of the example `browser`.
 #![cfg(all(target_family = "wasm", feature = "oidc"))]
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::Array;
 use page::sleep;
-use typed_hub::Hub;
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     AuthClient, AuthUser, MemoryProvider, ProviderError, ProviderErrorKind, RedirectError,
 };
+use typed_hub::{Auth, AuthEventKind, Hub};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -24,8 +26,13 @@ extern "C" {
     fn visit(page: &str) -> String;
     /// What has been sent since the last call.
     fn sent() -> Array;
+    /// How many timers of this delay wait that have been set since `install`.
+    fn waiting(milliseconds: u32) -> u32;
     fn uninstall();
 }
+
+/// In milliseconds.
+const TIME_LIMIT: u32 = 500;
 
 const BACK: &str = "http://127.0.0.1/callback";
 
@@ -34,7 +41,7 @@ fn provider() -> OidcProvider {
         .issuer("https://id.example.org")
         .client_id("app")
         .redirect_uris([BACK])
-        .time_limit(Duration::from_millis(500))
+        .time_limit(Duration::from_millis(TIME_LIMIT.into()))
         .build()
 }
 
@@ -126,6 +133,43 @@ async fn an_answer_that_is_too_long_broken_late_or_elsewhere_is_an_error() {
     ] {
         let error = fails(fault).await;
         assert_eq!(error.name, name, "{fault}: {error}");
+    }
+}
+
+/// Rows F12, F13 and F14.
+#[wasm_bindgen_test]
+async fn tokens_are_refreshed_by_fetch() {
+    for (fault, told, stays) in [
+        ("", AuthEventKind::TokenRefresh, true),
+        ("ended", AuthEventKind::TokenRefreshFailure, false),
+        ("unreachable", AuthEventKind::TokenRefreshFailure, true),
+    ] {
+        install("ES256", fault).await;
+        let hub = Hub::new();
+        let kinds = Rc::new(RefCell::new(Vec::new()));
+        let noted = Rc::clone(&kinds);
+        let _guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
+        let client = AuthClient::new(hub.clone(), provider()).unwrap();
+        let options = RedirectOptions::builder().redirect_uri(BACK).build();
+        let page = client.sign_in_with_redirect(options).await.unwrap();
+        let user = client.complete_redirect(&visit(page.as_str())).await;
+        assert_eq!(user.unwrap().username, "ada");
+        hub.flush_async().await;
+        kinds.take();
+        let refreshed = client.refresh().await;
+        assert_eq!(refreshed.is_ok(), fault.is_empty(), "{refreshed:?}");
+        hub.flush_async().await;
+        assert_eq!(kinds.take(), [told], "{fault}");
+        let session = client.session().await.unwrap();
+        let access = session.map(|session| session.tokens.access.expose().to_owned());
+        let expected = if fault.is_empty() {
+            "renewed"
+        } else {
+            "access"
+        };
+        assert_eq!(access.as_deref(), stays.then_some(expected), "{fault}");
+        assert_eq!(waiting(TIME_LIMIT), 0, "a request that is answered leaves no timer");
+        uninstall();
     }
 }
 

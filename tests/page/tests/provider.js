@@ -4,6 +4,7 @@ const hashes = { 256: 'SHA-256', 384: 'SHA-384', 512: 'SHA-512' };
 let log = [];
 let nonce = '';
 let restore = [];
+const timers = new Map();
 
 const text = (string) => new TextEncoder().encode(string);
 const base64 = (bytes) =>
@@ -93,12 +94,31 @@ export async function install(alg, fault) {
         });
       case `${ISSUER}/keys`:
         return json({ keys: [jwk] });
-      default:
-        return json({ access_token: 'access', token_type: 'Bearer', expires_in: 3600, id_token: await idToken() });
+      default: {
+        const refreshes = new URLSearchParams(init.body).get('grant_type') === 'refresh_token';
+        if (refreshes && fault === 'ended') return new Response('{"error":"invalid_grant"}', { status: 400 });
+        if (refreshes && fault === 'unreachable') throw new TypeError('Failed to fetch');
+        return json({
+          access_token: refreshes ? 'renewed' : 'access',
+          refresh_token: 'refresh',
+          token_type: 'Bearer',
+          expires_in: 3600,
+          id_token: await idToken(),
+        });
+      }
     }
   }
 
   replace(globalThis, 'fetch', answer);
+  // The runner's own timers began before.
+  const { setTimeout, clearTimeout } = globalThis;
+  timers.clear();
+  replace(globalThis, 'setTimeout', (call, delay) => {
+    const timer = setTimeout(() => { timers.delete(timer); call(); }, delay);
+    timers.set(timer, delay);
+    return timer;
+  });
+  replace(globalThis, 'clearTimeout', (timer) => { timers.delete(timer); clearTimeout(timer); });
   if (fault === 'offline') replace(globalThis, 'navigator', { onLine: false });
   if (fault === 'insecure') replace(globalThis, 'crypto', { getRandomValues: (into) => into });
 }
@@ -106,6 +126,11 @@ export async function install(alg, fault) {
 export function uninstall() {
   restore.reverse().forEach((undo) => undo());
   restore = [];
+}
+
+/** How many timers of this delay have been set since `install`, and neither fired nor been cleared. */
+export function waiting(delay) {
+  return [...timers.values()].filter((of) => of === delay).length;
 }
 
 export function visit(page) {

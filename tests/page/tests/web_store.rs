@@ -1,12 +1,13 @@
 //! The session in the storage of a page: what every store promises, and what goes wrong in a browser.
 #![cfg(all(target_family = "wasm", feature = "web-store"))]
 
+#[path = "../slow.rs"]
+mod slow;
 #[path = "../../shared/token_store.rs"]
 mod token_store;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use js_sys::{Error, Function, Object, Reflect};
 use page::sleep;
+use slow::{Slow, expired};
 use token_store::{SECRET, clear_all, contract, session};
 use typed_hub::auth::{
     AuthClient, MemoryProvider, SignOutScope, StoreError, StoreLock, TokenStore, WebStore,
@@ -351,6 +353,62 @@ async fn a_sign_out_in_another_tab_is_told_at_once() {
     tell(Some("tabs"));
     sleep(50).await;
     assert_eq!(kinds.take(), []);
+}
+
+/// Rows F40 and F41, as of two tabs: the second waits for the lock of the browser, then finds the tokens.
+#[wasm_bindgen_test]
+async fn two_clients_of_a_storage_refresh_one_after_the_other() {
+    let store = WebStore::local("shared");
+    store.save(&expired()).await.unwrap();
+    let refreshes = Rc::new(Cell::new(0));
+    let [one, other] = [(); 2].map(|()| {
+        AuthClient::builder()
+            .hub(Hub::new())
+            .provider(Slow(Rc::clone(&refreshes)))
+            .store(store.clone())
+            .build()
+            .unwrap()
+    });
+    let (first, second) = join(one.session(), other.session()).await;
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert_eq!(refreshes.get(), 1);
+    clear_all(&store).await;
+}
+
+/// A sign-in and a refresh of another tab are told here.
+#[wasm_bindgen_test]
+async fn what_another_tab_does_is_told() {
+    let store = WebStore::local("told");
+    let hub = Hub::new();
+    let kinds = Rc::new(RefCell::new(Vec::new()));
+    let noted = Rc::clone(&kinds);
+    let _guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
+    let pool = MemoryProvider::new();
+    pool.add_user("ada", "correct horse", []);
+    let [here, elsewhere] = [hub.clone(), Hub::new()].map(|hub| {
+        AuthClient::builder()
+            .hub(hub)
+            .provider(pool.clone())
+            .store(store.clone())
+            .build()
+            .unwrap()
+    });
+    assert_eq!(here.current_user().await.unwrap(), None);
+    spawn_local(here.follow_tabs());
+    sleep(1).await;
+
+    let _ = elsewhere.sign_in("ada", "correct horse").await.unwrap();
+    tell(Some("told"));
+    sleep(50).await;
+    assert_eq!(kinds.take(), [AuthEventKind::SignedIn]);
+    elsewhere.refresh().await.unwrap();
+    tell(Some("told"));
+    sleep(50).await;
+    assert_eq!(kinds.take(), [AuthEventKind::TokenRefresh]);
+    elsewhere.sign_out(SignOutScope::ThisDevice).await.unwrap();
+    tell(Some("told"));
+    sleep(50).await;
+    assert_eq!(kinds.take(), [AuthEventKind::SignedOut]);
 }
 
 /// The client follows no events where there are none.
