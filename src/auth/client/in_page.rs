@@ -20,6 +20,20 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// the feature `web-store`. When the user comes back, the redirect URI loads the page anew: call
     /// [`complete_redirect_in_page`](Self::complete_redirect_in_page) whenever the page starts.
     ///
+    /// ```
+    /// use typed_hub::auth::redirect::RedirectOptions;
+    /// use typed_hub::auth::{AuthClient, RedirectError, RedirectProvider, TokenStore};
+    ///
+    /// /// When the user asks for it.
+    /// async fn sign_in<P: RedirectProvider, S: TokenStore>(
+    ///     client: &AuthClient<P, S>,
+    /// ) -> Result<(), RedirectError> {
+    ///     let page = "https://app.example.org/"; // this one, as registered at the provider
+    ///     let options = RedirectOptions::builder().redirect_uri(page).build();
+    ///     client.sign_in_in_page(options).await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`RedirectError`]: no sign-in has begun, and the page stays. [`NotOpened`](RedirectError::NotOpened)
@@ -42,11 +56,24 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// several clients, or signs in elsewhere by OAuth too, give each a redirect URI of its own, and call this
     /// on the page of this client's alone. Events are those of [`complete_redirect`](Self::complete_redirect).
     ///
+    /// ```
+    /// use typed_hub::auth::{AuthClient, RedirectProvider, TokenStore};
+    ///
+    /// /// Whenever the page starts.
+    /// async fn start<P: RedirectProvider, S: TokenStore>(client: &AuthClient<P, S>) {
+    ///     match client.complete_redirect_in_page().await {
+    ///         Ok(Some(user)) => println!("{} has signed in", user.username),
+    ///         Ok(None) => println!("no callback has loaded the page"),
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`complete_redirect`](Self::complete_redirect).
-    /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also of a callback that another page has made,
-    /// and of one that the user has gone back to.
+    /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also if a forged callback has loaded the page while
+    /// no sign-in was under way, or if the user has gone back to a callback that was used already.
     pub async fn complete_redirect_in_page(&self) -> Result<Option<AuthUser>, RedirectError> {
         let Some(callback) = take_callback() else {
             return Ok(None);
