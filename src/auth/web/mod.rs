@@ -48,6 +48,12 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 /// [`AuthClient::follow_tabs`](super::AuthClient::follow_tabs). A page that waits 40 s for another gets
 /// [`StoreError::Lock`] of [`TimedOut`](ErrorKind::TimedOut).
 ///
+/// The store has room for one sign-in by redirect. If two tabs begin one at the same time and the callback
+/// of the first comes first, it fails with `StateMismatch` and ends the second sign-in, whose callback fails
+/// with `NothingUnderWay`: the user begins again. With [`WebStore::session`] each tab has a sign-in of its own.
+/// If another tab has signed in meanwhile, the callback fails with `AlreadySignedIn` or `NothingUnderWay`, and
+/// [`current_user`](super::AuthClient::current_user) returns the user.
+///
 /// Web Locks exist in secure contexts only (`https`, and `http` of this machine). Elsewhere the store has
 /// no lock, and two tabs that refresh at the same moment send the same refresh token; a provider that
 /// rotates refresh tokens may then end the session. The tabs of a browser that copies `sessionStorage`
