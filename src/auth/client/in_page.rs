@@ -37,7 +37,7 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// # Errors
     ///
     /// [`RedirectError`]: no sign-in has begun, and the page stays. [`NotOpened`](RedirectError::NotOpened)
-    /// if there is no page to leave, as in a worker, or the address is not one of `https` or `http`.
+    /// if there is no page to leave, as in a Web Worker, or the address is not one of `https` or `http`.
     pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
         let (page, _, mut guard) = self.begin_redirect(options).await?;
         if leave_for(&page).is_none() {

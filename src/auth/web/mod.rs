@@ -63,8 +63,8 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 ///
 /// A storage that the user or the browser has blocked is [`StoreError::Read`] or [`StoreError::Write`] of
 /// [`PermissionDenied`](ErrorKind::PermissionDenied). A full one, and the storage of some private windows,
-/// is `Write` of [`StorageFull`](ErrorKind::StorageFull): what was stored before stays. A worker has no
-/// storage: [`Unsupported`](ErrorKind::Unsupported). An entry that cannot be parsed is `Read` of
+/// is `Write` of [`StorageFull`](ErrorKind::StorageFull): what was stored before stays. A Web Worker
+/// has no storage: [`Unsupported`](ErrorKind::Unsupported). An entry that cannot be parsed is `Read` of
 /// [`InvalidData`](ErrorKind::InvalidData), and stays until it is replaced or removed. The storage of a
 /// private window ends with the window.
 ///
