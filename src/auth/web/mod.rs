@@ -28,7 +28,7 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 ///
 /// The entries have the name of the store, and `<name>.redirect` for the sign-in by redirect in progress.
 ///
-/// # What it is worth
+/// # Security
 ///
 /// **Any script that runs in a page of the origin can read the tokens**: a dependency, an injected script
 /// (XSS), an extension of the browser. Nothing in a page keeps a token from such a script, and a token in
