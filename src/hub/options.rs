@@ -35,7 +35,7 @@ pub struct HubOptions {
         default = Arc::new(report_to_stderr),
         setter(
             transform = |handler: impl Fn(&PanicReport) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
-            doc = "The function that gets every panic that the hub catches (of a listener, of the drop of an event, of a task's waker, of the function of `on_arrival`), on the thread that panicked. The default writes one line to standard error, in a page to the console."
+            doc = "The function that gets every panic that the hub catches (of a listener, of the drop of an event, of a task's waker, of the function of `on_arrival`), on the thread that panicked. The default writes one line to standard error, in a page to the console. If panics do not unwind, as by default in a page, the function is not called."
         )
     )]
     pub(super) on_panic: PanicHandler,
