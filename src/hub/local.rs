@@ -71,8 +71,8 @@ impl LocalWorker {
         }
     }
 
-    /// Calls `callback` on this thread with every event that channel `C` accepts from now on, as
-    /// [`Hub::listen`](crate::Hub::listen) does. The callback need not be `Send`.
+    /// Calls `callback`, on the thread that made the worker, with every event that channel `C` accepts
+    /// from now on, as [`Hub::listen`](crate::Hub::listen) does. The callback need not be `Send`.
     #[track_caller]
     pub fn listen_local<C: Channel>(
         &self,

@@ -47,18 +47,19 @@ where
     HubOptions: NextFieldDefault<(Capacity,), Output = usize>
         + for<'a> NextFieldDefault<(&'a usize, OnPanic), Output = PanicHandler>,
 {
-    /// Makes the hub. Its first `listen` starts its thread.
+    /// Makes the hub. Its first `listen` starts its thread, in a page a task on the microtask queue.
     pub fn build(self) -> Hub {
         Hub::with(self.options())
     }
 
-    /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners.
+    /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners on the thread
+    /// that calls the worker.
     pub fn build_with_worker(self) -> (Hub, Worker) {
         Hub::with_worker(self.options())
     }
 
-    /// Makes a hub without a thread, and the worker that calls its queued listeners on this thread,
-    /// also those that are not `Send`.
+    /// Makes a hub without a thread, and the worker that calls its queued listeners on this thread.
+    /// Callbacks of [`LocalWorker::listen_local`] need not be `Send`, those of [`Hub::listen`] must be.
     pub fn build_with_local_worker(self) -> (Hub, LocalWorker) {
         Hub::with_local_worker(self.options())
     }
