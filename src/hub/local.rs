@@ -30,9 +30,9 @@ use crate::envelope::{Envelope, Source};
 /// drops the callback's captures: they never leave their thread. The worker's drop drops the
 /// captures of its local listeners, and none of them is called any more.
 ///
-/// Its methods take `&self`, so that a callback can use an `Rc<LocalWorker>`, for listeners of a
-/// window that it opens. Inside a callback of this hub the worker delivers nothing. A callback that is
-/// to outlive the place that keeps the worker takes a `rc::Weak` of it.
+/// Its methods take `&self`. Keep it in an `Rc`, and give a callback that registers listeners, as those
+/// of a window that it opens, a `Weak` of it: an `Rc` in a callback would keep the worker alive as long as
+/// the listener lives. Inside a callback of this hub the worker delivers nothing.
 ///
 /// ```
 /// use std::cell::RefCell;
