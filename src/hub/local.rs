@@ -143,7 +143,23 @@ impl Drop for OwnCallbacks {
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, as
-    /// [`listen`](Self::listen) does. The callback need not be `Send`.
+    /// [`listen`](Self::listen) does. The callback need not be `Send`. Exists in a page only
+    /// (`wasm32-unknown-unknown`).
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let hub = Hub::new();
+    /// let shown = Rc::new(Cell::new(0));
+    /// let view = Rc::clone(&shown);
+    /// let guard = hub.listen_local::<Custom<Ticks>>(move |tick| view.set(*tick));
+    /// hub.publish::<Custom<Ticks>>(1); // `shown` is set when this code has returned to the page
+    /// # drop(guard);
+    /// ```
     #[track_caller]
     pub fn listen_local<C: Channel>(
         &self,
@@ -153,6 +169,23 @@ impl Hub {
     }
 
     /// Builds a listener that need not be `Send`, with a name, a replay, envelopes, or for one event.
+    /// Exists in a page only (`wasm32-unknown-unknown`).
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    /// use typed_hub::{Auth, Hub, Replay};
+    ///
+    /// let hub = Hub::new();
+    /// let view = Rc::new(RefCell::new(String::new()));
+    /// let shown = Rc::clone(&view);
+    /// let guard = hub
+    ///     .local_listener::<Auth>()
+    ///     .name("view")
+    ///     .replay(Replay::Latest)
+    ///     .listen(move |event| *shown.borrow_mut() = event.kind().to_string());
+    /// # drop(guard);
+    /// ```
     pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
         let callbacks = LocalCallbacks::new(&self.inner.shared);
         LocalListenerBuilder::new(&self.downgrade(), callbacks)
