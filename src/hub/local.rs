@@ -122,7 +122,8 @@ impl LocalWorker {
         self.queue.on_arrival(Arc::new(wake));
     }
 
-    /// Waits until something is to be delivered, as [`Worker::arrived`] does.
+    /// Waits until something is to be delivered, as [`Worker::arrived`] does. It is ready at once while
+    /// something waits, so a task whose listeners publish for ever must yield between two calls.
     #[must_use = "nothing is waited for until the future is awaited"]
     pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
         self.queue.arrived()

@@ -210,7 +210,8 @@ impl Worker {
 
     /// Waits until there is something to deliver, without blocking the thread, for a worker that a
     /// task pumps. The result is `false` when nothing will come: the hub's last handle is gone and
-    /// everything is delivered, or the worker has been dropped meanwhile.
+    /// everything is delivered, or the worker has been dropped meanwhile. It is ready at once while
+    /// something waits, so a task whose listeners publish for ever must yield between two calls.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};
