@@ -120,7 +120,7 @@ impl Worker {
     /// let guard = hub.listen::<Custom<Ticks>>(|_| std::thread::sleep(Duration::from_millis(4)));
     /// (0..100).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
     ///
-    /// let delivered = worker.run_pending_for(Duration::from_millis(8)); // half a frame
+    /// let delivered = worker.run_pending_for(Duration::from_millis(8)); // begins no event after 8 ms
     /// assert!(delivered <= 3);
     /// # drop(guard);
     /// ```
