@@ -195,7 +195,8 @@ impl Worker {
     ///
     /// let (hub, mut worker) = Hub::builder().build_with_worker();
     /// let (repaint, frames) = std::sync::mpsc::channel();
-    /// worker.on_arrival(move || drop(repaint.send(()))); // in egui: `move || ctx.request_repaint()`
+    /// // In egui: `move || ctx.request_repaint_of(ViewportId::ROOT)`.
+    /// worker.on_arrival(move || drop(repaint.send(())));
     ///
     /// let guard = hub.listen::<Custom<Ticks>>(|tick| println!("{tick}"));
     /// hub.publish::<Custom<Ticks>>(1);
