@@ -80,8 +80,9 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// # Shutdown
 ///
 /// Dropping the last handle delivers the accepted events, then ends the hub's thread. The drop
-/// waits for that, unless it happens inside a queued callback of any hub. A [`Publisher`] and an
-/// `AuthClient` are handles too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
+/// waits for that, unless it happens inside a queued callback of any hub. In a page it does not wait.
+/// A [`Publisher`] and an `AuthClient` are handles too; a [`WeakHub`] and a
+/// [`Subscription`](crate::Subscription) are not.
 /// If the hub has a [`Worker`], the worker delivers what is left.
 #[derive(Clone)]
 pub struct Hub {

@@ -88,7 +88,7 @@ pub struct ReceiverOptions {
     #[builder(
         default,
         setter(
-            doc = "What happens when the receiver's buffer is full. By default `publish` blocks."
+            doc = "What happens when the receiver's buffer is full. By default `publish` blocks; in a page, which cannot block, the buffer grows."
         )
     )]
     pub(super) overflow: Overflow,

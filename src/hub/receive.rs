@@ -13,7 +13,8 @@ use crate::envelope::Envelope;
 
 impl Hub {
     /// Makes a receiver of the events that channel `C` accepts from now on. It loses no event:
-    /// while 1,024 events wait for it, `publish` blocks. See [`Receiver`].
+    /// while 1,024 events wait for it, `publish` blocks; in a page, which cannot block, the buffer
+    /// grows. See [`Receiver`].
     #[track_caller]
     pub fn receiver<C: Channel>(&self) -> Receiver<C> {
         self.receiver_with(ReceiverOptions::default())
