@@ -220,7 +220,7 @@ impl fmt::Debug for LocalWorker {
 ///     .listen(move |event| println!("{view}: {}", event.sequence()));
 /// # drop((guard, hub));
 /// ```
-#[must_use = "a listener to be is told of nothing: end with `listen` or `once`"]
+#[must_use = "a builder registers no listener until `listen` or `once` is called"]
 pub struct LocalListenerBuilder<C: Channel, Told = AsEvent> {
     hub: WeakHub,
     callbacks: LocalCallbacks,
