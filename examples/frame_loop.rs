@@ -25,6 +25,7 @@ fn main() {
 
     // The listener runs where the worker does: on this thread, between two frames. It has to be
     // `Send` all the same, which a view need not be; so it sends what is to be shown.
+    // A LocalWorker takes callbacks that are not `Send`: see examples/egui.
     let mut view = String::from("waiting");
     let (show, shown) = std::sync::mpsc::channel();
     let download = hub.listen::<Custom<Download>>(move |event| {

@@ -64,7 +64,8 @@
 //!
 //! # Features
 //!
-//! Features are additive. `auth` is on by default.
+//! Features are additive. `auth` is on by default. *In a page* means: compiled for
+//! `wasm32-unknown-unknown` and run by JavaScript, in a browser, in a Web Worker or in node.
 //!
 //! - `auth`: the auth category and an embedded user pool. Without it the crate is a hub alone.
 //! - `stream`: [`Receiver`] is a `futures_core::Stream`.

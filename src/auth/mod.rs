@@ -34,7 +34,7 @@
 //! | to … | call |
 //! |---|---|
 //! | sign in by password | [`AuthClient::sign_in`], then [`confirm_sign_in`](AuthClient::confirm_sign_in) for each challenge |
-//! | sign in by redirect | `AuthClient::sign_in_with_redirect` and `complete_redirect` (feature `redirect`); `sign_in_in_browser` does both on this machine (feature `loopback`) |
+//! | sign in by redirect | `AuthClient::sign_in_with_redirect` and `complete_redirect` (feature `redirect`); `sign_in_in_browser` does both on this machine (feature `loopback`); in the same page: `sign_in_in_page` and `complete_redirect_in_page` |
 //! | get the session, refreshed if it has expired | [`AuthClient::session`] |
 //! | refresh now, or ahead of time | [`AuthClient::refresh`], [`AuthClient::keep_fresh`] |
 //! | know the user, without the tokens | [`AuthClient::current_user`] |

@@ -13,7 +13,7 @@ impl Hub {
     /// thread, until the guard is dropped.
     ///
     /// Calls never overlap, so that the callback may change its captures (`FnMut`) without a lock.
-    /// A panic is counted and reported; the listener continues with the next event.
+    /// A panic, if panics unwind, is counted and reported; the listener continues with the next event.
     ///
     /// ```
     /// use typed_hub::{Auth, AuthEvent, Hub};

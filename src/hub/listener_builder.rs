@@ -35,7 +35,7 @@ use crate::envelope::{Envelope, Source};
 /// assert!(hub.inspect().to_string().contains("session log"));
 /// # drop(log);
 /// ```
-#[must_use = "a listener to be is told of nothing: end with `listen` or `once`"]
+#[must_use = "a builder registers no listener until `listen` or `once` is called"]
 pub struct ListenerBuilder<'a, C: Channel, Told = AsEvent> {
     hub: &'a Hub,
     name: Option<String>,
@@ -192,7 +192,7 @@ pub(super) fn at_most_once<C: Channel>(
 /// assert!(hub.inspect().to_string().contains("session log"));
 /// # drop(log);
 /// ```
-#[must_use = "a listener to be is told of nothing: end with `listen`"]
+#[must_use = "a builder registers no listener until `listen` is called"]
 pub struct InlineListenerBuilder<'a, C: Channel> {
     hub: &'a Hub,
     name: Option<String>,

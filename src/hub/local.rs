@@ -30,9 +30,9 @@ use crate::envelope::{Envelope, Source};
 /// drops the callback's captures: they never leave their thread. The worker's drop drops the
 /// captures of its local listeners, and none of them is called any more.
 ///
-/// Its methods take `&self`, so that a callback can use an `Rc<LocalWorker>`, for listeners of a
-/// window that it opens. Inside a callback of this hub the worker delivers nothing. A callback that is
-/// to outlive the place that keeps the worker takes a `rc::Weak` of it.
+/// Its methods take `&self`. Keep it in an `Rc`, and give a callback that registers listeners, as those
+/// of a window that it opens, a `Weak` of it: an `Rc` in a callback would keep the worker alive as long as
+/// the listener lives. Inside a callback of this hub the worker delivers nothing.
 ///
 /// ```
 /// use std::cell::RefCell;
@@ -71,8 +71,8 @@ impl LocalWorker {
         }
     }
 
-    /// Calls `callback` on this thread with every event that channel `C` accepts from now on, as
-    /// [`Hub::listen`](crate::Hub::listen) does. The callback need not be `Send`.
+    /// Calls `callback`, on the thread that made the worker, with every event that channel `C` accepts
+    /// from now on, as [`Hub::listen`](crate::Hub::listen) does. The callback need not be `Send`.
     #[track_caller]
     pub fn listen_local<C: Channel>(
         &self,
@@ -122,7 +122,8 @@ impl LocalWorker {
         self.queue.on_arrival(Arc::new(wake));
     }
 
-    /// Waits until something is to be delivered, as [`Worker::arrived`] does.
+    /// Waits until something is to be delivered, as [`Worker::arrived`] does. It is ready at once while
+    /// something waits, so a task whose listeners publish for ever must yield between two calls.
     #[must_use = "nothing is waited for until the future is awaited"]
     pub fn arrived(&self) -> impl Future<Output = bool> + Send + Sync + Unpin + use<> {
         self.queue.arrived()
@@ -143,7 +144,23 @@ impl Drop for OwnCallbacks {
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 impl Hub {
     /// Calls `callback` with every event that channel `C` accepts from now on, as
-    /// [`listen`](Self::listen) does. The callback need not be `Send`.
+    /// [`listen`](Self::listen) does. The callback need not be `Send`. Exists in a page only
+    /// (`wasm32-unknown-unknown`).
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use typed_hub::{Custom, Hub};
+    /// # mod ticks { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/doctest.rs")); }
+    /// # use ticks::Ticks;
+    ///
+    /// let hub = Hub::new();
+    /// let shown = Rc::new(Cell::new(0));
+    /// let view = Rc::clone(&shown);
+    /// let guard = hub.listen_local::<Custom<Ticks>>(move |tick| view.set(*tick));
+    /// hub.publish::<Custom<Ticks>>(1); // `shown` is set when this code has returned to the page
+    /// # drop(guard);
+    /// ```
     #[track_caller]
     pub fn listen_local<C: Channel>(
         &self,
@@ -153,6 +170,23 @@ impl Hub {
     }
 
     /// Builds a listener that need not be `Send`, with a name, a replay, envelopes, or for one event.
+    /// Exists in a page only (`wasm32-unknown-unknown`).
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    /// use typed_hub::{Auth, Hub, Replay};
+    ///
+    /// let hub = Hub::new();
+    /// let view = Rc::new(RefCell::new(String::new()));
+    /// let shown = Rc::clone(&view);
+    /// let guard = hub
+    ///     .local_listener::<Auth>()
+    ///     .name("view")
+    ///     .replay(Replay::Latest)
+    ///     .listen(move |event| *shown.borrow_mut() = event.kind().to_string());
+    /// # drop(guard);
+    /// ```
     pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
         let callbacks = LocalCallbacks::new(&self.inner.shared);
         LocalListenerBuilder::new(&self.downgrade(), callbacks)
@@ -186,7 +220,7 @@ impl fmt::Debug for LocalWorker {
 ///     .listen(move |event| println!("{view}: {}", event.sequence()));
 /// # drop((guard, hub));
 /// ```
-#[must_use = "a listener to be is told of nothing: end with `listen` or `once`"]
+#[must_use = "a builder registers no listener until `listen` or `once` is called"]
 pub struct LocalListenerBuilder<C: Channel, Told = AsEvent> {
     hub: WeakHub,
     callbacks: LocalCallbacks,

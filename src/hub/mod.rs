@@ -63,7 +63,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for), [`wait_for_async`](Self::wait_for_async) | the hub's thread; the caller, which blocks, or its task |
 /// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
-/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker) | where the [`LocalWorker`] is |
+/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker); in a page: `Hub::listen_local` | where the [`LocalWorker`] is; in a page: the microtask queue |
 /// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
 /// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
 /// | inspect | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
@@ -80,8 +80,9 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// # Shutdown
 ///
 /// Dropping the last handle delivers the accepted events, then ends the hub's thread. The drop
-/// waits for that, unless it happens inside a queued callback of any hub. A [`Publisher`] and an
-/// `AuthClient` are handles too; a [`WeakHub`] and a [`Subscription`](crate::Subscription) are not.
+/// waits for that, unless it happens inside a queued callback of any hub. In a page it does not wait.
+/// A [`Publisher`] and an `AuthClient` are handles too; a [`WeakHub`] and a
+/// [`Subscription`](crate::Subscription) are not.
 /// If the hub has a [`Worker`], the worker delivers what is left.
 #[derive(Clone)]
 pub struct Hub {

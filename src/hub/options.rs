@@ -35,7 +35,7 @@ pub struct HubOptions {
         default = Arc::new(report_to_stderr),
         setter(
             transform = |handler: impl Fn(&PanicReport) + Send + Sync + 'static| Arc::new(handler) as PanicHandler,
-            doc = "The function that gets every panic that the hub catches (of a listener, of the drop of an event, of a task's waker, of the function of `on_arrival`), on the thread that panicked. The default writes one line to standard error, in a page to the console."
+            doc = "The function that gets every panic that the hub catches (of a listener, of the drop of an event, of a task's waker, of the function of `on_arrival`), on the thread that panicked. The default writes one line to standard error, in a page to the console. If panics do not unwind, as by default in a page, the function is not called."
         )
     )]
     pub(super) on_panic: PanicHandler,
@@ -47,18 +47,19 @@ where
     HubOptions: NextFieldDefault<(Capacity,), Output = usize>
         + for<'a> NextFieldDefault<(&'a usize, OnPanic), Output = PanicHandler>,
 {
-    /// Makes the hub. Its first `listen` starts its thread.
+    /// Makes the hub. Its first `listen` starts its thread, in a page a task on the microtask queue.
     pub fn build(self) -> Hub {
         Hub::with(self.options())
     }
 
-    /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners.
+    /// Makes a hub without a thread, and the [`Worker`] that calls its queued listeners on the thread
+    /// that calls the worker.
     pub fn build_with_worker(self) -> (Hub, Worker) {
         Hub::with_worker(self.options())
     }
 
-    /// Makes a hub without a thread, and the worker that calls its queued listeners on this thread,
-    /// also those that are not `Send`.
+    /// Makes a hub without a thread, and the worker that calls its queued listeners on this thread.
+    /// Callbacks of [`LocalWorker::listen_local`] need not be `Send`, those of [`Hub::listen`] must be.
     pub fn build_with_local_worker(self) -> (Hub, LocalWorker) {
         Hub::with_local_worker(self.options())
     }
@@ -87,7 +88,7 @@ pub struct ReceiverOptions {
     #[builder(
         default,
         setter(
-            doc = "What happens when the receiver's buffer is full. By default `publish` blocks."
+            doc = "What happens when the receiver's buffer is full. By default `publish` blocks; in a page, which cannot block, the buffer grows."
         )
     )]
     pub(super) overflow: Overflow,

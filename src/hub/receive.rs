@@ -13,7 +13,8 @@ use crate::envelope::Envelope;
 
 impl Hub {
     /// Makes a receiver of the events that channel `C` accepts from now on. It loses no event:
-    /// while 1,024 events wait for it, `publish` blocks. See [`Receiver`].
+    /// while 1,024 events wait for it, `publish` blocks; in a page, which cannot block, the buffer
+    /// grows. See [`Receiver`].
     #[track_caller]
     pub fn receiver<C: Channel>(&self) -> Receiver<C> {
         self.receiver_with(ReceiverOptions::default())
@@ -53,8 +54,9 @@ impl Hub {
     /// Waits for an event that satisfies the predicate, among those that are accepted from this call on,
     /// without blocking the thread. A publish inside the predicate never blocks.
     ///
-    /// Drop the future to stop waiting, or give it to the timeout of your executor. Until then it keeps
-    /// what its channel accepts, and holds up no publisher.
+    /// Drop the future to stop waiting, or give it to the timeout of your executor. Until then it stores
+    /// every event of its channel, and holds up no publisher. The future borrows the hub: in a spawned
+    /// task write `async move { hub.wait_for_async::<C>(…).await }`.
     ///
     /// ```
     /// use typed_hub::{Custom, Hub};

@@ -2,16 +2,23 @@
 //! and by redirect with an OpenID provider; the sessions survive a reload, and tabs share them.
 //!
 //! ```text
-//! tests/servers/install wasm-bindgen
+//! rustup target add wasm32-unknown-unknown
+//! tests/servers/install wasm-bindgen        # in the root of the repository; takes minutes
 //! cd examples/browser
-//! cargo +nightly build -Zbuild-std=std,panic_abort --target wasm32-unknown-unknown --release
+//! cargo build --target wasm32-unknown-unknown --release
 //! ../../target/tools/bin/wasm-bindgen --target web --out-dir pkg \
 //!     target/wasm32-unknown-unknown/release/browser.wasm
 //! python3 -m http.server --bind 127.0.0.1 8000
+//! # open http://127.0.0.1:8000/
 //! ```
 //!
-//! With `rustup target add wasm32-unknown-unknown`, a stable toolchain without `-Zbuild-std` does as well.
-//! The redirect URI is the address of the page: `index.html` names the provider.
+//! The embedded user pool works as it is. Its users are made anew with each load of the page, so that a
+//! session that was kept over a reload cannot be refreshed. For the other half, name your provider in
+//! `index.html`, and register the redirect URI `http://127.0.0.1:8000/` there.
+//!
+//! Built like this, "Let a listener panic" ends the program. To let the page go on, build it by
+//! `RUSTFLAGS="-Cpanic=unwind" cargo +nightly build -Zbuild-std=std,panic_unwind --target
+//! wasm32-unknown-unknown --release`, after `rustup component add --toolchain nightly rust-src`.
 #![cfg(target_family = "wasm")]
 
 use std::fmt::Display;

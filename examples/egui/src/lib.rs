@@ -31,7 +31,7 @@ impl CustomChannel for Download {
     const RETAIN: usize = 20;
 }
 
-/// How long the callbacks of one frame may take.
+/// A frame begins no event after this time.
 const HALF_A_FRAME: Duration = Duration::from_millis(8);
 
 /// The window. Its callbacks run on its thread and share its views, which are not `Send`.
@@ -66,7 +66,7 @@ impl Window {
         (hub, window)
     }
 
-    /// Calls the listeners, for half a frame at most. What is left asks for the next repaint by itself.
+    /// Calls the listeners; begins no event after 8 ms. What is left asks for the next repaint by itself.
     pub fn pump(&self) {
         self.worker.run_pending_for(HALF_A_FRAME);
     }

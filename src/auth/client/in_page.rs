@@ -28,13 +28,27 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// shows this page again as it was left: the sign-in is then cancelled. If the future is dropped, the
     /// sign-in goes on; [`cancel_redirect`](Self::cancel_redirect) ends it.
     ///
+    /// ```
+    /// use typed_hub::auth::redirect::RedirectOptions;
+    /// use typed_hub::auth::{AuthClient, RedirectError, RedirectProvider, TokenStore};
+    ///
+    /// /// When the user asks for it.
+    /// async fn sign_in<P: RedirectProvider, S: TokenStore>(
+    ///     client: &AuthClient<P, S>,
+    /// ) -> Result<(), RedirectError> {
+    ///     let page = "https://app.example.org/"; // this one, as registered at the provider
+    ///     let options = RedirectOptions::builder().redirect_uri(page).build();
+    ///     client.sign_in_in_page(options).await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Cancelled`](RedirectError::Cancelled) if the user has come back without signing in, and
     /// [`AlreadySignedIn`](RedirectError::AlreadySignedIn) if another page has signed in meanwhile. Any
     /// other [`RedirectError`]: no sign-in has begun, and the page stays.
-    /// [`NotOpened`](RedirectError::NotOpened) if there is no page to leave, as in a worker, or the address
-    /// is not one of `https` or `http`.
+    /// [`NotOpened`](RedirectError::NotOpened) if there is no page to leave, as in a Web Worker, or the
+    /// address is not one of `https` or `http`.
     pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
         let (page, state, mut guard) = self.begin_redirect(options).await?;
         let Some(window) = leave_for(&page) else {
@@ -62,11 +76,24 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// several clients, or signs in elsewhere by OAuth too, give each a redirect URI of its own, and call this
     /// on the page of this client's alone. Events are those of [`complete_redirect`](Self::complete_redirect).
     ///
+    /// ```
+    /// use typed_hub::auth::{AuthClient, RedirectProvider, TokenStore};
+    ///
+    /// /// Whenever the page starts.
+    /// async fn start<P: RedirectProvider, S: TokenStore>(client: &AuthClient<P, S>) {
+    ///     match client.complete_redirect_in_page().await {
+    ///         Ok(Some(user)) => println!("{} has signed in", user.username),
+    ///         Ok(None) => println!("no callback has loaded the page"),
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`complete_redirect`](Self::complete_redirect).
-    /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also of a callback that another page has made,
-    /// and of one that the user has gone back to.
+    /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also if a forged callback has loaded the page while
+    /// no sign-in was under way, or if the user has gone back to a callback that was used already.
     pub async fn complete_redirect_in_page(&self) -> Result<Option<AuthUser>, RedirectError> {
         let Some(callback) = take_callback() else {
             return Ok(None);

@@ -11,12 +11,28 @@ use crate::auth::web::WebStore;
 
 impl<P: IdentityProvider> AuthClient<P, WebStore> {
     /// A task that notices what other tabs do to the session: spawn it once, on
-    /// `wasm_bindgen_futures::spawn_local`. After a sign-out in another tab, this one publishes
-    /// `SignedOut` at once, and not only at its next call (row F42 of the table of events). A sign-in and
-    /// a refresh in another tab are taken over without an event.
+    /// `wasm_bindgen_futures::spawn_local`. This client then publishes at once what it would otherwise
+    /// publish at its next call: `SignedIn` after a sign-in in another tab, `TokenRefresh` after a refresh,
+    /// `SignedOut` after a sign-out. The [table of events](crate::guide::auth_events) has the details.
+    ///
+    /// The first read of the store publishes nothing: call [`current_user`](Self::current_user) when the page
+    /// starts.
     ///
     /// The task ends with the last handle of its client. It is told by the browser's `storage` events,
     /// and when the page returns from the cache of the browser.
+    ///
+    /// ```
+    /// use typed_hub::auth::{AuthClient, CurrentUserError, MemoryProvider, WebStore};
+    /// use wasm_bindgen_futures::spawn_local;
+    ///
+    /// async fn start(client: &AuthClient<MemoryProvider, WebStore>) -> Result<(), CurrentUserError> {
+    ///     spawn_local(client.follow_tabs());
+    ///     if let Some(user) = client.current_user().await? {
+    ///         println!("{} is signed in", user.username);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn follow_tabs(&self) -> impl Future<Output = ()> + use<P> {
         let weak = Arc::downgrade(&self.inner);
         let changes = self.inner.store().changes();

@@ -28,7 +28,7 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 ///
 /// The entries have the name of the store, and `<name>.redirect` for the sign-in by redirect in progress.
 ///
-/// # What it is worth
+/// # Security
 ///
 /// **Any script that runs in a page of the origin can read the tokens**: a dependency, an injected script
 /// (XSS), an extension of the browser. Nothing in a page keeps a token from such a script, and a token in
@@ -48,6 +48,12 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 /// [`AuthClient::follow_tabs`](super::AuthClient::follow_tabs). A page that waits 40 s for another gets
 /// [`StoreError::Lock`] of [`TimedOut`](ErrorKind::TimedOut).
 ///
+/// The store has room for one sign-in by redirect. If two tabs begin one at the same time and the callback
+/// of the first comes first, it fails with `StateMismatch` and ends the second sign-in, whose callback fails
+/// with `NothingUnderWay`: the user begins again. With [`WebStore::session`] each tab has a sign-in of its own.
+/// If another tab has signed in meanwhile, the callback fails with `AlreadySignedIn` or `NothingUnderWay`, and
+/// [`current_user`](super::AuthClient::current_user) returns the user.
+///
 /// Web Locks exist in secure contexts only (`https`, and `http` of this machine). Elsewhere the store has
 /// no lock, and two tabs that refresh at the same moment send the same refresh token; a provider that
 /// rotates refresh tokens may then end the session. The tabs of a browser that copies `sessionStorage`
@@ -57,8 +63,8 @@ use super::store::{LOCK_LIMIT, PendingRedirect, Session, StoreLock, TokenStore};
 ///
 /// A storage that the user or the browser has blocked is [`StoreError::Read`] or [`StoreError::Write`] of
 /// [`PermissionDenied`](ErrorKind::PermissionDenied). A full one, and the storage of some private windows,
-/// is `Write` of [`StorageFull`](ErrorKind::StorageFull): what was stored before stays. A worker has no
-/// storage: [`Unsupported`](ErrorKind::Unsupported). An entry that cannot be parsed is `Read` of
+/// is `Write` of [`StorageFull`](ErrorKind::StorageFull): what was stored before stays. A Web Worker
+/// has no storage: [`Unsupported`](ErrorKind::Unsupported). An entry that cannot be parsed is `Read` of
 /// [`InvalidData`](ErrorKind::InvalidData), and stays until it is replaced or removed. The storage of a
 /// private window ends with the window.
 ///

@@ -120,7 +120,7 @@ impl Worker {
     /// let guard = hub.listen::<Custom<Ticks>>(|_| std::thread::sleep(Duration::from_millis(4)));
     /// (0..100).for_each(|tick| hub.publish::<Custom<Ticks>>(tick));
     ///
-    /// let delivered = worker.run_pending_for(Duration::from_millis(8)); // half a frame
+    /// let delivered = worker.run_pending_for(Duration::from_millis(8)); // begins no event after 8 ms
     /// assert!(delivered <= 3);
     /// # drop(guard);
     /// ```
@@ -195,7 +195,8 @@ impl Worker {
     ///
     /// let (hub, mut worker) = Hub::builder().build_with_worker();
     /// let (repaint, frames) = std::sync::mpsc::channel();
-    /// worker.on_arrival(move || drop(repaint.send(()))); // in egui: `move || ctx.request_repaint()`
+    /// // In egui: `move || ctx.request_repaint_of(ViewportId::ROOT)`.
+    /// worker.on_arrival(move || drop(repaint.send(())));
     ///
     /// let guard = hub.listen::<Custom<Ticks>>(|tick| println!("{tick}"));
     /// hub.publish::<Custom<Ticks>>(1);
@@ -210,7 +211,8 @@ impl Worker {
 
     /// Waits until there is something to deliver, without blocking the thread, for a worker that a
     /// task pumps. The result is `false` when nothing will come: the hub's last handle is gone and
-    /// everything is delivered, or the worker has been dropped meanwhile.
+    /// everything is delivered, or the worker has been dropped meanwhile. It is ready at once while
+    /// something waits, so a task whose listeners publish for ever must yield between two calls.
     ///
     /// ```
     /// use typed_hub::{Auth, Hub};

@@ -15,7 +15,7 @@ pub(crate) type PanicHandler = Arc<dyn Fn(&PanicReport) + Send + Sync>;
 /// [`HubBuilder::on_panic`](crate::HubBuilder::on_panic).
 ///
 /// The hub continues: a listener that has panicked gets the next event like every other listener.
-/// `Display` writes one line.
+/// `Display` writes one line. If panics do not unwind, as by default in a page, there is no report.
 ///
 /// ```
 /// use typed_hub::{Hub, PanicOrigin, PanicReport};

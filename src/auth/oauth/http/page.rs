@@ -98,7 +98,7 @@ fn init(request: &Request, signal: &AbortSignal) -> Result<RequestInit, JsValue>
     Ok(init)
 }
 
-/// In a worker, too.
+/// In a Web Worker, too.
 fn fetch(url: &url::Url, init: &RequestInit) -> Option<Promise> {
     let fetch = Reflect::get(&global(), &"fetch".into()).ok()?;
     let fetch: Function = fetch.dyn_into().ok()?;
