@@ -11,7 +11,7 @@ use super::redirect::RedirectGuard;
 use crate::auth::error::RedirectError;
 use crate::auth::machine::RedirectAbort;
 use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
-use crate::auth::redirect::{RedirectOptions, without_callback};
+use crate::auth::redirect::{CallbackInPage, RedirectOptions, callback_in};
 use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
 use crate::sync::page;
@@ -68,7 +68,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     }
 
     /// Completes a sign-in by redirect if the page has been loaded by the callback of one: call it whenever
-    /// the page starts. `None` if the address of the page is no callback. Exists in a page only
+    /// the page starts. `None` if the address of the page is no callback: an `error` without a `state` is one
+    /// only while a sign-in is under way that comes back to this address. Exists in a page only
     /// (`wasm32-unknown-unknown`).
     ///
     /// First takes the code, the state and the error out of the address bar and the history, so that they
@@ -95,10 +96,21 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`NothingUnderWay`](RedirectError::NothingUnderWay) also if a forged callback has loaded the page while
     /// no sign-in was under way, or if the user has gone back to a callback that was used already.
     pub async fn complete_redirect_in_page(&self) -> Result<Option<AuthUser>, RedirectError> {
-        let Some(callback) = take_callback() else {
+        let Some((address, callback)) = callback_in_address_bar() else {
             return Ok(None);
         };
-        self.complete_redirect(&callback).await.map(Some)
+        if callback.has_state {
+            clear_address_bar(&callback);
+            return self.complete_redirect(&address).await.map(Some);
+        }
+        match self.complete_redirect(&address).await {
+            // The error is one of the page's own.
+            Err(RedirectError::NothingUnderWay | RedirectError::NotTheCallback) => Ok(None),
+            other => {
+                clear_address_bar(&callback);
+                other.map(Some)
+            }
+        }
     }
 }
 
@@ -147,19 +159,19 @@ async fn not_opened<P: RedirectProvider, S: TokenStore>(
     guard.end(RedirectAbort::NotOpened, error).await.map(drop)
 }
 
-/// Takes the callback out of the address bar.
-fn take_callback() -> Option<String> {
-    let window = window()?;
-    let address = window.location().href().ok()?;
-    let cleared = without_callback(&address)?;
-    // If the browser refuses, the callback is still good.
-    let _ = replace_address(&window, &cleared);
-    Some(address)
+fn callback_in_address_bar() -> Option<(String, CallbackInPage)> {
+    let address = window()?.location().href().ok()?;
+    let callback = callback_in(&address)?;
+    Some((address, callback))
 }
 
-/// The state of the history's entry belongs to the application.
-fn replace_address(window: &Window, address: &str) -> Result<(), JsValue> {
-    let history = window.history()?;
-    let state = history.state()?;
-    history.replace_state_with_url(&state, "", Some(address))
+/// Takes the callback out of the address bar. If the browser refuses, the callback is still good.
+fn clear_address_bar(callback: &CallbackInPage) {
+    let history = window().and_then(|window| window.history().ok());
+    if let Some(history) = history
+        // The state of the history's entry belongs to the application.
+        && let Ok(state) = history.state()
+    {
+        let _ = history.replace_state_with_url(&state, "", Some(&callback.cleared));
+    }
 }

@@ -16,13 +16,23 @@ const ADDED: [&str; 7] = [
     "state",
 ];
 
-/// The address without what a provider has added; `None` if it is no callback. A callback has a state, and
-/// a code or an error.
-pub(crate) fn without_callback(address: &str) -> Option<String> {
+/// An address that may be a callback.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CallbackInPage {
+    /// The address without what a provider has added.
+    pub(crate) cleared: String,
+    /// Whether it has a state, as every answer to a request with a state should. Some providers send an
+    /// error without it, and so may the page for reasons of its own.
+    pub(crate) has_state: bool,
+}
+
+/// `None` if the address is no callback: it has neither an error nor a code with a state.
+pub(crate) fn callback_in(address: &str) -> Option<CallbackInPage> {
     let mut url = Url::parse(address).ok()?;
     let query = url.query()?.to_owned();
     let has = |name: &str| parse(query.as_bytes()).any(|(key, _)| key == name);
-    if !has("state") || !(has("code") || has("error")) {
+    let has_state = has("state");
+    if !(has("error") || has_state && has("code")) {
         return None;
     }
     // As they came: another encoding of the same text could mean something else to the page.
@@ -32,7 +42,8 @@ pub(crate) fn without_callback(address: &str) -> Option<String> {
     };
     let own: Vec<_> = query.split('&').filter(is_own).collect();
     url.set_query(Some(&*own.join("&")).filter(|own| !own.is_empty()));
-    Some(url.into())
+    let cleared = url.into();
+    Some(CallbackInPage { cleared, has_state })
 }
 
 #[cfg(test)]
@@ -56,11 +67,13 @@ mod tests {
                 "?step=2&code=c&state=s&q=a%20b+c#end",
                 "?step=2&q=a%20b+c#end",
             ),
-            ("?co%64e=c&sta%74e=s", ""),
+            ("?co%64e=c&sta%74e=s&a=state=", "?a=state="),
+            ("?error=server_error&step=2", "?step=2"),
             ("?code=c&code=d&state=s", ""),
         ] {
-            let cleared = without_callback(&format!("{page}{query}"));
-            assert_eq!(cleared, Some(format!("{page}{rest}")), "{query}");
+            let found = callback_in(&format!("{page}{query}")).unwrap();
+            assert_eq!(found.cleared, format!("{page}{rest}"), "{query}");
+            assert_eq!(found.has_state, query.contains("state="), "{query}");
         }
     }
 
@@ -75,8 +88,8 @@ mod tests {
             "#code=c&state=s",
         ] {
             let address = format!("https://app.example.org/{query}");
-            assert_eq!(without_callback(&address), None, "{query}");
+            assert_eq!(callback_in(&address), None, "{query}");
         }
-        assert_eq!(without_callback("no address?code=c&state=s"), None);
+        assert_eq!(callback_in("no address?code=c&state=s"), None);
     }
 }

@@ -30,7 +30,7 @@ mod request;
 mod secrets;
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-pub(super) use self::address_bar::without_callback;
+pub(super) use self::address_bar::{CallbackInPage, callback_in};
 #[cfg(feature = "loopback")]
 pub use self::loopback::{Loopback, LoopbackError, open};
 #[cfg(feature = "loopback")]

@@ -298,6 +298,32 @@ async fn a_forged_callback_ends_the_sign_in_under_way_and_sends_no_code() {
     assert_eq!(server.count("grant.error"), 0, "no code was sent");
 }
 
+/// Row F31: a provider that sends an error without the state, and a page that has such a parameter itself.
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn an_error_without_a_state_ends_the_sign_in_under_way_and_is_the_pages_own_otherwise() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    let own = format!("{}/?error=full&step=2", page.address);
+    browser.open_page(&own).await;
+    browser.shows("#provider .user", "no user").await;
+    assert_eq!(browser.events("provider").await, "");
+    let address = browser.tab.current_url().await.unwrap();
+    assert_eq!(address.as_str(), own);
+
+    browser.click("#provider .sign-in").await;
+    browser.find("input[name=login]").await;
+    browser
+        .open_page(&format!("{}/?error=server_error", page.address))
+        .await;
+    browser
+        .shows("#provider .events", "signInWithRedirect_failure")
+        .await;
+    let address = browser.tab.current_url().await.unwrap();
+    assert_eq!(address.as_str(), format!("{}/", page.address));
+}
+
 /// Row F31: the user goes back, and the browser shows the page as it was left.
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
