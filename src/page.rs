@@ -16,11 +16,11 @@ use crate::hub::{Hub, LocalWorker};
 /// The methods of a type that blocks its thread. No type of a page does.
 #[diagnostic::on_unimplemented(
     message = "the one thread of a page cannot block: this `{Self}` has async methods instead",
-    label = "this would wait for itself",
-    note = "`recv`, `recv_timeout`, `recv_deadline`, `iter` → `recv_async().await`, `try_recv`, or a `Stream`",
+    label = "this would block the page for ever",
+    note = "`recv`, `recv_timeout`, `recv_deadline`, `iter`, `ready_signal` → `recv_async().await`, `try_recv`, `drain`, or a `Stream`",
     note = "`flush` → `flush_async().await`; `close` → `close_async().await`",
     note = "`wait_for` → `wait_for_async(…).await`; `wait_for_with` → `wait_for_async_with(…).await`",
-    note = "`run` → `while worker.arrived().await {{ worker.run_pending(); }}`"
+    note = "`run` → `Hub::new()` needs no worker here; of a worker, `arrived().await`, then `run_pending_for(…)`, in a frame"
 )]
 trait Block {}
 
