@@ -16,6 +16,9 @@ use crate::delivery::shared::panic_report::PanicOrigin;
 use crate::envelope::{AnyEnvelope, Envelope};
 use crate::sync::Mutex;
 
+/// In the place of a channel's name.
+pub(super) const ANY: &str = "any";
+
 impl Hub {
     /// Calls `callback` with every event that any channel of the hub accepts from now on, on the hub's
     /// thread, in the order of acceptance: for a log, or a view of what the program does. Channels that
@@ -43,9 +46,19 @@ impl Hub {
         callback: impl FnMut(&AnyEnvelope<'_>) + Send + 'static,
     ) -> Subscription {
         self.start_dispatcher();
+        let name = ListenerName::new(None, Location::caller());
+        self.register_any(name, callback)
+    }
+
+    /// Registers a listener of all channels.
+    pub(super) fn register_any(
+        &self,
+        name: ListenerName,
+        callback: impl FnMut(&AnyEnvelope<'_>) + Send + 'static,
+    ) -> Subscription {
         let listener = Arc::new(AnyListener {
             callback: Arc::new(SharedCallback {
-                name: ListenerName::new(None, Location::caller()),
+                name,
                 callback: Mutex::new(Some(Box::new(callback))),
                 shared: Arc::clone(&self.inner.shared),
             }),
@@ -216,7 +229,7 @@ impl Unsubscribe for AnyGuard {
     }
 
     fn channel(&self) -> &'static str {
-        "any"
+        ANY
     }
 
     fn kind(&self) -> &'static str {

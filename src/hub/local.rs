@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::any::ANY;
 use super::listener_builder::at_most_once;
 use super::{AsEnvelope, AsEvent, Hub, WeakHub};
 use crate::channel::Channel;
@@ -18,7 +19,7 @@ use crate::delivery::queued::dispatcher::Worker;
 use crate::delivery::queued::local::LocalCallbacks;
 use crate::delivery::queued::queue::Queue;
 use crate::delivery::shared::HubShared;
-use crate::envelope::{Envelope, Source};
+use crate::envelope::{AnyEnvelope, Envelope, Source};
 
 /// A [`Worker`] that stays on the thread that made it, and calls listeners that need not be `Send`: a
 /// view, a signal, an `Rc`. [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker)
@@ -84,6 +85,17 @@ impl LocalWorker {
     /// Builds a local listener with a name, a replay, envelopes, or for one event.
     pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
         LocalListenerBuilder::new(&self.hub, self.callbacks.0.clone())
+    }
+
+    /// Calls `callback`, on the thread that made the worker, with every event that any channel accepts
+    /// from now on, as [`Hub::listen_any`](crate::Hub::listen_any) does. The callback need not be `Send`.
+    #[track_caller]
+    pub fn listen_any_local(
+        &self,
+        callback: impl FnMut(&AnyEnvelope<'_>) + 'static,
+    ) -> Subscription {
+        let hub = self.hub.upgrade();
+        listen_any(hub, &self.callbacks.0, callback, Location::caller())
     }
 
     /// Delivers until the hub has ended, as [`Worker::run`] does.
@@ -190,6 +202,18 @@ impl Hub {
     pub fn local_listener<C: Channel>(&self) -> LocalListenerBuilder<C> {
         let callbacks = LocalCallbacks::new(&self.inner.shared);
         LocalListenerBuilder::new(&self.downgrade(), callbacks)
+    }
+
+    /// Calls `callback` with every event that any channel accepts from now on, as
+    /// [`listen_any`](Self::listen_any) does. The callback need not be `Send`. Exists in a page only
+    /// (`wasm32-unknown-unknown`).
+    #[track_caller]
+    pub fn listen_any_local(
+        &self,
+        callback: impl FnMut(&AnyEnvelope<'_>) + 'static,
+    ) -> Subscription {
+        let callbacks = LocalCallbacks::new(&self.inner.shared);
+        listen_any(Some(self.clone()), &callbacks, callback, Location::caller())
     }
 }
 
@@ -308,13 +332,7 @@ impl<C: Channel, Told> LocalListenerBuilder<C, Told> {
     ) -> Subscription {
         let name = ListenerName::new(self.name, registered);
         let Some(hub) = self.hub.upgrade() else {
-            let shared = Arc::clone(self.callbacks.shared());
-            let channel = C::NAME;
-            return Subscription::new(Arc::new(Unheard {
-                name,
-                channel,
-                shared,
-            }));
+            return unheard(name, C::NAME, &self.callbacks);
         };
         let local = self.callbacks.add(name.clone(), C::NAME, callback);
         let listener = NewListener {
@@ -339,6 +357,33 @@ impl<C: Channel, Told> fmt::Debug for LocalListenerBuilder<C, Told> {
             .field("replay", &self.replay)
             .finish_non_exhaustive()
     }
+}
+
+fn listen_any<F: FnMut(&AnyEnvelope<'_>) + 'static>(
+    hub: Option<Hub>,
+    callbacks: &LocalCallbacks,
+    callback: F,
+    registered: Source,
+) -> Subscription {
+    let name = ListenerName::new(None, registered);
+    let Some(hub) = hub else {
+        return unheard(name, ANY, callbacks);
+    };
+    let local = callbacks.add(name.clone(), ANY, callback);
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    hub.start_dispatcher();
+    hub.register_any(name, move |event| {
+        local.with::<F>(|callback| callback(event));
+    })
+}
+
+fn unheard(name: ListenerName, channel: &'static str, callbacks: &LocalCallbacks) -> Subscription {
+    let shared = Arc::clone(callbacks.shared());
+    Subscription::new(Arc::new(Unheard {
+        name,
+        channel,
+        shared,
+    }))
 }
 
 /// A listener of a hub that had ended: it has no callback.

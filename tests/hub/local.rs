@@ -257,6 +257,38 @@ fn a_drop_that_panics_is_reported_on_every_way_it_ends() {
     }
 }
 
+#[test]
+fn a_listener_of_every_channel_may_stay_on_its_thread_too() {
+    let (hub, worker) = local();
+    let view = View::default();
+    let drops = Log::new();
+    let (written, capture) = (Rc::clone(&view), noted(&drops));
+    hub.publish::<Words>("before");
+    let guard = worker.listen_any_local(move |event| {
+        let _kept = &capture.stays;
+        let line = format!("{} {}", event.channel(), event.sequence());
+        written.borrow_mut().push(line);
+    });
+    assert!(guard.name().contains("local.rs"), "{guard:?}");
+    let publisher = hub.clone();
+    let publishing = thread::spawn(move || {
+        publisher.publish::<Words>("a");
+        publisher.publish::<Numbers>(1); // a channel that is used for the first time
+    });
+    publishing.join().unwrap();
+    assert_eq!(worker.run_pending(), 2);
+    assert_eq!(shown(&view), ["word 0", "number 1"]);
+    thread::spawn(|| drop(guard)).join().unwrap();
+    assert_eq!(drops.len(), 0, "not on that thread");
+    hub.publish::<Words>("after");
+    worker.run_pending();
+    assert_eq!(drops.take(), [thread::current().id()]);
+    assert_eq!(shown(&view), [""; 0]);
+    drop(hub);
+    let unheard = worker.listen_any_local(|_| {});
+    assert!(format!("{unheard:?}").contains("listening: false"));
+}
+
 /// A worker on a thread of its own, with a listener whose guard comes here.
 fn elsewhere(
     then: impl FnOnce(&LocalWorker) + Send + 'static,

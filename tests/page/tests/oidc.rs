@@ -168,7 +168,11 @@ async fn tokens_are_refreshed_by_fetch() {
             "access"
         };
         assert_eq!(access.as_deref(), stays.then_some(expected), "{fault}");
-        assert_eq!(waiting(TIME_LIMIT), 0, "a request that is answered leaves no timer");
+        assert_eq!(
+            waiting(TIME_LIMIT),
+            0,
+            "a request that is answered leaves no timer"
+        );
         uninstall();
     }
 }

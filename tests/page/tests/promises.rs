@@ -351,6 +351,22 @@ async fn a_listener_that_publishes_for_ever_lets_the_page_paint() {
     assert_eq!(calls.get(), ended);
 }
 
+#[wasm_bindgen_test]
+async fn a_listener_of_every_channel_need_not_be_send() {
+    let hub = Hub::new();
+    let log = Log::default();
+    let written = Rc::clone(&log);
+    let guard = hub.listen_any_local(move |event: &AnyEnvelope| {
+        written.borrow_mut().push(event.channel());
+    });
+    hub.publish::<Numbers>(1);
+    hub.publish::<Words>("a");
+    hub.flush_async().await;
+    assert_eq!(log.take(), ["number", "word"]);
+    drop(guard);
+    assert_eq!(Rc::strong_count(&log), 1);
+}
+
 /// A browser delays the timers of a page that is not shown by a second and more.
 #[wasm_bindgen_test]
 async fn the_rest_of_a_burst_waits_for_no_timer() {
