@@ -360,7 +360,7 @@ async fn a_listener_of_every_channel_need_not_be_send() {
         written.borrow_mut().push(event.channel());
     });
     hub.publish::<Numbers>(1);
-    hub.publish::<Words>("a");
+    hub.publish::<Words>("a".to_owned());
     hub.flush_async().await;
     assert_eq!(log.take(), ["number", "word"]);
     drop(guard);
