@@ -96,6 +96,8 @@ mod page;
 #[cfg(feature = "relay")]
 pub mod relay;
 mod sync;
+#[cfg(any(feature = "redirect", feature = "relay"))]
+mod text;
 
 #[cfg(feature = "auth")]
 pub use auth::channel::{Auth, AuthEvent, AuthEventKind};

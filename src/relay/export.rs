@@ -9,7 +9,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::broker::{Broker, Guarantee, PublishError};
 use super::cloud_event::CloudEvent;
-use super::origin::clean;
 use super::report::Counters;
 use super::sequence::Run;
 use super::status::{DropReason, RelayEvent, tell};
@@ -20,6 +19,7 @@ use crate::delivery::receiver::received::Received;
 use crate::envelope::Envelope;
 use crate::error::{RecvError, TryRecvError};
 use crate::hub::WeakHub;
+use crate::text::sanitize;
 
 /// Appended to the channel's name, this is the type of a heartbeat.
 pub(super) const HEARTBEAT: &str = ".heartbeat";
@@ -173,7 +173,7 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
             Ok(()) => self.export.counters.sent(),
             Err(PublishError::TooLarge) => self.tell(1, DropReason::TooLarge).await,
             Err(PublishError::Refused { message }) => {
-                let message = clean(&message);
+                let message = sanitize(&message);
                 self.tell(1, DropReason::Refused { message }).await;
             }
         }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::text::sanitize_name;
+
 /// The name of the process that published an event: the `origin` of its
 /// [`RelayOptions`](super::RelayOptions), or the `source` that another client gave its CloudEvent.
 ///
@@ -15,11 +17,9 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin(Arc<str>);
 
-const LONGEST: usize = 256;
-
 impl Origin {
     pub(super) fn new(name: &str) -> Self {
-        Self(clean(name).into())
+        Self(sanitize_name(name).into())
     }
 
     /// The name.
@@ -52,26 +52,6 @@ impl Serialize for Origin {
     }
 }
 
-/// A text from outside, safe to show: on one line, and of a bounded length.
-pub(super) fn clean(text: &str) -> String {
-    let plain = |c: char| if deceives(c) { '?' } else { c };
-    text.chars().take(LONGEST).map(plain).collect()
-}
-
-/// Whether a character changes how the text around it is shown: a control character, a line or
-/// paragraph separator, an explicit direction, or an invisible one.
-///
-/// Source: [Unicode Bidirectional Algorithm, section 2](https://www.unicode.org/reports/tr9/).
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        )
-        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +66,7 @@ mod tests {
             Origin::new("a\u{1b}[2Jb\r\n\u{202e}c").as_str(),
             "a?[2Jb???c"
         );
-        assert_eq!(Origin::new(&"x".repeat(10_000)).as_str().len(), LONGEST);
+        assert_eq!(Origin::new("a\u{ad}\u{3164}").as_str(), "a??");
+        assert_eq!(Origin::new(&"x".repeat(10_000)).as_str().len(), 256);
     }
 }

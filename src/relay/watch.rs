@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch::Sender;
 
 use super::broker::{Broker, BrokerEvent};
-use super::origin::clean;
 use super::status::{RelayEvent, tell};
 use super::task::isolated_task;
 use crate::hub::WeakHub;
+use crate::text::sanitize;
 
 /// Publishes what happens to the connection, as long as the relay lives.
 pub(super) async fn watch<B: Broker>(
@@ -47,7 +47,7 @@ async fn publish_all<B: Broker>(
             }
             BrokerEvent::SlowConsumer => RelayEvent::SlowConsumer,
             BrokerEvent::Fault(message) => RelayEvent::Fault {
-                message: clean(&message),
+                message: sanitize(&message),
             },
         };
         let Some(hub) = hub.upgrade() else { break };

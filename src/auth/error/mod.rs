@@ -4,7 +4,6 @@
 //! - `new_client`: making a client
 //! - `redirect`: sign-in by redirect
 //! - `cause`: the causes: the input, the provider, the store
-//! - `text`: texts of a provider, before they are shown
 //!
 //! An error says what happened and what to do about it. No error holds a password, a token or a
 //! code: the texts come from this crate, or from a provider that guarantees the same.
@@ -12,8 +11,6 @@
 mod cause;
 mod new_client;
 mod redirect;
-#[cfg(feature = "redirect")]
-pub(crate) mod text;
 
 use thiserror::Error;
 

@@ -4,8 +4,8 @@ use url::Url;
 
 use super::http::{Answer, Fault, HttpError, shown};
 use super::json::Members;
-pub(crate) use crate::auth::error::text::sanitize;
 use crate::auth::error::{ProviderError, ProviderErrorKind};
+pub(crate) use crate::text::sanitize;
 
 /// The error that an endpoint answers with ([RFC 6749, section
 /// 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)), by its name.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::failure::UNNAMED;
 use crate::auth::error::ProviderError;
-use crate::auth::error::text::{MAX_TEXT, on_one_line};
+use crate::text::{MAX_TEXT, on_one_line};
 
 /// Hides what was sent in an error: a provider may repeat it, and errors are shown.
 ///
@@ -171,7 +171,7 @@ fn beginning(token: &str) -> &str {
 mod tests {
     use super::*;
     use crate::auth::error::ProviderErrorKind;
-    use crate::auth::error::text::sanitize;
+    use crate::text::sanitize;
 
     fn hidden(message: &str, secret: &str) -> String {
         let error = ProviderError::new(ProviderErrorKind::Rejected, "N", message);

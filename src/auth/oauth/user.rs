@@ -1,7 +1,7 @@
 //! The name of a user, from claims.
 
 use super::json::Members;
-use crate::auth::error::text::deceives;
+use crate::text::deceives;
 
 /// The longest user name, in characters. A longer one is no name.
 const MAX_NAME: usize = 256;

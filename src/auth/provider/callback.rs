@@ -4,9 +4,9 @@
 use secrecy::zeroize::Zeroizing;
 use url::Url;
 
-use crate::auth::error::text::sanitize;
 use crate::auth::error::{AuthFailure, ProviderError, ProviderErrorKind, RedirectError};
 use crate::auth::secret::{AuthorizationCode, RedirectState};
+use crate::text::sanitize;
 
 /// The longest callback URL that is parsed; no provider's is longer.
 const MAX_URL: usize = 64 * 1024;

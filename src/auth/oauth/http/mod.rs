@@ -26,8 +26,8 @@ use super::json::Members;
 use super::retry;
 use crate::auth::clock::sleep;
 use crate::auth::error::ProviderError;
-use crate::auth::error::text::sanitize;
 use crate::sync::{Instant, now};
+use crate::text::sanitize;
 
 /// The longest response body that is read.
 const MAX_BODY: usize = 1024 * 1024;

@@ -17,7 +17,7 @@ use url::Url;
 use super::{Answer, Fault, HttpOptions, MAX_BODY, Request, check_status, is_loopback};
 #[cfg(feature = "cognito")]
 use super::{Http, HttpError, is_secure, shown};
-use crate::auth::error::text::sanitize;
+use crate::text::sanitize;
 
 /// Sends requests with the certificates, the proxy and the time limit of the options.
 #[derive(Clone, Debug)]

@@ -1,21 +1,28 @@
 //! Texts from outside, before they are shown.
 
-/// The longest text of a provider that is passed on, in characters.
+/// The longest foreign text that is passed on, in characters.
 pub(crate) const MAX_TEXT: usize = 256;
 
 /// Shortens a foreign text to 256 characters on one line, in the order in which it is read.
 pub(crate) fn sanitize(from: &str) -> String {
-    from.chars().take(MAX_TEXT).map(plain).collect()
+    cleaned(from, ' ').take(MAX_TEXT).collect()
+}
+
+/// Shortens a foreign name alike, with `?` for what would not be seen.
+#[cfg(feature = "relay")]
+pub(crate) fn sanitize_name(from: &str) -> String {
+    cleaned(from, '?').take(MAX_TEXT).collect()
 }
 
 /// A foreign text of any length on one line.
 #[cfg(any(feature = "cognito", feature = "oidc"))]
 pub(crate) fn on_one_line(from: &str) -> String {
-    from.chars().map(plain).collect()
+    cleaned(from, ' ').collect()
 }
 
-fn plain(c: char) -> char {
-    if deceives(c) { ' ' } else { c }
+fn cleaned(from: &str, instead: char) -> impl Iterator<Item = char> {
+    let plain = move |c| if deceives(c) { instead } else { c };
+    from.chars().map(plain)
 }
 
 /// Whether a character changes how the text around it is shown: a control character, which a
@@ -26,11 +33,10 @@ fn plain(c: char) -> char {
 pub(crate) fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'
-            | '\u{2060}'..='\u{2064}' | '\u{3164}' | '\u{FFA0}'
-            | '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2066}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}')
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180E}'
+            | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 #[cfg(test)]
