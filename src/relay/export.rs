@@ -184,8 +184,10 @@ impl<C: Channel<Event: Serialize>, B: Broker> Sending<C, B> {
     fn unsent(&mut self) -> u64 {
         let mut unsent = u64::from(self.in_flight) + self.untold;
         let mut waiting = self.left.unwrap_or_else(|| self.export.receiver.len());
-        while waiting > 0 {
+        loop {
             match self.export.receiver.try_recv() {
+                // It was published after the relay began to close.
+                Ok(_) if waiting == 0 => break,
                 Ok(event) => {
                     waiting -= 1;
                     unsent += u64::from(!is_from_elsewhere(&event));

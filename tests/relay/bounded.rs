@@ -123,6 +123,29 @@ async fn close_ends_in_time_and_says_how_many_events_were_not_sent() {
     );
 }
 
+/// Events that were dropped and not told are among those that were not sent.
+#[tokio::test]
+async fn close_counts_what_was_dropped_while_the_broker_was_away() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        let server = MemoryServer::new();
+        let mut exporter = Process::new(&server, "a").await;
+        let few = room_for(4, overflow);
+        exporter.relay.export_with::<Wire>(few).unwrap();
+        server.stop();
+        exporter.until(&RelayEvent::Disconnected).await;
+        (0..10).for_each(|count| exporter.hub.publish::<Wire>(added(count)));
+        let Process {
+            relay, mut status, ..
+        } = exporter;
+        let Err(CloseError { unsent }) = relay.close().await else {
+            panic!("the broker is away");
+        };
+        let told = std::iter::from_fn(|| status.try_recv().ok());
+        let is_told = told.filter(|event| **event == dropped(6)).count() as u64 * 6;
+        assert_eq!(unsent + is_told, 10, "{overflow:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_relay_that_is_dropped_ends_and_frees_its_hub() {
     let server = MemoryServer::new();
