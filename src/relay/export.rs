@@ -60,6 +60,8 @@ impl<C: Channel<Event: Serialize>, B: Broker> Export<C, B> {
         });
         let unsent = ended.await;
         if unsent.is_none() {
+            // A listener may let this wait, but not the channel's publishers.
+            drop(sending);
             tell_stopped::<C>(&hub, signals).await;
         }
         unsent
