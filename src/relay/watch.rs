@@ -18,10 +18,12 @@ pub(super) async fn watch<B: Broker>(
     connects: Sender<u64>,
     is_connected: Arc<AtomicBool>,
 ) {
-    let watching = publish_all(broker, hub.clone(), connects, is_connected);
-    if isolated_task(watching).await.is_none()
-        && let Some(hub) = hub.upgrade()
-    {
+    let watching = publish_all(broker, hub.clone(), connects, &is_connected);
+    if isolated_task(watching).await.is_some() {
+        return;
+    }
+    is_connected.store(false, Ordering::Relaxed);
+    if let Some(hub) = hub.upgrade() {
         let message = "the broker's `next_event` panicked: its connection is watched no longer";
         let message = message.to_owned();
         tell(&hub, RelayEvent::Fault { message }).await;
@@ -32,7 +34,7 @@ async fn publish_all<B: Broker>(
     broker: Arc<B>,
     hub: WeakHub,
     connects: Sender<u64>,
-    is_connected: Arc<AtomicBool>,
+    is_connected: &AtomicBool,
 ) {
     loop {
         let event = match broker.next_event().await {
