@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::cloud_event::CloudEvent;
 use super::status::Unreadable;
+use crate::text::sanitize;
 
 /// A connection to a message broker. A [`Relay`](super::Relay) publishes and subscribes through it.
 ///
@@ -157,6 +158,24 @@ pub enum BrokerError {
         /// The setting, and what it should be.
         setting: &'static str,
     },
+}
+
+impl BrokerError {
+    /// The same error, with the words of the broker cleaned.
+    pub(super) fn cleaned(self) -> Self {
+        match self {
+            Self::Unreachable { message } => Self::Unreachable {
+                message: sanitize(&message),
+            },
+            Self::Refused { message } => Self::Refused {
+                message: sanitize(&message),
+            },
+            Self::OtherSettings { stream, setting } => Self::OtherSettings {
+                stream: sanitize(&stream),
+                setting,
+            },
+        }
+    }
 }
 
 /// A message can never be sent.

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use typed_builder::TypedBuilder;
 
-use super::broker::{Broker, Guarantee};
+use super::broker::{Broker, BrokerError, Guarantee};
 use super::error::{CloseError, ConnectError, ExportError, ImportError};
 use super::export::Export;
 use super::import::{Importing, OwnRuns};
@@ -148,7 +148,8 @@ impl<B: Broker> Relay<B> {
         );
         let mut watcher = JoinSet::new();
         watcher.spawn(watching);
-        broker.open(&options.prefix, &options.origin).await?;
+        let opened = broker.open(&options.prefix, &options.origin).await;
+        opened.map_err(BrokerError::cleaned)?;
         Ok(Self {
             hub: hub.clone(),
             _claim: claim,
@@ -240,7 +241,8 @@ impl<B: Broker> Relay<B> {
         let name = <<C as Import>::Wire as Channel>::NAME;
         name::check(name)?;
         let claim = ImportClaim::<C>::new(&self.state)?;
-        let deliveries = self.broker.subscribe(&self.subject(name), C::NAME).await?;
+        let subscribed = self.broker.subscribe(&self.subject(name), C::NAME).await;
+        let deliveries = subscribed.map_err(BrokerError::cleaned)?;
         claim.keep();
         let importing = Importing {
             hub: self.hub.downgrade(),
