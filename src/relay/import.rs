@@ -48,14 +48,15 @@ type Flushing = Pin<Box<dyn Future<Output = ()> + Send>>;
 impl Importing {
     /// Publishes what the subscription delivers until the relay is closing.
     ///
-    /// Returns whether it has ended in time, with its place stored.
+    /// Returns whether it has ended in time, with its position stored. After a panic it is not: whether the last
+    /// event has reached the listeners is not known.
     pub(super) async fn run<C: Import>(self, deliveries: impl Deliveries) -> bool {
         let (hub, signals) = (self.hub.clone(), self.signals.clone());
         let ended = isolated_task(self.deliver_all::<C>(deliveries)).await;
         if ended.is_none() || !signals.is_closing() {
             tell_stopped::<C>(&hub, signals).await;
         }
-        ended.unwrap_or(true)
+        ended.unwrap_or(false)
     }
 
     async fn deliver_all<C: Import>(mut self, mut deliveries: impl Deliveries) -> bool {
@@ -96,7 +97,7 @@ impl Importing {
             if stores {
                 deliveries.mark();
                 flush(self.hub.clone()).await;
-                is_stored = deliveries.store().await;
+                is_stored = deliveries.store().await || deliveries.store().await;
             }
             deliveries.close().await;
             is_stored
