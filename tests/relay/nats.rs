@@ -7,7 +7,8 @@ use async_nats::ConnectOptions;
 use bytes::Bytes;
 use typed_hub::relay::conformance::{Testbed, check};
 use typed_hub::relay::{
-    Broker as _, BrokerError, BrokerEvent, CloudEvent, JetStreamBroker, NatsBroker,
+    Broker as _, BrokerError, BrokerEvent, CloudEvent, Deliveries as _, Delivery, JetStreamBroker,
+    NatsBroker,
 };
 
 use crate::nats_server::NatsServer;
@@ -93,23 +94,26 @@ async fn conformance_of_clients_that_are_there_already() {
     check(&Shared(NatsServer::start())).await;
 }
 
+fn event(number: u64) -> CloudEvent {
+    CloudEvent {
+        id: format!("0123456789abcdef-{number}"),
+        source: "b".to_owned(),
+        kind: "ticks".to_owned(),
+        time: None,
+        data: Bytes::from_static(b"1"),
+    }
+}
+
 /// What was given to a connection that is lost may be lost with it, though the next one answers.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
     let server = NatsServer::start();
     let broker = NatsBroker::connect(server.url(), options()).await.unwrap();
-    let event = || CloudEvent {
-        id: "1".to_owned(),
-        source: "a".to_owned(),
-        kind: "ticks".to_owned(),
-        time: None,
-        data: Bytes::from_static(b"1"),
-    };
     assert_eq!(broker.next_event().await, BrokerEvent::Connected);
-    broker.publish("shop.ticks", event()).await.unwrap();
+    broker.publish("shop.ticks", event(1)).await.unwrap();
     assert_eq!(broker.flush().await, Ok(()));
-    broker.publish("shop.ticks", event()).await.unwrap();
+    broker.publish("shop.ticks", event(1)).await.unwrap();
     server.kill();
     while broker.next_event().await != BrokerEvent::Disconnected {}
     server.start_again();
@@ -119,8 +123,32 @@ async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
         matches!(flushed, Err(BrokerError::Unreachable { .. })),
         "{flushed:?}"
     );
-    broker.publish("shop.ticks", event()).await.unwrap();
+    broker.publish("shop.ticks", event(1)).await.unwrap();
     assert_eq!(broker.flush().await, Ok(()));
+}
+
+/// A connection that is lost for a moment does not put off the storing of a position.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_position_waits_for_a_connection_that_is_made_again() {
+    let server = NatsServer::start();
+    let broker = JetStreamBroker::connect(server.url(), options())
+        .await
+        .unwrap();
+    assert_eq!(broker.next_event().await, BrokerEvent::Connected);
+    broker.open("shop", "a").await.unwrap();
+    let mut deliveries = broker.subscribe("shop.ticks", "ticks").await.unwrap();
+    broker.publish("shop.ticks", event(1)).await.unwrap();
+    while !matches!(deliveries.next().await, Some(Delivery::Event(_))) {}
+    deliveries.mark();
+    server.kill();
+    while broker.next_event().await != BrokerEvent::Disconnected {}
+    let starts = tokio::task::spawn_blocking(move || {
+        server.start_again();
+        server
+    });
+    let (is_stored, _server) = tokio::join!(deliveries.store(), starts);
+    assert!(is_stored);
 }
 
 /// The example `relay`, with the address of a server.

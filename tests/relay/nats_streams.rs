@@ -349,3 +349,22 @@ async fn messages_that_were_removed_while_a_process_was_away_are_told() {
     importer.status("the removal is told", removed).await;
     importer.close().await;
 }
+
+/// The positions are deleted just before a process ends: it writes its own again.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_position_that_is_deleted_before_the_end_is_written_again() {
+    let server = NatsServer::start();
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    let exporter = Peer::exporting(jetstream(&server.url()).await, "b").await;
+    let context = context(&server).await;
+    context.delete_stream("shop_positions").await.unwrap();
+    exporter.publish(1..=10);
+    importer.expect("b", 1..=10).await;
+    importer.close().await;
+    exporter.publish(11..=20);
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    importer.expect("b", 11..=20).await;
+    importer.close().await;
+    exporter.close().await;
+}

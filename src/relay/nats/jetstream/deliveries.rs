@@ -14,10 +14,10 @@ use async_nats::jetstream::stream::RawMessage;
 use futures_core::Stream as _;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::positions::{Position, key};
-use super::{MAKE_AGAIN, Opened, Retry, Server, describe, headers, refused};
+use super::{Opened, Retry, Server, describe, headers, refused};
 use crate::relay::broker::{BrokerError, Deliveries, Delivery};
 use crate::relay::nats::connection::Seen;
 use crate::relay::status::Unreadable;
@@ -41,8 +41,6 @@ pub struct JetStreamDeliveries {
     delivered: Position,
     /// What is stored.
     stored: Position,
-    /// When the stream of positions may be made again.
-    make_at: Option<Instant>,
     /// The last message that was stored when it began, until all until there have been delivered.
     behind: Option<u64>,
     /// Whether it has to be told that all has been delivered.
@@ -113,7 +111,6 @@ impl JetStreamDeliveries {
             handed_out: begin,
             delivered: begin,
             stored: begin,
-            make_at: None,
             behind: Some(end.sequence),
             has_caught_up: false,
             told: Told::default(),
@@ -310,30 +307,26 @@ impl Deliveries for JetStreamDeliveries {
         if self.delivered == self.stored {
             return true;
         }
-        if !self.server.connection.is_connected() {
-            return false;
-        }
-        match timeout(STORE_LIMIT, self.put()).await {
-            Ok(Ok(())) => self.told.storing = None,
-            Ok(Err(message)) => {
-                let is_told = self.told.storing.is_some();
-                self.server.tell_once(&mut self.told.storing, message);
-                if is_told && self.make_at.is_none_or(|time| Instant::now() >= time) {
-                    let _ = timeout(STORE_LIMIT, Box::pin(self.opened.positions.make())).await;
-                    self.make_at = Some(Instant::now() + MAKE_AGAIN);
-                }
+        // What has failed before may have failed because the positions are gone.
+        let is_anew = self.told.storing.is_some();
+        let storing = Box::pin(async {
+            self.server.connection.connected().await?;
+            if is_anew {
+                self.put_anew().await
+            } else {
+                self.put().await
             }
+        });
+        match timeout(STORE_LIMIT, storing).await {
+            Ok(Ok(())) => self.told.storing = None,
+            Ok(Err(message)) => self.server.tell_once(&mut self.told.storing, message),
             // The server is away, or slow.
             Err(_) => {}
         }
         self.delivered == self.stored
     }
 
-    async fn close(mut self) {
-        if self.delivered != self.stored {
-            let _ = Box::pin(self.put_anew()).await;
-        }
-    }
+    async fn close(self) {}
 }
 
 impl fmt::Debug for JetStreamDeliveries {
