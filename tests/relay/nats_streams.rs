@@ -368,3 +368,27 @@ async fn a_position_that_is_deleted_before_the_end_is_written_again() {
     importer.close().await;
     exporter.close().await;
 }
+
+/// The sequence of a position is as large as a number can be.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn a_position_behind_the_end_of_the_stream_is_its_end() {
+    let server = NatsServer::start();
+    let importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    importer.close().await;
+    let context = context(&server).await;
+    let positions = context.get_stream("shop_positions").await.unwrap();
+    let stored = positions.get_raw_message(1).await.unwrap();
+    let stored_text = String::from_utf8(stored.payload.to_vec()).unwrap();
+    let (_, stream) = stored_text.split_once(' ').unwrap();
+    let largest = format!("{} {stream}", u64::MAX);
+    let published = context.publish(stored.subject, largest.into()).await;
+    published.unwrap().await.unwrap();
+
+    let mut importer = Peer::importing(jetstream(&server.url()).await, "a").await;
+    let exporter = Peer::exporting(jetstream(&server.url()).await, "b").await;
+    exporter.publish(1..=3);
+    importer.expect("b", 1..=3).await;
+    importer.close().await;
+    exporter.close().await;
+}

@@ -94,7 +94,7 @@ impl JetStreamDeliveries {
         let position = opened.positions.load(&key).await.map_err(refused)?;
         let begin = position.unwrap_or(end);
         let first = stream.cached_info().state.first_sequence;
-        if begin.stream == end.stream && first > begin.sequence + 1 {
+        if begin.stream == end.stream && first.saturating_sub(1) > begin.sequence {
             server.connection.report_fault(format!(
                 "the stream {} has removed messages since this process had it: they may be of its channels",
                 opened.stream.name
