@@ -1,14 +1,14 @@
 //! How a relay ends, and what it leaves behind.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use typed_hub::relay::{
-    Broker, BrokerError, BrokerEvent, CloseError, CloudEvent, ConnectError, ExportError, Guarantee,
-    ImportError, MemoryBroker, MemoryDeliveries, MemoryServer, PublishError, Relay, RelayEvent,
-    RelayOptions, RelayStatus, Remote,
+    Broker as _, ConnectError, Deliveries as _, Delivery, DropReason, ExportError, MemoryServer,
+    Relay, RelayEvent, RelayOptions, RelayStatus,
 };
 use typed_hub::{Custom, Overflow};
 
@@ -108,6 +108,83 @@ async fn a_process_that_ends_gets_again_what_its_listeners_have_not_had() {
     assert_eq!(counts(&mut cart, rest.len()).await, rest);
 }
 
+/// What its listeners have had long ago does not come again to a process that is killed.
+#[tokio::test]
+async fn the_position_of_a_process_is_stored_as_it_goes() {
+    let server = MemoryServer::durable();
+    let exporter = Process::new(&server, "a").await;
+    exporter.relay.export::<Wire>().unwrap();
+    let importer = Process::new(&server, "b").await;
+    let mut cart = importer.hub.receiver::<Wire>();
+    importer.relay.import::<Wire>().await.unwrap();
+    exporter.hub.publish::<Wire>(added(1));
+    assert_eq!(counts(&mut cart, 1).await, [1]);
+    // Longer than a position waits to be stored.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(importer);
+
+    let again = Process::new(&server, "b").await;
+    let mut cart = again.hub.receiver::<Wire>();
+    again.relay.import::<Wire>().await.unwrap();
+    exporter.hub.publish::<Wire>(added(2));
+    assert_eq!(counts(&mut cart, 1).await, [2]);
+}
+
+/// What was dropped behind the last event that is sent is told on both sides, though nothing follows.
+#[tokio::test]
+async fn close_tells_the_gap_at_its_end() {
+    let server = MemoryServer::new();
+    let exporter = Process::new(&server, "a").await;
+    let mut importer = Process::new(&server, "b").await;
+    importer.relay.import::<Wire>().await.unwrap();
+    let mut cart = importer.hub.receiver::<Wire>();
+    let few = room_for(4, Overflow::DropNewest);
+    exporter.relay.export_with::<Wire>(few).unwrap();
+    // In one go: none of them is taken meanwhile.
+    (0..10).for_each(|count| exporter.hub.publish::<Wire>(added(count)));
+    let Process {
+        relay, mut status, ..
+    } = exporter;
+    assert_eq!(relay.close().await, Ok(()));
+    assert_eq!(counts(&mut cart, 4).await, [0, 1, 2, 3]);
+    let dropped = RelayEvent::Dropped {
+        channel: "cart",
+        missed: 6,
+        reason: DropReason::Overflow,
+    };
+    assert_eq!(*next(&mut status).await, dropped);
+    let RelayEvent::Lagged { missed: 6, .. } = importer.told().await else {
+        panic!("no gap is told");
+    };
+}
+
+/// Clients that know messages by their ids know heartbeats too: each has an id of its own.
+#[tokio::test]
+async fn each_message_has_an_id_of_its_own() {
+    let server = MemoryServer::new();
+    let reader = server.connect();
+    reader.open("shop", "reader").await.unwrap();
+    let mut messages = reader.subscribe("shop.cart", "cart").await.unwrap();
+    let hub = typed_hub::Hub::new();
+    let options = RelayOptions::builder()
+        .prefix("shop")
+        .origin("a")
+        .heartbeat(Duration::from_millis(20));
+    let relay = Relay::connect(&hub, server.connect(), options.build()).await;
+    let relay = relay.unwrap();
+    relay.export::<Wire>().unwrap();
+    hub.publish::<Wire>(added(1));
+    let (mut ids, mut heartbeats) = (HashSet::new(), 0);
+    while heartbeats < 4 {
+        let Some(Delivery::Event(event)) = messages.next().await else {
+            panic!("no message");
+        };
+        heartbeats += u32::from(event.kind == "cart.heartbeat");
+        assert!(ids.insert(event.id.clone()), "{} comes twice", event.id);
+    }
+    assert_eq!(ids.len(), 5);
+}
+
 #[tokio::test]
 async fn a_channel_is_exported_from_any_thread() {
     let server = MemoryServer::new();
@@ -138,70 +215,4 @@ async fn durations_without_end_are_taken() {
     relay.export::<Wire>().unwrap();
     hub.publish::<Wire>(added(1));
     assert_eq!(relay.close().await, Ok(()));
-}
-
-/// A broker that waits for ever with a subscription, and panics with a message.
-struct Broken(MemoryBroker);
-
-impl Broker for Broken {
-    type Deliveries = MemoryDeliveries;
-
-    fn guarantee(&self) -> Guarantee {
-        self.0.guarantee()
-    }
-
-    async fn open(&self, prefix: &str, origin: &str) -> Result<(), BrokerError> {
-        self.0.open(prefix, origin).await
-    }
-
-    async fn publish(&self, _subject: &str, event: CloudEvent) -> Result<(), PublishError> {
-        assert_ne!(event.kind, "cart", "the broker panics");
-        Ok(())
-    }
-
-    async fn subscribe(&self, _: &str, _: &str) -> Result<MemoryDeliveries, BrokerError> {
-        std::future::pending().await
-    }
-
-    async fn flush(&self) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn next_event(&self) -> BrokerEvent {
-        self.0.next_event().await
-    }
-}
-
-#[tokio::test]
-async fn an_import_that_is_dropped_is_none() {
-    let broker = Broken(MemoryServer::new().connect());
-    let hub = typed_hub::Hub::new();
-    let relay = Relay::connect(&hub, broker, options("a")).await.unwrap();
-    for _ in 0..2 {
-        let import = relay.import::<Remote<Wire>>();
-        let waited = tokio::time::timeout(Duration::from_millis(20), import).await;
-        assert!(waited.is_err(), "{waited:?}");
-    }
-    let (first, second) = (relay.import::<Wire>(), relay.import::<Wire>());
-    let twice = async {
-        tokio::task::yield_now().await;
-        second.await
-    };
-    tokio::select! {
-        _ = first => panic!("it waits"),
-        second = twice => assert_eq!(second, Err(ImportError::Twice)),
-    }
-}
-
-#[tokio::test]
-async fn a_task_that_panics_is_told_and_fails_the_close() {
-    let broker = Broken(MemoryServer::new().connect());
-    let hub = typed_hub::Hub::new();
-    let mut status = hub.receiver::<RelayStatus>();
-    let relay = Relay::connect(&hub, broker, options("a")).await.unwrap();
-    relay.export::<Wire>().unwrap();
-    hub.publish::<Wire>(added(1));
-    let stopped = RelayEvent::Stopped { channel: "cart" };
-    while *next(&mut status).await != stopped {}
-    assert_eq!(relay.close().await, Err(CloseError { unsent: 0 }));
 }

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bounded;
+mod broken;
 mod common;
 #[cfg(feature = "auth")]
 mod compile;
