@@ -127,6 +127,32 @@ async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
     assert_eq!(broker.flush().await, Ok(()));
 }
 
+/// An event that is sent again, because its answer was lost, is in the stream once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats: tests/run servers sets it up"]
+async fn the_stream_knows_an_event_that_is_sent_again() {
+    let server = NatsServer::start();
+    let broker = JetStreamBroker::connect(server.url(), options())
+        .await
+        .unwrap();
+    broker.open("shop", "b").await.unwrap();
+    for number in [1, 1, 2, 1] {
+        broker.publish("shop.ticks", event(number)).await.unwrap();
+    }
+    let other = CloudEvent {
+        source: "c".to_owned(),
+        ..event(1)
+    };
+    broker.publish("shop.ticks", other).await.unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let stream = context.get_stream("shop").await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 3);
+    let first = stream.get_raw_message(1).await.unwrap();
+    let id = first.headers.get("Nats-Msg-Id").unwrap();
+    assert_eq!(id.as_str(), "b:0123456789abcdef-1");
+}
+
 /// A connection that is lost for a moment does not put off the storing of a position.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nats: tests/run servers sets it up"]
