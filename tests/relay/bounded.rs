@@ -146,6 +146,31 @@ async fn close_counts_what_was_dropped_while_the_broker_was_away() {
     }
 }
 
+/// Without options 65,536 events wait, and then the oldest are dropped.
+#[tokio::test]
+async fn the_room_of_an_export_is_bounded_by_default() {
+    const ROOM: u32 = 1 << 16;
+    let server = MemoryServer::new();
+    let mut exporter = Process::new(&server, "a").await;
+    let mut importer = Process::new(&server, "b").await;
+    importer.relay.import::<Wire>().await.unwrap();
+    let all = room_for(usize::MAX, Overflow::Block);
+    let mut cart = importer.hub.receiver_with::<Wire>(all);
+    exporter.relay.export::<Wire>().unwrap();
+    exporter.hub.publish::<Wire>(added(0));
+    assert_eq!(counts(&mut cart, 1).await, [0]);
+    server.stop();
+    exporter.until(&RelayEvent::Disconnected).await;
+    // In one go: none of them is taken meanwhile.
+    (1..=ROOM + 5).for_each(|count| exporter.hub.publish::<Wire>(added(count)));
+    server.start();
+    assert_eq!(counts(&mut cart, 1).await, [6]);
+    assert_eq!(exporter.told().await, dropped(5));
+    let RelayEvent::Lagged { missed: 5, .. } = importer.told().await else {
+        panic!("no gap is told");
+    };
+}
+
 #[tokio::test]
 async fn a_relay_that_is_dropped_ends_and_frees_its_hub() {
     let server = MemoryServer::new();
