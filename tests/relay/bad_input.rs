@@ -205,6 +205,9 @@ async fn a_message_that_is_too_large_for_the_importer_is_told() {
         panic!("not told");
     };
     assert_eq!(reason, Unreadable::TooLarge { bytes });
+    let report = importer.relay.report();
+    let carried = report.channels[0];
+    assert_eq!((carried.received, carried.unreadable), (1, 1));
 }
 
 #[tokio::test]
