@@ -175,25 +175,32 @@ impl Deliveries for FaultyDeliveries {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_does_not_keep_its_word_is_found_out() {
     let mut checks = JoinSet::new();
-    let mut begin = |server, fault| {
+    let mut begin = |server, fault, found: &'static str| {
         let faulty = Faulty { server, fault };
         checks.spawn(async move {
             let checked = tokio::spawn(async move { check(&faulty).await }).await;
-            assert!(checked.is_err_and(|error| error.is_panic()), "{fault:?}");
+            let error = checked.expect_err("it is found out");
+            let words = error.into_panic().downcast::<String>().unwrap();
+            assert!(words.contains(found), "{fault:?}: {words}");
         });
     };
-    for fault in [Fault::Loses, Fault::Repeats, Fault::Reorders] {
-        begin(MemoryServer::new(), fault);
-    }
-    for fault in [
-        Fault::Loses,
-        Fault::Reorders,
-        Fault::Forgets,
-        Fault::StoresTooMuch,
-        Fault::SharesPlaces,
-        Fault::SwallowsTooLarge,
+    let order = "each origin in order, each event once";
+    for (fault, found) in [
+        (Fault::Loses, order),
+        (Fault::Repeats, "each message once"),
+        (Fault::Reorders, order),
     ] {
-        begin(MemoryServer::durable(), fault);
+        begin(MemoryServer::new(), fault, found);
+    }
+    for (fault, found) in [
+        (Fault::Loses, order),
+        (Fault::Reorders, order),
+        (Fault::Forgets, "in order, each once"),
+        (Fault::StoresTooMuch, "what is behind"),
+        (Fault::SharesPlaces, "each name"),
+        (Fault::SwallowsTooLarge, "a large message is refused"),
+    ] {
+        begin(MemoryServer::durable(), fault, found);
     }
     while let Some(checked) = checks.join_next().await {
         checked.unwrap();

@@ -59,7 +59,7 @@ pub trait Testbed: Sync {
 }
 
 /// Checks a broker: the order of an origin, many publishers and many importers, events that do not come
-/// back, gaps, messages sent again, messages that cannot be read, messages that are too large, a server
+/// back, gaps, messages sent again or handed out twice, messages that cannot be read, messages that are too large, a server
 /// that goes away and comes back, a process that was away, subscriptions that resume, closing, and many
 /// events.
 ///
@@ -73,6 +73,7 @@ pub async fn check<T: Testbed>(testbed: &T) {
     Box::pin(checks::order_and_crowd(testbed)).await;
     Box::pin(checks::nothing_comes_back(testbed)).await;
     Box::pin(checks::gaps_and_repetitions(testbed)).await;
+    Box::pin(checks::no_message_comes_twice(testbed)).await;
     Box::pin(checks::unreadable_messages(testbed)).await;
     Box::pin(checks::too_large(testbed)).await;
     Box::pin(checks::the_connection_is_told(testbed)).await;

@@ -57,17 +57,18 @@ impl<B: Broker> Process<B> {
             .await
             .expect("the relay connects");
         let remote = hub.receiver_with(ReceiverOptions::builder().capacity(usize::MAX).build());
-        relay
-            .import::<Remote<Wire>>()
-            .await
-            .expect("the channel is imported");
-        Self {
+        let mut process = Self {
             name: name.to_owned(),
             hub,
             relay,
             remote,
             status,
-        }
+        };
+        let is_there = |event: &RelayEvent| *event == RelayEvent::Connected;
+        process.status("the server is there", is_there).await;
+        let imported = process.relay.import::<Remote<Wire>>().await;
+        imported.expect("the channel is imported");
+        process
     }
 
     pub(super) async fn exporting(broker: B, prefix: &str, name: &str) -> Self {
