@@ -46,7 +46,7 @@ pub trait Broker: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), PublishError>> + Send;
 
     /// Subscribes to a subject: to the messages that the broker accepts after this has returned. A broker
-    /// that promises delivery at least once resumes where the subscription of this name was; each process,
+    /// that promises delivery at least once resumes at the position of the subscription of this name; each process,
     /// known by its origin, has names of its own.
     ///
     /// # Errors
@@ -80,13 +80,13 @@ pub trait Deliveries: Send + 'static {
     /// relay knows them by their numbers.
     fn next(&mut self) -> impl Future<Output = Option<Delivery>> + Send;
 
-    /// Marks the place behind the messages that [`next`](Self::next) has returned. A broker that promises
+    /// Marks the position behind the messages that [`next`](Self::next) has returned. A broker that promises
     /// delivery at most once has nothing to do.
     fn mark(&mut self);
 
-    /// Stores the marked place: the messages before it have reached the listeners, and are not sent to this
+    /// Stores the marked position: the messages before it have reached the listeners, and are not sent to this
     /// subscription again. Returns whether it is stored; if it is not, the relay calls this again, and the
-    /// error is an event of [`Broker::next_event`]. Dropping the future leaves the place that was stored
+    /// error is an event of [`Broker::next_event`]. Dropping the future leaves the position that was stored
     /// before, or this one.
     fn store(&mut self) -> impl Future<Output = bool> + Send;
 

@@ -39,7 +39,7 @@ pub(super) struct Importing {
     pub(super) counters: Arc<Counters>,
 }
 
-/// How often the place in the messages is stored, and how long after an attempt has failed.
+/// How often the position in the messages is stored, and how long after an attempt has failed.
 const STORE: Duration = Duration::from_millis(250);
 const STORE_AGAIN: Duration = Duration::from_secs(5);
 
@@ -65,7 +65,7 @@ impl Importing {
         let stores = self.guarantee == Guarantee::AtLeastOnce;
         let importing = async {
             let mut closed = pin!(signals.closed());
-            // When the place is stored next: first the listeners get the events before it.
+            // When the position is stored next: first the listeners get the events before it.
             let mut due = None;
             let mut flushing: Option<Flushing> = None;
             // While messages wait, the branch of `closed` is not polled: hence the flag.
@@ -125,9 +125,9 @@ impl Importing {
 
     async fn event<C: Import>(&mut self, event: CloudEvent) {
         let channel = C::NAME;
-        let place = Run::parse(&event.id).or_else(|| Run::parse_heartbeat(&event.id));
+        let numbered = Run::parse(&event.id).or_else(|| Run::parse_heartbeat(&event.id));
         if event.source == *self.origin {
-            return self.own(channel, place).await;
+            return self.own(channel, numbered).await;
         }
         if let Some(kind) = event.kind.strip_suffix(HEARTBEAT)
             && kind == C::Wire::NAME
@@ -136,7 +136,7 @@ impl Importing {
             let (origin, missed) = self.origins.heartbeat(&event.source, run, number);
             return self.lagged(channel, origin, missed).await;
         }
-        let origin = match place {
+        let origin = match numbered {
             None => self.origins.named(&event.source),
             Some((run, number)) => match self.origins.event(&event.source, run, number) {
                 (_, Verdict::Again) => return,
@@ -179,8 +179,8 @@ impl Importing {
 
     /// Handles a message with this process's origin: from its own export, from an earlier run (in a stream), or
     /// from another process of the same name.
-    async fn own(&mut self, channel: &'static str, place: Option<(Run, u64)>) {
-        let is_own = place.is_some_and(|(run, _)| {
+    async fn own(&mut self, channel: &'static str, numbered: Option<(Run, u64)>) {
+        let is_own = numbered.is_some_and(|(run, _)| {
             let runs = self.own_runs.lock();
             runs.unwrap_or_else(PoisonError::into_inner).contains(&run)
         });

@@ -43,7 +43,7 @@ pub struct RelayOptions {
 
     #[builder(setter(
         into,
-        doc = "The name of this process. Each process has a name of its own, and keeps it over a restart: a broker that stores messages knows by it where the process was."
+        doc = "The name of this process. Each process has a name of its own, and keeps it over a restart: a broker that stores messages knows by it the position of the process."
     ))]
     origin: String,
 

@@ -44,12 +44,12 @@ enum Fault {
     Repeats,
     /// Every tenth message is delivered after the one behind it.
     Reorders,
-    /// A place is not stored.
+    /// A position is not stored.
     Forgets,
     /// What has been handed out is stored, and not what was marked.
     StoresTooMuch,
-    /// All subscriptions of a process have one place.
-    SharesPlaces,
+    /// All subscriptions of a process have one position.
+    SharesPositions,
     /// A message that is too large is lost, and not refused.
     SwallowsTooLarge,
 }
@@ -109,7 +109,7 @@ impl Broker for FaultyBroker {
     }
 
     async fn subscribe(&self, subject: &str, name: &str) -> Result<FaultyDeliveries, BrokerError> {
-        let name = if self.fault == Fault::SharesPlaces {
+        let name = if self.fault == Fault::SharesPositions {
             ""
         } else {
             name
@@ -197,7 +197,7 @@ async fn a_broker_that_does_not_keep_its_word_is_found_out() {
         (Fault::Reorders, order),
         (Fault::Forgets, "in order, each once"),
         (Fault::StoresTooMuch, "what is behind"),
-        (Fault::SharesPlaces, "each name"),
+        (Fault::SharesPositions, "each name"),
         (Fault::SwallowsTooLarge, "a large message is refused"),
     ] {
         begin(MemoryServer::durable(), fault, found);

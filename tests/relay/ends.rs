@@ -72,7 +72,7 @@ async fn close_sends_what_was_published_before_and_no_more() {
     assert_eq!(counts(&mut cart, 100).await, (0..100).collect::<Vec<_>>());
 }
 
-/// The place of a process is stored when its listeners have the events, not when its hub has them.
+/// The position of a process is stored when its listeners have the events, not when its hub has them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_ends_gets_again_what_its_listeners_have_not_had() {
     const EVENTS: u32 = 100;
@@ -88,7 +88,7 @@ async fn a_process_that_ends_gets_again_what_its_listeners_have_not_had() {
     importer.relay.import::<Wire>().await.unwrap();
     exporter.relay.export::<Wire>().unwrap();
     (1..=EVENTS).for_each(|count| exporter.hub.publish::<Wire>(added(count)));
-    // Longer than a place waits to be stored.
+    // Longer than a position waits to be stored.
     tokio::time::sleep(Duration::from_millis(600)).await;
     // As if it were killed: its listener has no further event.
     drop((slow, importer.relay));

@@ -322,10 +322,10 @@ pub(super) async fn a_process_was_away<T: Testbed>(testbed: &T) {
     sender.close().await;
 }
 
-/// A subscription resumes at the place that was stored, if the broker stores messages, and each one of a
-/// process has a place of its own.
+/// A subscription resumes at the position that was stored, if the broker stores messages, and each one of a
+/// process has a position of its own.
 pub(super) async fn each_subscription_resumes<T: Testbed>(testbed: &T) {
-    let (broker, subject) = raw(testbed, "places").await;
+    let (broker, subject) = raw(testbed, "positions").await;
     if broker.guarantee() == Guarantee::AtMostOnce {
         return;
     }
@@ -343,19 +343,19 @@ pub(super) async fn each_subscription_resumes<T: Testbed>(testbed: &T) {
     assert_eq!(next_number(&mut second).await, 1);
     drop((first, second, broker));
 
-    let (broker, subject) = raw(testbed, "places").await;
+    let (broker, subject) = raw(testbed, "positions").await;
     let mut first = subscribed(&broker, &subject, "first").await;
     let again = next_number(&mut first).await;
     assert_eq!(
         again, 2,
-        "what is behind the place that was stored comes again"
+        "what is behind the position that was stored comes again"
     );
     let mut second = subscribed(&broker, &subject, "second").await;
     for number in 1..=3 {
         assert_eq!(
             next_number(&mut second).await,
             number,
-            "each name has its place"
+            "each name has its position"
         );
     }
     second.mark();
@@ -367,7 +367,7 @@ pub(super) async fn each_subscription_resumes<T: Testbed>(testbed: &T) {
     let next = next_number(&mut second).await;
     assert_eq!(
         next, 4,
-        "what is before the place that was stored does not come again"
+        "what is before the position that was stored does not come again"
     );
 }
 

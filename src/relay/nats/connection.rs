@@ -244,7 +244,7 @@ impl Connection {
 
 impl UntilConnected {
     /// Notes that the server refuses a permission, and returns whether that answers a round trip.
-    fn is_round_trip(&mut self, words: &str) -> bool {
+    fn note_refusal(&mut self, words: &str) -> bool {
         if words.contains(PUBLISH) || words.contains(SUBSCRIBE) {
             if self.refused.len() == MAX_REPORTS {
                 self.refused.pop_front();
@@ -278,7 +278,7 @@ impl Reports {
                 return self.report(BrokerEvent::SlowConsumer);
             }
             Event::ServerError(ServerError::Other(words)) => {
-                let is_round_trip = self.until_connected().is_round_trip(&words);
+                let is_round_trip = self.until_connected().note_refusal(&words);
                 (!is_round_trip).then_some(words)
             }
             // Each attempt to connect may fail alike.

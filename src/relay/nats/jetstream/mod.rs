@@ -30,8 +30,8 @@ use positions::Positions;
 ///
 /// The stream is made when it does not exist. Its name is the prefix, with `_` for characters that the name
 /// of a stream cannot have, and its subjects are `prefix.>`. Beside it a stream, of that name and `_positions`,
-/// has the place of each import: it is written every quarter of a second, when the listeners have had
-/// the events before it, so that a process that is killed may get the events of that time again.
+/// has the position of each import: it is written every quarter of a second, when the listeners have had
+/// the events before it, so that a process that is killed may get the events since then again.
 ///
 /// A stream that is deleted while relays run is made again after a second, and what it had is gone: this is
 /// told as [`RelayEvent::Fault`](crate::relay::RelayEvent::Fault), and so are a stream that is full and each

@@ -1,4 +1,4 @@
-//! Where each subscription of each process is: the last message for each key of a stream of their own.
+//! The position of each subscription of each process: the last message for each key of a stream of their own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use bytes::Bytes;
 use super::{check_settings, describe, make_stream, plain};
 use crate::relay::broker::BrokerError;
 
-/// A place in the stream of messages. A stream that is deleted and made anew numbers its messages from 1
+/// How far a subscription has come in the stream of messages. A stream that is deleted and made anew numbers its messages from 1
 /// again, and the time at which it was made tells it from the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// When the stream was made, in nanoseconds since 1970.
     pub(super) stream: i128,
-    /// The sequence of the last message before the place.
+    /// The sequence of the last message before it.
     pub(super) sequence: u64,
 }
 
@@ -62,7 +62,9 @@ impl Positions {
         let config = Config {
             subjects: vec![format!("{name}.>")],
             name,
-            description: Some("where the processes are in the stream of messages".to_owned()),
+            description: Some(
+                "the positions of the processes in the stream of messages".to_owned(),
+            ),
             max_messages_per_subject: 1,
             storage: messages.storage,
             num_replicas: messages.num_replicas,
