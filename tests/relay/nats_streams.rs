@@ -95,6 +95,12 @@ async fn a_stream_with_other_settings_is_refused_by_name() {
     };
     let setting = refused(&server, no_ack, Config::default()).await.unwrap();
     assert!(setting.contains("acknowledge"), "{setting}");
+    let few = Config {
+        max_messages_per_subject: 10,
+        ..good()
+    };
+    let setting = refused(&server, few, Config::default()).await.unwrap();
+    assert!(setting.contains("per subject"), "{setting}");
     for narrow in [
         &["other.>"][..],
         &["shop.*"],

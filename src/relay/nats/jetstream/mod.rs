@@ -257,7 +257,7 @@ impl Server {
     /// The stream with these subjects of a prefix, made if it does not exist.
     async fn make_stream(&self, config: &Config, subjects: &str) -> Result<Stream, BrokerError> {
         let stream = make_stream(&self.context, config).await?;
-        check_settings(&stream.cached_info().config, subjects, 0)?;
+        check_messages(&stream.cached_info().config, subjects)?;
         Ok(stream)
     }
 
@@ -266,7 +266,7 @@ impl Server {
         let found = self.context.get_stream(&opened.stream.name).await;
         match found {
             Ok(stream) => {
-                check_settings(&stream.cached_info().config, &opened.subjects, 0)?;
+                check_messages(&stream.cached_info().config, &opened.subjects)?;
                 Ok(stream)
             }
             Err(error) if is_not_found(&error) => {
@@ -298,10 +298,18 @@ async fn make_stream(context: &Context, config: &Config) -> Result<Stream, Broke
     })
 }
 
-/// Whether a stream that exists keeps the relay's promises for these subjects.
-///
-/// `kept` is how many messages of a subject it may have a limit of.
-fn check_settings(found: &Config, subjects: &str, kept: i64) -> Result<(), BrokerError> {
+/// Whether a stream of messages that exists keeps the relay's promises for these subjects.
+fn check_messages(found: &Config, subjects: &str) -> Result<(), BrokerError> {
+    check_settings(found, subjects)?;
+    if found.max_messages_per_subject > 0 {
+        let setting = "it should have no limit of messages per subject, or a process that is away misses some, untold";
+        return Err(other_settings(found, setting));
+    }
+    Ok(())
+}
+
+/// Whether a stream that exists takes what is published on these subjects, and keeps it.
+fn check_settings(found: &Config, subjects: &str) -> Result<(), BrokerError> {
     let setting = if !found.subjects.iter().any(|found| includes(found, subjects)) {
         "its subjects should include the prefix and `.>`"
     } else if found.retention != RetentionPolicy::Limits {
@@ -310,15 +318,17 @@ fn check_settings(found: &Config, subjects: &str, kept: i64) -> Result<(), Broke
         "it should acknowledge what it has stored"
     } else if found.sealed {
         "it should not be sealed"
-    } else if found.max_messages_per_subject > 0 && found.max_messages_per_subject != kept {
-        "it should have no limit of messages per subject, or a process that is away misses some, untold"
     } else {
         return Ok(());
     };
-    Err(BrokerError::OtherSettings {
+    Err(other_settings(found, setting))
+}
+
+fn other_settings(found: &Config, setting: &'static str) -> BrokerError {
+    BrokerError::OtherSettings {
         stream: found.name.clone(),
         setting,
-    })
+    }
 }
 
 /// All subjects that begin with the prefix.

@@ -7,7 +7,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 
-use super::{check_settings, describe, make_stream, plain};
+use super::{check_settings, describe, make_stream, other_settings, plain};
 use crate::relay::broker::BrokerError;
 
 /// How far a subscription has come in the stream of messages. A stream that is deleted and made anew numbers its messages from 1
@@ -72,12 +72,10 @@ impl Positions {
         };
         let stream = make_stream(context, &config).await?;
         let found = &stream.cached_info().config;
-        check_settings(found, &config.subjects[0], 1)?;
+        check_settings(found, &config.subjects[0])?;
         if !found.max_age.is_zero() {
-            return Err(BrokerError::OtherSettings {
-                stream: config.name,
-                setting: "its messages should have no age at which they are removed",
-            });
+            let setting = "its messages should have no age at which they are removed";
+            return Err(other_settings(found, setting));
         }
         Ok(Self {
             context: context.clone(),
