@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::dispatcher::Worker;
@@ -38,32 +37,61 @@ impl Dispatcher {
 
 async fn deliver(mut worker: Worker) {
     // Across arrivals: two hubs that answer each other would otherwise keep the thread for ever.
-    let (mut left, mut next_task) = (SLICE, None);
-    while worker.arrived().await {
-        if let Some(next) = &mut next_task
-            && is_over(next).await
-        {
-            (left, next_task) = (SLICE, None);
-        }
+    let mut slice = Slice::default();
+    while slice.arrived(&worker).await {
         let begun = Instant::now();
         loop {
-            let rest = left.saturating_sub(begun.elapsed());
+            let rest = slice.left.saturating_sub(begun.elapsed());
             if rest.is_zero() || worker.run_pending_for(rest) == 0 {
                 break;
             }
         }
-        left = left.saturating_sub(begun.elapsed());
-        if left < SLICE / 2 {
-            let next = next_task.get_or_insert_with(|| Box::pin(page::next_task()));
-            if left.is_zero() {
-                next.await;
-                (left, next_task) = (SLICE, None);
-            }
+        slice.spend(begun.elapsed()).await;
+    }
+}
+
+/// The time that is left of a slice, and the next task of the page, which begins another slice. It is
+/// waited for when half of the slice has been spent.
+struct Slice {
+    left: Duration,
+    next_task: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+impl Default for Slice {
+    fn default() -> Self {
+        Self {
+            left: SLICE,
+            next_task: None,
         }
     }
 }
 
-/// Whether a future has ended, without waiting for its end.
-async fn is_over(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
-    poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_ready())).await
+impl Slice {
+    /// Waits as [`Worker::arrived`] does, and notices the next task of the page.
+    async fn arrived(&mut self, worker: &Worker) -> bool {
+        let mut arrived = worker.arrived();
+        poll_fn(|context| {
+            if let Some(next_task) = &mut self.next_task
+                && next_task.as_mut().poll(context).is_ready()
+            {
+                *self = Self::default();
+            }
+            Pin::new(&mut arrived).poll(context)
+        })
+        .await
+    }
+
+    async fn spend(&mut self, time: Duration) {
+        self.left = self.left.saturating_sub(time);
+        if self.left >= SLICE / 2 {
+            return;
+        }
+        let next_task = self
+            .next_task
+            .get_or_insert_with(|| Box::pin(page::next_task()));
+        if self.left.is_zero() {
+            next_task.await;
+            *self = Self::default();
+        }
+    }
 }

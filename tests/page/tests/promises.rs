@@ -387,6 +387,27 @@ async fn the_rest_of_a_burst_waits_for_no_timer() {
     assert_eq!(calls.get(), 20);
 }
 
+/// An open port would keep a program of node alive.
+#[wasm_bindgen_test]
+async fn an_idle_hub_keeps_no_port_open() {
+    let hub = Hub::new();
+    let _guard = hub.listen_local::<Numbers>(|_| {
+        let end = js_sys::Date::now() + 6.0;
+        while js_sys::Date::now() < end {}
+    });
+    hub.publish::<Numbers>(1);
+    hub.flush_async().await;
+    sleep(20).await;
+    assert_eq!(ports(), 0);
+}
+
+/// How many ports are open, as far as node tells.
+fn ports() -> usize {
+    let count = "return globalThis.process?.getActiveResourcesInfo().filter((of) => of === 'MessagePort').length ?? 0";
+    let count = Function::new_no_args(count).call0(&JsValue::NULL);
+    count.unwrap().as_f64().unwrap() as usize
+}
+
 /// While it lives, no new timer fires.
 struct NoTimers(JsValue);
 
