@@ -25,8 +25,9 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// [`complete_redirect_in_page`](Self::complete_redirect_in_page) whenever the page starts.
     ///
     /// The future does not end while the page is being left. It ends if the user goes back and the browser
-    /// shows this page again as it was left: the sign-in is then cancelled. If the future is dropped, the
-    /// sign-in goes on; [`cancel_redirect`](Self::cancel_redirect) ends it.
+    /// shows this page again as it was left: the sign-in is then cancelled. If the browser does not leave the
+    /// page after all, [`cancel_redirect`](Self::cancel_redirect) ends the sign-in and the future. If the
+    /// future is dropped, the sign-in goes on.
     ///
     /// ```
     /// use typed_hub::auth::redirect::RedirectOptions;
@@ -45,8 +46,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// # Errors
     ///
     /// [`Cancelled`](RedirectError::Cancelled) if the user has come back without signing in, and
-    /// [`AlreadySignedIn`](RedirectError::AlreadySignedIn) if another page has signed in meanwhile. Any
-    /// other [`RedirectError`]: no sign-in has begun, and the page stays.
+    /// [`AlreadySignedIn`](RedirectError::AlreadySignedIn) if a user is signed in, or another page has signed
+    /// in meanwhile. Any other [`RedirectError`]: no sign-in has begun, and the page stays.
     /// [`NotOpened`](RedirectError::NotOpened) if there is no page to leave, as in a Web Worker, or the
     /// address is not one of `https` or `http`.
     pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
@@ -55,16 +56,12 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
             return not_opened(guard).await;
         };
         guard.disarm();
-        until_shown_again(&window).await;
-        if let Ok(Some(_)) = self.current_user().await {
-            return Err(RedirectError::AlreadySignedIn);
-        }
-        let why = RedirectAbort::GivenUp(state);
+        let shown = until_shown_again(&window);
+        self.inner.until_not_redirecting(shown).await;
         let ended = self
             .inner
-            .submit(move |machine, _| machine.abort_redirect(why)); // F31
-        ended.outcome().await?;
-        Err(RedirectError::Cancelled)
+            .submit(move |machine, now| machine.on_return(state, now));
+        Err(ended.outcome().await)
     }
 
     /// Completes a sign-in by redirect if the page has been loaded by the callback of one: call it whenever
@@ -73,7 +70,8 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// (`wasm32-unknown-unknown`).
     ///
     /// First takes the code, the state and the error out of the address bar and the history, so that they
-    /// do not stay there, and a reload does not hand them in again. The other parameters stay. If a page has
+    /// do not stay there, and a reload does not hand them in again; an error without a state, when the
+    /// sign-in has ended. The other parameters stay. If a page has
     /// several clients, or signs in elsewhere by OAuth too, give each a redirect URI of its own, and call this
     /// on the page of this client's alone. Events are those of [`complete_redirect`](Self::complete_redirect).
     ///
@@ -106,8 +104,13 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
         match self.complete_redirect(&address).await {
             // The error is one of the page's own.
             Err(RedirectError::NothingUnderWay | RedirectError::NotTheCallback) => Ok(None),
+            // It is not known whether it is.
+            Err(error @ RedirectError::Store(_)) => Err(error),
             other => {
-                clear_address_bar(&callback);
+                // The page may have gone on meanwhile.
+                if address_bar().as_ref() == Some(&address) {
+                    clear_address_bar(&callback);
+                }
                 other.map(Some)
             }
         }
@@ -159,8 +162,12 @@ async fn not_opened<P: RedirectProvider, S: TokenStore>(
     guard.end(RedirectAbort::NotOpened, error).await.map(drop)
 }
 
+fn address_bar() -> Option<String> {
+    window()?.location().href().ok()
+}
+
 fn callback_in_address_bar() -> Option<(String, CallbackInPage)> {
-    let address = window()?.location().href().ok()?;
+    let address = address_bar()?;
     let callback = callback_in(&address)?;
     Some((address, callback))
 }

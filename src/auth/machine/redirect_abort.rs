@@ -125,6 +125,33 @@ impl Machine {
         }
     }
 
+    /// The user has come back to the page that has begun the redirect of this state, and not by its
+    /// callback. If another page has completed it, it ends here without an event.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(crate) fn on_return(
+        &mut self,
+        state: RedirectState,
+        now: SystemTime,
+    ) -> Step<RedirectError> {
+        self.with_latest_session(now, move |machine, _| {
+            let is_pending = matches!(
+                &machine.redirect,
+                Redirect::Pending { pending, .. } if pending.state == state
+            );
+            if machine.active().is_some() {
+                if is_pending {
+                    machine.end_redirect();
+                }
+                return Step::done(RedirectError::AlreadySignedIn);
+            }
+            if is_pending {
+                let ended = machine.fail_redirect(state, true, RedirectError::Cancelled); // F31
+                return ended.map(|_| RedirectError::Cancelled);
+            }
+            Step::done(RedirectError::Cancelled)
+        })
+    }
+
     /// Ends a redirect without a callback. If its code is being exchanged, only cancelling has an
     /// effect: the reply is superseded.
     pub(crate) fn abort_redirect(&mut self, why: RedirectAbort) -> Step<Result<(), RedirectError>> {

@@ -349,6 +349,31 @@ async fn going_back_ends_the_sign_in() {
     browser.shows("#provider .user", "ada@example.org").await;
 }
 
+/// Rows F31 and F38: the user has signed in, and goes back to the page as it was before.
+#[tokio::test]
+#[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
+async fn going_back_after_a_sign_in_shows_the_user_and_fails_nothing() {
+    let server = provider();
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    browser.run("window.kept = 'kept'").await;
+    browser.click("#provider .sign-in").await;
+    browser.log_in("ada").await;
+    browser.consent().await;
+    browser.comes_back(&page).await;
+    browser.shows("#provider .user", "ada@example.org").await;
+    for _ in 0..10 {
+        browser.tab.back().await.unwrap();
+        if browser.run("return window.kept").await == "kept" {
+            break;
+        }
+    }
+    browser.shows("#provider .error", "signed in already").await;
+    browser.shows("#provider .user", "ada@example.org").await;
+    assert_eq!(browser.events("provider").await, "signedIn");
+}
+
 /// The token endpoint answers, and the browser keeps the answer from the page.
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
