@@ -102,7 +102,7 @@ impl QueueGuard<'_> {
         let sequence = state.number();
         state.end = state.next;
         state.pending.push(listeners, envelope.accepted(sequence));
-        state.peak = state.peak.max(state.pending.len());
+        state.note_peak();
         (sequence, state.take_wake())
     }
 }
@@ -297,6 +297,7 @@ impl Queue {
     pub(crate) fn end_pump(&self, left: usize) {
         let mut state = self.state.lock();
         state.left = Some(left);
+        state.note_peak();
         let wake = state.take_wake();
         drop(state);
         self.wake(wake);
@@ -370,10 +371,9 @@ impl Queue {
 
     pub(crate) fn depth(&self) -> Depth {
         let state = self.state.lock();
-        let waiting = state.pending.len() + state.left.unwrap_or(0);
         Depth {
-            waiting,
-            peak: state.peak.max(waiting),
+            waiting: state.depth(),
+            peak: state.peak,
             capacity: state.capacity,
         }
     }
@@ -391,6 +391,17 @@ impl Bounded for State {
 }
 
 impl State {
+    /// How many events wait, those that a bounded call of the worker has left included.
+    #[inline]
+    fn depth(&self) -> usize {
+        self.pending.len() + self.left.unwrap_or(0)
+    }
+
+    #[inline]
+    fn note_peak(&mut self) {
+        self.peak = self.peak.max(self.depth());
+    }
+
     /// Releases the memory that a burst has taken. Called while no event is pending.
     fn shrink(&mut self, empty: &mut QueueBuffer) {
         self.pending.shrink();
