@@ -114,20 +114,19 @@ async fn the_position_of_a_process_is_stored_as_it_goes() {
     let server = MemoryServer::durable();
     let exporter = Process::new(&server, "a").await;
     exporter.relay.export::<Wire>().unwrap();
-    let importer = Process::new(&server, "b").await;
-    let mut cart = importer.hub.receiver::<Wire>();
-    importer.relay.import::<Wire>().await.unwrap();
-    exporter.hub.publish::<Wire>(added(1));
-    assert_eq!(counts(&mut cart, 1).await, [1]);
-    // Longer than a position waits to be stored.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    drop(importer);
-
-    let again = Process::new(&server, "b").await;
-    let mut cart = again.hub.receiver::<Wire>();
-    again.relay.import::<Wire>().await.unwrap();
-    exporter.hub.publish::<Wire>(added(2));
-    assert_eq!(counts(&mut cart, 1).await, [2]);
+    for number in 1..20 {
+        let importer = Process::new(&server, "b").await;
+        let mut cart = importer.hub.receiver::<Wire>();
+        importer.relay.import::<Wire>().await.unwrap();
+        exporter.hub.publish::<Wire>(added(number));
+        let first = counts(&mut cart, 1).await;
+        if number > 1 && first == [number] {
+            return;
+        }
+        // A position is stored every quarter of a second, and later on a busy machine.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("what its listeners have had comes again");
 }
 
 /// What was dropped behind the last event that is sent is told on both sides, though nothing follows.
