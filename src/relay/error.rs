@@ -57,7 +57,7 @@ pub enum ImportError {
 /// [`Relay::close`](super::Relay::close) did not send every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{unsent} events were not sent before the timeout, or may not have arrived: the broker is away or slow"
+    "{unsent} events were not sent before the timeout, or may not have arrived: the broker is away or slow, or a task of the relay has panicked"
 )]
 pub struct CloseError {
     /// How many events are known not to have been sent, with those that were dropped because too many waited

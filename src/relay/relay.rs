@@ -296,7 +296,8 @@ impl<B: Broker> Relay<B> {
     /// # Errors
     ///
     /// [`CloseError`] with the number of events that were not sent. The number may be 0, when the broker has not
-    /// confirmed the last events, or not stored what this process has had: the next run gets that again.
+    /// confirmed the last events, or not stored what this process has had: the next run gets that again. It may
+    /// also be 0 when an export or an import has panicked, which was told as `Stopped`.
     pub async fn close(self) -> Result<(), CloseError> {
         let end = Instant::now() + bounded(self.options.close_timeout);
         self.closing.send_replace(Some(end));
