@@ -63,7 +63,7 @@ pub use report::{ChannelReport, DeliveryKind, HubReport, ListenerReport, QueueRe
 /// | hear one event | [`once`](Self::once); [`wait_for`](Self::wait_for), [`wait_for_async`](Self::wait_for_async) | the hub's thread; the caller, which blocks, or its task |
 /// | listen within `publish` | [`listen_inline`](Self::listen_inline), [`inline_listener`](Self::inline_listener) | the publisher's thread |
 /// | pull events | [`receiver`](Self::receiver), [`receiver_with`](Self::receiver_with) | a thread or task of yours |
-/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker); in a page: `Hub::listen_local` | where the [`LocalWorker`] is; in a page: the microtask queue |
+/// | run callbacks that are not `Send` | [`build_with_local_worker`](crate::HubBuilder::build_with_local_worker); in a page: `Hub::listen_local`, `Hub::listen_any_local` | where the [`LocalWorker`] is; in a page: the microtask queue |
 /// | run callbacks on your thread | [`builder`](Self::builder), [`build_with_worker`](crate::HubBuilder::build_with_worker) | where the [`Worker`] runs |
 /// | wait for deliveries | [`flush`](Self::flush), [`flush_async`](Self::flush_async) | the caller |
 /// | inspect | [`inspect`](Self::inspect), [`has_listeners`](Self::has_listeners), [`last`](Self::last) | the caller |
