@@ -80,27 +80,41 @@ impl Chromium {
 
     /// Waits for an element, and reads it.
     pub(crate) async fn text(&self, element: &str) -> String {
-        self.find(element).await.text().await.unwrap()
+        let since = Instant::now();
+        loop {
+            match self.find(element).await.text().await {
+                Ok(text) => return text,
+                // The page has been left meanwhile.
+                Err(error) => assert!(since.elapsed() < PATIENCE, "{element}: {error}"),
+            }
+        }
     }
 
     /// Waits until the address begins so.
     pub(crate) async fn arrives_at(&self, address: &str) {
         let since = Instant::now();
         loop {
-            let url = self.tab.current_url().await.unwrap();
-            if url.as_str().starts_with(address) {
+            let url = self.tab.current_url().await;
+            if matches!(&url, Ok(url) if url.as_str().starts_with(address)) {
                 return;
             }
+            let path = url.map(|url| url.path().to_owned());
             let late = since.elapsed() > PATIENCE;
-            assert!(!late, "it is at {}, not at {address}", url.path());
+            assert!(!late, "it is at {path:?}, not at {address}");
             tokio::time::sleep(PERIOD).await;
         }
     }
 
     pub(crate) async fn find(&self, element: &str) -> fantoccini::elements::Element {
-        let wait = self.tab.wait().at_most(PATIENCE).every(PERIOD);
-        let found = wait.for_element(Locator::Css(element)).await;
-        found.unwrap_or_else(|error| panic!("no {element}: {error}"))
+        let since = Instant::now();
+        loop {
+            match self.tab.find(Locator::Css(element)).await {
+                Ok(found) => return found,
+                // It is not there yet, or a navigation has ended the search.
+                Err(error) => assert!(since.elapsed() < PATIENCE, "no {element}: {error}"),
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
     }
 }
 
