@@ -41,7 +41,7 @@ struct State {
     next: u64,
     /// Everything pushed so far has a smaller sequence number.
     end: u64,
-    /// The largest number of events that have waited at once.
+    /// The largest depth until it last fell.
     peak: usize,
     /// Whether the next arrival has to wake the consumer: a dispatcher that sleeps, or a worker that
     /// has not been woken since its last call began.
@@ -102,7 +102,6 @@ impl QueueGuard<'_> {
         let sequence = state.number();
         state.end = state.next;
         state.pending.push(listeners, envelope.accepted(sequence));
-        state.note_peak();
         (sequence, state.take_wake())
     }
 }
@@ -297,7 +296,6 @@ impl Queue {
     pub(crate) fn end_pump(&self, left: usize) {
         let mut state = self.state.lock();
         state.left = Some(left);
-        state.note_peak();
         let wake = state.take_wake();
         drop(state);
         self.wake(wake);
@@ -312,6 +310,7 @@ impl Queue {
                 Taken::Nothing
             };
         }
+        state.peak = state.peak();
         mem::swap(&mut state.pending, empty);
         self.is_busy.store(empty.len() > 1, Ordering::Relaxed);
         self.has_pending.store(false, Ordering::Relaxed);
@@ -336,6 +335,7 @@ impl Queue {
         let mut state = self.state.lock();
         state.disconnected = true;
         state.consumer = None;
+        state.peak = state.peak();
         state.left = None;
         let rest = mem::take(&mut state.pending);
         let end = state.end;
@@ -373,7 +373,7 @@ impl Queue {
         let state = self.state.lock();
         Depth {
             waiting: state.depth(),
-            peak: state.peak,
+            peak: state.peak(),
             capacity: state.capacity,
         }
     }
@@ -392,14 +392,13 @@ impl Bounded for State {
 
 impl State {
     /// How many events wait, those that a bounded call of the worker has left included.
-    #[inline]
     fn depth(&self) -> usize {
         self.pending.len() + self.left.unwrap_or(0)
     }
 
-    #[inline]
-    fn note_peak(&mut self) {
-        self.peak = self.peak.max(self.depth());
+    /// The largest depth so far.
+    fn peak(&self) -> usize {
+        self.peak.max(self.depth())
     }
 
     /// Releases the memory that a burst has taken. Called while no event is pending.
@@ -411,6 +410,7 @@ impl State {
     /// Makes this thread the consumer. What has been left to it is in delivery.
     fn consume_here(&mut self) {
         self.consumer = Some(thread::current().id());
+        self.peak = self.peak();
         self.left = None;
     }
 
