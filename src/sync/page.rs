@@ -1,10 +1,11 @@
-//! What a page has in place of threads: tasks, and a console.
+//! What a page has in place of threads: tasks, timers, events, and a console.
 
 use std::slice;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use js_sys::{Array, Function, Promise, Reflect, global};
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
@@ -79,6 +80,36 @@ struct ClearedOnDrop(JsValue);
 impl Drop for ClearedOnDrop {
     fn drop(&mut self) {
         call(&global(), "clearTimeout", slice::from_ref(&self.0));
+    }
+}
+
+/// Listens to an event of the page until this is dropped.
+pub(crate) struct EventListener {
+    event: &'static str,
+    callback: Closure<dyn FnMut(JsValue)>,
+}
+
+impl EventListener {
+    /// `None` if the page lets nothing listen.
+    pub(crate) fn new(
+        event: &'static str,
+        callback: impl FnMut(JsValue) + 'static,
+    ) -> Option<Self> {
+        let callback = Closure::own_assert_unwind_safe(callback);
+        let listener = Self { event, callback };
+        listener.call("addEventListener")?;
+        Some(listener)
+    }
+
+    fn call(&self, method: &str) -> Option<JsValue> {
+        let callback = self.callback.as_ref().clone();
+        call(&global(), method, &[self.event.into(), callback])
+    }
+}
+
+impl Drop for EventListener {
+    fn drop(&mut self) {
+        self.call("removeEventListener");
     }
 }
 

@@ -1,10 +1,9 @@
 //! Sign-in by redirect in the same page.
 
 use js_sys::Reflect;
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Window, window};
+use web_sys::window;
 
 use super::AuthClient;
 use super::redirect::RedirectGuard;
@@ -14,7 +13,7 @@ use crate::auth::provider::redirect::{AuthorizeUrl, RedirectProvider};
 use crate::auth::redirect::{CallbackInPage, RedirectOptions, callback_in};
 use crate::auth::store::TokenStore;
 use crate::auth::user::AuthUser;
-use crate::sync::page;
+use crate::sync::page::{self, EventListener};
 
 impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// Begins a sign-in by redirect, and leaves this page for that of the provider. Exists in a page only
@@ -52,12 +51,11 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     /// address is not one of `https` or `http`.
     pub async fn sign_in_in_page(&self, options: RedirectOptions) -> Result<(), RedirectError> {
         let (page, state, mut guard) = self.begin_redirect(options).await?;
-        let Some(window) = leave_for(&page) else {
+        if leave_for(&page).is_none() {
             return not_opened(guard).await;
-        };
+        }
         guard.disarm();
-        let shown = until_shown_again(&window);
-        self.inner.until_not_redirecting(shown).await;
+        self.inner.until_not_redirecting(until_shown_again()).await;
         let ended = self
             .inner
             .submit(move |machine, now| machine.on_return(state, now));
@@ -71,9 +69,9 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     ///
     /// First takes the code, the state and the error out of the address bar and the history, so that they
     /// do not stay there, and a reload does not hand them in again; an error without a state, when the
-    /// sign-in has ended. The other parameters stay. If a page has
-    /// several clients, or signs in elsewhere by OAuth too, give each a redirect URI of its own, and call this
-    /// on the page of this client's alone. Events are those of [`complete_redirect`](Self::complete_redirect).
+    /// sign-in has ended. The other parameters stay. If a page has several clients, or signs in elsewhere by
+    /// OAuth too, give each a redirect URI of its own, and call this on the page of this client's alone.
+    /// Events are those of [`complete_redirect`](Self::complete_redirect).
     ///
     /// ```
     /// use typed_hub::auth::{AuthClient, RedirectProvider, TokenStore};
@@ -117,42 +115,25 @@ impl<P: RedirectProvider, S: TokenStore> AuthClient<P, S> {
     }
 }
 
-fn leave_for(page: &AuthorizeUrl) -> Option<Window> {
+fn leave_for(page: &AuthorizeUrl) -> Option<()> {
     // Any other scheme runs a script, or a program.
     let is_page = ["https:", "http:"]
         .iter()
         .any(|scheme| page.as_str().starts_with(scheme));
     let window = window().filter(|_| is_page)?;
-    window.location().assign(page.as_str()).ok()?;
-    Some(window)
+    window.location().assign(page.as_str()).ok()
 }
 
 /// Waits until the browser shows the page again as it was left, which no new load of the page is.
-async fn until_shown_again(window: &Window) {
+async fn until_shown_again() {
     let (shown, fulfil) = page::promise();
-    let on_event = Closure::<dyn FnMut(JsValue)>::own_assert_unwind_safe(move |event| {
+    let _listener = EventListener::new("pageshow", move |event| {
         let is_kept = Reflect::get(&event, &"persisted".into());
         if is_kept.is_ok_and(|is_kept| is_kept.is_truthy()) {
             let _ = fulfil.call0(&JsValue::UNDEFINED);
         }
     });
-    let callback = on_event.as_ref().unchecked_ref();
-    let _ = window.add_event_listener_with_callback(SHOWN, callback);
-    let _listener = RemovedOnDrop(window, on_event);
     let _ = JsFuture::from(shown).await;
-}
-
-/// The event of a page that is shown.
-const SHOWN: &str = "pageshow";
-
-struct RemovedOnDrop<'a>(&'a Window, Closure<dyn FnMut(JsValue)>);
-
-impl Drop for RemovedOnDrop<'_> {
-    fn drop(&mut self) {
-        let Self(window, on_event) = self;
-        let callback = on_event.as_ref().unchecked_ref();
-        let _ = window.remove_event_listener_with_callback(SHOWN, callback);
-    }
 }
 
 async fn not_opened<P: RedirectProvider, S: TokenStore>(

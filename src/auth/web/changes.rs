@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
-use web_sys::{Event, StorageEvent, Window};
+use web_sys::StorageEvent;
+
+use crate::sync::page::EventListener;
 
 /// The events by which a page is told: of a change in another page, and of its own return from the cache
 /// of the browser, during which it is not told.
@@ -15,9 +16,8 @@ const EVENTS: [&str; 2] = ["storage", "pageshow"];
 
 /// Notices what other pages do to some entries, from the moment it is made until it is dropped.
 pub(crate) struct Changes {
-    window: Window,
-    on_event: Closure<dyn FnMut(Event)>,
     state: Rc<RefCell<State>>,
+    _listeners: Vec<EventListener>,
 }
 
 #[derive(Default)]
@@ -27,38 +27,24 @@ struct State {
 }
 
 impl Changes {
-    pub(super) fn begin(entries: [String; 2]) -> Option<Self> {
-        let window = web_sys::window()?;
+    pub(super) fn begin(entries: &[String; 2]) -> Option<Self> {
+        web_sys::window()?;
         let state = Rc::new(RefCell::new(State::default()));
-        let noted = Rc::clone(&state);
-        let on_event = Closure::own_assert_unwind_safe(move |event: Event| {
-            // Without an entry, all of them are removed.
-            let entry = event.dyn_ref::<StorageEvent>().and_then(StorageEvent::key);
-            if entry.is_some_and(|entry| !entries.contains(&entry)) {
-                return;
-            }
-            let waker = {
-                let mut state = noted.borrow_mut();
-                state.is_changed = true;
-                state.waker.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        let listeners = EVENTS.map(|event| {
+            let (entries, noted) = (entries.clone(), Rc::clone(&state));
+            EventListener::new(event, move |event| {
+                // Without an entry, all of them are removed.
+                let entry = event.dyn_ref::<StorageEvent>().and_then(StorageEvent::key);
+                if entry.is_none_or(|entry| entries.contains(&entry)) {
+                    note(&noted);
+                }
+            })
         });
-        let changes = Self {
-            window,
-            on_event,
+        let listeners = listeners.into_iter().collect::<Option<_>>()?;
+        Some(Self {
             state,
-        };
-        for event in EVENTS {
-            let listener = changes.on_event.as_ref().unchecked_ref();
-            let added = changes
-                .window
-                .add_event_listener_with_callback(event, listener);
-            added.ok()?;
-        }
-        Some(changes)
+            _listeners: listeners,
+        })
     }
 
     /// Waits until something has changed since the last call.
@@ -79,13 +65,13 @@ impl Changes {
     }
 }
 
-impl Drop for Changes {
-    fn drop(&mut self) {
-        for event in EVENTS {
-            let listener = self.on_event.as_ref().unchecked_ref();
-            let _ = self
-                .window
-                .remove_event_listener_with_callback(event, listener);
-        }
+fn note(state: &RefCell<State>) {
+    let waker = {
+        let mut state = state.borrow_mut();
+        state.is_changed = true;
+        state.waker.take()
+    };
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }

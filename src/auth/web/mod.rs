@@ -123,7 +123,7 @@ impl WebStore {
 
     /// Begins to notice what other pages do to this store. `None` if there is no page to listen to.
     pub(super) fn changes(&self) -> Option<Changes> {
-        Changes::begin([self.name.clone(), self.redirect()])
+        Changes::begin(&[self.name.clone(), self.redirect()])
     }
 
     fn storage(&self) -> Result<Storage, ErrorKind> {
