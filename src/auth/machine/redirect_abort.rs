@@ -126,7 +126,7 @@ impl Machine {
     }
 
     /// The user has come back to the page that has begun the redirect of this state, and not by its
-    /// callback. If another page has completed it, it ends here without an event.
+    /// callback. If another page has signed in meanwhile, it ends without an event.
     #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     pub(crate) fn on_return(
         &mut self,
@@ -138,17 +138,18 @@ impl Machine {
                 &machine.redirect,
                 Redirect::Pending { pending, .. } if pending.state == state
             );
-            if machine.active().is_some() {
-                if is_pending {
+            match (machine.active().is_some(), is_pending) {
+                (true, true) => machine.remove_redirect(Some(state), |machine, _| {
                     machine.end_redirect();
+                    Step::done(RedirectError::AlreadySignedIn)
+                }),
+                (true, false) => Step::done(RedirectError::AlreadySignedIn),
+                (false, true) => {
+                    let ended = machine.fail_redirect(state, true, RedirectError::Cancelled); // F31
+                    ended.map(|_| RedirectError::Cancelled)
                 }
-                return Step::done(RedirectError::AlreadySignedIn);
+                (false, false) => Step::done(RedirectError::Cancelled),
             }
-            if is_pending {
-                let ended = machine.fail_redirect(state, true, RedirectError::Cancelled); // F31
-                return ended.map(|_| RedirectError::Cancelled);
-            }
-            Step::done(RedirectError::Cancelled)
         })
     }
 
