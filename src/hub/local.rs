@@ -89,6 +89,18 @@ impl LocalWorker {
 
     /// Calls `callback`, on the thread that made the worker, with every event that any channel accepts
     /// from now on, as [`Hub::listen_any`](crate::Hub::listen_any) does. The callback need not be `Send`.
+    ///
+    /// ```
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    /// use typed_hub::Hub;
+    ///
+    /// let (hub, worker) = Hub::builder().build_with_local_worker();
+    /// let log = Rc::new(RefCell::new(Vec::new()));
+    /// let view = Rc::clone(&log);
+    /// let guard = worker.listen_any_local(move |event| view.borrow_mut().push(event.channel()));
+    /// # drop((guard, hub));
+    /// ```
     #[track_caller]
     pub fn listen_any_local(
         &self,

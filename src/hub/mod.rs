@@ -94,7 +94,8 @@ struct Inner {
     shared: Arc<HubShared>,
     registry: Registry,
     channels: Arc<Channels>,
-    /// The thread, in a page the task, started by the first `listen`, or `None` when a [`Worker`] dispatches.
+    /// The thread, in a page the task, that the first `listen` has started; `None` when a [`Worker`]
+    /// dispatches.
     dispatcher: OnceLock<Option<Dispatcher>>,
 }
 

@@ -46,8 +46,8 @@ pub trait Broker: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), PublishError>> + Send;
 
     /// Subscribes to a subject: to the messages that the broker accepts after this has returned. A broker
-    /// that promises delivery at least once resumes at the position of the subscription of this name; each process,
-    /// known by its origin, has names of its own.
+    /// that promises delivery at least once resumes at the position of the subscription of this name; each
+    /// process, known by its origin, has names of its own.
     ///
     /// # Errors
     ///

@@ -97,6 +97,7 @@ impl Importing {
             if stores {
                 deliveries.mark();
                 flush(self.hub.clone()).await;
+                // A broker that has lost its positions makes them anew in the second attempt.
                 is_stored = deliveries.store().await || deliveries.store().await;
             }
             deliveries.close().await;

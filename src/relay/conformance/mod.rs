@@ -59,9 +59,9 @@ pub trait Testbed: Sync {
 }
 
 /// Checks a broker: the order of an origin, many publishers and many importers, events that do not come
-/// back, gaps, messages sent again or handed out twice, messages that cannot be read, messages that are too large, a server
-/// that goes away and comes back, a process that was away, subscriptions that resume, closing, and many
-/// events.
+/// back, gaps, messages sent again or handed out twice, messages that cannot be read, messages that are too
+/// large, a server that goes away and comes back, a process that was away, subscriptions that resume,
+/// closing, and many events.
 ///
 /// It takes some seconds, and runs on a tokio runtime with its time enabled. The subjects that it uses
 /// begin with `conformance`.

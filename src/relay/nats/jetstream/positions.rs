@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::{check_settings, describe, make_stream, other_settings, plain};
 use crate::relay::broker::BrokerError;
 
-/// How far a subscription has come in the stream of messages. A stream that is deleted and made anew numbers its messages from 1
-/// again, and the time at which it was made tells it from the one before.
+/// How far a subscription has come in the stream of messages. A stream that is deleted and made anew
+/// numbers its messages from 1 again, and the time at which it was made tells it from the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// When the stream was made, in nanoseconds since 1970.
