@@ -289,6 +289,28 @@ fn a_listener_of_every_channel_may_stay_on_its_thread_too() {
     assert!(format!("{unheard:?}").contains("listening: false"));
 }
 
+#[test]
+fn a_panic_of_a_listener_of_every_channel_is_reported_and_harms_no_event() {
+    let reports = Log::new();
+    let noted = reports.clone();
+    let (hub, worker) = Hub::builder()
+        .on_panic(move |panic| noted.push(panic.origin().clone()))
+        .build_with_local_worker();
+    let view = View::default();
+    let written = Rc::clone(&view);
+    let guard = worker.listen_any_local(move |event| {
+        if event.channel() == "word" {
+            panic_any("as told");
+        }
+        written.borrow_mut().push(event.channel().to_owned());
+    });
+    hub.publish::<Words>("a");
+    hub.publish::<Numbers>(1);
+    assert_eq!(worker.run_pending(), 2);
+    assert_eq!(shown(&view), ["number"]);
+    assert_eq!(reports.take(), [PanicOrigin::Listener(guard.name())]);
+}
+
 /// A worker on a thread of its own, with a listener whose guard comes here.
 fn elsewhere(
     then: impl FnOnce(&LocalWorker) + Send + 'static,
