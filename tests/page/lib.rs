@@ -1,6 +1,13 @@
 //! What the tests and examples of a page need.
 
+#[cfg(feature = "auth")]
+use std::cell::RefCell;
+#[cfg(feature = "auth")]
+use std::rc::Rc;
+
 use js_sys::{Function, Promise, Reflect, global};
+#[cfg(feature = "auth")]
+use typed_hub::{Auth, AuthEventKind, Hub, Subscription};
 use typed_hub::{Custom, CustomChannel};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -25,6 +32,15 @@ impl CustomChannel for Word {
 }
 
 pub type Words = Custom<Word>;
+
+/// The kinds of the auth events that a hub publishes from here on, until the guard is dropped.
+#[cfg(feature = "auth")]
+pub fn auth_kinds(hub: &Hub) -> (Rc<RefCell<Vec<AuthEventKind>>>, Subscription) {
+    let kinds = Rc::new(RefCell::new(Vec::new()));
+    let noted = Rc::clone(&kinds);
+    let guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
+    (kinds, guard)
+}
 
 /// Waits for a timer of the page: milliseconds.
 ///

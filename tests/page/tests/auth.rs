@@ -4,14 +4,14 @@
 #[path = "../slow.rs"]
 mod slow;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use futures_util::future::join;
-use page::sleep;
+use page::{auth_kinds, sleep};
 use slow::{Slow, expired};
 use typed_hub::auth::{AuthClient, MemoryProvider, MemoryStore, SignOutScope, TokenStore};
 use typed_hub::{Auth, AuthEventKind, Hub, Replay};
@@ -21,10 +21,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 #[wasm_bindgen_test]
 async fn a_session_from_sign_in_to_sign_out_is_told_in_order() {
     let hub = Hub::new();
-    let log = Rc::new(RefCell::new(Vec::new()));
-    let written = Rc::clone(&log);
-    let _guard = hub.listen_local::<Auth>(move |event| written.borrow_mut().push(event.kind()));
-
+    let (log, _guard) = auth_kinds(&hub);
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);
     let client = AuthClient::new(hub.clone(), pool).unwrap();

@@ -2,18 +2,16 @@
 //! of `fetch` in `provider.js`; the real one is that of the example `browser`.
 #![cfg(all(target_family = "wasm", feature = "oidc"))]
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::Array;
-use page::sleep;
+use page::{auth_kinds, sleep};
 use typed_hub::auth::oidc::OidcProvider;
 use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
     AuthClient, AuthUser, MemoryProvider, ProviderError, ProviderErrorKind, RedirectError,
 };
-use typed_hub::{Auth, AuthEventKind, Hub};
+use typed_hub::{AuthEventKind, Hub};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -146,9 +144,7 @@ async fn tokens_are_refreshed_by_fetch() {
     ] {
         install("ES256", fault).await;
         let hub = Hub::new();
-        let kinds = Rc::new(RefCell::new(Vec::new()));
-        let noted = Rc::clone(&kinds);
-        let _guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
+        let (kinds, _guard) = auth_kinds(&hub);
         let client = AuthClient::new(hub.clone(), provider()).unwrap();
         let options = RedirectOptions::builder().redirect_uri(BACK).build();
         let page = client.sign_in_with_redirect(options).await.unwrap();

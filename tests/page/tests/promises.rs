@@ -33,6 +33,41 @@ fn numbers(hub: &Hub) -> (Log<u64>, Subscription) {
     (log, guard)
 }
 
+/// A listener that counts its calls, each of which takes so many milliseconds.
+fn slow(hub: &Hub, milliseconds: f64) -> (Rc<Cell<u64>>, Subscription) {
+    let calls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&calls);
+    let guard = hub.listen_local::<Numbers>(move |_| {
+        counted.set(counted.get() + 1);
+        let end = js_sys::Date::now() + milliseconds;
+        while js_sys::Date::now() < end {}
+    });
+    (calls, guard)
+}
+
+/// A listener of the first hub that publishes on the second for each event, and counts its calls.
+fn answers(hub: &Hub, other: &Hub, calls: &Rc<Cell<u64>>) -> Subscription {
+    let (weak, counted) = (other.downgrade(), Rc::clone(calls));
+    hub.listen_local::<Numbers>(move |n| {
+        counted.set(counted.get() + 1);
+        weak.upgrade().unwrap().publish::<Numbers>(n + 1);
+    })
+}
+
+/// The page paints in time, though calls go on.
+async fn paints(calls: &Cell<u64>) {
+    let mut before = 0;
+    for _ in 0..5 {
+        let began = js_sys::Date::now();
+        frame().await;
+        let late = js_sys::Date::now() - began;
+        assert!(late < 500.0, "{late} ms");
+        sleep(20).await;
+        assert!(calls.get() > before, "and the listeners get on");
+        before = calls.get();
+    }
+}
+
 fn is_pending(future: impl Future) -> bool {
     pin!(future)
         .poll(&mut Context::from_waker(Waker::noop()))
@@ -327,23 +362,10 @@ async fn thousands_of_events_of_one_task_come_in_order() {
 #[wasm_bindgen_test]
 async fn a_listener_that_publishes_for_ever_lets_the_page_paint() {
     let hub = Hub::new();
-    let calls = Rc::new(Cell::new(0_u64));
-    let (weak, counted) = (hub.downgrade(), Rc::clone(&calls));
-    let guard = hub.listen_local::<Numbers>(move |n| {
-        counted.set(counted.get() + 1);
-        weak.upgrade().unwrap().publish::<Numbers>(n + 1);
-    });
+    let calls = Rc::new(Cell::new(0));
+    let guard = answers(&hub, &hub, &calls);
     hub.publish::<Numbers>(0);
-    let mut before = 0;
-    for _ in 0..5 {
-        let began = js_sys::Date::now();
-        frame().await;
-        let late = js_sys::Date::now() - began;
-        assert!(late < 500.0, "{late} ms");
-        sleep(20).await;
-        assert!(calls.get() > before, "and the listener gets on");
-        before = calls.get();
-    }
+    paints(&calls).await;
     drop(guard);
     sleep(1).await;
     let ended = calls.get();
@@ -371,13 +393,7 @@ async fn a_listener_of_every_channel_need_not_be_send() {
 #[wasm_bindgen_test]
 async fn the_rest_of_a_burst_waits_for_no_timer() {
     let hub = Hub::new();
-    let calls = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&calls);
-    let _guard = hub.listen_local::<Numbers>(move |_| {
-        counted.set(counted.get() + 1);
-        let end = js_sys::Date::now() + 5.0;
-        while js_sys::Date::now() < end {}
-    });
+    let (calls, _guard) = slow(&hub, 5.0);
     let mut late = Box::pin(sleep(1_000));
     assert!(is_pending(late.as_mut()), "its timer is set");
     let _no_timers = NoTimers::begin();
@@ -391,10 +407,7 @@ async fn the_rest_of_a_burst_waits_for_no_timer() {
 #[wasm_bindgen_test]
 async fn an_idle_hub_keeps_no_port_open() {
     let hub = Hub::new();
-    let _guard = hub.listen_local::<Numbers>(|_| {
-        let end = js_sys::Date::now() + 6.0;
-        while js_sys::Date::now() < end {}
-    });
+    let _slow = slow(&hub, 6.0);
     hub.publish::<Numbers>(1);
     hub.flush_async().await;
     sleep(20).await;
@@ -429,38 +442,19 @@ impl Drop for NoTimers {
 #[wasm_bindgen_test]
 async fn two_hubs_that_answer_each_other_for_ever_let_the_page_paint() {
     let hubs = [Hub::new(), Hub::new()];
-    let calls = Rc::new(Cell::new(0_u64));
-    let guards = [(0, 1), (1, 0)].map(|(one, other)| {
-        let (weak, counted) = (hubs[other].downgrade(), Rc::clone(&calls));
-        hubs[one].listen_local::<Numbers>(move |n| {
-            counted.set(counted.get() + 1);
-            weak.upgrade().unwrap().publish::<Numbers>(n + 1);
-        })
-    });
+    let calls = Rc::new(Cell::new(0));
+    let _guards = [
+        answers(&hubs[0], &hubs[1], &calls),
+        answers(&hubs[1], &hubs[0], &calls),
+    ];
     hubs[0].publish::<Numbers>(0);
-    let mut before = 0;
-    for _ in 0..3 {
-        let began = js_sys::Date::now();
-        frame().await;
-        let late = js_sys::Date::now() - began;
-        assert!(late < 500.0, "{late} ms");
-        sleep(20).await;
-        assert!(calls.get() > before, "and the hubs get on");
-        before = calls.get();
-    }
-    drop(guards);
+    paints(&calls).await;
 }
 
 #[wasm_bindgen_test]
 async fn a_slow_listener_leaves_the_rest_of_a_burst_to_the_next_task() {
     let hub = Hub::new();
-    let calls = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&calls);
-    let _guard = hub.listen_local::<Numbers>(move |_| {
-        counted.set(counted.get() + 1);
-        let end = js_sys::Date::now() + 5.0;
-        while js_sys::Date::now() < end {}
-    });
+    let (calls, _guard) = slow(&hub, 5.0);
     (0..20).for_each(|n| hub.publish::<Numbers>(n));
     sleep(0).await;
     assert!((1..20).contains(&calls.get()), "{}", calls.get());

@@ -1,5 +1,5 @@
 //! The session in the storage of a page: what every store promises, and what goes wrong in a browser.
-#![cfg(all(target_family = "wasm", feature = "web-store"))]
+#![cfg(all(target_family = "wasm", feature = "oidc", feature = "web-store"))]
 
 #[path = "../slow.rs"]
 mod slow;
@@ -14,18 +14,21 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use js_sys::{Error, Function, Object, Reflect};
-use page::sleep;
+use page::{auth_kinds, sleep};
 use slow::{Slow, expired};
 use token_store::{SECRET, clear_all, contract, session};
+use typed_hub::auth::redirect::RedirectOptions;
 use typed_hub::auth::{
-    AuthClient, MemoryProvider, SignOutScope, StoreError, StoreLock, TokenStore, WebStore,
+    AuthClient, AuthUser, AuthorizeRequest, AuthorizeUrl, IdentityProvider, IssuedTokens,
+    MemoryProvider, ProviderError, RedirectError, RedirectGrant, RedirectProvider, SignOutScope,
+    StoreError, StoreLock, TokenStore, WebStore,
 };
-use typed_hub::{Auth, AuthEventKind, Hub};
+use typed_hub::{AuthEventKind, Hub};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::{Storage, StorageEvent, StorageEventInit, window};
+use web_sys::{Event, Storage, StorageEvent, StorageEventInit, window};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -282,11 +285,23 @@ async fn a_page_without_locks_has_a_store_without_a_lock() {
 }
 
 fn client(store: &WebStore) -> AuthClient<MemoryProvider, WebStore> {
+    client_of(&Hub::new(), pool(), store)
+}
+
+fn pool() -> MemoryProvider {
     let pool = MemoryProvider::new();
     pool.add_user("ada", "correct horse", []);
+    pool
+}
+
+fn client_of<P: IdentityProvider>(
+    hub: &Hub,
+    provider: P,
+    store: &WebStore,
+) -> AuthClient<P, WebStore> {
     AuthClient::builder()
-        .hub(Hub::new())
-        .provider(pool)
+        .hub(hub.clone())
+        .provider(provider)
         .store(store.clone())
         .build()
         .unwrap()
@@ -304,18 +319,9 @@ fn tell(entry: Option<&str>) {
 #[wasm_bindgen_test]
 async fn a_sign_out_in_another_tab_is_told_at_once() {
     let store = WebStore::local("tabs");
-    let pool = MemoryProvider::new();
-    pool.add_user("ada", "correct horse", []);
     let hub = Hub::new();
-    let kinds = Rc::new(RefCell::new(Vec::new()));
-    let noted = Rc::clone(&kinds);
-    let _guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
-    let client = AuthClient::builder()
-        .hub(hub.clone())
-        .provider(pool)
-        .store(store.clone())
-        .build()
-        .unwrap();
+    let (kinds, _guard) = auth_kinds(&hub);
+    let client = client_of(&hub, pool(), &store);
     let ended = Rc::new(RefCell::new(false));
     let (task, is_ended) = (client.follow_tabs(), Rc::clone(&ended));
     spawn_local(async move {
@@ -361,14 +367,8 @@ async fn two_clients_of_a_storage_refresh_one_after_the_other() {
     let store = WebStore::local("shared");
     store.save(&expired()).await.unwrap();
     let refreshes = Rc::new(Cell::new(0));
-    let [one, other] = [(); 2].map(|()| {
-        AuthClient::builder()
-            .hub(Hub::new())
-            .provider(Slow(Rc::clone(&refreshes)))
-            .store(store.clone())
-            .build()
-            .unwrap()
-    });
+    let [one, other] =
+        [(); 2].map(|()| client_of(&Hub::new(), Slow(Rc::clone(&refreshes)), &store));
     let (first, second) = join(one.session(), other.session()).await;
     assert_eq!(first.unwrap(), second.unwrap());
     assert_eq!(refreshes.get(), 1);
@@ -380,19 +380,9 @@ async fn two_clients_of_a_storage_refresh_one_after_the_other() {
 async fn what_another_tab_does_is_told() {
     let store = WebStore::local("told");
     let hub = Hub::new();
-    let kinds = Rc::new(RefCell::new(Vec::new()));
-    let noted = Rc::clone(&kinds);
-    let _guard = hub.listen_local::<Auth>(move |event| noted.borrow_mut().push(event.kind()));
-    let pool = MemoryProvider::new();
-    pool.add_user("ada", "correct horse", []);
-    let [here, elsewhere] = [hub.clone(), Hub::new()].map(|hub| {
-        AuthClient::builder()
-            .hub(hub)
-            .provider(pool.clone())
-            .store(store.clone())
-            .build()
-            .unwrap()
-    });
+    let (kinds, _guard) = auth_kinds(&hub);
+    let pool = pool();
+    let [here, elsewhere] = [&hub, &Hub::new()].map(|hub| client_of(hub, pool.clone(), &store));
     assert_eq!(here.current_user().await.unwrap(), None);
     spawn_local(here.follow_tabs());
 
@@ -423,4 +413,73 @@ async fn without_a_page_to_listen_to_the_task_ends_at_once() {
     let refuse = Function::new_no_args("throw new Error('as told')");
     let _broken = Broken::is(&window, "addEventListener", &refuse);
     client(&WebStore::local("deaf")).follow_tabs().await;
+}
+
+/// A provider whose sign-in page is a part of this one, so that the tests go on.
+impl RedirectProvider for Slow {
+    async fn authorize_url(&self, _: &AuthorizeRequest) -> Result<AuthorizeUrl, ProviderError> {
+        let here = window().unwrap().location().href().unwrap();
+        let (page, _) = here.split_once('#').unwrap_or((&here, ""));
+        Ok(AuthorizeUrl::new(format!("{page}#provider")))
+    }
+
+    async fn exchange(&self, _: &RedirectGrant) -> Result<(AuthUser, IssuedTokens), ProviderError> {
+        unreachable!("no callback comes")
+    }
+}
+
+fn redirect_options() -> RedirectOptions {
+    RedirectOptions::builder()
+        .redirect_uri("https://app.example.org/")
+        .build()
+}
+
+/// As the browser shows a page: as it was left, or anew.
+fn show(as_it_was_left: bool) {
+    let event = Event::new("pageshow").unwrap();
+    Reflect::set(&event, &"persisted".into(), &as_it_was_left.into()).unwrap();
+    window().unwrap().dispatch_event(&event).unwrap();
+}
+
+/// Row F31.
+#[wasm_bindgen_test]
+async fn a_sign_in_that_leaves_no_page_ends_when_it_is_cancelled() {
+    let store = WebStore::local("stays");
+    let hub = Hub::new();
+    let (kinds, _guard) = auth_kinds(&hub);
+    let client = client_of(&hub, Slow(Rc::default()), &store);
+    let cancelled = async {
+        sleep(20).await;
+        show(false);
+        sleep(20).await;
+        assert!(kinds.borrow().is_empty(), "the user is still away");
+        client.cancel_redirect().await
+    };
+    let (signed_in, cancelled) = join(client.sign_in_in_page(redirect_options()), cancelled).await;
+    assert_eq!(cancelled, Ok(()));
+    assert_eq!(signed_in, Err(RedirectError::Cancelled));
+    hub.flush_async().await;
+    assert_eq!(kinds.take(), [AuthEventKind::SignInWithRedirectFailure]);
+    assert_eq!(store.load_redirect().await, Ok(None));
+}
+
+/// The session is that of a sign-in by other means, which leaves the redirect alone.
+#[wasm_bindgen_test]
+async fn a_user_who_comes_back_signed_in_leaves_nothing_of_the_sign_in() {
+    let store = WebStore::local("returns");
+    let hub = Hub::new();
+    let (kinds, _guard) = auth_kinds(&hub);
+    let client = client_of(&hub, Slow(Rc::default()), &store);
+    let returns = async {
+        sleep(20).await;
+        assert!(store.load_redirect().await.unwrap().is_some());
+        store.save(&session("elsewhere")).await.unwrap();
+        show(true);
+    };
+    let (signed_in, ()) = join(client.sign_in_in_page(redirect_options()), returns).await;
+    assert_eq!(signed_in, Err(RedirectError::AlreadySignedIn));
+    hub.flush_async().await;
+    assert_eq!(kinds.take(), [AuthEventKind::SignedIn]);
+    assert_eq!(store.load_redirect().await, Ok(None));
+    clear_all(&store).await;
 }
