@@ -95,6 +95,14 @@ fn provider() -> OidcServer {
     OidcServer::start_as(&json!({ "cors": true, "client": client() }))
 }
 
+/// The page, opened in a browser.
+async fn opened(server: OidcServer) -> (OidcServer, Page, Chromium) {
+    let page = Page::serve(&server.issuer);
+    let browser = Chromium::start().await;
+    browser.open_page(&page.address).await;
+    (server, page, browser)
+}
+
 impl Chromium {
     async fn open_page(&self, address: &str) {
         self.open(address).await;
@@ -104,6 +112,23 @@ impl Chromium {
     async fn comes_back(&self, page: &Page) {
         self.arrives_at(&page.address).await;
         self.find("body[data-ready]").await;
+    }
+
+    /// Signs in on the page of oidc-provider, and comes back.
+    async fn signs_in(&self, page: &Page) {
+        self.log_in("ada").await;
+        self.consent().await;
+        self.comes_back(page).await;
+    }
+
+    /// Leaves the page for that of the provider.
+    async fn begins(&self) {
+        self.click("#provider .sign-in").await;
+        self.find("input[name=login]").await;
+    }
+
+    async fn address(&self) -> String {
+        self.tab.current_url().await.unwrap().into()
     }
 
     /// Waits until the element has this text.
@@ -173,10 +198,7 @@ async fn signs_in_with_the_embedded_pool_and_survives_a_reload_and_a_panic() {
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn signs_in_by_redirect_in_the_same_page() {
-    let server = provider();
-    let page = Page::serve(&server.issuer);
-    let browser = Chromium::start().await;
-    browser.open_page(&page.address).await;
+    let (server, page, browser) = opened(provider()).await;
 
     // Declined.
     browser.click("#provider .sign-in").await;
@@ -186,12 +208,10 @@ async fn signs_in_by_redirect_in_the_same_page() {
         .shows("#provider .events", "signInWithRedirect_failure")
         .await;
     browser.shows("#provider .error", "access_denied").await;
-    let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), format!("{}/", page.address));
+    assert_eq!(browser.address().await, format!("{}/", page.address));
 
     // The provider's page is loaded again in the middle of it, and the user has the page in another tab.
-    browser.click("#provider .sign-in").await;
-    browser.find("input[name=login]").await;
+    browser.begins().await;
     browser.tab.refresh().await.unwrap();
     let first = browser.tab.window().await.unwrap();
     let second = browser.tab.new_window(true).await.unwrap().handle;
@@ -199,9 +219,7 @@ async fn signs_in_by_redirect_in_the_same_page() {
     browser.open_page(&page.address).await;
     browser.shows("#provider .user", "no user").await;
     browser.tab.switch_to_window(first.clone()).await.unwrap();
-    browser.log_in("ada").await;
-    browser.consent().await;
-    browser.comes_back(&page).await;
+    browser.signs_in(&page).await;
     browser.shows("#provider .user", "ada@example.org").await;
     assert_eq!(
         browser.events("provider").await,
@@ -209,8 +227,7 @@ async fn signs_in_by_redirect_in_the_same_page() {
     );
 
     // Nothing of the callback is left in the address bar, and a reload hands nothing in.
-    let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), format!("{}/", page.address));
+    assert_eq!(browser.address().await, format!("{}/", page.address));
     browser.tab.refresh().await.unwrap();
     browser.comes_back(&page).await;
     browser.shows("#provider .user", "ada@example.org").await;
@@ -275,20 +292,15 @@ async fn a_callback_of_another_pages_making_signs_in_no_user() {
         .await;
     browser.shows("#provider .user", "no user").await;
     assert_eq!(browser.events("provider").await, "");
-    let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), format!("{}/?step=2", page.address));
+    assert_eq!(browser.address().await, format!("{}/?step=2", page.address));
 }
 
 /// Row F32: the callback carries another state than the sign-in that is under way.
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn a_forged_callback_ends_the_sign_in_under_way_and_sends_no_code() {
-    let server = provider();
-    let page = Page::serve(&server.issuer);
-    let browser = Chromium::start().await;
-    browser.open_page(&page.address).await;
-    browser.click("#provider .sign-in").await;
-    browser.find("input[name=login]").await;
+    let (server, page, browser) = opened(provider()).await;
+    browser.begins().await;
     browser
         .open_page(&format!("{}/?code=x&state=y", page.address))
         .await;
@@ -309,32 +321,25 @@ async fn an_error_without_a_state_ends_the_sign_in_under_way_and_is_the_pages_ow
     browser.open_page(&own).await;
     browser.shows("#provider .user", "no user").await;
     assert_eq!(browser.events("provider").await, "");
-    let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), own);
+    assert_eq!(browser.address().await, own);
 
-    browser.click("#provider .sign-in").await;
-    browser.find("input[name=login]").await;
+    browser.begins().await;
     browser
         .open_page(&format!("{}/?error=server_error", page.address))
         .await;
     browser
         .shows("#provider .events", "signInWithRedirect_failure")
         .await;
-    let address = browser.tab.current_url().await.unwrap();
-    assert_eq!(address.as_str(), format!("{}/", page.address));
+    assert_eq!(browser.address().await, format!("{}/", page.address));
 }
 
 /// Row F31: the user goes back, and the browser shows the page as it was left.
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn going_back_ends_the_sign_in() {
-    let server = provider();
-    let page = Page::serve(&server.issuer);
-    let browser = Chromium::start().await;
-    browser.open_page(&page.address).await;
+    let (_server, page, browser) = opened(provider()).await;
     browser.run("window.kept = 'kept'").await;
-    browser.click("#provider .sign-in").await;
-    browser.find("input[name=login]").await;
+    browser.begins().await;
     browser.tab.back().await.unwrap();
     browser.comes_back(&page).await;
     assert_eq!(browser.run("return window.kept").await, "kept");
@@ -343,9 +348,7 @@ async fn going_back_ends_the_sign_in() {
     assert_eq!(told, "signInWithRedirect_failure");
 
     browser.click("#provider .sign-in").await;
-    browser.log_in("ada").await;
-    browser.consent().await;
-    browser.comes_back(&page).await;
+    browser.signs_in(&page).await;
     browser.shows("#provider .user", "ada@example.org").await;
 }
 
@@ -353,15 +356,10 @@ async fn going_back_ends_the_sign_in() {
 #[tokio::test]
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn going_back_after_a_sign_in_shows_the_user_and_fails_nothing() {
-    let server = provider();
-    let page = Page::serve(&server.issuer);
-    let browser = Chromium::start().await;
-    browser.open_page(&page.address).await;
+    let (_server, page, browser) = opened(provider()).await;
     browser.run("window.kept = 'kept'").await;
     browser.click("#provider .sign-in").await;
-    browser.log_in("ada").await;
-    browser.consent().await;
-    browser.comes_back(&page).await;
+    browser.signs_in(&page).await;
     browser.shows("#provider .user", "ada@example.org").await;
     for _ in 0..10 {
         browser.tab.back().await.unwrap();
@@ -379,13 +377,9 @@ async fn going_back_after_a_sign_in_shows_the_user_and_fails_nothing() {
 #[ignore = "needs oidc-provider and a browser: tests/run servers installs them"]
 async fn an_answer_that_the_browser_keeps_from_the_page_is_told() {
     let server = OidcServer::start_as(&json!({ "client": client() }));
-    let page = Page::serve(&server.issuer);
-    let browser = Chromium::start().await;
-    browser.open_page(&page.address).await;
+    let (_server, page, browser) = opened(server).await;
     browser.click("#provider .sign-in").await;
-    browser.log_in("ada").await;
-    browser.consent().await;
-    browser.comes_back(&page).await;
+    browser.signs_in(&page).await;
     browser.shows("#provider .error", "(CORS)").await;
     browser
         .shows("#provider .events", "signInWithRedirect_failure")
