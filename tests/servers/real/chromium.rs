@@ -5,14 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
-use crate::server::{Folder, PATIENCE, Server, free_port};
+use crate::server::{Folder, PATIENCE, Server, free_port, wait_for_port};
 
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -156,11 +155,7 @@ impl Driver {
             port,
             profile: Folder::new(&format!("chromium-{port}")),
         };
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(since.elapsed() < PATIENCE, "chromedriver does not start");
-            thread::sleep(PERIOD);
-        }
+        wait_for_port(port, "chromedriver");
         driver
     }
 

@@ -35,6 +35,15 @@ pub fn free_port() -> u16 {
         .port()
 }
 
+/// Waits until a server that has been started listens.
+pub fn wait_for_port(port: u16, server: &str) {
+    let since = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(since.elapsed() < PATIENCE, "{server} does not start");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A process that ends with this.
 pub struct Server(Child);
 
@@ -103,11 +112,7 @@ impl CognitoServer {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let server = Server::start(&mut command);
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(since.elapsed() < PATIENCE, "ministack does not start");
-            thread::sleep(Duration::from_millis(50));
-        }
+        wait_for_port(port, "ministack");
         Self {
             _server: server,
             _state: state,
