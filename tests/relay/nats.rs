@@ -1,9 +1,7 @@
 //! The relay on real NATS servers.
 
 use std::process::Command;
-use std::time::Duration;
 
-use async_nats::ConnectOptions;
 use bytes::Bytes;
 use typed_hub::relay::conformance::{Testbed, check};
 use typed_hub::relay::{
@@ -12,11 +10,7 @@ use typed_hub::relay::{
 };
 
 use crate::nats_server::NatsServer;
-
-/// Connections that are made again soon.
-fn options() -> ConnectOptions {
-    ConnectOptions::new().reconnect_delay_callback(|_| Duration::from_millis(50))
-}
+use crate::nats_world::{context, core, jetstream, options};
 
 struct Core(NatsServer);
 
@@ -24,7 +18,7 @@ impl Testbed for Core {
     type Broker = NatsBroker;
 
     async fn connect(&self) -> NatsBroker {
-        NatsBroker::connect(self.0.url(), options()).await.unwrap()
+        core(&self.0.url()).await
     }
 
     async fn stop(&self) {
@@ -42,9 +36,7 @@ impl Testbed for JetStream {
     type Broker = JetStreamBroker;
 
     async fn connect(&self) -> JetStreamBroker {
-        JetStreamBroker::connect(self.0.url(), options())
-            .await
-            .unwrap()
+        jetstream(&self.0.url()).await
     }
 
     async fn stop(&self) {
@@ -109,7 +101,7 @@ fn event(number: u64) -> CloudEvent {
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
     let server = NatsServer::start();
-    let broker = NatsBroker::connect(server.url(), options()).await.unwrap();
+    let broker = core(&server.url()).await;
     assert_eq!(broker.next_event().await, BrokerEvent::Connected);
     broker.publish("shop.ticks", event(1)).await.unwrap();
     assert_eq!(broker.flush().await, Ok(()));
@@ -132,9 +124,7 @@ async fn a_flush_over_a_connection_that_was_lost_is_an_error() {
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn the_stream_knows_an_event_that_is_sent_again() {
     let server = NatsServer::start();
-    let broker = JetStreamBroker::connect(server.url(), options())
-        .await
-        .unwrap();
+    let broker = jetstream(&server.url()).await;
     broker.open("shop", "b").await.unwrap();
     for number in [1, 1, 2, 1] {
         broker.publish("shop.ticks", event(number)).await.unwrap();
@@ -144,9 +134,7 @@ async fn the_stream_knows_an_event_that_is_sent_again() {
         ..event(1)
     };
     broker.publish("shop.ticks", other).await.unwrap();
-    let client = async_nats::connect(server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(client);
-    let stream = context.get_stream("shop").await.unwrap();
+    let stream = context(&server).await.get_stream("shop").await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 3);
     let first = stream.get_raw_message(1).await.unwrap();
     let id = first.headers.get("Nats-Msg-Id").unwrap();
@@ -158,9 +146,7 @@ async fn the_stream_knows_an_event_that_is_sent_again() {
 #[ignore = "needs nats: tests/run servers sets it up"]
 async fn a_position_waits_for_a_connection_that_is_made_again() {
     let server = NatsServer::start();
-    let broker = JetStreamBroker::connect(server.url(), options())
-        .await
-        .unwrap();
+    let broker = jetstream(&server.url()).await;
     assert_eq!(broker.next_event().await, BrokerEvent::Connected);
     broker.open("shop", "a").await.unwrap();
     let mut deliveries = broker.subscribe("shop.ticks", "ticks").await.unwrap();

@@ -3,17 +3,12 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
-use async_nats::jetstream::{self as js, Context};
 use tokio::time::{sleep, timeout};
 use typed_hub::Hub;
 use typed_hub::relay::{BrokerError, ConnectError, Relay, RelayEvent};
 
 use crate::nats_server::NatsServer;
 use crate::nats_world::*;
-
-async fn context(server: &NatsServer) -> Context {
-    js::new(async_nats::connect(server.url()).await.unwrap())
-}
 
 fn subjects(subjects: &[&str]) -> Vec<String> {
     subjects.iter().copied().map(str::to_owned).collect()

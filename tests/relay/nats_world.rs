@@ -6,6 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
+use async_nats::jetstream::{self as js, Context};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use typed_hub::relay::{
@@ -13,6 +14,8 @@ use typed_hub::relay::{
     RelayStatus, Remote,
 };
 use typed_hub::{Custom, CustomChannel, Hub, Received, Receiver, ReceiverOptions};
+
+use crate::nats_server::NatsServer;
 
 pub(crate) enum Ticks {}
 
@@ -71,6 +74,11 @@ pub(crate) async fn core(url: &str) -> NatsBroker {
 
 pub(crate) async fn jetstream(url: &str) -> JetStreamBroker {
     JetStreamBroker::connect(url, options()).await.unwrap()
+}
+
+/// The server's streams, without a relay.
+pub(crate) async fn context(server: &NatsServer) -> Context {
+    js::new(async_nats::connect(server.url()).await.unwrap())
 }
 
 impl<B: Broker> Peer<B> {
